@@ -1,0 +1,230 @@
+"""Options: each is a flag, and an environment variable in capitals; the flag wins."""
+
+import argparse
+import ipaddress
+import resource
+import urllib.parse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+HERE = Path(__file__).resolve().parent
+STATIC_DIR = HERE / "static"
+MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: a key for HS256 has at least 256 bits
+RESERVED_DESCRIPTORS = 200  # the database, files, logs, and requests beside the streams
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Invalid(Exception):
+    """The start cannot go on with these options; its text is one line for the operator."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What the operator asked for, checked, with the defaults filled in."""
+
+    address: str
+    port: int
+    origin: str
+    database_url: str | None  # None: an embedded PostgreSQL under `data_dir`
+    data_dir: Path
+    jwt_secret: str | None  # None: generated once and kept under `data_dir`
+    github_client_id: str | None
+    github_client_secret: str | None
+    dev_login: bool
+    max_streams: int
+    max_streams_per_user: int
+    allowed_hosts: tuple[str, ...]
+    feed_retention_days: int
+    new_epoch: bool
+    github_authorize_url: str
+    github_token_url: str
+    github_api_url: str
+    trusted_proxies: tuple[Network, ...]
+    log_format: str
+    rate_limits: bool
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach this server over TLS."""
+        return self.origin.startswith("https://")
+
+
+def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Config:
+    """The configuration that `argv` (without the program's name) and `environ` ask for.
+
+    Prints help and exits for `--help`. Raises `Invalid` for what is unknown or makes no sense.
+    """
+    given = vars(_parser(environ).parse_args(argv))
+    given["origin"] = given["origin"] or f"http://localhost:{given['port']}"
+    given["max_streams"] = given["max_streams"] or streams_that_fit()
+    given["dev_login"] = _dev_login(given["dev_login"], given["address"], given["origin"])
+    return Config(**given)
+
+
+def is_loopback_name(host: str) -> bool:
+    return host.lower().strip("[]") in LOOPBACK_NAMES
+
+
+def streams_that_fit() -> int:
+    """How many streams the descriptor limit leaves room for, a reserve kept for all else."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        hard = 1_048_576  # the usual ceiling of Linux, fs.nr_open
+    return max(hard - RESERVED_DESCRIPTORS, hard // 2)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise Invalid(message.removeprefix("argument "))
+
+
+def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="server.py",
+        description="A real-time messenger: one process, one port.",
+        epilog="Each option is an environment variable too: --max-streams is MAX_STREAMS.",
+        allow_abbrev=False,
+    )
+
+    def option(flag: str, kind: Callable[[str], object], default: object, text: str) -> None:
+        # argparse converts a default that is a string as if it had been given as the flag.
+        value = environ.get(flag[2:].replace("-", "_").upper()) or default
+        shown = text if default in (None, ()) else f"{text} (default: {default})"
+        parser.add_argument(flag, type=kind, default=value, help=shown, metavar="VALUE")
+
+    option("--address", _address, "127.0.0.1", "address to listen on")
+    option("--port", _count(0, 65535), 8000, "port to listen on; 0 takes a free one")
+    option("--origin", _origin, None, "where browsers find it (default: http://localhost:PORT)")
+    option("--database-url", str, None, "a PostgreSQL (default: an embedded one in the data dir)")
+    option("--data-dir", _directory, HERE / "data", "the embedded database and the secret")
+    option("--jwt-secret", _secret, None, "signs the tokens (default: generated once and kept)")
+    option("--github-client-id", str, None, "GitHub sign-in: the application's id")
+    option("--github-client-secret", str, None, "GitHub sign-in: the application's secret")
+    option("--dev-login", _switch, None, "on or off: sign in by name alone (on a loopback: on)")
+    option("--max-streams", _count(1), None, "open streams in all (default: what fits)")
+    option("--max-streams-per-user", _count(1), 10, "open streams of one user")
+    option("--allowed-hosts", _hosts, (), "more Host names to serve, comma-separated")
+    option("--feed-retention-days", _count(1), 30, "how far back a stream can resume")
+    option("--github-authorize-url", _url, f"{_GITHUB}/login/oauth/authorize", "GitHub's")
+    option("--github-token-url", _url, f"{_GITHUB}/login/oauth/access_token", "GitHub's")
+    option("--github-api-url", _url, "https://api.github.com", "GitHub's")
+    option("--trusted-proxies", _networks, (), "CIDRs whose X-Forwarded-* are believed")
+    option("--log-format", _choice("text", "json"), "text", "text or json")
+    option("--rate-limits", _switch, "on", "on, or off for benchmarks")
+    parser.add_argument(
+        "--new-epoch",
+        type=_switch,
+        nargs="?",
+        const=True,
+        default=environ.get("NEW_EPOCH") or False,
+        metavar="on|off",
+        help="start a new epoch once, after a restore that the server cannot see",
+    )
+    return parser
+
+
+_GITHUB = "https://github.com"
+
+
+def _count(least: int, most: int | None = None) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= (most or int(text))):
+            limit = f"from {least} to {most}" if most else f"of at least {least}"
+            raise argparse.ArgumentTypeError(f"must be a whole number {limit}, not {text!r}")
+        return int(text)
+
+    return number
+
+
+def _choice(*words: str) -> Callable[[str], str]:
+    def word(text: str) -> str:
+        if text not in words:
+            raise argparse.ArgumentTypeError(f"must be {' or '.join(words)}, not {text!r}")
+        return text
+
+    return word
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in _SWITCH:
+        raise argparse.ArgumentTypeError(f"must be on or off, not {text!r}")
+    return _SWITCH[text.lower()]
+
+
+_SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text.strip("[]")))
+    except ValueError:
+        if is_loopback_name(text):
+            return "127.0.0.1"
+        raise argparse.ArgumentTypeError(f"must be an IP address, not {text!r}") from None
+
+
+def _directory(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _secret(text: str) -> str:
+    if len(text.encode()) < MIN_SECRET_BYTES:
+        raise argparse.ArgumentTypeError(f"must be at least {MIN_SECRET_BYTES} bytes long")
+    return text
+
+
+def _url(text: str) -> str:
+    parts = _split_url(text)
+    if parts is None:
+        raise argparse.ArgumentTypeError(f"must be an http:// or https:// URL, not {text!r}")
+    return text.rstrip("/")
+
+
+def _origin(text: str) -> str:
+    """Scheme, host and port as a browser writes them: lower case, no default port."""
+    parts = _split_url(text.rstrip("/"))
+    if parts is None or parts.path or parts.query or parts.fragment or parts.username:
+        raise argparse.ArgumentTypeError(f"must be http(s)://HOST[:PORT], not {text!r}")
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    default = {"http": 80, "https": 443}[parts.scheme]
+    port = "" if parts.port in (None, default) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
+
+
+def _split_url(text: str) -> urllib.parse.SplitResult | None:
+    try:
+        parts = urllib.parse.urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if usable and text.isprintable() and " " not in text else None
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip().lower() for host in text.split(",") if host.strip())
+    for host in hosts:
+        if _split_url(f"http://{host}") is None or set(host) & set("/?#@*"):
+            raise argparse.ArgumentTypeError(f"must be HOST or HOST:PORT, not {host!r}")
+    return hosts
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _dev_login(asked: bool | None, address: str, origin: str) -> bool:
+    host = urllib.parse.urlsplit(origin).hostname or ""
+    local = ipaddress.ip_address(address).is_loopback and is_loopback_name(host)
+    if asked and not local:
+        raise Invalid(
+            "--dev-login=on lets anyone sign in as anyone: it needs a loopback --address"
+            f" and a loopback --origin, not {address} and {origin}"
+        )
+    return local if asked is None else asked

@@ -1,0 +1,57 @@
+"""How facts enter the feeds: the two halves of every statement that writes feed rows.
+
+A writer sends `LOCK` and its own statement with `APPEND` in it as one string: one round trip, one
+transaction. The first takes the feeds concerned, in ascending order of user id, so that no deadlock
+is possible. The second begins after that and has a fresh snapshot (READ COMMITTED): ids, times and
+feed numbers drawn in it agree with the order of commits, for every viewer.
+"""
+
+# The feeds of all who take part in the conversations that (conversation_ids, user_ids) write to,
+# pairwise; who takes no part in a conversation locks nothing of it.
+LOCK = """
+    SELECT user_id
+    FROM feeds
+    WHERE user_id IN (
+        SELECT everyone.user_id
+        FROM unnest(%(conversation_ids)s::bigint[], %(user_ids)s::bigint[])
+            AS writer (conversation_id, user_id)
+        JOIN participants me USING (conversation_id, user_id)
+        JOIN participants everyone USING (conversation_id)
+    )
+    ORDER BY user_id
+    FOR NO KEY UPDATE;
+"""
+
+# Goes on from a CTE `news`: n, user_id, kind, conversation_id, message_id, reader_id,
+# last_read_message_id, unread_count; `n` orders what one transaction tells one user. `numbered` is
+# `news` with each row's `seq`.
+APPEND = """
+    bumped AS (
+        UPDATE feeds
+        SET last_seq = feeds.last_seq + added.n
+        FROM (
+            SELECT user_id, count(*) AS n
+            FROM news
+            GROUP BY user_id
+        ) added
+        WHERE feeds.user_id = added.user_id
+        RETURNING feeds.user_id, feeds.last_seq - added.n AS before
+    ),
+    numbered AS (
+        SELECT
+            news.*,
+            bumped.before + row_number() OVER (PARTITION BY user_id ORDER BY news.n) AS seq
+        FROM news
+        JOIN bumped USING (user_id)
+    ),
+    appended AS (
+        INSERT INTO feed_events (
+            user_id, seq, kind, conversation_id, message_id, reader_id, last_read_message_id,
+            unread_count
+        )
+        SELECT
+            user_id, seq, kind, conversation_id, message_id, reader_id, last_read_message_id,
+            unread_count
+        FROM numbered
+    )
+"""

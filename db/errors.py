@@ -1,0 +1,33 @@
+"""What the database can answer in place of rows.
+
+    DatabaseError
+    ├── Unavailable      no connection, or it broke: nothing is known of a write in flight
+    ├── Timeout          too slow: nothing is known of a write in flight
+    ├── LockTimeout      a row stayed locked by somebody else: nothing was written
+    ├── Deadlock         PostgreSQL broke one: nothing was written
+    └── Refused          wrong credentials or no such database: trying again is of no use
+"""
+
+
+class DatabaseError(Exception):
+    """The database did not do what was asked, for a reason of its own."""
+
+
+class Unavailable(DatabaseError):
+    """There is no connection, or it broke while in use."""
+
+
+class Timeout(DatabaseError):
+    """The deadline passed, or PostgreSQL stopped the statement at `statement_timeout`."""
+
+
+class LockTimeout(DatabaseError):
+    """A row stayed locked for longer than `lock_timeout`."""
+
+
+class Deadlock(DatabaseError):
+    """PostgreSQL ended this transaction to break a deadlock or a serialization conflict."""
+
+
+class Refused(DatabaseError):
+    """The server is there and does not let us in."""

@@ -1,0 +1,225 @@
+"""Messages: stored once for each client id, in batches, and read back newest first."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
+
+import msgspec
+
+from db import appending
+from db.outcome import Outcome, Recipient
+from db.pool import Database
+from db.snapshot import NotFound, Page, Place, Snapshot
+
+NEWEST = (2**63 - 1,)  # beyond every message id
+
+
+class Message(msgspec.Struct, frozen=True, rename="camel"):
+    """A message as one viewer sees it: `client_id` is its sender's secret."""
+
+    id: str
+    conversation_id: str
+    user_id: str
+    content: str
+    created_at: str
+    mine: bool
+    client_id: str | None
+
+    def seen_by(self, user_id: int) -> "Message":
+        if self.user_id == str(user_id):
+            return self
+        return msgspec.structs.replace(self, mine=False, client_id=None)
+
+
+class Draft(NamedTuple):
+    """A message about to be stored. The content is checked, the membership is not."""
+
+    conversation_id: int
+    user_id: int
+    content: str
+    client_id: str  # a UUID in lower case
+    client_id_given: bool  # False: made by the server, so that it can try again
+
+
+class Stored(NamedTuple):
+    message: Message
+    created: bool  # False: an earlier request with this client id has stored it
+
+
+class ClientIdReused(Exception):
+    """The sender's client id stands for a message of another content or conversation."""
+
+
+async def page(
+    db: Database, user_id: int, conversation_id: int, *, before: Place = NEWEST, limit: int
+) -> Snapshot[Page[Message]]:
+    """The newest messages with ids below `before` (a one-tuple). Raises `NotFound`."""
+    rows = await db.rows(
+        """
+        SELECT
+            meta.epoch || '-' || feeds.last_seq,
+            m.id::text,
+            m.conversation_id::text,
+            m.user_id::text,
+            m.content,
+            rfc3339(m.created_at),
+            m.user_id = me.user_id,
+            CASE WHEN m.user_id = me.user_id AND m.client_id_given THEN m.client_id::text END
+        FROM participants me
+        JOIN feeds USING (user_id)
+        CROSS JOIN meta
+        LEFT JOIN LATERAL (
+            SELECT id, conversation_id, user_id, content, created_at, client_id, client_id_given
+            FROM messages
+            WHERE conversation_id = me.conversation_id
+                AND id < %(before)s
+            ORDER BY id DESC
+            LIMIT %(limit)s
+        ) m ON true
+        WHERE me.user_id = %(user_id)s
+            AND me.conversation_id = %(conversation_id)s
+        ORDER BY m.id DESC
+        """,
+        {
+            "user_id": user_id,
+            "conversation_id": conversation_id,
+            "before": before[0],
+            "limit": limit + 1,
+        },
+    )
+    if not rows:
+        raise NotFound
+    found = [Message(*row[1:]) for row in rows if row[1] is not None]
+    items = found[:limit]
+    return Snapshot(rows[0][0], Page(items, (int(items[-1].id),) if found[limit:] else None))
+
+
+async def store(db: Database, drafts: Sequence[Draft]) -> list[Outcome[Stored]]:
+    """Stores all that may be stored, in order, in one transaction and one round trip.
+
+    Tells `NotFound` and `ClientIdReused`. Safe to repeat: a client id is stored once.
+    """
+    rows = await db.rows(
+        f"""
+        {appending.LOCK}
+
+        WITH drafts AS (
+            SELECT n, conversation_id, user_id, content, client_id, client_id_given
+            FROM unnest(
+                %(conversation_ids)s::bigint[],
+                %(user_ids)s::bigint[],
+                %(contents)s::text[],
+                %(client_ids)s::uuid[],
+                %(client_ids_given)s::boolean[]
+            ) WITH ORDINALITY
+                AS draft (conversation_id, user_id, content, client_id, client_id_given, n)
+        ),
+        allowed AS (
+            SELECT
+                drafts.*,
+                row_number() OVER (PARTITION BY user_id, client_id ORDER BY n) AS nth
+            FROM drafts
+            JOIN participants USING (user_id, conversation_id)
+        ),
+        stored AS (
+            INSERT INTO messages (
+                conversation_id, user_id, content, client_id, client_id_given, created_at
+            )
+            SELECT
+                conversation_id, user_id, content, client_id, client_id_given, clock_timestamp()
+            FROM allowed
+            WHERE nth = 1
+            ORDER BY n
+            ON CONFLICT (user_id, client_id) DO NOTHING
+            RETURNING id, conversation_id, user_id, content, client_id, client_id_given, created_at
+        ),
+        touched AS (
+            UPDATE conversations
+            SET active_at = latest.created_at
+            FROM (
+                SELECT conversation_id, max(created_at) AS created_at
+                FROM stored
+                GROUP BY conversation_id
+            ) latest
+            WHERE conversations.id = latest.conversation_id
+        ),
+        news AS (
+            SELECT
+                allowed.n,
+                participants.user_id,
+                'message' AS kind,
+                stored.conversation_id,
+                stored.id AS message_id,
+                NULL::bigint AS reader_id,
+                NULL::bigint AS last_read_message_id,
+                NULL::integer AS unread_count
+            FROM stored
+            JOIN allowed USING (user_id, client_id)
+            JOIN participants ON participants.conversation_id = stored.conversation_id
+            WHERE allowed.nth = 1
+        ),
+        {appending.APPEND}
+        SELECT
+            drafts.n,
+            allowed.n IS NOT NULL,
+            coalesce(stored.id, earlier.id)::text,
+            drafts.conversation_id::text,
+            drafts.user_id::text,
+            drafts.content,
+            rfc3339(coalesce(stored.created_at, earlier.created_at)),
+            coalesce(stored.client_id_given, earlier.client_id_given),
+            drafts.client_id::text,
+            stored.id IS NOT NULL AND allowed.nth = 1,
+            coalesce(stored.conversation_id, earlier.conversation_id) = drafts.conversation_id
+                AND coalesce(stored.content, earlier.content) = drafts.content,
+            numbered.user_id,
+            meta.epoch,
+            numbered.seq
+        FROM drafts
+        CROSS JOIN meta
+        LEFT JOIN allowed ON allowed.n = drafts.n
+        LEFT JOIN stored
+            ON stored.user_id = drafts.user_id
+            AND stored.client_id = drafts.client_id
+        LEFT JOIN messages earlier
+            ON earlier.user_id = drafts.user_id
+            AND earlier.client_id = drafts.client_id
+        LEFT JOIN numbered ON numbered.n = drafts.n
+        ORDER BY drafts.n
+        """,
+        {
+            "conversation_ids": [d.conversation_id for d in drafts],
+            "user_ids": [d.user_id for d in drafts],
+            "contents": [d.content for d in drafts],
+            "client_ids": [d.client_id for d in drafts],
+            "client_ids_given": [d.client_id_given for d in drafts],
+        },
+    )
+    outcomes = []
+    for _, group in groupby(rows, key=itemgetter(0)):
+        told = list(group)
+        recipients = [Recipient(*row[11:14]) for row in told if row[11] is not None]
+        outcomes.append(Outcome(_stored(*told[0][1:11]), recipients))
+    return outcomes
+
+
+def _stored(
+    allowed: bool,
+    message_id: str,
+    conversation_id: str,
+    user_id: str,
+    content: str,
+    created_at: str,
+    client_id_given: bool,
+    client_id: str,
+    created: bool,
+    same: bool,
+) -> Stored | Exception:
+    if not allowed:
+        return NotFound()
+    if not same:
+        return ClientIdReused()
+    shown = client_id if client_id_given else None
+    message = Message(message_id, conversation_id, user_id, content, created_at, True, shown)
+    return Stored(message, created or not client_id_given)

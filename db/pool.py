@@ -1,0 +1,159 @@
+"""The database as the rest of the program sees it: ask, and have rows or an error in time.
+
+A pool of our own: aiopg's forgets to wake those who wait when a connection breaks in use, and
+connects under a lock that a healthy connection's next user waits for, too (aiopg 1.4, `pool.py`).
+A permit is always given back, so that a broken connection can starve nobody.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from db import connection, errors
+from db.connection import Connection, Row
+
+REQUEST_SECONDS = 5.0  # one deadline over all that a request acquires and asks
+ACQUIRE_SECONDS = 3.0
+PROBE_SECONDS = 0.25  # how soon the return of a database that is away is noticed
+POOL_SIZE = 8  # more than two cores can use; PostgreSQL's own limit is 100
+
+_log = logging.getLogger("messenger.db")
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+def begin_request() -> None:
+    """Starts the one deadline that all of this task's queries share from now on."""
+    _deadline.set(asyncio.get_running_loop().time() + REQUEST_SECONDS)
+
+
+def deadline() -> float:
+    """When this task's request must have been answered, in the loop's time."""
+    set_before = _deadline.get()
+    now = asyncio.get_running_loop().time()
+    return now + REQUEST_SECONDS if set_before is None else set_before
+
+
+class Database:
+    """Up to `size` connections to PostgreSQL, made when needed and kept while they work."""
+
+    def __init__(self, dsn: str, *, size: int = POOL_SIZE) -> None:
+        self.dsn = dsn
+        self._idle: deque[Connection] = deque()
+        self._permits = asyncio.Semaphore(size)
+        self._probe: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @property
+    def away(self) -> bool:
+        """Whether it was found unreachable, and has not been reached since."""
+        return self._probe is not None
+
+    async def rows(
+        self, sql: str, params: Mapping[str, Any] | None = None, *, twice: bool = True
+    ) -> list[Row]:
+        """The rows of the last statement of `sql`, which is one transaction.
+
+        `twice`: ask again, once, if the connection turned out to be broken; for what may happen
+        twice without harm. Raises `errors.DatabaseError`.
+        """
+        until = deadline()
+        try:
+            return await self._ask(sql, params or {}, until)
+        except errors.Unavailable:
+            if not twice or self.away:
+                raise
+            return await self._ask(sql, params or {}, until)
+
+    async def row(self, sql: str, params: Mapping[str, Any] | None = None) -> Row | None:
+        """The first row, or None; see `rows`."""
+        rows = await self.rows(sql, params)
+        return rows[0] if rows else None
+
+    async def close(self) -> None:
+        self._closed = True
+        if self._probe is not None:
+            self._probe.cancel()
+            self._probe = None
+        while self._idle:
+            self._idle.pop().close()
+
+    async def _ask(self, sql: str, params: Mapping[str, Any], until: float) -> list[Row]:
+        async with self._connection(until) as conn:
+            seconds = until - asyncio.get_running_loop().time()
+            try:
+                return await conn.rows(sql, params, max(seconds, 0.001))
+            except errors.Timeout:
+                if not conn.usable and seconds > connection.STATEMENT_TIMEOUT_SECONDS:
+                    self._lost("it does not answer")  # not even with its own timeout
+                raise
+
+    @contextlib.asynccontextmanager
+    async def _connection(self, until: float) -> AsyncIterator[Connection]:
+        now = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout_at(min(until, now + ACQUIRE_SECONDS)):
+                await self._permits.acquire()
+        except TimeoutError:
+            raise errors.Unavailable("all connections are busy") from None
+        conn = None
+        try:
+            conn = self._take_idle() or await self._connect(until)
+            yield conn
+        finally:
+            self._permits.release()
+            if conn is not None:
+                self._give_back(conn)
+
+    def _take_idle(self) -> Connection | None:
+        while self._idle:
+            conn = self._idle.pop()
+            if conn.usable:
+                return conn
+            conn.close()
+        return None
+
+    def _give_back(self, conn: Connection) -> None:
+        if conn.usable and not self._closed:
+            self._idle.append(conn)
+        else:
+            conn.close()
+
+    async def _connect(self, until: float) -> Connection:
+        if self._closed:
+            raise errors.Unavailable("the pool is closed")
+        seconds = min(until - asyncio.get_running_loop().time(), ACQUIRE_SECONDS)
+        try:
+            return await connection.connect(self.dsn, max(seconds, 0.001))
+        except (errors.Unavailable, errors.Refused) as error:
+            self._lost(str(error))
+            raise errors.Unavailable(str(error)) from None
+
+    def _lost(self, why: str) -> None:
+        if self._probe is None and not self._closed:
+            _log.warning("the database is away: %s", why)
+            self._probe = asyncio.create_task(self._watch_for_return())
+
+    async def _watch_for_return(self) -> None:
+        try:
+            while not await self._answers():
+                await asyncio.sleep(PROBE_SECONDS)
+            _log.warning("the database is back")
+        finally:
+            self._probe = None
+
+    async def _answers(self) -> bool:
+        try:
+            conn = await connection.connect(self.dsn, ACQUIRE_SECONDS)
+        except errors.DatabaseError:
+            return False
+        try:
+            await conn.rows("SELECT 1", {}, ACQUIRE_SECONDS)
+        except errors.DatabaseError:
+            return False
+        finally:
+            conn.close()
+        return True

@@ -1,0 +1,103 @@
+"""Where streams start: thousands that open at once are looked up in a few statements."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from db import pool, sessions
+from db.pool import Database
+
+LARGEST_BATCH = 256
+
+
+class Wanted(NamedTuple):
+    """A stream about to open: whose, under which session, and where it left off."""
+
+    user_id: int
+    session_id: int
+    after: int | None
+
+
+class Position(NamedTuple):
+    """What the database says to `Wanted`."""
+
+    epoch: str
+    last_seq: int
+    session_lives: bool
+    reaches_back: bool  # no event after `after` is gone from the feed
+
+
+class Positions:
+    """Looks up what is wanted together in one statement, one statement at a time.
+
+    The statement begins after `look_up` was called: who has registered with the bus before that
+    misses nothing between the two.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._waiting: list[tuple[Wanted, asyncio.Future[Position]]] = []
+        self._worker: asyncio.Task[None] | None = None
+
+    async def look_up(self, wanted: Wanted) -> Position:
+        """Raises `errors.DatabaseError`."""
+        future: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
+        self._waiting.append((wanted, future))
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._drain())
+        return await future
+
+    async def _drain(self) -> None:
+        try:
+            while batch := self._waiting[:LARGEST_BATCH]:
+                del self._waiting[:LARGEST_BATCH]
+                await self._answer(batch)
+        finally:
+            self._worker = None
+
+    async def _answer(self, batch: list[tuple[Wanted, asyncio.Future[Position]]]) -> None:
+        pool.begin_request()
+        try:
+            found = await _positions(self._db, [wanted for wanted, _ in batch])
+        except Exception as error:
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), position in zip(batch, found, strict=True):
+            if not future.done():
+                future.set_result(position)
+
+
+async def _positions(db: Database, wanted: Sequence[Wanted]) -> list[Position]:
+    """In the order asked; one row each, whatever is wanted twice."""
+    rows = await db.rows(
+        """
+        SELECT
+            meta.epoch,
+            coalesce(feeds.last_seq, 0),
+            sessions.id IS NOT NULL,
+            coalesce(wanted.after, feeds.last_seq) >= feeds.last_seq OR EXISTS (
+                SELECT
+                FROM feed_events
+                WHERE feed_events.user_id = wanted.user_id
+                    AND feed_events.seq = wanted.after + 1
+            )
+        FROM unnest(%(user_ids)s::bigint[], %(session_ids)s::bigint[], %(afters)s::bigint[])
+            WITH ORDINALITY AS wanted (user_id, session_id, after, n)
+        CROSS JOIN meta
+        LEFT JOIN feeds ON feeds.user_id = wanted.user_id
+        LEFT JOIN sessions
+            ON sessions.id = wanted.session_id
+            AND sessions.user_id = wanted.user_id
+            AND sessions.last_seen_at > now() - make_interval(days => %(idle_days)s)
+        ORDER BY wanted.n
+        """,
+        {
+            "user_ids": [w.user_id for w in wanted],
+            "session_ids": [w.session_id for w in wanted],
+            "afters": [w.after for w in wanted],
+            "idle_days": sessions.IDLE_DAYS,
+        },
+    )
+    return [Position(*row) for row in rows]

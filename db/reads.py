@@ -1,0 +1,165 @@
+"""Read markers: how far a participant has read. They only move forward."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
+
+import msgspec
+
+from db import appending
+from db.conversations import UNREAD
+from db.outcome import Outcome, Recipient
+from db.pool import Database
+from db.snapshot import NotFound
+
+
+class Read(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A marker that moved; `unread_count` in the reader's own copy alone."""
+
+    conversation_id: str
+    user_id: str
+    last_read_message_id: str
+    unread_count: int | None = None
+
+    def seen_by(self, user_id: int) -> "Read":
+        if self.user_id == str(user_id):
+            return self
+        return msgspec.structs.replace(self, unread_count=None)
+
+
+class Reading(NamedTuple):
+    """The wish of a user to have read a conversation up to a message, or all of it (None)."""
+
+    conversation_id: int
+    user_id: int
+    message_id: int | None
+
+
+class NoSuchMessage(Exception):
+    """The conversation has no message of that id."""
+
+
+async def mark(db: Database, readings: Sequence[Reading]) -> list[Outcome[Read | None]]:
+    """Moves the markers, in one transaction and one round trip.
+
+    For each the event that it made, None where nothing moved. Tells `NotFound` and
+    `NoSuchMessage`. Safe to repeat. Of several readings of one marker the furthest moves it.
+    """
+    # Counting comes after the lock, in a later statement than the one that waited for it.
+    rows = await db.rows(
+        f"""
+        {appending.LOCK}
+
+        WITH wanted AS (
+            SELECT n, conversation_id, user_id, message_id
+            FROM unnest(
+                %(conversation_ids)s::bigint[], %(user_ids)s::bigint[], %(message_ids)s::bigint[]
+            ) WITH ORDINALITY AS reading (conversation_id, user_id, message_id, n)
+        ),
+        found AS (
+            SELECT
+                wanted.n,
+                wanted.conversation_id,
+                wanted.user_id,
+                wanted.message_id IS NULL OR message.id IS NOT NULL AS is_right,
+                coalesce(message.id, newest.id) AS message_id
+            FROM wanted
+            JOIN participants USING (conversation_id, user_id)
+            LEFT JOIN messages message
+                ON message.conversation_id = wanted.conversation_id
+                AND message.id = wanted.message_id
+            LEFT JOIN LATERAL (
+                SELECT id
+                FROM messages
+                WHERE messages.conversation_id = wanted.conversation_id
+                    AND wanted.message_id IS NULL
+                ORDER BY id DESC
+                LIMIT 1
+            ) newest ON true
+        ),
+        furthest AS (
+            SELECT DISTINCT ON (conversation_id, user_id) n, conversation_id, user_id, message_id
+            FROM found
+            WHERE message_id IS NOT NULL
+            ORDER BY conversation_id, user_id, message_id DESC, n
+        ),
+        moved AS (
+            UPDATE participants
+            SET last_read_message_id = furthest.message_id
+            FROM furthest
+            WHERE participants.conversation_id = furthest.conversation_id
+                AND participants.user_id = furthest.user_id
+                AND furthest.message_id > coalesce(participants.last_read_message_id, 0)
+            RETURNING
+                furthest.n,
+                participants.conversation_id,
+                participants.user_id,
+                participants.last_read_message_id
+        ),
+        counted AS (
+            SELECT mine.*, ({UNREAD})::integer AS unread_count
+            FROM moved mine
+        ),
+        news AS (
+            SELECT
+                counted.n,
+                participants.user_id,
+                'read' AS kind,
+                counted.conversation_id,
+                NULL::bigint AS message_id,
+                counted.user_id AS reader_id,
+                counted.last_read_message_id,
+                CASE WHEN participants.user_id = counted.user_id THEN counted.unread_count END
+                    AS unread_count
+            FROM counted
+            JOIN participants USING (conversation_id)
+        ),
+        {appending.APPEND}
+        SELECT
+            wanted.n,
+            found.n IS NOT NULL,
+            found.is_right,
+            wanted.conversation_id::text,
+            wanted.user_id::text,
+            counted.last_read_message_id::text,
+            counted.unread_count,
+            numbered.user_id,
+            meta.epoch,
+            numbered.seq
+        FROM wanted
+        CROSS JOIN meta
+        LEFT JOIN found ON found.n = wanted.n
+        LEFT JOIN counted ON counted.n = wanted.n
+        LEFT JOIN numbered ON numbered.n = wanted.n
+        ORDER BY wanted.n
+        """,
+        {
+            "conversation_ids": [r.conversation_id for r in readings],
+            "user_ids": [r.user_id for r in readings],
+            "message_ids": [r.message_id for r in readings],
+        },
+    )
+    outcomes = []
+    for _, group in groupby(rows, key=itemgetter(0)):
+        told = list(group)
+        recipients = [Recipient(*row[7:10]) for row in told if row[7] is not None]
+        outcomes.append(Outcome(_result(*told[0][1:7]), recipients))
+    return outcomes
+
+
+def _result(
+    member: bool,
+    is_right: bool,
+    conversation_id: str,
+    user_id: str,
+    last_read_message_id: str | None,
+    unread_count: int,
+) -> Read | None | Exception:
+    if not member:
+        return NotFound()
+    if not is_right:
+        return NoSuchMessage()
+    if last_read_message_id is None:
+        return None
+    return Read(conversation_id, user_id, last_read_message_id, unread_count)

@@ -1,0 +1,124 @@
+"""Sessions: who has signed in where, and whether that still holds."""
+
+import msgspec
+from cachetools import TTLCache
+
+from db.pool import Database
+from db.snapshot import NotFound
+
+IDLE_DAYS = 30  # a session that is not used for so long has ended
+TOUCH_MINUTES = 60  # how exact "last seen" is; each request would be a write otherwise
+USER_AGENT_LENGTH = 400
+REMEMBERED = 100_000  # sessions, at about 100 bytes each
+REMEMBERED_SECONDS = 60  # bounds what a change made behind the server's back can do
+
+
+class Session(msgspec.Struct, frozen=True, rename="camel"):
+    """A sign-in as its user sees it."""
+
+    id: str
+    created_at: str
+    last_seen_at: str
+    user_agent: str
+    current: bool
+
+
+class Sessions:
+    """Living sessions, remembered for a minute: one server a database, so all ends pass here."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._living: TTLCache[int, int] = TTLCache(REMEMBERED, REMEMBERED_SECONDS)
+        self._ends = 0  # a look-up that began before an end must not be remembered after it
+
+    async def begin(self, user_id: int, user_agent: str) -> int:
+        """A new session's id."""
+        # Not twice: a second session that nobody holds would show up in the user's list.
+        rows = await self._db.rows(
+            """
+            INSERT INTO sessions (user_id, user_agent)
+            VALUES (%(user_id)s, %(user_agent)s)
+            RETURNING id
+            """,
+            {"user_id": user_id, "user_agent": user_agent[:USER_AGENT_LENGTH]},
+            twice=False,
+        )
+        return int(rows[0][0])
+
+    async def is_living(self, session_id: int, user_id: int) -> bool:
+        """Whether this is a session of that user which has not ended; counts as its use."""
+        if (known := self._living.get(session_id)) is not None:
+            return known == user_id
+        ends = self._ends
+        row = await self._db.row(
+            """
+            WITH touched AS (
+                UPDATE sessions
+                SET last_seen_at = clock_timestamp()
+                WHERE id = %(session_id)s
+                    AND user_id = %(user_id)s
+                    AND last_seen_at < now() - make_interval(mins => %(touch_minutes)s)
+                    AND last_seen_at > now() - make_interval(days => %(idle_days)s)
+            )
+            SELECT user_id
+            FROM sessions
+            WHERE id = %(session_id)s
+                AND user_id = %(user_id)s
+                AND last_seen_at > now() - make_interval(days => %(idle_days)s)
+            """,
+            {
+                "session_id": session_id,
+                "user_id": user_id,
+                "touch_minutes": TOUCH_MINUTES,
+                "idle_days": IDLE_DAYS,
+            },
+        )
+        if row is not None and ends == self._ends:
+            self._living[session_id] = user_id
+        return row is not None
+
+    async def of(self, user_id: int, current_id: int) -> list[Session]:
+        """The user's living sessions, latest seen first."""
+        rows = await self._db.rows(
+            """
+            SELECT id::text, rfc3339(created_at), rfc3339(last_seen_at), user_agent,
+                id = %(current_id)s
+            FROM sessions
+            WHERE user_id = %(user_id)s
+                AND last_seen_at > now() - make_interval(days => %(idle_days)s)
+            ORDER BY last_seen_at DESC, id DESC
+            """,
+            {"user_id": user_id, "current_id": current_id, "idle_days": IDLE_DAYS},
+        )
+        return [Session(*row) for row in rows]
+
+    async def end(self, user_id: int, session_id: int) -> None:
+        """Raises `NotFound` where the user has no such session."""
+        if not await self._end(user_id, [session_id], "id = %(session_id)s", session_id):
+            raise NotFound
+
+    async def end_others(self, user_id: int, kept_id: int) -> list[int]:
+        """Ends all of the user's sessions but one; the ids of those ended."""
+        known = [s for s, owner in self._living.items() if owner == user_id and s != kept_id]
+        return await self._end(user_id, known, "id <> %(session_id)s", kept_id)
+
+    async def _end(
+        self, user_id: int, known: list[int], which: str, session_id: int
+    ) -> list[int]:
+        ended = known
+        try:
+            rows = await self._db.rows(
+                f"""
+                DELETE FROM sessions
+                WHERE user_id = %(user_id)s
+                    AND {which}
+                RETURNING id
+                """,
+                {"user_id": user_id, "session_id": session_id},
+            )
+            ended = [session for (session,) in rows]
+        finally:  # also when the outcome is unknown: the next request asks the database
+            self._ends += 1
+            for session in {*known, *ended}:
+                self._living.pop(session, None)
+        return ended

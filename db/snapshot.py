@@ -1,0 +1,22 @@
+"""What a GET answers: facts, and the position in the caller's feed that they reflect."""
+
+from typing import Generic, NamedTuple, TypeVar
+
+Body = TypeVar("Body")
+Place = tuple[int, ...]  # where a list goes on: the sort key of the last item seen
+
+
+class NotFound(Exception):
+    """Not there, or not the caller's: nobody outside can tell the two apart."""
+
+
+class Snapshot(NamedTuple, Generic[Body]):
+    position: str  # `<epoch>-<seq>`, read in the statement that read the body
+    body: Body
+
+
+class Page(NamedTuple, Generic[Body]):
+    """A slice of a list, newest first."""
+
+    items: list[Body]
+    next: Place | None  # None on the last page

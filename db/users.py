@@ -1,0 +1,78 @@
+"""The people: found by name without regard to case, and shown with the case they chose."""
+
+import msgspec
+
+from db.pool import Database
+from db.snapshot import NotFound
+
+SUGGESTIONS = 5
+
+
+class User(msgspec.Struct, frozen=True, rename="camel"):
+    """A person as every client sees them."""
+
+    id: str
+    username: str
+    avatar_url: str | None = msgspec.field(name="avatarURL")
+
+
+async def sign_in(db: Database, username: str) -> User:
+    """The user of that name, made with an empty feed at the first sign-in."""
+    # Two statements: the second one's snapshot shows whom a simultaneous sign-in has made.
+    row = await db.row(
+        """
+        WITH made AS (
+            INSERT INTO users (username)
+            SELECT %(username)s
+            WHERE NOT EXISTS (
+                SELECT
+                FROM users
+                WHERE lower(username) COLLATE "C" = lower(%(username)s)
+            )
+            ON CONFLICT (lower(username) COLLATE "C") DO NOTHING
+            RETURNING id
+        )
+        INSERT INTO feeds (user_id)
+        SELECT id
+        FROM made;
+
+        SELECT id::text, username, avatar_url
+        FROM users
+        WHERE lower(username) COLLATE "C" = lower(%(username)s);
+        """,
+        {"username": username},
+    )
+    assert row is not None
+    return User(*row)
+
+
+async def one(db: Database, user_id: int) -> User:
+    """Raises `NotFound`."""
+    row = await db.row(
+        """
+        SELECT id::text, username, avatar_url
+        FROM users
+        WHERE id = %(user_id)s
+        """,
+        {"user_id": user_id},
+    )
+    if row is None:
+        raise NotFound
+    return User(*row)
+
+
+async def usernames(db: Database, user_id: int, prefix: str) -> list[str]:
+    """Up to `SUGGESTIONS` names that begin with `prefix`, in order, without the caller's own."""
+    rows = await db.rows(
+        """
+        SELECT username
+        FROM users
+        WHERE lower(username) COLLATE "C" >= lower(%(prefix)s)
+            AND lower(username) COLLATE "C" < lower(%(prefix)s) || chr(127)
+            AND id <> %(user_id)s
+        ORDER BY lower(username) COLLATE "C"
+        LIMIT %(limit)s
+        """,
+        {"user_id": user_id, "prefix": prefix, "limit": SUGGESTIONS},
+    )
+    return [username for (username,) in rows]

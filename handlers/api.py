@@ -1,0 +1,146 @@
+"""What the handlers under /api/ have in common: credentials, JSON in and out, pages of lists."""
+
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
+
+import msgspec
+
+from db import conversations, pool, snapshot
+from db.snapshot import Page, Place
+from handlers import body, cursors, problems
+from handlers.base import Handler
+from handlers.tokens import Claims, Refused
+
+DEFAULT_LIMIT = 25
+LARGEST_LIMIT = 100
+LARGEST_ID = 2**63 - 1
+
+Fields = TypeVar("Fields", bound=msgspec.Struct)
+
+
+class ApiHandler(Handler):
+    """Goes on with the order of refusals: not ready, who asks, what kind of body."""
+
+    needs_database = True
+    needs_credentials = True
+    me: Claims
+
+    async def prepare(self) -> None:
+        super().prepare()
+        self.set_header("Cache-Control", "no-store")
+        if self.needs_database:
+            self.check_readiness()
+        pool.begin_request()
+        if self.needs_credentials:
+            self.me = await self.credentials()
+        if self.request.body:
+            self._check_media_type()
+
+    async def head(self, *args: str) -> None:
+        await getattr(self, "get")(*args)
+
+    def check_readiness(self) -> None:
+        if self.app.draining:
+            raise problems.Unavailable("draining", "The server is about to stop.")
+        if self.app.db.away:
+            raise problems.Unavailable("database_unavailable", "The database is away.")
+
+    async def credentials(self) -> Claims:
+        """Who asks, in a session that has not ended."""
+        claims = self.claims()
+        await self.check_session(claims)
+        return claims
+
+    async def check_session(self, claims: Claims) -> None:
+        if not await self.app.sessions.is_living(claims.session_id, claims.user_id):
+            raise problems.Unauthorized
+
+    def claims(self) -> Claims:
+        """What the token says, of the first place that has one, good or bad."""
+        token = self.presented_token()
+        if token is None:
+            raise problems.Unauthorized
+        try:
+            return self.app.tokens.read(token)
+        except Refused:
+            raise problems.Unauthorized from None
+
+    def presented_token(self) -> str | None:
+        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return token.strip()
+        return self.get_cookie("session")
+
+    def fields(self, kind: type[Fields]) -> Fields:
+        """The request's body. Raises the problem that fits."""
+        self._check_media_type()
+        return body.decoded(self.request.body, kind)
+
+    def limit(self) -> int:
+        text = self.get_query_argument("limit", str(DEFAULT_LIMIT), strip=False)
+        if not re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) or not 1 <= int(text) <= LARGEST_LIMIT:
+            raise problems.Invalid({"limit": f"must be a number from 1 to {LARGEST_LIMIT}"})
+        return int(text)
+
+    def place(self, of: str, newest: Place) -> Place:
+        """Where the list `of` goes on, from a link that this server made."""
+        text = self.get_query_argument("cursor", None, strip=False)
+        if text is None:
+            return newest
+        try:
+            return cursors.opened(self.app.secret, of, text)
+        except cursors.Unknown:
+            raise problems.Invalid({"cursor": "was not made by this server"}) from None
+
+    def reply(self, answer: object, status: int = 200) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.finish(msgspec.json.encode(answer))
+
+    def reply_snapshot(self, position: str, answer: object) -> None:
+        self.set_header("Last-Event-ID", position)
+        self.reply(answer)
+
+    def reply_page(self, of: str, position: str, page: Page[Any], limit: int) -> None:
+        """A list, with a link to its next page if there is one (RFC 8288)."""
+        if page.next is not None:
+            cursor = cursors.sealed(self.app.secret, of, page.next)
+            target = f"{self.request.path}?limit={limit}&cursor={cursor}"
+            self.set_header("Link", f'<{target}>; rel="next"')
+        self.reply_snapshot(position, page.items)
+
+    def _check_media_type(self) -> None:
+        media_type = self.request.headers.get("Content-Type", "").partition(";")[0]
+        if media_type.strip().lower() != "application/json":
+            raise problems.UnsupportedMediaType
+
+
+class ConversationHandler(ApiHandler):
+    """For what lies under one conversation: to a stranger it is not there, whatever they ask."""
+
+    @contextlib.asynccontextmanager
+    async def conversation(self, digits: str) -> AsyncIterator[int]:
+        """The id, for a block whose refusals of fields are told to participants alone."""
+        conversation_id = int(digits) if len(digits) < 20 else LARGEST_ID + 1
+        if conversation_id > LARGEST_ID:
+            raise problems.NotFound
+        try:
+            yield conversation_id
+        except snapshot.NotFound:
+            raise problems.NotFound from None
+        except problems.Invalid:
+            await self._check_member(conversation_id)
+            raise
+
+    async def _check_member(self, conversation_id: int) -> None:
+        try:
+            await conversations.check_member(self.app.db, self.me.user_id, conversation_id)
+        except snapshot.NotFound:
+            raise problems.NotFound from None
+
+
+class UnknownRoute(Handler):
+    def check_route(self) -> None:
+        raise problems.NotFound

@@ -1,0 +1,87 @@
+"""The application: what all handlers share, and the first look at each request."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from tornado.httputil import HTTPServerRequest
+from tornado.web import Application, RequestHandler, _HandlerDelegate
+
+from bus.bus import Bus
+from bus.heart import Heart
+from config import Config
+from db.pool import Database
+from db.positions import Positions
+from db.sender import Sender
+from db.sessions import Sessions
+from handlers import logs, problems
+from handlers.base import Refusal
+from handlers.delivery import publisher
+from handlers.hosts import Hosts
+from handlers.metrics import Metrics
+from handlers.stream import StreamHandler
+from handlers.tokens import Tokens
+
+
+class Messenger(Application):
+    """Made once by `make_app`; a handler finds all that it works with here."""
+
+    def __init__(self, config: Config, db: Database, secret: str, routes: Sequence[Any]) -> None:
+        super().__init__(list(routes))
+        self.use(config)
+        self.secret = secret
+        self.db = db
+        self.bus = Bus()
+        self.heart = Heart()
+        self.tokens = Tokens(secret)
+        self.sessions = Sessions(db)
+        self.positions = Positions(db)
+        self.sender = Sender(db, publisher(self.bus))
+        self.metrics = Metrics(lambda: len(self.bus), lambda: db.away)
+        self.draining = False
+        self._in_flight: set[RequestHandler] = set()
+        self._all_finished = asyncio.Event()
+
+    def use(self, config: Config) -> None:
+        self.config = config
+        self.hosts = Hosts(config)
+
+    def begun(self, handler: RequestHandler) -> None:
+        self._in_flight.add(handler)
+
+    def finished(self, handler: RequestHandler) -> None:
+        """Or left by its client, or a stream: nobody waits for it any more."""
+        self._in_flight.discard(handler)
+        if self.draining and not self._in_flight:
+            self._all_finished.set()
+
+    async def requests_finished(self) -> None:
+        """Returns when all requests whose handlers have begun are answered."""
+        if self._in_flight:
+            await self._all_finished.wait()
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> _HandlerDelegate:
+        refusal: problems.Problem | None = None
+        if "Host" not in request.headers:  # HTTP/1.0; Tornado refuses it in HTTP/1.1
+            refusal = problems.BadRequest("A request names its host.", "missing_host")
+        elif not request.path.startswith("/health/") and not self.hosts.serves(request.host):
+            refusal = problems.Misdirected()
+        if refusal is not None:
+            return self.get_handler_delegate(request, Refusal, {"problem": refusal})
+        return super().find_handler(request, **kwargs)
+
+    def log_request(self, handler: RequestHandler) -> None:
+        request = handler.request
+        seconds = None if isinstance(handler, StreamHandler) else request.request_time()
+        self.metrics.answered(request.method or "", handler.get_status(), seconds)
+        logs.log_request(handler)
+
+    async def end_session(self, user_id: int, session_id: int) -> None:
+        """And its streams. Raises `snapshot.NotFound`."""
+        await self.sessions.end(user_id, session_id)
+        self.bus.end_sessions(user_id, [session_id])
+
+    async def end_other_sessions(self, user_id: int, kept_id: int) -> None:
+        """And their streams."""
+        ended = await self.sessions.end_others(user_id, kept_id)
+        self.bus.end_sessions(user_id, ended)

@@ -1,0 +1,127 @@
+"""What all handlers have in common: whom they answer at all, and how they refuse."""
+
+from __future__ import annotations
+
+import logging
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, cast
+
+from tornado.iostream import StreamClosedError
+from tornado.web import HTTPError, RequestHandler
+
+from db.errors import DatabaseError
+from handlers import problems
+
+if TYPE_CHECKING:
+    from handlers.application import Messenger
+
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+_KNOWN_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_log = logging.getLogger("messenger")
+
+
+class _AnyMethod(tuple[str, ...]):
+    """Tornado looks at this before `prepare`, where our own order of refusals begins."""
+
+    __slots__ = ()
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+class Handler(RequestHandler):
+    """Refuses in the order of the contract: no such route, wrong method, another site's page."""
+
+    SUPPORTED_METHODS = _AnyMethod(_KNOWN_METHODS)
+
+    @property
+    def app(self) -> Messenger:
+        return cast("Messenger", self.application)
+
+    def set_default_headers(self) -> None:
+        self.clear_header("Server")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "no-referrer")
+
+    def prepare(self) -> Any:
+        self.app.begun(self)
+        self.check_route()
+        if self.request.method not in self.allowed_methods():
+            raise problems.MethodNotAllowed(self.allowed_methods())
+        if self.request.method not in SAFE_METHODS:
+            self.refuse_other_sites()
+
+    def check_route(self) -> None:
+        """Raises `problems.NotFound` where the route is not there for this request."""
+
+    def allowed_methods(self) -> list[str]:
+        """Those that this class implements; HEAD comes with GET alone."""
+        implemented = [m for m in _KNOWN_METHODS if self._implements(m)]
+        return [m for m in implemented if m != "HEAD" or "GET" in implemented]
+
+    def refuse_other_sites(self) -> None:
+        """Fetch metadata, and Origin for browsers that send none; programs send neither."""
+        site = self.request.headers.get("Sec-Fetch-Site", "none").strip().lower()
+        origin = self.request.headers.get("Origin")
+        if site in ("cross-site", "same-site") or (
+            origin is not None and not self.app.hosts.trusts(origin, self.request.host)
+        ):
+            raise problems.Forbidden("cross_site", "Pages of other sites may not do this.")
+
+    def on_finish(self) -> None:
+        self.app.finished(self)
+
+    def on_connection_close(self) -> None:
+        self.app.finished(self)
+
+    def compute_etag(self) -> str | None:
+        return None
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        problem = _problem(status_code, kwargs.get("exc_info"))
+        for name, value in problem.headers.items():
+            self.set_header(name, value)
+        self.set_header("Content-Type", "application/problem+json")
+        self.set_header("Cache-Control", "no-store")
+        self.set_status(problem.status)
+        self.finish(problem.body())
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        if isinstance(value, DatabaseError):
+            _log.warning("%s %s: %s", self.request.method, self.request.path, value)
+        elif not isinstance(value, HTTPError | StreamClosedError):
+            super().log_exception(typ, value, tb)
+
+    def _request_summary(self) -> str:
+        return f"{self.request.method} {self.request.path}"  # a query may hold a token
+
+    def _implements(self, method: str) -> bool:
+        name = method.lower()
+        return getattr(type(self), name) is not getattr(RequestHandler, name)
+
+
+class Refusal(Handler):
+    """Answers every request with one problem."""
+
+    def initialize(self, problem: problems.Problem) -> None:
+        self._problem = problem
+
+    def check_route(self) -> None:
+        raise self._problem
+
+
+def _problem(status: int, exc_info: Any) -> problems.Problem:
+    error = exc_info[1] if exc_info else None
+    if isinstance(error, problems.Problem):
+        return error
+    if isinstance(error, DatabaseError):
+        return problems.Unavailable("database_unavailable", f"The database: {error}.")
+    if isinstance(error, HTTPError) and status < 500:
+        return problems.Framework(status)
+    return problems.Internal()

@@ -1,0 +1,66 @@
+"""From the bytes of a request's body to a typed struct, or to the refusal that fits."""
+
+import json
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+
+from handlers import problems
+
+Fields = TypeVar("Fields", bound=msgspec.Struct)
+
+
+def decoded(raw: bytes, kind: type[Fields]) -> Fields:
+    """Raises `problems.BadRequest` for what is no JSON object, `problems.Invalid` for its fields.
+
+    Unknown fields are ignored; of duplicate keys the last wins.
+    """
+    found = _json(raw)
+    if not isinstance(found, dict):
+        raise problems.BadRequest("The body must be a JSON object.", "malformed_json")
+    values, errors = {}, {}
+    for field in msgspec.structs.fields(kind):
+        try:
+            if field.encode_name in found:
+                values[field.name] = msgspec.convert(found[field.encode_name], field.type)
+            elif field.required:
+                errors[field.encode_name] = "is required"
+        except msgspec.ValidationError as error:
+            errors[field.encode_name] = str(error)
+    if errors:
+        raise problems.Invalid(errors)
+    return kind(**values)
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _with_lone_surrogates(raw)
+    except RecursionError:
+        raise problems.BadRequest("The JSON is nested too deep.", "malformed_json") from None
+
+
+def _with_lone_surrogates(raw: bytes) -> Any:
+    """What msgspec refuses: half a character is well-formed JSON, but no text that can be kept."""
+    try:
+        found = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise problems.BadRequest("The body is not valid JSON.", "malformed_json") from None
+    if isinstance(found, dict):
+        errors = {
+            key.encode("utf-8", "replace").decode(): "holds a lone surrogate"
+            for key, value in found.items()
+            if _is_broken(key) or _is_broken(json.dumps(value, ensure_ascii=False))
+        }
+        if errors:
+            raise problems.Invalid(errors)
+    return found
+
+
+def _is_broken(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

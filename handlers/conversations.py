@@ -1,0 +1,51 @@
+"""/api/conversations, one of them, and its other participant."""
+
+import msgspec
+
+from db import conversations, snapshot
+from db.conversations import Opening, WithOneself
+from handlers import names, problems
+from handlers.api import ApiHandler, ConversationHandler
+
+
+class OpeningFields(msgspec.Struct):
+    username: str
+
+
+class ConversationsHandler(ApiHandler):
+    async def get(self) -> None:
+        limit, place = self.limit(), self.place("conversations", conversations.NEWEST)
+        position, page = await conversations.page(
+            self.app.db, self.me.user_id, before=place, limit=limit
+        )
+        self.reply_page("conversations", position, page, limit)
+
+    async def post(self) -> None:
+        username = names.checked(self.fields(OpeningFields).username)
+        try:
+            opened = await self.app.sender.open(Opening(self.me.user_id, username))
+        except snapshot.NotFound:
+            raise problems.NotFound from None
+        except WithOneself:
+            raise problems.Forbidden(
+                "conversation_with_oneself", "A conversation takes somebody else."
+            ) from None
+        _, made = await conversations.one(self.app.db, self.me.user_id, opened.conversation_id)
+        self.set_header("Location", f"/api/conversations/{made.id}")
+        self.reply(made, 201 if opened.created else 200)
+
+
+class OneConversationHandler(ConversationHandler):
+    async def get(self, digits: str) -> None:
+        async with self.conversation(digits) as conversation_id:
+            found = await conversations.one(self.app.db, self.me.user_id, conversation_id)
+            self.reply_snapshot(*found)
+
+
+class OtherParticipantHandler(ConversationHandler):
+    async def get(self, digits: str) -> None:
+        async with self.conversation(digits) as conversation_id:
+            found = await conversations.other_participant(
+                self.app.db, self.me.user_id, conversation_id
+            )
+            self.reply_snapshot(*found)

@@ -1,0 +1,38 @@
+"""Cursors: places in a list, sealed, so that one that no server made is known as such."""
+
+import base64
+import hmac
+
+from db.snapshot import Place
+
+_MAC_BYTES = 12  # 96 bits; guessing one gains nothing but a place in one's own list
+
+
+class Unknown(Exception):
+    """No server made this, or it was made for another list."""
+
+
+def sealed(secret: str, of: str, place: Place) -> str:
+    """An opaque word for `place` in the list named `of`."""
+    payload = ".".join(map(str, place)).encode()
+    return base64.urlsafe_b64encode(_mac(secret, of, payload) + payload).decode().rstrip("=")
+
+
+def opened(secret: str, of: str, cursor: str) -> Place:
+    """Raises `Unknown`."""
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+    except ValueError:
+        raise Unknown from None
+    payload = raw[_MAC_BYTES:]
+    if not hmac.compare_digest(raw[:_MAC_BYTES], _mac(secret, of, payload)):
+        raise Unknown
+    place = tuple(int(number) for number in payload.decode().split("."))
+    if sealed(secret, of, place) != cursor:
+        raise Unknown  # other spellings of the same bytes
+    return place
+
+
+def _mac(secret: str, of: str, payload: bytes) -> bytes:
+    message = b"cursor\0" + of.encode() + b"\0" + payload
+    return hmac.digest(secret.encode(), message, "sha256")[:_MAC_BYTES]

@@ -1,0 +1,50 @@
+"""For the operator: is it alive, is it ready, and how is it doing."""
+
+from db import opening, pool
+from db.errors import DatabaseError
+from handlers import problems
+from handlers.base import Handler
+
+
+class LiveHandler(Handler):
+    """200 while the loop turns."""
+
+    def get(self) -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.finish({"status": "live"})
+
+    def head(self) -> None:
+        self.get()
+
+
+class ReadyHandler(Handler):
+    """200 when the database answers, its migrations are current, and nothing is ending."""
+
+    async def get(self) -> None:
+        self.set_header("Cache-Control", "no-store")
+        pool.begin_request()
+        if self.app.draining:
+            raise problems.Unavailable("draining", "The server is about to stop.")
+        try:
+            current = await opening.is_current(self.app.db)
+        except DatabaseError as error:
+            raise problems.Unavailable("database_unavailable", f"The database: {error}.") from None
+        if not current:
+            raise problems.Unavailable("migrations_pending", "The schema is not up to date.")
+        self.finish({"status": "ready"})
+
+    async def head(self) -> None:
+        await self.get()
+
+
+class MetricsHandler(Handler):
+    """Prometheus text, for the operator's own network: a proxy in front leaves it out."""
+
+    def get(self) -> None:
+        content_type, text = self.app.metrics.exposition()
+        self.set_header("Content-Type", content_type)
+        self.set_header("Cache-Control", "no-store")
+        self.finish(text)
+
+    def head(self) -> None:
+        self.get()

@@ -1,0 +1,61 @@
+"""What the log says of a request: never a token, a cookie or a message."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+from tornado.web import RequestHandler
+
+_access = logging.getLogger("messenger.access")
+
+
+def configure(log_format: str) -> None:
+    """All loggers to stderr, as readable text or as JSON lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("tornado.general").setLevel(logging.ERROR)  # what clients do wrong
+    logging.getLogger("yoyo").setLevel(logging.WARNING)
+
+
+def log_request(handler: RequestHandler) -> None:
+    """One line a request; the path without its query, which may hold a token."""
+    request = handler.request
+    claims = getattr(handler, "me", None)
+    fields = {
+        "method": request.method,
+        "path": request.path,
+        "status": handler.get_status(),
+        "milliseconds": round(request.request_time() * 1000, 1),
+        "user": claims.user_id if claims is not None else None,
+        "remote": request.remote_ip,
+    }
+    level = logging.ERROR if handler.get_status() == 500 else logging.INFO
+    _access.log(
+        level,
+        "%(method)s %(path)s %(status)d %(milliseconds).1f ms user=%(user)s %(remote)s",
+        fields,
+        extra={"fields": fields},
+    )
+
+
+class TextFormatter(logging.Formatter):
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        told: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        return json.dumps(told)

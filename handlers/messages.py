@@ -1,0 +1,102 @@
+"""POST and GET …/messages, POST …/read_messages."""
+
+import re
+import uuid
+
+import msgspec
+
+from db import messages
+from db.messages import ClientIdReused, Draft
+from db.reads import NoSuchMessage, Reading
+from handlers import problems
+from handlers.api import LARGEST_ID, ConversationHandler
+
+LONGEST_CONTENT = 4000  # code points
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_ID = re.compile(r"[1-9][0-9]{0,18}")
+
+
+class MessageFields(msgspec.Struct, rename="camel"):
+    content: str
+    client_id: str | None = None
+
+
+class ReadFields(msgspec.Struct, rename="camel"):
+    last_read_message_id: str | None = None
+
+
+class MessagesHandler(ConversationHandler):
+    async def get(self, digits: str) -> None:
+        async with self.conversation(digits) as conversation_id:
+            of = f"messages of {conversation_id}"
+            limit, place = self.limit(), self.place(of, messages.NEWEST)
+            position, page = await messages.page(
+                self.app.db, self.me.user_id, conversation_id, before=place, limit=limit
+            )
+            self.reply_page(of, position, page, limit)
+
+    async def post(self, digits: str) -> None:
+        async with self.conversation(digits) as conversation_id:
+            draft = self._draft(conversation_id)
+            try:
+                message, created = await self.app.sender.send(draft)
+            except ClientIdReused:
+                raise problems.Conflict(
+                    "client_id_reused", "This clientId stands for another message."
+                ) from None
+            self.reply(message, 201 if created else 200)
+
+    def _draft(self, conversation_id: int) -> Draft:
+        fields = self.fields(MessageFields)
+        errors = {}
+        content = normalised(fields.content)
+        if not 1 <= len(content) <= LONGEST_CONTENT:
+            errors["content"] = f"must have 1 to {LONGEST_CONTENT} characters"
+        elif "\0" in content:
+            errors["content"] = "must not hold a NUL character"
+        if fields.client_id is not None and not _UUID.fullmatch(fields.client_id):
+            errors["clientId"] = "must be a UUID"
+        if errors:
+            raise problems.Invalid(errors)
+        client_id = fields.client_id or str(uuid.uuid4())
+        return Draft(
+            conversation_id,
+            self.me.user_id,
+            content,
+            client_id.lower(),
+            client_id_given=fields.client_id is not None,
+        )
+
+
+class ReadMessagesHandler(ConversationHandler):
+    async def post(self, digits: str) -> None:
+        async with self.conversation(digits) as conversation_id:
+            message_id = self._message_id()
+            try:
+                await self.app.sender.mark_read(
+                    Reading(conversation_id, self.me.user_id, message_id)
+                )
+            except NoSuchMessage:
+                raise _no_such_message() from None
+            self.set_status(204)
+
+    def _message_id(self) -> int | None:
+        """None for the newest."""
+        if not self.request.body:
+            return None
+        given = self.fields(ReadFields).last_read_message_id
+        if given is None:
+            return None
+        if not _ID.fullmatch(given) or int(given) > LARGEST_ID:
+            raise _no_such_message()
+        return int(given)
+
+
+def normalised(content: str) -> str:
+    """Lines end in LF, and no white space at either end; all else stays as it was written."""
+    return content.replace("\r\n", "\n").strip()
+
+
+def _no_such_message() -> problems.Invalid:
+    return problems.Invalid({"lastReadMessageId": "must be a message of this conversation"})

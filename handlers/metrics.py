@@ -1,0 +1,47 @@
+"""The figures that Prometheus asks for."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+
+class Metrics:
+    """One registry an application, so that two in one process do not share figures."""
+
+    def __init__(self, open_streams: Callable[[], int], away: Callable[[], bool]) -> None:
+        self._registry = CollectorRegistry()
+        streams = Gauge("messenger_streams_open", "Open event streams.", registry=self._registry)
+        streams.set_function(open_streams)
+        database = Gauge(
+            "messenger_database_away",
+            "1 while the database cannot be reached.",
+            registry=self._registry,
+        )
+        database.set_function(lambda: float(away()))
+        self._requests = Counter(
+            "messenger_requests_total",
+            "Requests answered, streams when they end.",
+            ["method", "status"],
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "messenger_request_seconds",
+            "From a request's headers to the end of its answer; without streams.",
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+
+    def answered(self, method: str, status: int, seconds: float | None) -> None:
+        """`seconds` None for a stream, whose length says nothing about the server."""
+        known = method if method in _METHODS else "other"  # a label must not grow with its senders
+        self._requests.labels(known, str(status)).inc()
+        if seconds is not None:
+            self._seconds.observe(seconds)
+
+    def exposition(self) -> tuple[str, bytes]:
+        """Content type and text."""
+        return CONTENT_TYPE_LATEST, generate_latest(self._registry)

@@ -1,0 +1,16 @@
+"""The alphabet of user names."""
+
+import re
+
+from handlers import problems
+
+_USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?")
+
+
+def checked(username: str) -> str:
+    """The same name. Raises `problems.Invalid`: nothing is folded into a name."""
+    if not _USERNAME.fullmatch(username):
+        raise problems.Invalid(
+            {"username": "must be 1 to 39 letters, digits or hyphens, no hyphen at either end"}
+        )
+    return username

@@ -1,0 +1,152 @@
+"""Refusals, as RFC 9457 problem details. To raise one of these ends the request.
+
+    Problem
+    ├── BadRequest 400           ├── NotAcceptable 406
+    ├── Unauthorized 401         ├── Conflict 409
+    ├── Forbidden 403            ├── UnsupportedMediaType 415
+    ├── NotFound 404             ├── Misdirected 421
+    ├── MethodNotAllowed 405     ├── Invalid 422
+    └── TooMany 429, Unavailable 503, Internal 500
+"""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+
+import msgspec
+from tornado.web import HTTPError
+
+RETRY_SECONDS = 2
+
+
+class Problem(HTTPError):
+    """What a client is told: `code` is for programs and stable, `detail` for people."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        errors: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(self.status)
+        self.code = code
+        self.detail = detail
+        self.headers = headers or {}
+        self.errors = errors
+
+    def body(self) -> bytes:
+        told: dict[str, object] = {
+            "type": "about:blank",
+            "title": self.status.phrase,
+            "status": int(self.status),
+            "detail": self.detail,
+            "code": self.code,
+        }
+        if self.errors:
+            told["errors"] = self.errors
+        return msgspec.json.encode(told)
+
+
+class BadRequest(Problem):
+    status = HTTPStatus.BAD_REQUEST
+
+    def __init__(self, detail: str, code: str = "bad_request") -> None:
+        super().__init__(code, detail)
+
+
+class Unauthorized(Problem):
+    status = HTTPStatus.UNAUTHORIZED
+
+    def __init__(self) -> None:
+        # One sentence for all reasons: what is wrong with a credential is its holder's affair.
+        super().__init__(
+            "unauthorized",
+            "This needs a valid token of a session that has not ended.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
+class Forbidden(Problem):
+    status = HTTPStatus.FORBIDDEN
+
+
+class NotFound(Problem):
+    status = HTTPStatus.NOT_FOUND
+
+    def __init__(self) -> None:
+        super().__init__("not_found", "There is nothing here, or nothing that is yours.")
+
+
+class MethodNotAllowed(Problem):
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        listed = ", ".join(allowed)
+        super().__init__(
+            "method_not_allowed", f"Allowed here: {listed}.", headers={"Allow": listed}
+        )
+
+
+class NotAcceptable(Problem):
+    status = HTTPStatus.NOT_ACCEPTABLE
+
+    def __init__(self) -> None:
+        super().__init__("not_acceptable", "This is a stream: accept text/event-stream.")
+
+
+class Conflict(Problem):
+    status = HTTPStatus.CONFLICT
+
+
+class UnsupportedMediaType(Problem):
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+    def __init__(self) -> None:
+        super().__init__("unsupported_media_type", "The body must be application/json.")
+
+
+class Misdirected(Problem):
+    status = HTTPStatus.MISDIRECTED_REQUEST
+
+    def __init__(self) -> None:
+        super().__init__("misdirected", "This server does not serve that host.")
+
+
+class Invalid(Problem):
+    """A well-formed request with fields (or parameters) that will not do: name to sentence."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        detail = "; ".join(f"{field}: {sentence}" for field, sentence in errors.items())
+        super().__init__("invalid_field", detail, errors=errors)
+
+
+class TooMany(Problem):
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, code: str, detail: str, retry_seconds: int = RETRY_SECONDS) -> None:
+        super().__init__(code, detail, headers={"Retry-After": str(retry_seconds)})
+
+
+class Unavailable(Problem):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, code: str, detail: str, retry_seconds: int = RETRY_SECONDS) -> None:
+        super().__init__(code, detail, headers={"Retry-After": str(retry_seconds)})
+
+
+class Internal(Problem):
+    def __init__(self) -> None:
+        super().__init__("internal_error", "The server failed at this; it is in its log.")
+
+
+class Framework(Problem):
+    """A refusal by Tornado itself."""
+
+    def __init__(self, status: int) -> None:
+        self.status = HTTPStatus(status)
+        super().__init__(self.status.name.lower(), f"{self.status.description or 'Refused'}.")

@@ -1,0 +1,47 @@
+"""Which path leads to which handler. An id that is no canonical positive number leads nowhere."""
+
+from config import STATIC_DIR
+from handlers.api import UnknownRoute
+from handlers.conversations import (
+    ConversationsHandler,
+    OneConversationHandler,
+    OtherParticipantHandler,
+)
+from handlers.health import LiveHandler, MetricsHandler, ReadyHandler
+from handlers.messages import MessagesHandler, ReadMessagesHandler
+from handlers.pages import PageHandler
+from handlers.sessions import SessionHandler, SessionsHandler
+from handlers.sign_in import (
+    AuthUserHandler,
+    LoginHandler,
+    LogoutHandler,
+    RefreshTokenHandler,
+    SignInMethodsHandler,
+)
+from handlers.stream import StreamHandler
+from handlers.usernames import UsernamesHandler
+
+_ID = "([1-9][0-9]*)"
+
+ROUTES = [
+    (r"/api/login", LoginHandler),
+    (r"/api/refresh_token", RefreshTokenHandler),
+    (r"/api/logout", LogoutHandler),
+    (r"/api/auth_user", AuthUserHandler),
+    (r"/api/sign_in_methods", SignInMethodsHandler),
+    (r"/api/sessions", SessionsHandler),
+    (rf"/api/sessions/{_ID}", SessionHandler),
+    (r"/api/usernames", UsernamesHandler),
+    (r"/api/conversations", ConversationsHandler),
+    (rf"/api/conversations/{_ID}", OneConversationHandler),
+    (rf"/api/conversations/{_ID}/other_participant", OtherParticipantHandler),
+    (rf"/api/conversations/{_ID}/messages", MessagesHandler),
+    (rf"/api/conversations/{_ID}/read_messages", ReadMessagesHandler),
+    (r"/api/messages", StreamHandler),
+    (r"/health/live", LiveHandler),
+    (r"/health/ready", ReadyHandler),
+    (r"/metrics", MetricsHandler),
+    (r"/(?:api|health|metrics)/.*", UnknownRoute),
+    (r"/(.*)", PageHandler, {"path": str(STATIC_DIR)}),
+    (r".*", UnknownRoute),
+]

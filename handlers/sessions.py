@@ -1,0 +1,26 @@
+"""GET and DELETE /api/sessions: where one is signed in, and ending that."""
+
+from db import snapshot
+from handlers import problems
+from handlers.api import LARGEST_ID, ApiHandler
+
+
+class SessionsHandler(ApiHandler):
+    async def get(self) -> None:
+        self.reply(await self.app.sessions.of(self.me.user_id, self.me.session_id))
+
+    async def delete(self) -> None:
+        await self.app.end_other_sessions(self.me.user_id, self.me.session_id)
+        self.set_status(204)
+
+
+class SessionHandler(ApiHandler):
+    async def delete(self, digits: str) -> None:
+        session_id = int(digits) if len(digits) < 20 else LARGEST_ID + 1
+        if session_id > LARGEST_ID:
+            raise problems.NotFound
+        try:
+            await self.app.end_session(self.me.user_id, session_id)
+        except snapshot.NotFound:
+            raise problems.NotFound from None
+        self.set_status(204)

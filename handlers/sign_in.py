@@ -1,0 +1,101 @@
+"""Signing in and out: /api/login, refresh_token, logout, auth_user, sign_in_methods."""
+
+import ipaddress
+from datetime import UTC, datetime
+
+import msgspec
+
+from db import snapshot, users
+from db.users import User
+from handlers import names, problems
+from handlers.api import ApiHandler
+from handlers.tokens import LIFETIME_SECONDS
+
+_PROXY_MARKS = ("Forwarded", "X-Real-Ip", "Via")
+
+
+class LoginFields(msgspec.Struct):
+    username: str
+
+
+class Grant(msgspec.Struct, rename="camel"):
+    token: str
+    expires_at: str
+
+
+class Login(Grant, kw_only=True, rename="camel"):
+    auth_user: User
+
+
+class SignInHandler(ApiHandler):
+    """Hands out tokens, in the answer and as the cookie that the page uses."""
+
+    def grant(self, user_id: int, session_id: int) -> Grant:
+        token, expires_at = self.app.tokens.issue(user_id, session_id)
+        self.set_cookie(
+            "session",
+            token,
+            max_age=LIFETIME_SECONDS,
+            path="/",
+            httponly=True,
+            samesite="Lax",
+            secure=self.app.config.secure,
+        )
+        at = datetime.fromtimestamp(expires_at, UTC)
+        return Grant(token, at.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+
+
+class LoginHandler(SignInHandler):
+    """Development only: whoever reaches it signs in as anyone."""
+
+    needs_credentials = False
+
+    def check_route(self) -> None:
+        if not (self.app.config.dev_login and self._asked_from_this_machine()):
+            raise problems.NotFound
+
+    async def post(self) -> None:
+        username = names.checked(self.fields(LoginFields).username)
+        user = await users.sign_in(self.app.db, username)
+        user_agent = self.request.headers.get("User-Agent", "")
+        session_id = await self.app.sessions.begin(int(user.id), user_agent)
+        grant = self.grant(int(user.id), session_id)
+        self.reply(Login(grant.token, grant.expires_at, auth_user=user))
+
+    def _asked_from_this_machine(self) -> bool:
+        """Not through a proxy either, which would make everybody a neighbour."""
+        marked = any(
+            name in _PROXY_MARKS or name.startswith("X-Forwarded-") for name in self.request.headers
+        )
+        return not marked and ipaddress.ip_address(self.request.remote_ip or "::").is_loopback
+
+
+class RefreshTokenHandler(SignInHandler):
+    async def post(self) -> None:
+        self.reply(self.grant(self.me.user_id, self.me.session_id))
+
+
+class LogoutHandler(ApiHandler):
+    async def post(self) -> None:
+        try:
+            await self.app.end_session(self.me.user_id, self.me.session_id)
+        except snapshot.NotFound:
+            pass  # ended by somebody else just now
+        self.clear_cookie("session", path="/", httponly=True, samesite="Lax")
+        self.set_status(204)
+
+
+class AuthUserHandler(ApiHandler):
+    async def get(self) -> None:
+        try:
+            self.reply(await users.one(self.app.db, self.me.user_id))
+        except snapshot.NotFound:
+            raise problems.Unauthorized from None
+
+
+class SignInMethodsHandler(ApiHandler):
+    needs_credentials = False
+    needs_database = False
+
+    async def get(self) -> None:
+        self.reply({"dev": self.app.config.dev_login, "github": False})

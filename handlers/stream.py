@@ -1,0 +1,304 @@
+"""GET /api/messages: the stream of a user's events, from its first byte to its last.
+
+Register with the bus, ask where to start, say hello, read the feed up to date, switch to live in
+one synchronous step. When live, a gap in the numbers sends the stream back to reading.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+from enum import Enum
+
+from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
+
+from bus import event
+from bus.event import Frame
+from db import feed
+from db.errors import DatabaseError
+from db.positions import Position, Wanted
+from handlers import problems, resuming
+from handlers.api import ApiHandler
+from handlers.delivery import encoded
+
+PAGE = 200  # events read from the feed at once
+LONGEST_BACKLOG = 256  # live events held aside while reading; beyond it they are read instead
+WRITE_BUFFER_BYTES = 256 * 1024  # what may wait for one client in our memory
+SEND_BUFFER_BYTES = 64 * 1024  # what may wait in the kernel's; it would take up to 4 MB
+DEAD_AFTER_MILLISECONDS = 15_000  # unacknowledged bytes: a cut cable, not a slow reader
+AGAIN_SECONDS = 0.5  # between attempts to read while the database is away
+
+_log = logging.getLogger("messenger.stream")
+
+
+class State(Enum):
+    OPENING = "opening"  # registered; no byte was sent
+    READING = "reading"  # headers are sent; the feed is being read
+    LIVE = "live"  # every event is written as it comes
+    LEFT = "left"
+
+
+class StreamHandler(ApiHandler):
+    """Owns its stream from the first byte to the last; `leave` is where it ends, however it ends."""
+
+    needs_credentials = False  # by a way of its own: see `presented_token` and `get`
+
+    def initialize(self) -> None:
+        self._state = State.OPENING
+        self._end_reason: str | None = None  # set while it cannot be said yet
+        self._last_seq = 0
+        self._backlog: list[tuple[int, Frame]] | None = []  # None: it overflowed
+        self._reading: asyncio.Task[None] | None = None
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        self.refuse_other_sites()
+        self.me = self.claims()
+        self.user_id, self.session_id, _ = self.me
+        loop = asyncio.get_running_loop()
+        self.expires_at = loop.time() + self.me.expires_at - time.time()
+
+    def presented_token(self) -> str | None:
+        presented = super().presented_token()
+        return self.get_query_argument("token", None) if presented is None else presented
+
+    async def head(self) -> None:  # type: ignore[override]
+        await self.check_session(self.me)
+        self._check_accept()
+        self._set_headers()
+
+    async def get(self) -> None:
+        if (refusal := self._refusal()) is not None:
+            await self.check_session(self.me)  # a dead session hears of that first
+            raise refusal
+        if not self._register():
+            return
+        try:
+            position = await self._position()
+            if not position.session_lives or self._end_reason is not None:
+                raise problems.Unauthorized
+            self._open(position)
+        except BaseException:
+            self.leave()
+            raise
+        self._auto_finish = False
+        self.app.finished(self)  # what a drain waits for; from here on it ends the stream itself
+        self._read()
+
+    # What the bus calls. None of these awaits.
+
+    @property
+    def left(self) -> bool:
+        return self._state is State.LEFT
+
+    def deliver(self, seq: int, frame: Frame) -> None:
+        if self._state is not State.LIVE:
+            self._hold_back(seq, frame)
+        elif seq == self._last_seq + 1:
+            self._write(frame)
+            self._last_seq = seq
+        elif seq > self._last_seq:
+            self._hold_back(seq, frame)
+            self._read()
+
+    def ping(self) -> None:
+        if asyncio.get_running_loop().time() >= self.expires_at:
+            self.end("expired")
+        elif self._state in (State.READING, State.LIVE):
+            self._write(event.PING)
+
+    def end(self, reason: str) -> None:
+        if self._state is State.OPENING:
+            self._end_reason = reason
+        elif self._state is not State.LEFT:
+            self._write(event.bye(reason))
+            self.leave()
+            self._close_gently()
+
+    def break_off(self) -> None:
+        self.leave()
+        self._iostream.close()
+
+    # How it begins and ends.
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self.leave()
+
+    def leave(self) -> None:
+        """Undoes `_register`; may be called any number of times."""
+        if self._state is State.LEFT:
+            return
+        self._state = State.LEFT
+        self._backlog = []
+        self.app.bus.discard(self)
+        self.app.heart.discard(self)
+
+    @property
+    def _iostream(self) -> IOStream:
+        stream = self.request.connection.stream  # type: ignore[union-attr]
+        assert isinstance(stream, IOStream)
+        return stream
+
+    def _refusal(self) -> problems.Problem | None:
+        try:
+            self._check_accept()
+            self._check_room()
+        except problems.Problem as problem:
+            return problem
+        return None
+
+    def _check_accept(self) -> None:
+        for media_range in self.request.headers.get("Accept", "").split(","):
+            media_type, *parameters = (part.strip().lower() for part in media_range.split(";"))
+            refused = any(p.replace(" ", "").rstrip("0.") == "q=" for p in parameters)
+            if media_type == "text/event-stream" and not refused:
+                return
+        raise problems.NotAcceptable
+
+    def _check_room(self) -> None:
+        bus, config = self.app.bus, self.app.config
+        if bus.count_of(self.user_id) >= config.max_streams_per_user:
+            raise problems.TooMany("too_many_streams", "This user has too many open streams.")
+        if len(bus) >= config.max_streams:
+            raise problems.Unavailable("full", "The server has no room for one more stream.")
+
+    def _register(self) -> bool:
+        """With the bus, unless the client has gone meanwhile: its close was told already then."""
+        if self._iostream.closed():
+            self._state = State.LEFT
+            return False
+        self.app.bus.add(self)
+        self.app.heart.add(self)
+        return True
+
+    async def _position(self) -> Position:
+        """Where the user's feed is now, in a statement that begins after `_register`."""
+        cursor = resuming.cursor(self._last_event_id())
+        after = None if cursor is None else cursor.seq
+        return await self.app.positions.look_up(Wanted(self.user_id, self.session_id, after))
+
+    def _last_event_id(self) -> str:
+        """The header wins, since a browser that reconnects sends the old query again."""
+        header = self.request.headers.get("Last-Event-ID", "")
+        return header or self.get_query_argument("last_event_id", "", strip=False)
+
+    def _open(self, position: Position) -> None:
+        """The headers and `hello`, flushed at once."""
+        if self._state is State.LEFT:
+            return
+        start = resuming.start(self._last_event_id(), position)
+        event_id = f"{position.epoch}-{start.seq}"
+        self._set_socket_options()
+        self._set_headers()
+        self.write(event.hello(None if start.reset else event_id).plain)
+        if start.reset:
+            self.write(event.reset(start.reset, event_id).plain)
+        self.flush()
+        self._last_seq = start.seq
+        self._newest_known = position.last_seq
+        self._state = State.READING
+
+    def _set_headers(self) -> None:
+        self.set_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.set_header("Cache-Control", "no-store, no-transform")
+        self.set_header("X-Accel-Buffering", "no")  # nginx would gather events and send them late
+        if self.request.version == "HTTP/1.0":
+            # Without chunks the end of the connection is the end of the stream; Tornado would
+            # answer a wish to keep it alive.
+            self.request.headers.pop("Connection", None)
+            self.set_header("Connection", "close")
+
+    def _set_socket_options(self) -> None:
+        self._iostream.max_write_buffer_size = WRITE_BUFFER_BYTES
+        self._iostream.set_nodelay(True)
+        sock = self._iostream.socket
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MILLISECONDS)
+
+    def _close_gently(self) -> None:
+        """Ends the answer; the connection of an HTTP/1.0 client ends with it."""
+        try:
+            self.finish()
+        except StreamClosedError:
+            return
+        if self.request.version == "HTTP/1.0":
+            self._iostream.close()
+
+    # How it keeps up.
+
+    def _read(self) -> None:
+        if self._state is not State.LEFT and self._reading is None:
+            self._state = State.READING
+            self._reading = asyncio.create_task(self._read_up_to_date())
+
+    async def _read_up_to_date(self) -> None:
+        """Sends what the feed has beyond the last event sent, until nothing is missing."""
+        try:
+            while self._state is State.READING:
+                if self._newest_known > self._last_seq:
+                    await self._send_page()
+                elif self._go_live():
+                    break
+        except StreamClosedError:
+            self.leave()
+        except Exception:
+            _log.exception("a stream of user %d broke", self.user_id)
+            self.break_off()
+        finally:
+            self._reading = None
+
+    async def _send_page(self) -> None:
+        try:
+            events = await feed.page(self.app.db, self.user_id, self._last_seq, PAGE)
+        except DatabaseError:
+            await asyncio.sleep(AGAIN_SECONDS)  # the stream stays open, and goes on pinging
+            return
+        if self._state is not State.READING:
+            return
+        for fact in events:
+            if fact.data is not None:
+                self.write(encoded(fact).plain)
+            self._last_seq = fact.seq
+        if len(events) < PAGE:
+            self._newest_known = self._last_seq
+        await self.flush()
+
+    def _go_live(self) -> bool:
+        """Sends what was held back; False if that has a gap, or was too much to hold."""
+        backlog, self._backlog = self._backlog, []
+        if backlog is None:
+            self._newest_known = self._last_seq + 1
+            return False
+        for seq, frame in backlog:
+            if seq > self._last_seq + 1:
+                self._newest_known = seq
+                return False
+            if seq == self._last_seq + 1:
+                self._write(frame)
+                self._last_seq = seq
+        if self._state is State.READING:
+            self._state = State.LIVE
+        return True
+
+    def _hold_back(self, seq: int, frame: Frame) -> None:
+        if self._state is State.LEFT or self._backlog is None:
+            return
+        self._backlog.append((seq, frame))
+        if len(self._backlog) > LONGEST_BACKLOG:
+            self._backlog = None
+
+    def _write(self, frame: Frame) -> None:
+        """Hands live bytes to the socket, by the one way that is not `flush`."""
+        chunked = self.request.version != "HTTP/1.0"
+        try:
+            self._iostream.write(frame.chunk if chunked else frame.plain)
+        except StreamBufferFullError:
+            _log.info("a stream of user %d does not keep up and is ended", self.user_id)
+            self.break_off()
+        except StreamClosedError:
+            self.leave()

@@ -1,0 +1,93 @@
+"""Tokens: JSON Web Tokens that name a user and a session (RFC 7519, RFC 8725)."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jwt
+
+ALGORITHM = "HS256"
+LIFETIME_SECONDS = 14 * 24 * 3600
+LEEWAY_SECONDS = 30  # for the clocks of other makers of tokens: `iat` and `nbf`, never `exp`
+
+_BIGINT = 2**63
+
+
+class Refused(Exception):
+    """This is no token of ours, or no longer."""
+
+
+class Claims(NamedTuple):
+    user_id: int
+    session_id: int
+    expires_at: float  # seconds since 1970
+
+
+class Tokens:
+    """Makes and reads tokens with one secret; `now` gives seconds since 1970."""
+
+    def __init__(self, secret: str, now: Callable[[], float] = time.time) -> None:
+        self._secret = secret
+        self._now = now
+
+    def issue(self, user_id: int, session_id: int) -> tuple[str, int]:
+        """A token and the time at which it ends, in seconds since 1970."""
+        issued_at = int(self._now())
+        expires_at = issued_at + LIFETIME_SECONDS
+        claims = {
+            "sub": str(user_id),
+            "sid": str(session_id),
+            "iat": issued_at,
+            "exp": expires_at,
+        }
+        return jwt.encode(claims, self._secret, ALGORITHM), expires_at
+
+    def read(self, token: str) -> Claims:
+        """Whom and what it names; whether the session lives is for others to say.
+
+        Raises `Refused`.
+        """
+        try:
+            claims = jwt.decode(
+                token,
+                self._secret,
+                algorithms=[ALGORITHM],
+                # The times are checked here: PyJWT has one leeway for all three, and takes
+                # "9999999999" for a number.
+                options={
+                    "require": ["exp", "sub", "sid", "iat"],
+                    "enforce_minimum_key_length": True,
+                    "verify_exp": False,
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                    "verify_aud": False,
+                },
+            )
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            raise Refused from None
+        return self._checked(claims)
+
+    def _checked(self, claims: dict[str, Any]) -> Claims:
+        now = self._now()
+        issued_at, expires_at = _seconds(claims["iat"]), _seconds(claims["exp"])
+        not_before = _seconds(claims.get("nbf", issued_at))
+        if expires_at <= now or expires_at - issued_at > LIFETIME_SECONDS:
+            raise Refused
+        if max(issued_at, not_before) > now + LEEWAY_SECONDS:
+            raise Refused
+        return Claims(_identifier(claims["sub"]), _identifier(claims["sid"]), expires_at)
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise Refused
+    return value
+
+
+def _identifier(value: object) -> int:
+    if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20):
+        raise Refused
+    if value.startswith("0") or int(value) >= _BIGINT:
+        raise Refused
+    return int(value)

@@ -1,0 +1,15 @@
+"""GET /api/usernames: whom one could mean."""
+
+from db import users
+from handlers import problems
+from handlers.api import ApiHandler
+
+
+class UsernamesHandler(ApiHandler):
+    async def get(self) -> None:
+        search = self.get_query_argument("search", "", strip=False)
+        if not search:
+            raise problems.Invalid({"search": "must not be empty"})
+        if not search.isascii() or "\0" in search:
+            return self.reply([])  # no name begins so, and PostgreSQL's text holds no NUL
+        self.reply(await users.usernames(self.app.db, self.me.user_id, search))

@@ -1,0 +1,234 @@
+"""Messenger's server: open the database, listen, and leave in good order.
+
+    python server.py [--port 8000] [--database-url …]      (--help lists all)
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import os
+import random
+import resource
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+import config as options
+from config import MIN_SECRET_BYTES, Config
+from db import embedded, errors, opening
+from db.embedded import DirectoryLock, EmbeddedPostgres
+from db.opening import ServerLock
+from db.pool import Database
+from handlers import logs
+from handlers.application import Messenger
+from handlers.routes import ROUTES
+
+BACKLOG = 4096  # thousands of clients return at once after a restart; the kernel's own cap applies
+LARGEST_HEADER = 16 * 1024
+LARGEST_BODY = 64 * 1024
+ARRIVAL_SECONDS = 30  # for a request's headers, and again for its body
+PATIENCE_SECONDS = ServerLock.PATIENCE_SECONDS
+FINISH_SECONDS = 5.0  # how long a drain waits for requests in flight
+FAREWELL_SECONDS = 1.5  # over which a drain spreads the ends of streams
+
+_log = logging.getLogger("messenger")
+
+
+class Failed(Exception):
+    """The server cannot start; its text is one line for the operator."""
+
+
+def make_app(config: Config, db: Database, secret: str) -> Messenger:
+    return Messenger(config, db, secret, ROUTES)
+
+
+def make_server(app: Messenger) -> HTTPServer:
+    return HTTPServer(
+        app,
+        max_header_size=LARGEST_HEADER,
+        max_body_size=LARGEST_BODY,
+        max_buffer_size=2 * LARGEST_BODY,
+        idle_connection_timeout=ARRIVAL_SECONDS,
+        body_timeout=ARRIVAL_SECONDS,
+    )
+
+
+def main() -> int:
+    """Returns the exit status."""
+    try:
+        config = options.parse(sys.argv[1:], os.environ)
+        logs.configure(config.log_format)
+        asyncio.run(serve(config))
+    except options.Invalid as error:
+        return _fail(str(error), 2)
+    except (Failed, embedded.Failed, errors.DatabaseError) as error:
+        return _fail(str(error), 1)
+    except asyncio.CancelledError:
+        return _fail("stopped before it was ready", 1)
+    return 0
+
+
+async def serve(config: Config) -> None:
+    """Serves until a signal ends it."""
+    _use_all_descriptors()
+    signals = _Signals()
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    secret = config.jwt_secret or _kept_secret(config.data_dir / "jwt-secret")
+    async with _database(config) as dsn, _opened(config, dsn) as db:
+        app = make_app(config, db, secret)
+        server = make_server(app)
+        url = _listen(app, server, config)
+        if app.config.dev_login:
+            _say("Development sign-in is on: whoever reaches this port can sign in as anyone.")
+        _say(f"Messenger is ready at {url}")
+        await signals.wait()
+        _say("draining …")
+        await drain(app, server)
+
+
+async def drain(app: Messenger, server: HTTPServer) -> None:
+    """Takes nothing new, finishes what was begun, and says goodbye to every stream."""
+    app.draining = True
+    server.stop()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FINISH_SECONDS):
+            await app.requests_finished()
+    await _end_streams(app)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(1):
+            await server.close_all_connections()
+
+
+async def _end_streams(app: Messenger) -> None:
+    """Spread out, so that their clients do not all return in the same moment."""
+    streams = list(app.bus)
+    random.shuffle(streams)
+    slices = 30
+    for nth in range(slices):
+        for stream in streams[nth::slices]:
+            stream.end("draining")
+        if len(app.bus):
+            await asyncio.sleep(FAREWELL_SECONDS / slices)
+
+
+@contextlib.asynccontextmanager
+async def _database(config: Config) -> AsyncIterator[str]:
+    """The connection string; the embedded PostgreSQL runs for as long as this is open."""
+    if config.database_url is not None:
+        yield config.database_url
+        return
+    lock = DirectoryLock(config.data_dir)
+    await _take(lock, config.data_dir)
+    loop = asyncio.get_running_loop()
+    postgres = EmbeddedPostgres(config.data_dir)
+    try:
+        yield await loop.run_in_executor(None, postgres.start, _say)
+    finally:
+        await loop.run_in_executor(None, postgres.stop)
+        lock.release()
+
+
+async def _take(lock: DirectoryLock, data_dir: Path) -> None:
+    until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    said = False
+    while True:
+        try:
+            return lock.take()
+        except embedded.InUse:
+            if asyncio.get_running_loop().time() > until:
+                raise Failed(f"another server is using {data_dir}") from None
+        if not said:
+            _say(f"another server is using {data_dir}; waiting up to {PATIENCE_SECONDS:.0f} s")
+            said = True
+        await asyncio.sleep(0.1)
+
+
+@contextlib.asynccontextmanager
+async def _opened(config: Config, dsn: str) -> AsyncIterator[Database]:
+    """The database with this server as its only one, its schema up to date."""
+    await opening.reach(dsn, _say)
+    lock = await ServerLock.take(dsn, _say)
+    db = Database(dsn)
+    try:
+        await opening.prepare(dsn, new_epoch=config.new_epoch)
+        yield db
+    finally:
+        await db.close()
+        lock.release()
+
+
+def _listen(app: Messenger, server: HTTPServer, config: Config) -> str:
+    """The URL to open."""
+    try:
+        sockets = bind_sockets(config.port, config.address, backlog=BACKLOG)
+    except OSError as error:
+        raise Failed(
+            f"cannot listen on {config.address} port {config.port}: {error.strerror}"
+        ) from None
+    port = sockets[0].getsockname()[1]
+    if urlsplit(config.origin).port == 0:
+        app.use(dataclasses.replace(config, port=port, origin=f"http://localhost:{port}"))
+    server.add_sockets(sockets)
+    return app.config.origin
+
+
+def _kept_secret(path: Path) -> str:
+    """Generated at the first start; whoever reads it can make tokens."""
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    secret = path.read_text().strip()
+    if len(secret) < MIN_SECRET_BYTES:
+        raise Failed(f"the secret in {path} is shorter than {MIN_SECRET_BYTES} bytes")
+    return secret
+
+
+def _use_all_descriptors() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):  # macOS has a lower limit of its own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class _Signals:
+    """SIGTERM and SIGINT: the first asks for the end, the second is the end."""
+
+    def __init__(self) -> None:
+        self._received = asyncio.Event()
+        self._main = asyncio.current_task()
+        self._ready = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._receive)
+
+    async def wait(self) -> None:
+        """Returns at the first signal; one that came during the start has ended it already."""
+        self._ready = True
+        await self._received.wait()
+
+    def _receive(self) -> None:
+        if self._received.is_set():
+            os._exit(1)  # at once: what was answered is committed, and the database recovers
+        self._received.set()
+        if not self._ready and self._main is not None:
+            self._main.cancel()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _fail(line: str, status: int) -> int:
+    print(f"server.py: {line}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
