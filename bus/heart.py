@@ -30,7 +30,7 @@ class Heart:
 
     def add(self, stream: Stream) -> None:
         now = asyncio.get_running_loop().time()
-        due = int(min(now + self._interval(), stream.expires_at)) + 1
+        due = int(max(now, min(now + self._interval(), stream.expires_at))) + 1
         self._due[stream] = due
         self._slots.setdefault(due, {})[stream] = None
         if self._timer is None:

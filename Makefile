@@ -1,0 +1,38 @@
+PYTHON ?= python3
+INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable
+# Node 20 or newer is the machine's, or else a wheel's.
+NODE := $(shell node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null \
+	&& command -v npm >/dev/null || echo .venv/node.stamp)
+
+.PHONY: setup run test check fmt
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+test check: export PATH := $(CURDIR)/.venv/bin:$(PATH)
+test check: export NODE_USE_SYSTEM_CA := 1
+
+setup: .venv/run.stamp
+
+run: setup
+	@exec .venv/bin/python server.py $(ARGS)
+
+test: .venv/test.stamp $(NODE)
+	tools/browser
+	npm test --silent
+	python -m pytest
+
+check: .venv/check.stamp node_modules/.package-lock.json
+	ruff check && ruff format --check
+	mypy && lint-imports
+	npm run check --silent
+
+fmt: .venv/check.stamp
+	.venv/bin/ruff format && .venv/bin/ruff check --fix
+
+.venv/bin/python:
+	$(PYTHON) -m venv --clear .venv
+.venv/run.stamp: setup.py .venv/bin/python
+	$(INSTALL) . && touch $@
+.venv/%.stamp: setup.py .venv/run.stamp
+	$(INSTALL) '.[$*]' && touch $@
+node_modules/.package-lock.json: package-lock.json $(NODE)
+	npm ci --no-audit --no-fund

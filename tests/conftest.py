@@ -1,0 +1,92 @@
+"""Fixtures: a real database, a real server on a real port, and the people who use it."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+import pytest
+from tornado.httpclient import AsyncHTTPClient
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+
+import config as options
+from config import Config
+from db.pool import Database
+from handlers.application import Messenger
+from server import make_app, make_server
+from tests.support.people import Visitor
+from tests.support.postgres import Postgres
+
+SECRET = "a secret that only the tests know, 32 bytes at least"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_loop_but_those_of_tests() -> None:
+    """Else the first loop of Tornado's has asyncio make one more, which nobody closes."""
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    server = Postgres(tmp_path_factory.mktemp("data"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def dsn(postgres: Postgres) -> Iterator[str]:
+    """A database of this test's own, with the schema and nothing in it."""
+    with postgres.database() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def config(http_port: int) -> Config:
+    """Override it in a test's file, with `dataclasses.replace`, to ask for other options."""
+    return options.parse(["--port", str(http_port)], {})
+
+
+@pytest.fixture
+def db(io_loop: IOLoop, dsn: str) -> Iterator[Database]:
+    database = Database(dsn)
+    yield database
+    io_loop.run_sync(database.close)
+
+
+@pytest.fixture
+def app(config: Config, db: Database) -> Messenger:
+    return make_app(config, db, SECRET)
+
+
+@pytest.fixture
+def http_server(
+    io_loop: IOLoop, app: Messenger, _unused_port: tuple[object, int]
+) -> Iterator[HTTPServer]:
+    """As `main` makes it, limits included, on pytest-tornado's port."""
+    server = make_server(app)
+    server.add_socket(_unused_port[0])  # type: ignore[arg-type]
+    yield server
+    server.stop()
+    for stream in list(app.bus):
+        stream.break_off()
+    io_loop.run_sync(server.close_all_connections)
+
+
+@pytest.fixture
+def visitor(http_client: AsyncHTTPClient, base_url: str) -> Visitor:
+    return Visitor(http_client, base_url)
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_errors(
+    request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> Iterator[None]:
+    """An ERROR in the log that the test did not ask for, by `expects_errors`, fails it."""
+    yield
+    if request.node.get_closest_marker("expects_errors"):
+        return
+    records = [r for r in caplog.get_records("call") if r.levelno >= logging.ERROR]
+    assert not records, [record.getMessage() for record in records]
+
+

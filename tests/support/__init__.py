@@ -1,0 +1,1 @@
+"""What tests act through: people, their streams, servers as processes, databases."""

@@ -1,0 +1,161 @@
+"""People who talk: each with a token, asking the server as a browser or a program would."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
+
+from tests.support.sse import EventStream
+
+
+class Answer(NamedTuple):
+    """A response, with its body read as JSON where it is JSON."""
+
+    status: int
+    headers: Any
+    json: Any
+    body: bytes
+
+
+class Visitor:
+    """Somebody who has not signed in."""
+
+    def __init__(self, client: AsyncHTTPClient, base_url: str) -> None:
+        self._client = client
+        self.base_url = base_url
+
+    async def get(self, path: str, **options: Any) -> Answer:
+        return await self.ask("GET", path, **options)
+
+    async def post(self, path: str, fields: Any = None, **options: Any) -> Answer:
+        """`fields` as a JSON body; without them a request that has none."""
+        return await self.ask("POST", path, fields, **options)
+
+    async def delete(self, path: str, **options: Any) -> Answer:
+        return await self.ask("DELETE", path, **options)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        fields: Any = None,
+        *,
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+        **options: Any,
+    ) -> Answer:
+        sent = self.headers() | (headers or {})
+        if fields is not None:
+            body = json.dumps(fields).encode()
+            sent = {"Content-Type": "application/json"} | sent
+        response = await self._client.fetch(
+            self.base_url + path,
+            method=method,
+            headers=sent,
+            body=body,
+            allow_nonstandard_methods=True,
+            follow_redirects=False,
+            raise_error=False,
+            **options,
+        )
+        return _answer(response)
+
+    def headers(self) -> dict[str, str]:
+        return {}
+
+    async def sign_in(self, username: str) -> "Person":
+        answer = await self.post("/api/login", {"username": username})
+        assert answer.status == 200, answer
+        return Person(self._client, self.base_url, answer.json)
+
+
+class Person(Visitor):
+    """Somebody who has signed in, as `john` or `jane`; `mallory` belongs nowhere."""
+
+    def __init__(self, client: AsyncHTTPClient, base_url: str, login: Any) -> None:
+        super().__init__(client, base_url)
+        self.token: str = login["token"]
+        self.id: str = login["authUser"]["id"]
+        self.username: str = login["authUser"]["username"]
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    async def talk_to(self, other: "Person") -> str:
+        """The id of their conversation."""
+        answer = await self.post("/api/conversations", {"username": other.username})
+        assert answer.status in (200, 201), answer
+        return str(answer.json["id"])
+
+    async def send(self, conversation: str, content: str, client_id: str | None = None) -> Any:
+        """The message, stored."""
+        answer = await self.post(
+            f"/api/conversations/{conversation}/messages",
+            {"content": content, "clientId": client_id},
+        )
+        assert answer.status in (200, 201), answer
+        return answer.json
+
+    async def read(self, conversation: str, message_id: str | None = None) -> None:
+        fields = None if message_id is None else {"lastReadMessageId": message_id}
+        answer = await self.post(f"/api/conversations/{conversation}/read_messages", fields)
+        assert answer.status == 204, answer
+
+    async def conversation(self, conversation: str) -> Any:
+        answer = await self.get(f"/api/conversations/{conversation}")
+        assert answer.status == 200, answer
+        return answer.json
+
+    async def history(self, conversation: str, limit: int = 100) -> list[Any]:
+        answer = await self.get(f"/api/conversations/{conversation}/messages?limit={limit}")
+        assert answer.status == 200, answer
+        return list(answer.json)
+
+    @asynccontextmanager
+    async def stream(
+        self, last_event_id: str | None = None, **headers: str
+    ) -> AsyncIterator[EventStream]:
+        """An open stream, its `hello` read already and kept as `stream.hello`."""
+        sent = self.headers() | {name.replace("_", "-"): value for name, value in headers.items()}
+        if last_event_id is not None:
+            sent["Last-Event-ID"] = last_event_id
+        stream = await EventStream.open(self.base_url, sent)
+        try:
+            assert stream.status == 200, (stream.status, stream.headers)
+            stream.hello = await stream.event()
+            assert stream.hello.name == "hello"
+            yield stream
+        finally:
+            stream.close()
+
+
+def cursor_of(link: str) -> str:
+    """The path and query that a `Link` header leads to."""
+    target, _, parameters = link.partition(";")
+    assert parameters.strip() == 'rel="next"'
+    return target.strip("<> ")
+
+
+def path(*segments: str) -> str:
+    return "/" + "/".join(quote(segment, safe="") for segment in segments)
+
+
+async def eventually(true: Any, seconds: float = 5) -> None:
+    """Waits until `true()` holds; for what no event tells of."""
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+def _answer(response: HTTPResponse) -> Answer:
+    content_type = response.headers.get("Content-Type", "")
+    body = response.body or b""
+    is_json = "json" in content_type and body
+    return Answer(response.code, response.headers, json.loads(body) if is_json else None, body)
+
+
+__all__ = ["Answer", "HTTPClientError", "Person", "Visitor", "cursor_of", "eventually", "path"]

@@ -1,0 +1,63 @@
+"""A real PostgreSQL for a whole run, and a database of its own for each test."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import make_dsn
+
+from db import opening
+from db.embedded import EmbeddedPostgres
+
+_TEMPLATE = "messenger_template"
+
+
+class Postgres:
+    """The embedded server, with a template that has had all migrations."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._embedded = EmbeddedPostgres(data_dir)
+        self._numbers = count(1)
+        self._admin_dsn = ""
+
+    def start(self) -> None:
+        self._admin_dsn = self._embedded.start(lambda line: None)
+        self._admin("ALTER SYSTEM SET fsync = off")  # a database for each test: 4 times as fast
+        self._admin("SELECT pg_reload_conf()")
+        self._admin(f"CREATE DATABASE {_TEMPLATE}")
+        asyncio.run(opening.prepare(self.dsn(_TEMPLATE)))
+
+    def stop(self) -> None:
+        self._embedded.stop("immediate")
+
+    def dsn(self, name: str, **more: str) -> str:
+        return make_dsn(self._admin_dsn, dbname=name, **more)
+
+    @contextmanager
+    def database(self, template: str = _TEMPLATE) -> Iterator[str]:
+        """The connection string of a fresh database, which is dropped at the end."""
+        name = f"messenger_{next(self._numbers)}"
+        self._admin(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            yield self.dsn(name)
+        finally:
+            self._admin(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _admin(self, sql: str) -> None:
+        ask(self._admin_dsn, sql)
+
+
+def ask(dsn: str, sql: str, params: Any = None) -> list[tuple[Any, ...]]:
+    """The rows of a statement, from outside the server."""
+    conn = psycopg2.connect(dsn)
+    try:
+        conn.autocommit = True
+        with conn.cursor() as cursor:
+            cursor.execute(sql, params)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        conn.close()

@@ -1,0 +1,182 @@
+"""The bus: from a user to their streams, in order, and one bad stream is no one else's trouble."""
+
+import asyncio
+
+import pytest
+
+from bus import event
+from bus.bus import SLICE, Bus
+from bus.event import Frame, framed
+from bus.heart import Heart
+from tests.support.people import eventually
+
+FRAME = framed(b"data: {}\n\n")
+
+
+class Recorder:
+    """A stream that remembers what it was told."""
+
+    def __init__(self, user_id: int = 1, session_id: int = 1) -> None:
+        self.user_id = user_id
+        self.session_id = session_id
+        self.expires_at = float("inf")
+        self.left = False
+        self.seqs: list[int] = []
+        self.pings = 0
+        self.ended: list[str] = []
+
+    def deliver(self, seq: int, frame: Frame) -> None:
+        self.seqs.append(seq)
+
+    def ping(self) -> None:
+        self.pings += 1
+
+    def end(self, reason: str) -> None:
+        self.ended.append(reason)
+
+    def break_off(self) -> None:
+        self.ended.append("broken off")
+        self.left = True
+
+
+class Broken(Recorder):
+    def deliver(self, seq: int, frame: Frame) -> None:
+        raise ValueError("this stream is broken")
+
+    ping = None  # type: ignore[assignment]
+
+
+def test_an_event_goes_to_all_streams_of_its_user_and_to_no_others() -> None:
+    bus, one, two, other = Bus(), Recorder(), Recorder(), Recorder(user_id=2)
+    for stream in (one, two, other):
+        bus.add(stream)
+    bus.publish(1, 5, FRAME)
+    assert (one.seqs, two.seqs, other.seqs) == ([5], [5], [])
+
+
+def test_a_user_without_streams_leaves_nothing_behind() -> None:
+    bus, stream = Bus(), Recorder()
+    for _ in range(2):
+        bus.add(stream)
+        bus.add(stream)
+        assert (len(bus), bus.count_of(1)) == (1, 1)
+        bus.discard(stream)
+        bus.discard(stream)
+        assert (len(bus), bus.count_of(1), bus._streams) == (0, 0, {})
+    bus.publish(1, 5, FRAME)
+    assert stream.seqs == []
+
+
+@pytest.mark.expects_errors
+def test_one_bad_stream_is_broken_off_and_the_next_has_its_event() -> None:
+    bus, streams = Bus(), [Recorder(), Broken(), Recorder()]
+    for stream in streams:
+        bus.add(stream)
+    bus.publish(1, 5, FRAME)
+    assert [stream.seqs for stream in streams] == [[5], [], [5]]
+    assert streams[1].ended == ["broken off"]
+
+
+@pytest.mark.gen_test
+async def test_a_fan_out_to_many_is_cut_into_slices_and_keeps_the_order() -> None:
+    bus = Bus()
+    streams = [Recorder() for _ in range(2 * SLICE + 1)]
+    for stream in streams:
+        bus.add(stream)
+    bus.publish(1, 1, FRAME)
+    assert sum(len(stream.seqs) for stream in streams) == SLICE  # the rest waits for its turn
+    bus.publish(1, 2, FRAME)
+    bus.publish(1, 3, FRAME)
+    await eventually(lambda: all(len(stream.seqs) == 3 for stream in streams))
+    assert all(stream.seqs == [1, 2, 3] for stream in streams)
+
+
+@pytest.mark.gen_test
+async def test_streams_may_come_and_go_while_an_event_is_handed_out() -> None:
+    bus = Bus()
+    streams = [Recorder() for _ in range(2 * SLICE)]
+    for stream in streams:
+        bus.add(stream)
+    bus.publish(1, 1, FRAME)
+    late = Recorder()
+    bus.add(late)
+    for stream in streams:
+        bus.discard(stream)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert late.seqs == []  # it came after, and reads what came before from the feed
+    assert len(bus) == 1
+
+
+def test_the_end_of_a_session_ends_its_streams_alone() -> None:
+    bus = Bus()
+    ended, kept, other = Recorder(1, 10), Recorder(1, 11), Recorder(2, 12)
+    for stream in (ended, kept, other):
+        bus.add(stream)
+    bus.end_sessions(1, [10, 12])
+    assert (ended.ended, kept.ended, other.ended) == (["revoked"], [], [])
+
+
+@pytest.mark.gen_test
+async def test_the_heart_calls_on_each_stream_again_and_again_until_it_is_discarded() -> None:
+    heart, one, two = Heart(lambda: 0), Recorder(), Recorder()
+    heart.add(one)
+    heart.add(two)
+    await eventually(lambda: one.pings >= 2 and two.pings >= 2)
+    heart.discard(two)
+    seen, before = two.pings, one.pings
+    await eventually(lambda: one.pings > before)
+    assert two.pings == seen
+    heart.discard(one)
+    await eventually(lambda: heart._timer is None)
+    assert not heart._due
+
+
+@pytest.mark.expects_errors
+@pytest.mark.gen_test
+async def test_a_stream_that_breaks_at_its_ping_does_not_stop_the_heart() -> None:
+    heart, broken, sound = Heart(lambda: 0), Broken(), Recorder()
+    heart.add(broken)
+    heart.add(sound)
+    await eventually(lambda: sound.pings >= 2)
+    assert broken.ended == ["broken off"]
+    heart.discard(sound)
+
+
+@pytest.mark.gen_test
+async def test_a_stream_is_called_on_when_its_token_expires() -> None:
+    heart, stream = Heart(), Recorder()
+    stream.expires_at = asyncio.get_running_loop().time() + 0.2
+    heart.add(stream)
+    await eventually(lambda: stream.pings > 0, 2.5)  # and not in 16 to 24 seconds
+    heart.discard(stream)
+
+
+def test_pings_are_spread_over_sixteen_to_twenty_four_seconds() -> None:
+    intervals = [Heart()._interval() for _ in range(1000)]
+    assert 16 <= min(intervals) < 17
+    assert 23 < max(intervals) <= 24
+
+
+def test_an_event_is_one_block_with_one_line_of_json() -> None:
+    frame = event.frame({"a": "x\r\n\n\u2028\u2029\x85"}, name="read", event_id="abc-7")
+    assert frame.plain == (
+        b'event: read\nid: abc-7\ndata: {"a":"x\\r\\n\\n\\u2028\\u2029\\u0085"}\n\n'
+    )
+    assert frame.chunk == b"%x\r\n%s\r\n" % (len(frame.plain), frame.plain)
+
+
+def test_a_message_is_an_unnamed_event() -> None:
+    assert event.frame({}, event_id="abc-7").plain == b"id: abc-7\ndata: {}\n\n"
+
+
+def test_hello_and_bye_carry_their_own_random_retry() -> None:
+    for make in (lambda: event.hello("abc-7"), lambda: event.bye("draining")):
+        retries = {
+            int(line.removeprefix(b"retry: "))
+            for _ in range(50)
+            for line in make().plain.split(b"\n")
+            if line.startswith(b"retry: ")
+        }
+        assert len(retries) > 10
+        assert all(500 <= retry <= 5000 for retry in retries)
