@@ -1,0 +1,211 @@
+"""Messages: what may be said, once for each client id, and how it is read back."""
+
+import asyncio
+import re
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.support.people import Person, Visitor, cursor_of
+
+
+async def two(visitor: Visitor) -> tuple[Person, Person, str]:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    return john, jane, await john.talk_to(jane)
+
+
+@pytest.mark.gen_test
+async def test_a_message_is_answered_as_it_was_stored(visitor: Visitor) -> None:
+    john, jane, conversation = await two(visitor)
+    answer = await john.post(f"/api/conversations/{conversation}/messages", {"content": "hello"})
+    assert answer.status == 201
+    message = answer.json
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", message["createdAt"])
+    assert message == {
+        "id": message["id"],
+        "conversationId": conversation,
+        "userId": john.id,
+        "content": "hello",
+        "createdAt": message["createdAt"],
+        "mine": True,
+        "clientId": None,
+    }
+    assert await john.history(conversation) == [message]
+    assert await jane.history(conversation) == [message | {"mine": False}]
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("  a b  ", "a b"),
+        ("\r\n a\r\nb\n\n", "a\nb"),
+        ("a\rb", "a\rb"),
+        ("\u2003x\u00a0", "x"),
+        ("\x1c\x85x\u2028", "x"),
+        ("x\u200b", "x\u200b"),
+        ("<b>&amp;</b> 'q' \"d\" \\ %s {0}", "<b>&amp;</b> 'q' \"d\" \\ %s {0}"),
+        ("\x01\x7f\x0b!", "\x01\x7f\x0b!"),
+        ("a" * 4000, "a" * 4000),
+        ("😀" * 4000, "😀" * 4000),
+        ("\r\n" * 3000 + "a", "a"),
+        ("e\u0301 مرحبا \u202e", "e\u0301 مرحبا \u202e"),
+    ],
+    ids=ascii,
+)
+@pytest.mark.gen_test
+async def test_white_space_goes_at_both_ends_and_all_inside_stays(
+    visitor: Visitor, sent: str, kept: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with jane.stream() as stream:
+        assert (await john.send(conversation, sent))["content"] == kept
+        assert (await stream.event()).data["content"] == kept
+    assert (await jane.history(conversation))[0]["content"] == kept
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", " ", "\r\n", "\u2003\x85", "a" * 4001, "😀" * 4001, "a\0b", "\0", None, 5, [], {}, True],
+    ids=lambda content: ascii(content)[:20],
+)
+@pytest.mark.gen_test
+async def test_content_that_will_not_do_is_refused_and_not_stored(
+    visitor: Visitor, content: Any
+) -> None:
+    john, _, conversation = await two(visitor)
+    path = f"/api/conversations/{conversation}/messages"
+    answer = await john.post(path, {"content": content})
+    assert (answer.status, set(answer.json["errors"])) == (422, {"content"})
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert await john.history(conversation) == []
+
+
+@pytest.mark.parametrize("body", [b'{"content":"\\ud800"}', b'{"content":"a\\udfffb"}'])
+@pytest.mark.gen_test
+async def test_half_a_character_is_refused(visitor: Visitor, body: bytes) -> None:
+    john, _, conversation = await two(visitor)
+    answer = await john.post(
+        f"/api/conversations/{conversation}/messages",
+        body=body,
+        headers={"Content-Type": "application/json"},
+    )
+    assert (answer.status, set(answer.json["errors"])) == (422, {"content"})
+
+
+@pytest.mark.gen_test
+async def test_a_repeat_with_the_same_client_id_answers_the_same_message(visitor: Visitor) -> None:
+    john, jane, conversation = await two(visitor)
+    client_id = str(uuid.uuid4()).upper()
+    path = f"/api/conversations/{conversation}/messages"
+    async with jane.stream() as stream:
+        first = await john.post(path, {"content": "hello\n", "clientId": client_id})
+        again = await john.post(path, {"content": " hello", "clientId": client_id.lower()})
+        assert (first.status, again.status) == (201, 200)
+        assert first.json == again.json
+        assert first.json["clientId"] == client_id.lower()
+        assert (await stream.event()).data["id"] == first.json["id"]
+        assert await stream.silent()
+    assert await john.history(conversation) == [first.json]
+
+
+@pytest.mark.gen_test
+async def test_a_client_id_reused_for_something_else_is_a_conflict(visitor: Visitor) -> None:
+    john, _, conversation = await two(visitor)
+    other = await john.talk_to(await visitor.sign_in("jack"))
+    client_id = str(uuid.uuid4())
+    await john.send(conversation, "hello", client_id)
+    for where, content in ((conversation, "hello!"), (other, "hello"), (conversation, "Hello")):
+        answer = await john.post(
+            f"/api/conversations/{where}/messages", {"content": content, "clientId": client_id}
+        )
+        assert (answer.status, answer.json["code"]) == (409, "client_id_reused")
+    assert await john.history(other) == []
+    assert len(await john.history(conversation)) == 1
+
+
+@pytest.mark.gen_test
+async def test_client_ids_are_each_senders_own(visitor: Visitor) -> None:
+    john, jane, conversation = await two(visitor)
+    client_id = str(uuid.uuid4())
+    his = await john.send(conversation, "hello", client_id)
+    hers = await jane.send(conversation, "hello", client_id)
+    assert his["id"] != hers["id"]
+    assert [m["clientId"] for m in await john.history(conversation)] == [None, client_id]
+
+
+@pytest.mark.gen_test
+async def test_fifty_parallel_sends_of_one_client_id_store_one_message(visitor: Visitor) -> None:
+    john, jane, conversation = await two(visitor)
+    fields = {"content": "hello", "clientId": str(uuid.uuid4())}
+    async with jane.stream() as stream:
+        answers = await asyncio.gather(
+            *(john.post(f"/api/conversations/{conversation}/messages", fields) for _ in range(50))
+        )
+        assert sorted(answer.status for answer in answers) == [200] * 49 + [201]
+        assert len({answer.body for answer in answers}) == 1
+        await stream.event()
+        assert await stream.silent()
+    assert len(await jane.history(conversation)) == 1
+
+
+@pytest.mark.parametrize(
+    "client_id",
+    ["", "x", "1", "0" * 32, "{00000000-0000-0000-0000-000000000000}", "g" * 36, 5, "0-0-0-0-0"],
+)
+@pytest.mark.gen_test
+async def test_a_client_id_that_is_no_uuid_is_refused(visitor: Visitor, client_id: Any) -> None:
+    john, _, conversation = await two(visitor)
+    answer = await john.post(
+        f"/api/conversations/{conversation}/messages", {"content": "a", "clientId": client_id}
+    )
+    assert (answer.status, set(answer.json["errors"])) == (422, {"clientId"})
+
+
+@pytest.mark.gen_test
+async def test_all_that_is_wrong_is_told_at_once(visitor: Visitor) -> None:
+    john, _, conversation = await two(visitor)
+    path = f"/api/conversations/{conversation}/messages"
+    for fields in ({"content": "", "clientId": "x"}, {"content": 5, "clientId": 6}):
+        answer = await john.post(path, fields)
+        assert set(answer.json["errors"]) == {"content", "clientId"}
+
+
+@pytest.mark.gen_test
+async def test_history_is_paged_newest_first_and_stays_right_while_others_write(
+    visitor: Visitor,
+) -> None:
+    john, jane, conversation = await two(visitor)
+    for n in range(7):
+        await (john, jane)[n % 2].send(conversation, f"{n}")
+    answer = await jane.get(f"/api/conversations/{conversation}/messages?limit=3")
+    pages = [[message["content"] for message in answer.json]]
+    while link := answer.headers.get("Link"):
+        await john.send(conversation, "meanwhile")
+        answer = await jane.get(cursor_of(link))
+        pages.append([message["content"] for message in answer.json])
+    assert pages == [["6", "5", "4"], ["3", "2", "1"], ["0"]]
+
+
+@pytest.mark.gen_test
+async def test_message_ids_ascend_within_a_conversation(visitor: Visitor) -> None:
+    john, jane, conversation = await two(visitor)
+    await asyncio.gather(*(w.send(conversation, "x") for _ in range(20) for w in (john, jane)))
+    history = await jane.history(conversation)
+    ids = [int(message["id"]) for message in history]
+    assert ids == sorted(ids, reverse=True)
+    times = [message["createdAt"] for message in history]
+    assert times == sorted(times, reverse=True)
+
+
+@pytest.mark.gen_test
+async def test_unknown_fields_are_ignored_and_the_last_of_duplicate_keys_wins(
+    visitor: Visitor,
+) -> None:
+    john, _, conversation = await two(visitor)
+    answer = await john.post(
+        f"/api/conversations/{conversation}/messages",
+        body=b'{"content":"a","x":{"y":[1e999]},"content":"b"}',
+        headers={"Content-Type": "application/json; charset=utf-8"},
+    )
+    assert (answer.status, answer.json["content"]) == (201, "b")
