@@ -2,13 +2,15 @@
 
 Writes of a kind that wait together are stored together, in one round trip and one commit. Because
 the next transaction begins after the last one's events were published, publishing order is commit
-order.
+order. What meets a feed that somebody else has locked waits in a queue of its conversation's own,
+so that it stalls nobody else and keeps its order.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
 from db import conversations, errors, messages, pool, reads
@@ -20,6 +22,9 @@ from db.pool import Database
 from db.reads import Read, Reading
 
 LARGEST_BATCH = 128  # the statement's cost grows with it, and everybody in it waits for its commit
+MOST_APART = (
+    4  # connections that wait for locked feeds at once: half the pool, others have the rest
+)
 PAUSE_SECONDS = 0.1  # between attempts at a database that is away
 
 _log = logging.getLogger("messenger.db")
@@ -32,14 +37,25 @@ Store = Callable[[Database, Sequence[Write]], Awaitable[list[Outcome[Result]]]]
 class _Job(Generic[Write, Result]):
     """A write that somebody waits for."""
 
-    def __init__(self, store: Store[Write, Result], write: Write) -> None:
+    def __init__(self, store: Store[Write, Result], write: Write, alone: bool) -> None:
         self.store = store
         self.write = write
+        self.alone = alone
         self.started = False
         self.future: asyncio.Future[Outcome[Result]] = asyncio.get_running_loop().create_future()
 
+    @property
+    def place(self) -> Hashable:
+        """What is written to: the conversation, where there is one already."""
+        return getattr(self.write, "conversation_id", self.write)
+
+    def fits(self, batch: "list[AnyJob]") -> bool:
+        """Whether one statement can store it together with these."""
+        return not batch or (self.store is batch[0].store and not self.alone)
+
 
 AnyJob = _Job[Any, Any]
+Queue = deque[AnyJob]
 
 
 class Sender:
@@ -51,9 +67,11 @@ class Sender:
     def __init__(self, db: Database, publish: Callable[[Sequence[Event]], None]) -> None:
         self._db = db
         self._publish = publish
-        self._waiting: deque[AnyJob] = deque()
+        self._waiting: Queue = deque()
         self._worker: asyncio.Task[None] | None = None
-        self._apart: set[asyncio.Task[None]] = set()
+        self._apart: dict[Hashable, Queue] = {}  # by place: what met a locked feed there
+        self._room_apart = asyncio.Semaphore(MOST_APART)
+        self._workers_apart: set[asyncio.Task[None]] = set()
 
     async def send(self, draft: Draft) -> Stored:
         """Raises `snapshot.NotFound`, `messages.ClientIdReused`, `errors.DatabaseError`."""
@@ -65,15 +83,18 @@ class Sender:
 
     async def open(self, opening: Opening) -> Opened:
         """Raises `snapshot.NotFound`, `conversations.WithOneself`, `errors.DatabaseError`."""
-        return await self._done(conversations.open_all, opening)
+        # Alone: what one of two has committed must be published though the other fails.
+        return await self._done(conversations.open_all, opening, alone=True)
 
     async def idle(self) -> None:
         """Returns when nothing is being written any more."""
-        while self._worker is not None or self._apart:
-            await asyncio.wait({*self._apart, *filter(None, [self._worker])})
+        while self._worker is not None or self._workers_apart:
+            await asyncio.wait({*self._workers_apart, *filter(None, [self._worker])})
 
-    async def _done(self, store: Store[Write, Result], write: Write) -> Result:
-        job = _Job(store, write)
+    async def _done(
+        self, store: Store[Write, Result], write: Write, *, alone: bool = False
+    ) -> Result:
+        job = _Job(store, write, alone)
         self._waiting.append(job)
         self._work()
         try:
@@ -88,41 +109,51 @@ class Sender:
 
     def _work(self) -> None:
         if self._worker is None:
-            self._worker = asyncio.create_task(self._drain())
+            self._worker = asyncio.create_task(self._work_off_waiting())
 
-    async def _drain(self) -> None:
+    async def _work_off_waiting(self) -> None:
         try:
-            while batch := self._next_batch():
-                await self._store(batch)
-        except BaseException:
-            _log.critical("the sender broke", exc_info=True)
-            raise
+            await self._work_off(self._waiting)
         finally:
             self._worker = None
 
-    def _next_batch(self) -> list[AnyJob]:
+    async def _work_off_apart(self, place: Hashable) -> None:
+        try:
+            await self._work_off(self._apart[place])
+        finally:
+            del self._apart[place]
+
+    async def _work_off(self, queue: Queue) -> None:
+        try:
+            while batch := self._next_batch(queue):
+                await self._store(batch, apart=queue is not self._waiting)
+        except BaseException:
+            _log.critical("the sender broke", exc_info=True)
+            raise
+
+    def _next_batch(self, queue: Queue) -> list[AnyJob]:
         """The jobs at the head of the queue that one statement can store."""
         batch: list[AnyJob] = []
-        while self._waiting and len(batch) < LARGEST_BATCH:
-            if self._waiting[0].future.done():
-                self._waiting.popleft()  # given up: its deadline passed
-            elif not batch or self._waiting[0].store is batch[0].store:
-                batch.append(self._waiting.popleft())
+        while queue and len(batch) < LARGEST_BATCH:
+            job = queue[0]
+            if job.future.done():
+                queue.popleft()  # given up: its deadline passed
+            elif queue is self._waiting and job.place in self._apart:
+                self._apart[job.place].append(queue.popleft())  # behind those that wait there
+            elif job.fits(batch):
+                batch.append(queue.popleft())
             else:
                 break
         return batch
 
-    async def _store(self, batch: list[AnyJob]) -> None:
+    async def _store(self, batch: list[AnyJob], *, apart: bool) -> None:
         """Tries until it is stored, refused, or nobody waits for it any more."""
         while batch := [job for job in batch if not job.future.done()]:
-            for job in batch:
-                job.started = True
-            pool.begin_request()
             try:
-                outcomes = await batch[0].store(self._db, [job.write for job in batch])
+                outcomes = await self._attempt(batch, apart)
             except errors.LockTimeout:
-                if len(batch) > 1:
-                    return self._store_apart(batch)
+                if not apart:
+                    return self._set_apart(batch)
             except errors.Deadlock:
                 _log.warning("a deadlock, which should not be possible; trying again")
             except errors.DatabaseError as error:
@@ -130,17 +161,32 @@ class Sender:
                 await asyncio.sleep(PAUSE_SECONDS)
             except Exception as error:
                 if len(batch) > 1:
-                    return self._store_apart(batch)
-                batch[0].future.set_exception(error)
+                    return await self._store_singly(batch, apart)
+                return _refuse(batch[0], error)
             else:
                 return self._settle(batch, outcomes)
 
-    def _store_apart(self, batch: list[AnyJob]) -> None:
-        """Each by itself, beside the next batch: what ails one of them stalls nobody else."""
+    async def _attempt(self, batch: list[AnyJob], apart: bool) -> list[Outcome[Any]]:
+        async with self._room_apart if apart else contextlib.nullcontext():
+            for job in batch:
+                job.started = True
+            pool.begin_request()
+            return await batch[0].store(self._db, [job.write for job in batch])
+
+    def _set_apart(self, batch: list[AnyJob]) -> None:
+        """Place by place, beside the next batch: one locked feed stalls nobody else."""
         for job in batch:
-            task = asyncio.create_task(self._store([job]))
-            self._apart.add(task)
-            task.add_done_callback(self._apart.discard)
+            if job.place not in self._apart:
+                self._apart[job.place] = deque()
+                task = asyncio.create_task(self._work_off_apart(job.place))
+                self._workers_apart.add(task)
+                task.add_done_callback(self._workers_apart.discard)
+            self._apart[job.place].append(job)
+
+    async def _store_singly(self, batch: list[AnyJob], apart: bool) -> None:
+        """In order, each by itself: what is wrong with one of them harms no other."""
+        for job in batch:
+            await self._store([job], apart=apart)
 
     def _settle(self, batch: list[AnyJob], outcomes: list[Outcome[Any]]) -> None:
         for outcome in outcomes:
@@ -148,6 +194,11 @@ class Sender:
         for job, outcome in zip(batch, outcomes, strict=True):
             if not job.future.done():
                 job.future.set_result(outcome)
+
+
+def _refuse(job: AnyJob, error: Exception) -> None:
+    if not job.future.done():
+        job.future.set_exception(error)
 
 
 def _events(outcome: Outcome[Any]) -> list[Event]:

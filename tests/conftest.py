@@ -74,6 +74,12 @@ def http_server(
 
 
 @pytest.fixture
+def base_url(http_server: HTTPServer, http_port: int) -> str:
+    """With a server behind it, also for tests that speak to its port themselves."""
+    return f"http://localhost:{http_port}"
+
+
+@pytest.fixture
 def visitor(http_client: AsyncHTTPClient, base_url: str) -> Visitor:
     return Visitor(http_client, base_url)
 

@@ -1,0 +1,104 @@
+/** <access-page></access-page>: what Messenger is, and the way in. */
+
+import * as api from "../api.js";
+import { el } from "../lib/dom.js";
+import { Component } from "./context.js";
+
+class AccessPage extends Component {
+  connected() {
+    const ways = el("div", { class: "ways" });
+    this.replaceChildren(
+      el(
+        "main",
+        { class: "access" },
+        el("img", { src: "/favicon.svg", alt: "", class: "logo" }),
+        el("h1", {}, "Messenger"),
+        el("p", { class: "lead" }, "Messages that arrive at once, and never get lost."),
+        ways,
+      ),
+    );
+    this.#offer(ways);
+  }
+
+  /** @param {HTMLElement} ways */
+  async #offer(ways) {
+    try {
+      const methods = await api.signInMethods();
+      if (this.gone.aborted) return;
+      const offers = [methods.dev ? this.#byName() : null, methods.github ? byGitHub() : null];
+      ways.replaceChildren(...offers.filter((offer) => offer !== null));
+      if (!methods.dev && !methods.github) ways.replaceChildren("No way to sign in is set up on this server.");
+      ways.querySelector("input")?.focus();
+    } catch {
+      if (!this.gone.aborted) ways.replaceChildren("The server cannot be reached. Load the page again to retry.");
+    }
+  }
+
+  #byName() {
+    const input = el("input", {
+      id: "username",
+      name: "username",
+      required: true,
+      maxlength: "39",
+      autocomplete: "username",
+      autocapitalize: "none",
+      spellcheck: "false",
+      "aria-describedby": "username-error username-hint",
+    });
+    const error = el("p", { id: "username-error", class: "error", role: "alert" });
+    const button = el("button", { type: "submit" }, "Sign in");
+    const form = el(
+      "form",
+      { class: "stack", novalidate: true },
+      el("label", { for: "username" }, "User name"),
+      input,
+      error,
+      button,
+      el("p", { id: "username-hint", class: "hint" }, "Development sign-in: any name will do, such as ", ...names(input), "."),
+    );
+    form.addEventListener(
+      "submit",
+      async (event) => {
+        event.preventDefault();
+        error.textContent = "";
+        button.disabled = true;
+        try {
+          this.context.signedIn(await api.login(input.value.trim()));
+        } catch (problem) {
+          error.textContent = sentence(problem);
+          input.focus();
+        } finally {
+          button.disabled = false;
+        }
+      },
+      { signal: this.gone },
+    );
+    return form;
+  }
+}
+
+/** @param {HTMLInputElement} input */
+function names(input) {
+  return ["john", "jane"].flatMap((name, index) => {
+    const button = el("button", { type: "button", class: "link" }, name);
+    button.addEventListener("click", () => {
+      input.value = name;
+      input.form?.requestSubmit();
+    });
+    return index ? [" or ", button] : [button];
+  });
+}
+
+function byGitHub() {
+  const query = new URLSearchParams({ return_to: location.pathname });
+  return el("a", { class: "button", href: `/api/oauth/github?${query}` }, "Sign in with GitHub");
+}
+
+/** @param {unknown} problem */
+function sentence(problem) {
+  if (!(problem instanceof api.ApiProblem)) return "Something went wrong.";
+  const why = problem.errors.username;
+  return why ? `A user name ${why}.` : problem.message;
+}
+
+customElements.define("access-page", AccessPage);

@@ -1,0 +1,37 @@
+/**
+ * What every component is given: where the state is, and what may be done.
+ *
+ * @typedef {object} Context
+ * @property {import("../store.js").Store} store
+ * @property {{send: (conversationId: string, content: string) => void, retry: (draft: Draft) => void, discard: (draft: Draft) => void}} outbox
+ * @property {(path: string) => void} navigate
+ * @property {(user: import("../types.js").User) => void} signedIn
+ * @property {() => void} signOut
+ * @property {(error: unknown) => void} refused a request failed: where that ends the session, it is seen to
+ *
+ * @typedef {import("../types.js").Draft} Draft
+ */
+
+/** An element that is given its context, and whose listeners and subscriptions end with it. */
+export class Component extends HTMLElement {
+  /** @type {Context} */
+  context = /** @type {any} */ (null); // set before the element is put into the page
+  #connected = new AbortController();
+
+  /** Aborted when the element has left the page. */
+  get gone() {
+    return this.#connected.signal;
+  }
+
+  connectedCallback() {
+    this.#connected = new AbortController();
+    this.connected();
+  }
+
+  disconnectedCallback() {
+    this.#connected.abort();
+  }
+
+  /** Draws, listens and subscribes, with `gone` as the signal. */
+  connected() {}
+}

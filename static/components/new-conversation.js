@@ -1,0 +1,137 @@
+/** <new-conversation></new-conversation>: a user name, suggestions while it is typed, and off one goes. */
+
+import * as api from "../api.js";
+import { el } from "../lib/dom.js";
+import { Component } from "./context.js";
+
+const PAUSE_MILLISECONDS = 150; // shorter than people type, longer than one key
+
+class NewConversation extends Component {
+  #input = el("input", {
+    id: "new-conversation",
+    type: "search",
+    role: "combobox",
+    placeholder: "Start a conversation",
+    "aria-label": "User name to talk with",
+    "aria-autocomplete": "list",
+    "aria-expanded": "false",
+    "aria-controls": "suggestions",
+    "aria-describedby": "new-conversation-error",
+    autocomplete: "off",
+    autocapitalize: "none",
+    spellcheck: "false",
+    maxlength: "39",
+  });
+  #list = el("ul", { id: "suggestions", role: "listbox", "aria-label": "Suggestions", hidden: true });
+  #error = el("p", { id: "new-conversation-error", class: "error", role: "alert" });
+  #asked = new AbortController();
+  #timer = 0;
+  #chosen = -1;
+
+  connected() {
+    const form = el("form", { role: "search", class: "new" }, this.#input, this.#list, this.#error);
+    this.replaceChildren(form);
+    const options = { signal: this.gone };
+    this.#input.addEventListener("input", () => this.#typed(), options);
+    this.#input.addEventListener("keydown", (event) => this.#key(event), options);
+    this.#input.addEventListener("blur", () => this.#close(), options);
+    form.addEventListener("submit", (event) => this.#submit(event), options);
+    this.gone.addEventListener("abort", () => this.#asked.abort());
+  }
+
+  #typed() {
+    this.#error.textContent = "";
+    this.#asked.abort();
+    clearTimeout(this.#timer);
+    const search = this.#input.value.trim();
+    if (search === "") return this.#close();
+    this.#timer = setTimeout(() => this.#suggest(search), PAUSE_MILLISECONDS);
+  }
+
+  /** @param {string} search */
+  async #suggest(search) {
+    this.#asked = new AbortController();
+    try {
+      const names = await api.usernames(search, this.#asked.signal);
+      if (!this.gone.aborted && document.activeElement === this.#input) this.#show(names);
+    } catch (error) {
+      if (!this.#asked.signal.aborted) this.context.refused(error);
+    }
+  }
+
+  /** @param {string[]} names */
+  #show(names) {
+    this.#chosen = -1;
+    this.#list.replaceChildren(
+      ...names.map((name, index) => {
+        const option = el("li", { role: "option", id: `suggestion-${index}`, "aria-selected": "false" }, name);
+        option.addEventListener("mousedown", (event) => {
+          event.preventDefault(); // the input would lose its focus, and close this list
+          this.#open(name);
+        });
+        return option;
+      }),
+    );
+    this.#list.hidden = names.length === 0;
+    this.#input.setAttribute("aria-expanded", `${names.length > 0}`);
+    this.#input.removeAttribute("aria-activedescendant");
+  }
+
+  #close() {
+    clearTimeout(this.#timer);
+    this.#show([]);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const options = [...this.#list.children];
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && options.length > 0) {
+      event.preventDefault();
+      this.#choose((this.#chosen + step + options.length + (this.#chosen < 0 && step < 0 ? 1 : 0)) % options.length);
+    } else if (event.key === "Escape") {
+      this.#close();
+    }
+  }
+
+  /** @param {number} index */
+  #choose(index) {
+    this.#chosen = index;
+    [...this.#list.children].forEach((option, nth) => option.setAttribute("aria-selected", `${nth === index}`));
+    this.#input.setAttribute("aria-activedescendant", `suggestion-${index}`);
+  }
+
+  /** @param {SubmitEvent} event */
+  #submit(event) {
+    event.preventDefault();
+    const name = this.#list.children[this.#chosen]?.textContent ?? this.#input.value.trim();
+    if (name) this.#open(name);
+  }
+
+  /** @param {string} name */
+  async #open(name) {
+    this.#asked.abort();
+    this.#close();
+    try {
+      const { id } = await api.openConversation(name);
+      this.#input.value = "";
+      this.context.navigate(`/conversations/${id}`);
+    } catch (error) {
+      this.#error.textContent = sentence(error, name);
+      this.context.refused(error);
+    }
+  }
+}
+
+/**
+ * @param {unknown} error
+ * @param {string} name
+ */
+function sentence(error, name) {
+  if (!(error instanceof api.ApiProblem)) return "Something went wrong.";
+  if (error.status === 404) return `There is nobody called ${name}.`;
+  if (error.status === 422) return `A user name ${error.errors.username ?? "looks different"}.`;
+  return error.message;
+}
+
+customElements.define("new-conversation", NewConversation);

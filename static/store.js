@@ -1,0 +1,377 @@
+/**
+ * The page's state, and the one function that changes it.
+ *
+ * Snapshots, live events and what the user does all go through `apply`. An event may come before,
+ * with or after the snapshot that reflects it: each fact remembers the position that it stands for,
+ * and what it reflects already is not applied to it again.
+ */
+
+/** @typedef {import("./types.js").Action} Action */
+/** @typedef {import("./types.js").Conversation} Conversation */
+/** @typedef {import("./types.js").Draft} Draft */
+/** @typedef {import("./types.js").Entry} Entry */
+/** @typedef {import("./types.js").FeedEvent} FeedEvent */
+/** @typedef {import("./types.js").Message} Message */
+/** @typedef {import("./types.js").State} State */
+/** @typedef {import("./types.js").Thread} Thread */
+
+const MOST_UNREAD = 1000; // the server's own counting goes no further
+const RECENT = 500; // more events than arrive while one snapshot is on its way
+
+/** @type {State} */
+export const EMPTY = {
+  me: undefined,
+  connection: "connecting",
+  entries: null,
+  moreEntries: null,
+  threads: {},
+  drafts: [],
+  unknown: [],
+  recent: [],
+};
+
+/**
+ * The state after `action`; pure.
+ * @param {State} state
+ * @param {Action} action
+ * @returns {State}
+ */
+export function apply(state, action) {
+  switch (action.type) {
+    case "signed in":
+      return { ...state, me: action.user };
+    case "signed out":
+      return { ...EMPTY, me: null };
+    case "connection":
+      return { ...state, connection: action.status };
+    case "conversations":
+      return withEntries(state, action.snapshot, action.older);
+    case "conversation":
+      return withEntry(state, action.snapshot.body, action.snapshot.position);
+    case "messages":
+      return withMessages(state, action.conversationId, action.snapshot, action.older);
+    case "sending":
+      return { ...state, drafts: [...without(state.drafts, action.draft.clientId), action.draft] };
+    case "sent":
+      return withSent(state, action.message);
+    case "failed":
+      return {
+        ...state,
+        drafts: state.drafts.map((draft) =>
+          draft.clientId === action.draft.clientId ? { ...draft, failure: action.reason } : draft,
+        ),
+      };
+    case "discarded":
+      return { ...state, drafts: without(state.drafts, action.draft.clientId) };
+    case "event":
+      return withEvent(state, action);
+  }
+}
+
+/** Holds the state; whoever subscribes is told of each new one. */
+export class Store {
+  /** @type {State} */
+  state = EMPTY;
+  /** @type {Set<(state: State) => void>} */
+  #subscribers = new Set();
+
+  /** @param {Action} action */
+  dispatch(action) {
+    const before = this.state;
+    this.state = apply(before, action);
+    if (this.state === before) return;
+    for (const subscriber of [...this.#subscribers]) {
+      try {
+        subscriber(this.state);
+      } catch (error) {
+        console.error(error); // one element that cannot draw must not keep the next from it
+      }
+    }
+  }
+
+  /**
+   * Calls `subscriber` now and at each change, until `signal` aborts.
+   * @param {(state: State) => void} subscriber
+   * @param {AbortSignal} signal
+   */
+  subscribe(subscriber, signal) {
+    this.#subscribers.add(subscriber);
+    signal.addEventListener("abort", () => this.#subscribers.delete(subscriber));
+    subscriber(this.state);
+  }
+}
+
+/**
+ * Whether facts at `position` reflect the event `id`; of another epoch they are newer.
+ * @param {string} position
+ * @param {string} id
+ */
+export function reflects(position, id) {
+  const [epoch, seq] = position.split("-");
+  const [eventEpoch, eventSeq] = id.split("-");
+  return epoch !== eventEpoch || Number(eventSeq) <= Number(seq);
+}
+
+/**
+ * @param {State} state
+ * @param {FeedEvent} event
+ * @returns {State}
+ */
+function withEvent(state, event) {
+  const recent = [...state.recent.slice(1 - RECENT), event];
+  let next = { ...state, recent };
+  if (event.name === "conversation") {
+    return state.entries ? withEntry(next, event.data, event.id) : next;
+  }
+  if (event.name === "message") {
+    next = noteUnknown(next, event.data.conversationId);
+    if (event.data.clientId) next.drafts = without(next.drafts, event.data.clientId);
+  }
+  next.entries = next.entries && entriesAfter(next.entries, event);
+  next.threads = mapValues(next.threads, (thread, id) => threadAfter(thread, id, event));
+  return next;
+}
+
+/**
+ * A message moves its conversation to the top, as the server's own order has it.
+ * @param {Entry[]} entries
+ * @param {FeedEvent} event
+ * @returns {Entry[]}
+ */
+function entriesAfter(entries, event) {
+  const after = entries.map((entry) => entryAfter(entry, event));
+  const moved = event.name === "message" && after.find((entry, index) => entry !== entries[index]);
+  return moved ? toTop(after, moved) : after;
+}
+
+/**
+ * @param {Entry} entry
+ * @param {FeedEvent} event
+ * @returns {Entry}
+ */
+function entryAfter(entry, event) {
+  if (reflects(entry.position, event.id)) return entry;
+  const { conversation } = entry;
+  if (event.name === "user") {
+    if (event.data.id !== conversation.otherParticipant.id) return entry;
+    return { ...entry, conversation: { ...conversation, otherParticipant: event.data } };
+  }
+  if (event.name === "message" && event.data.conversationId === conversation.id) {
+    const unread = event.data.mine ? conversation.unreadCount : conversation.unreadCount + 1;
+    return {
+      position: event.id,
+      conversation: counted({ ...conversation, lastMessage: later(conversation.lastMessage, event.data) }, unread),
+    };
+  }
+  if (event.name === "read" && event.data.conversationId === conversation.id) {
+    return { position: event.id, conversation: afterRead(conversation, event.data) };
+  }
+  return entry;
+}
+
+/**
+ * @param {Conversation} conversation
+ * @param {import("./types.js").Read} read
+ * @returns {Conversation}
+ */
+function afterRead(conversation, read) {
+  if (read.userId === conversation.otherParticipant.id) {
+    return { ...conversation, otherLastReadMessageId: read.lastReadMessageId };
+  }
+  const own = { ...conversation, lastReadMessageId: read.lastReadMessageId };
+  return counted(own, read.unreadCount ?? conversation.unreadCount);
+}
+
+/**
+ * @param {Thread} thread
+ * @param {string} conversationId
+ * @param {FeedEvent} event
+ * @returns {Thread}
+ */
+function threadAfter(thread, conversationId, event) {
+  if (event.name !== "message" || event.data.conversationId !== conversationId) return thread;
+  if (reflects(thread.position, event.id)) return thread;
+  return { ...thread, messages: merged(thread.messages, [event.data]) };
+}
+
+/**
+ * @param {State} state
+ * @param {import("./types.js").Snapshot<Conversation[]>} snapshot
+ * @param {boolean} older
+ * @returns {State}
+ */
+function withEntries(state, snapshot, older) {
+  const { position } = snapshot;
+  const kept = older ? (state.entries ?? []) : [];
+  const known = new Set(kept.map((entry) => entry.conversation.id));
+  const fresh = snapshot.body
+    .filter((conversation) => !known.has(conversation.id))
+    .map((conversation) => ({ conversation, position }));
+  const created = older ? [] : createdSince(state.recent, position);
+  const entries = state.recent.reduce(entriesAfter, [...created, ...kept, ...fresh]);
+  return { ...state, entries, moreEntries: snapshot.next, unknown: stillUnknown(state.unknown, entries) };
+}
+
+/**
+ * @param {FeedEvent[]} recent
+ * @param {string} position
+ * @returns {Entry[]} latest first
+ */
+function createdSince(recent, position) {
+  return recent.toReversed().flatMap((event) => {
+    const isNew = event.name === "conversation" && !reflects(position, event.id);
+    return isNew ? [{ conversation: event.data, position: event.id }] : [];
+  });
+}
+
+/**
+ * @param {State} state
+ * @param {Conversation} conversation
+ * @param {string} position
+ * @returns {State}
+ */
+function withEntry(state, conversation, position) {
+  const known = state.entries ?? [];
+  const index = known.findIndex((entry) => entry.conversation.id === conversation.id);
+  if (index >= 0 && reflects(known[index].position, position)) return state;
+  /** @type {Entry} */
+  const entry = state.recent.reduce(entryAfter, { conversation, position });
+  const entries = index >= 0 ? known.with(index, entry) : placed(known, entry);
+  return { ...state, entries, unknown: stillUnknown(state.unknown, entries) };
+}
+
+/**
+ * @param {State} state
+ * @param {string} id
+ * @param {import("./types.js").Snapshot<Message[]>} snapshot newest first
+ * @param {boolean} older
+ * @returns {State}
+ */
+function withMessages(state, id, snapshot, older) {
+  const known = state.threads[id];
+  const page = snapshot.body.toReversed();
+  /** @type {Thread} */
+  let thread = { messages: page, position: snapshot.position, older: snapshot.next };
+  if (older && known) {
+    // The first page's position stands: an event beyond it may be missing from an older page.
+    thread = { ...known, messages: merged(known.messages, page), older: snapshot.next };
+  } else {
+    thread = state.recent.reduce((before, event) => threadAfter(before, id, event), thread);
+  }
+  const stored = new Set(page.map((message) => message.clientId));
+  const drafts = state.drafts.filter((draft) => !stored.has(draft.clientId));
+  return { ...state, drafts, threads: { ...state.threads, [id]: thread } };
+}
+
+/**
+ * @param {State} state
+ * @param {Message} message
+ * @returns {State}
+ */
+function withSent(state, message) {
+  const id = message.conversationId;
+  const drafts = without(state.drafts, message.clientId);
+  const threads = mapValues(state.threads, (thread, key) =>
+    key === id ? { ...thread, messages: merged(thread.messages, [message]) } : thread,
+  );
+  const known = state.entries?.find((entry) => entry.conversation.id === id);
+  const lastMessage = known && later(known.conversation.lastMessage, message);
+  if (!known || lastMessage !== message) return { ...state, drafts, threads };
+  const sent = { ...known, conversation: { ...known.conversation, lastMessage } };
+  return { ...state, drafts, threads, entries: toTop(state.entries ?? [], sent) };
+}
+
+/**
+ * @param {State} state
+ * @param {string} conversationId
+ * @returns {State}
+ */
+function noteUnknown(state, conversationId) {
+  const known = state.entries?.some((entry) => entry.conversation.id === conversationId) ?? true;
+  if (known || state.unknown.includes(conversationId)) return state;
+  return { ...state, unknown: [...state.unknown, conversationId] };
+}
+
+/**
+ * @param {string[]} unknown
+ * @param {Entry[]} entries
+ */
+function stillUnknown(unknown, entries) {
+  return unknown.filter((id) => !entries.some((entry) => entry.conversation.id === id));
+}
+
+/**
+ * @param {Entry[]} entries
+ * @param {Entry} entry
+ */
+function toTop(entries, entry) {
+  return [entry, ...entries.filter((other) => other.conversation.id !== entry.conversation.id)];
+}
+
+/**
+ * A conversation that was not in the list: on top where it is new, else by its last message.
+ * @param {Entry[]} entries
+ * @param {Entry} entry
+ */
+function placed(entries, entry) {
+  const last = entry.conversation.lastMessage;
+  if (last === null) return [entry, ...entries];
+  const index = entries.findIndex(({ conversation: { lastMessage } }) => {
+    return lastMessage !== null && lastMessage.createdAt <= last.createdAt;
+  });
+  return index < 0 ? [...entries, entry] : entries.toSpliced(index, 0, entry);
+}
+
+/**
+ * Oldest first, each once.
+ * @param {Message[]} known
+ * @param {Message[]} more
+ */
+function merged(known, more) {
+  const byId = new Map([...known, ...more].map((message) => [message.id, message]));
+  return [...byId.values()].sort((a, b) => compareIds(a.id, b.id));
+}
+
+/**
+ * @param {Message | null} known
+ * @param {Message} message
+ */
+function later(known, message) {
+  return known && compareIds(known.id, message.id) > 0 ? known : message;
+}
+
+/**
+ * @param {Conversation} conversation
+ * @param {number} unread
+ * @returns {Conversation}
+ */
+function counted(conversation, unread) {
+  return { ...conversation, unreadCount: Math.min(unread, MOST_UNREAD), hasUnreadMessages: unread > 0 };
+}
+
+/**
+ * Ids are decimal numbers, longer than a Number may hold.
+ * @param {string} a
+ * @param {string} b
+ */
+export function compareIds(a, b) {
+  return a.length - b.length || (a < b ? -1 : Number(a > b));
+}
+
+/**
+ * @param {Draft[]} drafts
+ * @param {string | null} clientId
+ */
+function without(drafts, clientId) {
+  return drafts.filter((draft) => draft.clientId !== clientId);
+}
+
+/**
+ * @template T
+ * @param {Record<string, T>} record
+ * @param {(value: T, key: string) => T} change
+ * @returns {Record<string, T>}
+ */
+function mapValues(record, change) {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value, key)]));
+}

@@ -1,0 +1,72 @@
+/**
+ * What the server and the page say to each other, and what the page keeps.
+ *
+ * @typedef {{id: string, username: string, avatarURL: string | null}} User
+ *
+ * @typedef {object} Message
+ * @property {string} id
+ * @property {string} conversationId
+ * @property {string} userId
+ * @property {string} content
+ * @property {string} createdAt RFC 3339, in UTC
+ * @property {boolean} mine
+ * @property {string | null} clientId
+ *
+ * @typedef {object} Conversation
+ * @property {string} id
+ * @property {User} otherParticipant
+ * @property {Message | null} lastMessage
+ * @property {number} unreadCount 1000 means that many or more
+ * @property {boolean} hasUnreadMessages
+ * @property {string | null} lastReadMessageId
+ * @property {string | null} otherLastReadMessageId
+ *
+ * @typedef {{conversationId: string, userId: string, lastReadMessageId: string, unreadCount?: number}} Read
+ * @typedef {{dev: boolean, github: boolean}} SignInMethods
+ */
+
+/**
+ * A snapshot: facts, and the position in the feed that they reflect (`<epoch>-<seq>`).
+ * @template T
+ * @typedef {{position: string, body: T, next: string | null}} Snapshot
+ */
+
+/**
+ * @typedef {{type: "event", id: string, name: "message", data: Message}
+ *   | {type: "event", id: string, name: "conversation", data: Conversation}
+ *   | {type: "event", id: string, name: "user", data: User}
+ *   | {type: "event", id: string, name: "read", data: Read}} FeedEvent
+ *
+ * @typedef {"connecting" | "live" | "offline"} Connection
+ *
+ * What happens to the page's state; see `apply` in store.js.
+ * @typedef {FeedEvent
+ *   | {type: "signed in", user: User}
+ *   | {type: "signed out"}
+ *   | {type: "connection", status: Connection}
+ *   | {type: "conversations", snapshot: Snapshot<Conversation[]>, older: boolean}
+ *   | {type: "conversation", snapshot: Snapshot<Conversation>}
+ *   | {type: "messages", conversationId: string, snapshot: Snapshot<Message[]>, older: boolean}
+ *   | {type: "sending", draft: Draft}
+ *   | {type: "sent", message: Message}
+ *   | {type: "failed", draft: Draft, reason: string}
+ *   | {type: "discarded", draft: Draft}} Action
+ *
+ * A message on its way, known by its client id until the server has given it an id.
+ * @typedef {{conversationId: string, clientId: string, content: string, createdAt: string, failure: string | null}} Draft
+ *
+ * @typedef {{conversation: Conversation, position: string}} Entry
+ * @typedef {{messages: Message[], position: string, older: string | null}} Thread oldest message first
+ *
+ * @typedef {object} State
+ * @property {User | null | undefined} me undefined: not known yet
+ * @property {Connection} connection
+ * @property {Entry[] | null} entries latest activity first; null: not loaded yet
+ * @property {string | null} moreEntries the link to the next page of them
+ * @property {Record<string, Thread>} threads by conversation id
+ * @property {Draft[]} drafts in the order of sending
+ * @property {string[]} unknown conversations that events told of and the list lacks
+ * @property {FeedEvent[]} recent the last events, for snapshots that come in late
+ */
+
+export {};

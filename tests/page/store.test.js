@@ -1,0 +1,261 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { apply, EMPTY, reflects } from "../../static/store.js";
+
+const jane = { id: "2", username: "jane", avatarURL: null };
+const jack = { id: "3", username: "jack", avatarURL: null };
+
+const message = (id, fields = {}) => ({
+  id: `${id}`,
+  conversationId: "1",
+  userId: "2",
+  content: `number ${id}`,
+  createdAt: `2026-01-01T00:00:${`${id}`.padStart(2, "0")}.000Z`,
+  mine: false,
+  clientId: null,
+  ...fields,
+});
+
+const mine = (id, clientId, fields = {}) => message(id, { userId: "1", mine: true, clientId, ...fields });
+
+const conversation = (fields = {}) => ({
+  id: "1",
+  otherParticipant: jane,
+  lastMessage: null,
+  unreadCount: 0,
+  hasUnreadMessages: false,
+  lastReadMessageId: null,
+  otherLastReadMessageId: null,
+  ...fields,
+});
+
+const event = (seq, name, data, epoch = "e") => ({ type: "event", id: `${epoch}-${seq}`, name, data });
+const list = (seq, body, next = null, older = false) => ({
+  type: "conversations",
+  snapshot: { position: `e-${seq}`, body, next },
+  older,
+});
+const page = (seq, body, next = null, older = false) => ({
+  type: "messages",
+  conversationId: "1",
+  snapshot: { position: `e-${seq}`, body, next },
+  older,
+});
+const draft = (clientId, content = "hello") => ({
+  conversationId: "1",
+  clientId,
+  content,
+  createdAt: "2026-01-01T00:00:00.000Z",
+  failure: null,
+});
+
+const run = (...actions) => actions.reduce(apply, EMPTY);
+const ids = (state) => state.threads["1"].messages.map((m) => m.id);
+const listed = (state) => state.entries.map((entry) => entry.conversation);
+
+test("a position reflects the events up to it, and all of another epoch", () => {
+  assert.equal(reflects("e-5", "e-5"), true);
+  assert.equal(reflects("e-5", "e-6"), false);
+  assert.equal(reflects("e-9", "e-10"), false);
+  assert.equal(reflects("old-5", "new-9"), true);
+});
+
+test("a live message joins the thread, counts as unread and moves its conversation to the top", () => {
+  const other = conversation({ id: "7", otherParticipant: jack });
+  const state = run(list(1, [other, conversation()]), page(1, []), event(2, "message", message(4)));
+  assert.deepEqual(ids(state), ["4"]);
+  assert.deepEqual(
+    listed(state).map((c) => [c.id, c.unreadCount, c.hasUnreadMessages, c.lastMessage?.id]),
+    [
+      ["1", 1, true, "4"],
+      ["7", 0, false, undefined],
+    ],
+  );
+});
+
+test("one's own message is never unread", () => {
+  const state = run(list(1, [conversation()]), event(2, "message", mine(4, null)));
+  assert.equal(listed(state)[0].unreadCount, 0);
+  assert.equal(listed(state)[0].hasUnreadMessages, false);
+});
+
+test("an event that a snapshot reflects already is not applied to it again", () => {
+  const known = conversation({ lastMessage: message(4), unreadCount: 1, hasUnreadMessages: true });
+  const state = run(list(2, [known]), page(2, [message(4)]), event(2, "message", message(4)));
+  assert.deepEqual(ids(state), ["4"]);
+  assert.equal(listed(state)[0].unreadCount, 1);
+});
+
+test("an event that came before an older snapshot is applied to it when that comes in", () => {
+  const state = run(event(2, "message", message(4)), list(1, [conversation()]), page(1, []));
+  assert.deepEqual(ids(state), ["4"]);
+  assert.equal(listed(state)[0].unreadCount, 1);
+});
+
+test("each page of the list remembers its own position", () => {
+  const other = conversation({ id: "7", otherParticipant: jack, unreadCount: 1, hasUnreadMessages: true });
+  const state = run(
+    list(1, [conversation()], "/next"),
+    list(5, [other], null, true),
+    event(5, "message", message(4, { conversationId: "7", userId: "3" })),
+    event(6, "message", message(5, { conversationId: "7", userId: "3" })),
+  );
+  assert.equal(listed(state)[0].id, "7");
+  assert.equal(listed(state)[0].unreadCount, 2);
+});
+
+test("the count goes no further than a thousand", () => {
+  const many = conversation({ unreadCount: 1000, hasUnreadMessages: true });
+  const state = run(list(1, [many]), event(2, "message", message(4)));
+  assert.equal(listed(state)[0].unreadCount, 1000);
+});
+
+test("a message on its way is replaced by the answer and not doubled by the event", () => {
+  const sending = run(list(1, [conversation()]), page(1, []), { type: "sending", draft: draft("c") });
+  assert.deepEqual(sending.drafts.map((d) => d.clientId), ["c"]);
+  const answer = { type: "sent", message: mine(4, "c") };
+  const told = event(2, "message", mine(4, "c"));
+  const one = apply(apply(sending, answer), told);
+  const two = apply(apply(sending, told), answer);
+  for (const state of [one, two]) {
+    assert.deepEqual(ids(state), ["4"]);
+    assert.deepEqual(state.drafts, []);
+    assert.equal(listed(state)[0].lastMessage.id, "4");
+  }
+});
+
+test("an answer that comes after newer messages leaves the order as it is", () => {
+  const state = run(
+    list(1, [conversation()]),
+    page(1, []),
+    { type: "sending", draft: draft("c") },
+    event(2, "message", mine(4, "c")),
+    event(3, "message", message(5)),
+    { type: "sent", message: mine(4, "c") },
+  );
+  assert.deepEqual(ids(state), ["4", "5"]);
+  assert.equal(listed(state)[0].lastMessage.id, "5");
+});
+
+test("ids are ordered as numbers of any length", () => {
+  const state = run(page(1, [message("10"), message("9")]), event(2, "message", message("9007199254740993")));
+  assert.deepEqual(ids(state), ["9", "10", "9007199254740993"]);
+});
+
+test("a failed message stays, says why, and may be tried again or discarded", () => {
+  const failed = run(
+    { type: "sending", draft: draft("c") },
+    { type: "sending", draft: draft("d") },
+    { type: "failed", draft: draft("c"), reason: "too long" },
+  );
+  assert.deepEqual(failed.drafts.map((d) => d.failure), ["too long", null]);
+  const again = apply(failed, { type: "sending", draft: draft("c") });
+  assert.deepEqual(again.drafts.map((d) => [d.clientId, d.failure]), [["d", null], ["c", null]]);
+  const gone = apply(failed, { type: "discarded", draft: draft("c") });
+  assert.deepEqual(gone.drafts.map((d) => d.clientId), ["d"]);
+});
+
+test("a draft that turns out to be stored in a page of history is no draft any more", () => {
+  const state = run({ type: "sending", draft: draft("c") }, page(2, [mine(4, "c")]));
+  assert.deepEqual(state.drafts, []);
+});
+
+test("a read of mine sets the count, a read of the other one their mark", () => {
+  const unread = conversation({ unreadCount: 3, hasUnreadMessages: true });
+  const own = { conversationId: "1", userId: "1", lastReadMessageId: "4", unreadCount: 0 };
+  const theirs = { conversationId: "1", userId: "2", lastReadMessageId: "3" };
+  const state = run(list(1, [unread]), event(2, "read", own), event(3, "read", theirs));
+  const [found] = listed(state);
+  assert.equal(found.unreadCount, 0);
+  assert.equal(found.hasUnreadMessages, false);
+  assert.equal(found.lastReadMessageId, "4");
+  assert.equal(found.otherLastReadMessageId, "3");
+});
+
+test("a new conversation is on top, and once", () => {
+  const other = conversation({ id: "7", otherParticipant: jack });
+  const told = event(2, "conversation", conversation());
+  const state = run(list(1, [other]), told, told);
+  assert.deepEqual(listed(state).map((c) => c.id), ["1", "7"]);
+});
+
+test("a message in a conversation that the list lacks asks for it, until it is there", () => {
+  const state = run(list(1, []), event(2, "message", message(4)));
+  assert.deepEqual(state.unknown, ["1"]);
+  const snapshot = {
+    position: "e-2",
+    next: null,
+    body: conversation({ lastMessage: message(4), unreadCount: 1, hasUnreadMessages: true }),
+  };
+  const found = apply(state, { type: "conversation", snapshot });
+  assert.deepEqual(found.unknown, []);
+  assert.equal(listed(found)[0].unreadCount, 1);
+});
+
+test("a conversation that began while the list was on its way is in it", () => {
+  const other = conversation({ id: "7", otherParticipant: jack });
+  const begun = event(2, "conversation", conversation());
+  const state = run(begun, event(3, "message", message(4)), list(1, [other]));
+  assert.deepEqual(listed(state).map((c) => [c.id, c.unreadCount]), [["1", 1], ["7", 0]]);
+});
+
+test("an old conversation that is visited takes its place by its last message", () => {
+  const newer = conversation({ id: "7", otherParticipant: jack, lastMessage: message(9) });
+  const snapshot = { position: "e-1", next: null, body: conversation({ lastMessage: message(4) }) };
+  const state = run(list(1, [newer]), { type: "conversation", snapshot });
+  assert.deepEqual(listed(state).map((c) => c.id), ["7", "1"]);
+});
+
+test("a renamed user is renamed wherever they are", () => {
+  const renamed = { ...jane, username: "janet" };
+  const state = run(list(1, [conversation()]), event(2, "user", renamed));
+  assert.deepEqual(listed(state)[0].otherParticipant, renamed);
+});
+
+test("older messages join on top, and the first page's position stands", () => {
+  const state = run(
+    page(3, [message(6), message(5)], "/older"),
+    page(9, [message(4), message(3)], null, true),
+    event(4, "message", message(7)),
+  );
+  assert.deepEqual(ids(state), ["3", "4", "5", "6", "7"]);
+  assert.equal(state.threads["1"].older, null);
+});
+
+test("a fresh snapshot after a reset takes the place of what was known", () => {
+  const before = run(list(1, [conversation()]), page(1, [message(4)]), event(2, "message", message(5)));
+  const fresh = { position: "new-7", next: null, body: [message(9)] };
+  const state = apply(before, { type: "messages", conversationId: "1", snapshot: fresh, older: false });
+  assert.deepEqual(ids(state), ["9"]);
+});
+
+test("signing out leaves nothing of what was known", () => {
+  const state = run({ type: "signed in", user: jane }, list(1, [conversation()]), { type: "signed out" });
+  assert.deepEqual(state, { ...EMPTY, me: null });
+});
+
+test("the state after events equals a fresh snapshot", () => {
+  const start = run(list(1, [conversation()]), page(1, []));
+  const events = [
+    event(2, "message", message(4)),
+    event(3, "message", mine(5, "c")),
+    event(4, "read", { conversationId: "1", userId: "1", lastReadMessageId: "4", unreadCount: 0 }),
+    event(5, "message", message(6)),
+    event(6, "read", { conversationId: "1", userId: "2", lastReadMessageId: "5" }),
+  ];
+  const lived = events.reduce(apply, start);
+  const fresh = conversation({
+    lastMessage: message(6),
+    unreadCount: 1,
+    hasUnreadMessages: true,
+    lastReadMessageId: "4",
+    otherLastReadMessageId: "5",
+  });
+  assert.deepEqual(listed(lived), [fresh]);
+  assert.deepEqual(lived.threads["1"].messages, [message(4), mine(5, "c"), message(6)]);
+  // The same when the events came first, and the snapshot that began before them came last.
+  const late = [...events, page(1, []), list(1, [conversation()])].reduce(apply, EMPTY);
+  assert.deepEqual(late.threads["1"].messages, lived.threads["1"].messages);
+  assert.deepEqual(listed(late), listed(lived));
+});

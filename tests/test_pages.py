@@ -1,0 +1,154 @@
+"""The page and its files, and what the operator asks."""
+
+import asyncio
+from urllib.parse import urlsplit
+
+import pytest
+
+from config import STATIC_DIR
+from tests.support.people import Person, Visitor
+
+
+async def raw_get(base_url: str, target: str) -> bytes:
+    """For paths that no well-behaved client would send."""
+    url = urlsplit(base_url)
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    writer.write(f"GET {target} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode())
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/conversations/5", "/a/b.c/d", "/access", "/api", "/health", "/%00", "/x?y=z.js"]
+)
+@pytest.mark.gen_test
+async def test_every_place_in_the_page_is_the_page(visitor: Visitor, path: str) -> None:
+    answer = await visitor.get(path)
+    assert (answer.status, answer.body) == (200, (STATIC_DIR / "index.html").read_bytes())
+    assert answer.headers["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.gen_test
+async def test_pages_carry_the_headers_that_keep_others_out(visitor: Visitor) -> None:
+    for path in ("/", "/app.js", "/nothing.js"):
+        headers = (await visitor.get(path)).headers
+        policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+        assert policy["default-src"] == "'none'"
+        assert policy["script-src"] == policy["style-src"] == "'self'"
+        for directive in ("object-src", "base-uri", "frame-ancestors"):
+            assert policy[directive] == "'none'"
+        assert "unsafe" not in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert "Server" not in headers
+    for path in ("/api/nothing", "/health/live", "/metrics", "/api/sign_in_methods"):
+        headers = (await visitor.get(path)).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.gen_test
+async def test_a_file_has_an_etag_and_is_asked_for_anew_each_time(visitor: Visitor) -> None:
+    answer = await visitor.get("/app.js")
+    assert answer.status == 200
+    assert "javascript" in answer.headers["Content-Type"]
+    assert answer.headers["Cache-Control"] == "no-cache"
+    again = await visitor.get("/app.js", headers={"If-None-Match": answer.headers["Etag"]})
+    assert (again.status, again.body) == (304, b"")
+    head = await visitor.ask("HEAD", "/app.js")
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(answer.body))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/nothing.js",
+        "/styles/nothing.css",
+        "/styles.",
+        "/../server.py",
+        "/..%2fserver.py",
+        "/%2e%2e/server.py",
+        "/styles/../../server.py",
+        "//etc/passwd.txt",
+        "/..%5cserver.py",
+        "/app.js/",
+        "/app.js%00.html",
+        "/app.js/x.js",
+        "/.",
+        "/..",
+        "/static/app.js",
+        "/metrics/x",
+        "/health/x",
+        "/health/live/",
+        "/" + "a" * 5000 + ".js",
+    ],
+)
+@pytest.mark.gen_test
+async def test_what_is_no_file_is_not_found_and_nothing_outside_is_served(
+    base_url: str, target: str
+) -> None:
+    answer = await raw_get(base_url, target)
+    status = int(answer.split()[1])
+    assert status == (200 if target == "/app.js/" else 404)
+    assert b"asyncio" not in answer
+    assert b"root:" not in answer
+
+
+@pytest.mark.parametrize("target", ["/%ff", "/%ff.js", "/api/%ff", "http://evil.test/", "*", "x"])
+@pytest.mark.gen_test
+async def test_odd_targets_are_no_fault_of_ours(base_url: str, target: str) -> None:
+    assert int((await raw_get(base_url, target)).split()[1]) < 500
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "BREW"])
+@pytest.mark.gen_test
+async def test_pages_are_only_read(visitor: Visitor, method: str) -> None:
+    answer = await visitor.ask(method, "/")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+    assert (await visitor.ask(method, "/nothing.js")).status == 404
+
+
+@pytest.mark.gen_test
+async def test_health_and_metrics_answer_the_operator(visitor: Visitor) -> None:
+    for path in ("/health/live", "/health/ready", "/metrics"):
+        answer = await visitor.get(path)
+        assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
+        head = await visitor.ask("HEAD", path)
+        assert (head.status, head.body) == (200, b"")
+
+
+@pytest.mark.gen_test
+async def test_the_metrics_count_open_streams(visitor: Visitor) -> None:
+    async def streams_open() -> float:
+        text = (await visitor.get("/metrics")).body.decode()
+        (line,) = [line for line in text.split("\n") if line.startswith("messenger_streams_open ")]
+        return float(line.split()[1])
+
+    jane = await visitor.sign_in("jane")
+    assert await streams_open() == 0
+    async with jane.stream(), jane.stream():
+        assert await streams_open() == 2
+    async with asyncio.timeout(5):
+        while await streams_open() != 0:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.gen_test
+async def test_head_is_answered_wherever_get_is_with_the_same_headers(visitor: Visitor) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    base = f"/api/conversations/{conversation}"
+    for path in ("/api/auth_user", "/api/sessions", "/api/usernames?search=j", base):
+        await same_headers(john, path)
+    for path in (f"{base}/messages", f"{base}/other_participant", "/api/sign_in_methods", "/"):
+        await same_headers(john, path)
+
+
+async def same_headers(person: Person, path: str) -> None:
+    get, head = await person.get(path), await person.ask("HEAD", path)
+    assert (head.status, head.body) == (get.status, b"")
+    for name in ("Content-Type", "Content-Length", "Cache-Control", "Last-Event-ID"):
+        assert head.headers.get(name) == get.headers.get(name), (path, name)

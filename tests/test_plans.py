@@ -1,0 +1,334 @@
+"""Each statement of db/ finds its rows by an index in a database with a million messages."""
+
+import ast
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2.extensions import parse_dsn
+from tornado.ioloop import IOLoop
+
+import db as package
+from db import connection, conversations, feed, messages, opening, positions, reads, users
+from db.connection import Row
+from db.conversations import Opening
+from db.messages import Draft
+from db.pool import Database
+from db.positions import Wanted
+from db.reads import Reading
+from db.sender import LARGEST_BATCH
+from db.sessions import Sessions
+from tests.support.postgres import Postgres, ask
+
+READER = 1  # has a million unread messages, in the conversations 1 to 200
+PEOPLE = 20_000  # each of the others began five conversations
+TALKS = 200
+NEVER_READ_WHOLE = {"users", "sessions", "conversations", "participants", "messages", "feed_events"}
+
+# Indexes and foreign keys are set aside meanwhile: a few seconds instead of a minute.
+FILL = f"""
+    SET session_replication_role = replica;
+    SET synchronous_commit = off;
+    SET maintenance_work_mem = '256MB';
+
+    UPDATE pg_index
+    SET indisready = false, indisvalid = false
+    FROM pg_class
+    WHERE pg_class.oid = indrelid
+        AND relnamespace = 'public'::regnamespace;
+
+    INSERT INTO users (username)
+    SELECT 'user' || n
+    FROM generate_series(1, {PEOPLE}) n;
+
+    INSERT INTO sessions (user_id, user_agent)
+    SELECT 1 + n % {PEOPLE}, 'a browser'
+    FROM generate_series(0, 2 * {PEOPLE} - 1) n;
+
+    INSERT INTO conversations (low_user_id, high_user_id)
+    SELECT {READER}, 1 + n
+    FROM generate_series(1, {TALKS}) n
+    ORDER BY n;
+
+    INSERT INTO conversations (low_user_id, high_user_id)
+    SELECT low, low + gap
+    FROM generate_series(2, {PEOPLE} - 5) low, generate_series(1, 5) gap
+    ORDER BY low, gap;
+
+    INSERT INTO participants (user_id, conversation_id)
+    SELECT user_id, id
+    FROM conversations, unnest(ARRAY[low_user_id, high_user_id]) user_id
+    ORDER BY id, user_id;
+
+    INSERT INTO messages (
+        conversation_id, user_id, content, created_at, client_id, client_id_given
+    )
+    SELECT
+        conversation,
+        CASE WHEN conversation <= {TALKS} THEN 1 + conversation
+            ELSE 2 + (conversation - {TALKS} - 1) / 5 END,
+        'hello ' || n,
+        clock_timestamp(),
+        lpad(to_hex(n), 32, '0')::uuid,
+        true
+    FROM (
+        SELECT
+            n,
+            CASE WHEN n % 11 > 0 THEN 1 + n % {TALKS}
+                ELSE {TALKS} + 1 + n / 11 % ({PEOPLE} - 6) * 5 END AS conversation
+        FROM generate_series(1, 1100000) n
+    ) drafts
+    ORDER BY n;
+
+    INSERT INTO feed_events (user_id, seq, kind, conversation_id, message_id)
+    SELECT user_id, row_number() OVER (PARTITION BY user_id ORDER BY id), kind, conversation_id, id
+    FROM (
+        SELECT
+            CASE WHEN conversation_id <= {TALKS} THEN {READER} ELSE user_id END AS user_id,
+            'message' AS kind,
+            conversation_id,
+            id
+        FROM messages
+    ) told;
+
+    INSERT INTO feeds (user_id, last_seq)
+    SELECT users.id, coalesce(max(seq), 0)
+    FROM users
+    LEFT JOIN feed_events ON feed_events.user_id = users.id
+    GROUP BY users.id;
+
+    UPDATE pg_index
+    SET indisready = true, indisvalid = true
+    WHERE NOT indisvalid;
+    REINDEX SCHEMA public;
+    VACUUM ANALYZE;
+"""
+
+
+class Recorder(Database):
+    """A database that remembers what it was asked."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__(dsn)
+        self.asked: list[tuple[str, Mapping[str, Any] | None]] = []
+
+    async def rows(
+        self, sql: str, params: Mapping[str, Any] | None = None, *, twice: bool = True
+    ) -> list[Row]:
+        self.asked.append((sql, params))
+        return await super().rows(sql, params, twice=twice)
+
+
+@pytest.fixture(scope="module")
+def big(postgres: Postgres) -> Iterator[str]:
+    with postgres.database() as dsn:
+        conn = psycopg2.connect(dsn)
+        conn.autocommit = True
+        with conn.cursor() as cursor:
+            for statement in FILL.split(";\n"):
+                if statement.strip():
+                    cursor.execute(statement)
+        conn.close()
+        yield dsn
+
+
+@pytest.fixture
+def recorder(io_loop: IOLoop, big: str) -> Iterator[Recorder]:
+    recorder = Recorder(big)
+    yield recorder
+    io_loop.run_sync(recorder.close)
+
+
+Act = Callable[[Database], Awaitable[object]]
+
+
+def talk_of(user_id: int) -> int:
+    """A conversation that this user, who is not the reader, has begun."""
+    return TALKS + 1 + (user_id - 2) * 5
+
+
+def storing(number: int) -> Act:
+    """So many users send; all of them draft anew at each call."""
+    return lambda db: messages.store(
+        db, [Draft(talk_of(u), u, "hello", str(uuid.uuid4()), True) for u in range(2, 2 + number)]
+    )
+
+
+def marking(number: int) -> Act:
+    return lambda db: reads.mark(db, [Reading(talk_of(u), u, None) for u in range(2, 2 + number)])
+
+
+def looking_up(number: int) -> Act:
+    return lambda db: positions._positions(db, [Wanted(u, u, 3) for u in range(1, 1 + number)])
+
+
+async def ending(db: Database) -> None:
+    sessions = Sessions(db)
+    await sessions.end(8, await sessions.begin(8, "a browser"))
+
+
+STATEMENTS: dict[str, Act] = {
+    "users.sign_in known": lambda db: users.sign_in(db, "User7"),
+    "users.sign_in new": lambda db: users.sign_in(db, "somebody"),
+    "users.one": lambda db: users.one(db, 7),
+    "users.usernames few": lambda db: users.usernames(db, 7, "USER777"),
+    "users.usernames all": lambda db: users.usernames(db, 7, "u"),
+    "sessions.begin": lambda db: Sessions(db).begin(7, "a browser"),
+    "sessions.is_living": lambda db: Sessions(db).is_living(7, 7),
+    "sessions.of": lambda db: Sessions(db).of(7, 7),
+    "sessions._end one": ending,
+    "sessions._end others": lambda db: Sessions(db).end_others(9, 9),
+    "conversations.page first": lambda db: conversations.page(db, READER, limit=25),
+    "conversations.page longest": lambda db: conversations.page(db, READER, limit=100),
+    "conversations.page later": lambda db: conversations.page(
+        db, READER, before=(2**60, 150), limit=100
+    ),
+    "conversations.one": lambda db: conversations.one(db, READER, 150),
+    "conversations.other_participant": lambda db: conversations.other_participant(db, READER, 150),
+    "conversations.check_member": lambda db: conversations.check_member(db, READER, 150),
+    "conversations._open new": lambda db: conversations.open_all(db, [Opening(7, "user7777")]),
+    "conversations._open known": lambda db: conversations.open_all(db, [Opening(7, "user8")]),
+    "messages.page newest": lambda db: messages.page(db, READER, 150, limit=100),
+    "messages.page deep": lambda db: messages.page(db, READER, 150, before=(300_000,), limit=100),
+    "messages.store one": storing(1),
+    "messages.store three": storing(3),
+    "messages.store most": storing(LARGEST_BATCH),
+    "reads.mark one": marking(1),
+    "reads.mark three": marking(3),
+    "reads.mark most": marking(LARGEST_BATCH),
+    "reads.mark up to a message": lambda db: reads.mark(db, [Reading(talk_of(7), 7, 11)]),
+    "feed.page short": lambda db: feed.page(db, 7, 0, 200),
+    "feed.page deep": lambda db: feed.page(db, READER, 500_000, 200),
+    "feed.page longest": lambda db: feed.page(db, READER, 500_000, 1000),
+    "positions._positions one": looking_up(1),
+    "positions._positions three": looking_up(3),
+    "positions._positions most": looking_up(positions.LARGEST_BATCH),
+    "opening.is_current": opening.is_current,
+}
+
+
+@pytest.mark.parametrize("act", STATEMENTS.values(), ids=STATEMENTS.keys())
+@pytest.mark.gen_test
+async def test_a_statement_reads_no_large_table_from_end_to_end(
+    recorder: Recorder, act: Act
+) -> None:
+    await act(recorder)
+    assert recorder.asked
+    for plan in explained(recorder):
+        assert not read_whole(plan["Plan"]) & NEVER_READ_WHOLE, plan
+
+
+def test_no_statement_of_db_is_missing_here() -> None:
+    """A function that asks the database must have an entry in STATEMENTS."""
+    looked_at = {name.split()[0] for name in STATEMENTS}
+    (folder,) = package.__path__
+    written = {name for path in Path(folder).glob("*.py") for name in askers(path)}
+    assert written - {"pool.row"} == looked_at
+
+
+@pytest.mark.parametrize("act", STATEMENTS.values(), ids=STATEMENTS.keys())
+@pytest.mark.gen_test
+async def test_a_statement_costs_no_more_where_a_restore_has_left_no_statistics(
+    recorder: Recorder, act: Act
+) -> None:
+    await act(recorder)
+    usual = explained(recorder, *MEASURED)
+    restored = explained(recorder, *MEASURED, first=NO_STATISTICS)
+    for one, other in zip(usual, restored, strict=True):
+        assert pages_touched(other) < 2 * pages_touched(one) + 200, other
+
+
+@pytest.mark.parametrize("limit", [25, 100])
+@pytest.mark.gen_test
+async def test_a_list_of_conversations_with_a_million_unread_takes_under_50_ms(
+    recorder: Recorder, limit: int
+) -> None:
+    found = await conversations.page(recorder, READER, limit=limit)
+    assert [item.unread_count for item in found.body.items] == [1000] * limit
+    unread = "SELECT count(*) FROM messages WHERE conversation_id <= %s AND user_id <> %s"
+    assert ask(recorder.dsn, unread, (TALKS, READER)) == [(1_000_000,)]
+    runs = [plan["Execution Time"] for _ in range(7) for plan in explained(recorder, *MEASURED)]
+    assert min(runs) < 50, runs
+
+
+@pytest.mark.parametrize(
+    ("near", "deep", "most"),
+    [
+        ("messages.page newest", "messages.page deep", 200),  # 100 messages
+        ("conversations.page longest", "conversations.page later", 6_000),  # 100,000 unread
+        ("feed.page short", "feed.page deep", 4_000),  # 200 events
+        ("positions._positions most", "positions._positions most", 4_000),  # 256 streams
+    ],
+)
+@pytest.mark.gen_test
+async def test_what_lies_deep_costs_no_more_than_what_is_near(
+    recorder: Recorder, near: str, deep: str, most: int
+) -> None:
+    await STATEMENTS[near](recorder)
+    await STATEMENTS[deep](recorder)
+    costs = [pages_touched(plan) for plan in explained(recorder, *MEASURED)]
+    assert max(costs) < most, costs
+
+
+@pytest.mark.gen_test
+async def test_a_long_run_of_ones_own_messages_is_not_walked_through(recorder: Recorder) -> None:
+    author = 151  # wrote all of conversation 150, and has no marker there
+    found = await conversations.one(recorder, author, 150)
+    assert found.body.unread_count == 0
+    (plan,) = explained(recorder, *MEASURED)
+    assert pages_touched(plan) < 60
+
+
+MEASURED = ("ANALYZE", "BUFFERS", "TIMING OFF")
+
+NO_STATISTICS = """
+    DELETE FROM pg_statistic;
+
+    UPDATE pg_class
+    SET reltuples = -1, relallvisible = 0
+    WHERE relnamespace = 'public'::regnamespace;
+"""
+
+
+def explained(recorder: Recorder, *options: str, first: str = "") -> list[dict[str, Any]]:
+    """The plan of each statement asked so far, under the settings that the server's run under."""
+    found = []
+    conn = psycopg2.connect(**connection.parameters(parse_dsn(recorder.dsn)))
+    with conn.cursor() as cursor:
+        cursor.execute(f"{first}; SELECT")
+        for sql, params in recorder.asked:
+            text = cursor.mogrify(sql, params).decode()
+            for statement in filter(str.strip, text.split(";")):
+                cursor.execute(f"EXPLAIN ({', '.join((*options, 'FORMAT JSON'))}) {statement}")
+                found += cursor.fetchall()[0][0]
+    conn.rollback()
+    conn.close()
+    return found
+
+
+def read_whole(plan: dict[str, Any]) -> set[str]:
+    """The tables that a plan reads from end to end, by whichever way."""
+    found = set().union(*(read_whole(part) for part in plan.get("Plans", [])))
+    by_index = {"Index Scan", "Index Only Scan", "Bitmap Index Scan", "Bitmap Heap Scan"}
+    whole = plan["Node Type"] not in by_index or not (plan.keys() & {"Index Cond", "Recheck Cond"})
+    return found | ({plan["Relation Name"]} if whole and is_scan(plan) else set())
+
+
+def is_scan(plan: dict[str, Any]) -> bool:
+    return "Relation Name" in plan and plan["Node Type"] != "ModifyTable"
+
+
+def pages_touched(plan: dict[str, Any]) -> int:
+    return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
+
+
+def askers(path: Path) -> Iterator[str]:
+    """The functions of a module that call `rows` or `row` of a database."""
+    for function in ast.walk(ast.parse(path.read_text())):
+        if isinstance(function, ast.AsyncFunctionDef):
+            called = {ast.unparse(n.func) for n in ast.walk(function) if isinstance(n, ast.Call)}
+            if called & {f"{name}.{ask}" for name in ("db", "self._db") for ask in ("rows", "row")}:
+                yield f"{path.stem}.{function.name}"
