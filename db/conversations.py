@@ -121,7 +121,7 @@ async def page(
         f"""
         SELECT meta.epoch || '-' || feeds.last_seq, list.*
         FROM feeds
-        CROSS JOIN meta
+        JOIN meta ON meta.only_row
         LEFT JOIN LATERAL (
             SELECT mine.active_at, {_COLUMNS}
             FROM (
@@ -164,7 +164,7 @@ async def one(db: Database, user_id: int, conversation_id: int) -> Snapshot[Conv
         SELECT meta.epoch || '-' || feeds.last_seq, {_COLUMNS}
         FROM participants mine
         JOIN feeds ON feeds.user_id = mine.user_id
-        CROSS JOIN meta
+        JOIN meta ON meta.only_row
         {_SIDES}
         WHERE mine.user_id = %(user_id)s
             AND mine.conversation_id = %(conversation_id)s
@@ -183,7 +183,7 @@ async def other_participant(db: Database, user_id: int, conversation_id: int) ->
         SELECT meta.epoch || '-' || feeds.last_seq, users.id::text, username, avatar_url
         FROM participants mine
         JOIN feeds ON feeds.user_id = mine.user_id
-        CROSS JOIN meta
+        JOIN meta ON meta.only_row
         JOIN participants other
             ON other.conversation_id = mine.conversation_id
             AND other.user_id <> mine.user_id
@@ -256,7 +256,7 @@ async def _open(db: Database, opening: Opening) -> Outcome[Opened]:
         people AS (
             SELECT users.id, users.username, users.avatar_url
             FROM pair
-            JOIN users ON users.id IN (pair.low, pair.high)
+            JOIN users ON users.id = ANY (ARRAY[pair.low, pair.high])
         ),
         joined AS (
             INSERT INTO participants (user_id, conversation_id)
@@ -285,7 +285,7 @@ async def _open(db: Database, opening: Opening) -> Outcome[Opened]:
             meta.epoch,
             numbered.seq
         FROM people
-        CROSS JOIN meta
+        JOIN meta ON meta.only_row
         LEFT JOIN made ON true
         LEFT JOIN pair ON true
         LEFT JOIN conversations known

@@ -48,7 +48,7 @@ async def page(db: Database, user_id: int, after: int, limit: int) -> list[Event
             other.username,
             other.avatar_url
         FROM feed_events e
-        CROSS JOIN meta
+        JOIN meta ON meta.only_row
         LEFT JOIN participants p
             ON p.user_id = e.user_id
             AND p.conversation_id = e.conversation_id

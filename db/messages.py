@@ -68,7 +68,7 @@ async def page(
             CASE WHEN m.user_id = me.user_id AND m.client_id_given THEN m.client_id::text END
         FROM participants me
         JOIN feeds USING (user_id)
-        CROSS JOIN meta
+        JOIN meta ON meta.only_row
         LEFT JOIN LATERAL (
             SELECT id, conversation_id, user_id, content, created_at, client_id, client_id_given
             FROM messages
@@ -177,7 +177,7 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[Outcome[Stored]]:
             meta.epoch,
             numbered.seq
         FROM drafts
-        CROSS JOIN meta
+        JOIN meta ON meta.only_row
         LEFT JOIN allowed ON allowed.n = drafts.n
         LEFT JOIN stored
             ON stored.user_id = drafts.user_id

@@ -85,7 +85,7 @@ async def _positions(db: Database, wanted: Sequence[Wanted]) -> list[Position]:
             )
         FROM unnest(%(user_ids)s::bigint[], %(session_ids)s::bigint[], %(afters)s::bigint[])
             WITH ORDINALITY AS wanted (user_id, session_id, after, n)
-        CROSS JOIN meta
+        JOIN meta ON meta.only_row
         LEFT JOIN feeds ON feeds.user_id = wanted.user_id
         LEFT JOIN sessions
             ON sessions.id = wanted.session_id

@@ -128,7 +128,7 @@ async def mark(db: Database, readings: Sequence[Reading]) -> list[Outcome[Read |
             meta.epoch,
             numbered.seq
         FROM wanted
-        CROSS JOIN meta
+        JOIN meta ON meta.only_row
         LEFT JOIN found ON found.n = wanted.n
         LEFT JOIN counted ON counted.n = wanted.n
         LEFT JOIN numbered ON numbered.n = wanted.n

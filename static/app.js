@@ -138,7 +138,7 @@ class MessengerApp extends HTMLElement {
   /** @param {string} path */
   #navigate(path) {
     if (path !== location.pathname) history.pushState(null, "", path);
-    this.#draw();
+    dispatchEvent(new PopStateEvent("popstate")); // as if one had gone back to it: all who care listen
   }
 
   /**
@@ -157,8 +157,8 @@ class MessengerApp extends HTMLElement {
   #draw() {
     const { me } = this.#store.state;
     if (me === undefined) return;
-    const page = me === null ? this.#access() : this.#place();
-    this.replaceChildren(page);
+    if (me === null) this.replaceChildren(this.#access());
+    else this.#drawPlace();
     drawTitle(this.#store.state);
   }
 
@@ -168,13 +168,15 @@ class MessengerApp extends HTMLElement {
     return page;
   }
 
-  #place() {
-    const id = location.pathname.match(/^\/conversations\/([1-9][0-9]*)$/)?.[1];
+  /** The list stays as it is; what stands beside it changes. */
+  #drawPlace() {
+    const id = conversationHere();
     const home = location.pathname === "/";
     const main = id ? this.#conversation(id) : home ? nothingChosen() : notFound();
-    const kept = this.querySelector(".sidebar");
-    const layout = el("div", { class: home ? "layout at-home" : "layout" }, kept ?? this.#sidebar(), main);
-    return layout;
+    const layout = this.querySelector(".layout") ?? el("div", {}, this.#sidebar());
+    layout.className = home ? "layout at-home" : "layout";
+    layout.replaceChildren(...[...layout.children].slice(0, 1), main);
+    if (!layout.isConnected) this.replaceChildren(layout);
   }
 
   #sidebar() {
@@ -223,10 +225,15 @@ function notFound() {
   );
 }
 
+/** The id in the address, if it is a conversation's. */
+function conversationHere() {
+  return location.pathname.match(/^\/conversations\/([1-9][0-9]*)$/)?.[1];
+}
+
 /** @param {import("./types.js").State} state */
 function drawTitle(state) {
   const unread = (state.entries ?? []).filter((entry) => entry.conversation.hasUnreadMessages).length;
-  const id = location.pathname.match(/^\/conversations\/([1-9][0-9]*)$/)?.[1];
+  const id = conversationHere();
   const open = state.entries?.find((entry) => entry.conversation.id === id);
   const place = open ? `${open.conversation.otherParticipant.username} · Messenger` : "Messenger";
   document.title = unread > 0 ? `(${unread}) ${place}` : place;

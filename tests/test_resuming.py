@@ -1,0 +1,203 @@
+"""Resuming: a stream goes on where its client left off, or says why it cannot."""
+
+import asyncio
+from urllib.parse import quote
+
+import pytest
+
+from handlers.application import Messenger
+from tests.support.people import Person, Visitor
+from tests.support.postgres import ask
+from tests.support.sse import EventStream
+
+
+async def two(visitor: Visitor) -> tuple[Person, Person, str]:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    return john, jane, await john.talk_to(jane)
+
+
+@pytest.mark.gen_test
+async def test_a_stream_resumes_with_exactly_what_was_missed_as_it_was_first_sent(
+    visitor: Visitor,
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with jane.stream() as live:
+        cursor = live.hello.id
+        for n in range(5):
+            await (john, jane)[n % 2].send(conversation, f"{n}")
+            await jane.read(conversation)
+        seen = await live.events(10)
+    async with jane.stream(cursor) as resumed:
+        assert resumed.hello.id == cursor
+        assert await resumed.events(10) == seen
+        assert await resumed.silent()
+    async with jane.stream(seen[6].id) as resumed:
+        assert await resumed.events(3) == seen[7:]
+
+
+@pytest.mark.gen_test
+async def test_the_header_wins_over_the_query_and_an_empty_one_is_none(
+    visitor: Visitor, base_url: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    await john.send(conversation, "one")
+    epoch, _, last = (await jane.get("/api/conversations")).headers["Last-Event-ID"].partition("-")
+    cases = [
+        ({}, "", last),
+        ({}, "0", "0"),
+        ({"Last-Event-ID": f"{epoch}-1"}, "0", "1"),
+        ({"Last-Event-ID": ""}, "0", "0"),
+        ({"Last-Event-ID": ""}, "", last),
+    ]
+    for header, query, start in cases:
+        value = f"{epoch}-{query}" if query else ""
+        target = f"/api/messages?last_event_id={value}"
+        stream = await EventStream.open(base_url, jane.headers() | header, target=target)
+        assert (await stream.event()).id == f"{epoch}-{start}"
+        stream.close()
+
+
+@pytest.mark.parametrize(
+    ("event_id", "reason"),
+    [
+        ("garbage", "unknown"),
+        ("EPOCH", "unknown"),
+        ("EPOCH-", "unknown"),
+        ("-1", "unknown"),
+        ("EPOCH--1", "unknown"),
+        ("EPOCH-01", "unknown"),
+        ("EPOCH-1-1", "unknown"),
+        ("EPOCH-1x", "unknown"),
+        ("EPOCH-٣", "unknown"),
+        ("EPOCH-1\0", "unknown"),
+        ("EPOCH-1\r\nX: y", "unknown"),
+        ("other-1", "epoch"),
+        ("other-99999999999999999999999", "epoch"),
+        ("EPOCH-4", "future"),
+        ("EPOCH-9223372036854775807", "future"),
+        ("EPOCH-9223372036854775808", "future"),
+        ("EPOCH-" + "9" * 5000, "future"),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+@pytest.mark.gen_test
+async def test_a_position_that_cannot_be_resumed_from_is_reset(
+    visitor: Visitor, base_url: str, event_id: str, reason: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    await john.send(conversation, "one")
+    await john.send(conversation, "two")
+    newest = (await jane.get("/api/conversations")).headers["Last-Event-ID"]
+    given = quote(event_id.replace("EPOCH", newest.partition("-")[0]), safe="")
+    stream = await EventStream.open(
+        base_url, jane.headers(), target=f"/api/messages?last_event_id={given}"
+    )
+    assert stream.status == 200
+    hello, reset = await stream.events(2)
+    assert (hello.name, hello.id) == ("hello", None)
+    assert (reset.name, reset.data, reset.id) == ("reset", {"reason": reason}, newest)
+    await john.send(conversation, "three")
+    assert (await stream.event()).data["content"] == "three"
+    stream.close()
+
+
+@pytest.mark.gen_test
+async def test_who_is_too_far_behind_is_reset_and_just_not_too_far_is_not(
+    visitor: Visitor, dsn: str
+) -> None:
+    _, jane, _ = await two(visitor)
+    epoch = (await jane.get("/api/conversations")).headers["Last-Event-ID"].partition("-")[0]
+    ask(
+        dsn,
+        """
+        INSERT INTO feed_events (user_id, seq, kind, conversation_id, reader_id,
+            last_read_message_id)
+        SELECT %(id)s, seq, 'read', 1, %(id)s, seq FROM generate_series(2, 1001) AS seq;
+        UPDATE feeds SET last_seq = 1001 WHERE user_id = %(id)s
+        """,
+        {"id": jane.id},
+    )
+    async with jane.stream(f"{epoch}-0") as behind:
+        assert (await behind.event()).data == {"reason": "backlog"}
+        assert await behind.silent()
+    async with jane.stream(f"{epoch}-1") as stream:
+        events = await stream.events(1000)
+        assert [event.seq for event in events] == list(range(2, 1002))
+        assert await stream.silent()
+
+
+@pytest.mark.gen_test
+async def test_a_feed_that_does_not_reach_back_resets_but_never_who_was_up_to_date(
+    visitor: Visitor, dsn: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    for n in range(3):
+        await john.send(conversation, f"{n}")
+    epoch, _, last = (await jane.get("/api/conversations")).headers["Last-Event-ID"].partition("-")
+    ask(dsn, "DELETE FROM feed_events WHERE user_id = %s AND seq <= 3", (jane.id,))
+    async with jane.stream(f"{epoch}-2") as stream:
+        assert (await stream.event()).data == {"reason": "expired"}
+    async with jane.stream(f"{epoch}-3") as stream:
+        assert (await stream.event()).seq == 4
+    ask(dsn, "DELETE FROM feed_events")
+    async with jane.stream(f"{epoch}-{last}") as stream:
+        assert await stream.silent()
+
+
+@pytest.mark.gen_test
+async def test_a_strangers_position_yields_nothing_of_others(visitor: Visitor) -> None:
+    john, jane, conversation = await two(visitor)
+    mallory = await visitor.sign_in("mallory")
+    async with jane.stream() as hers:
+        await john.send(conversation, "secret")
+        stolen = (await hers.event()).id
+        assert stolen is not None
+    async with mallory.stream(stolen) as stream:
+        assert (await stream.event()).data == {"reason": "future"}
+        assert await stream.silent()
+    async with mallory.stream(f"{stolen.partition('-')[0]}-0") as stream:
+        assert await stream.silent()
+
+
+@pytest.mark.gen_test
+async def test_streams_opened_while_messages_flow_miss_nothing_and_repeat_nothing(
+    visitor: Visitor, app: Messenger
+) -> None:
+    john, jane, conversation = await two(visitor)
+    total = 60
+    async with jane.stream() as stream:
+        start = stream.hello
+
+    async def resume() -> list[int]:
+        seqs: list[int] = []
+        cursor = start.id
+        while len(seqs) < total:
+            async with jane.stream(cursor) as stream:
+                for _ in range(min(7, total - len(seqs))):
+                    event = await stream.event()
+                    seqs.append(event.seq)
+                    cursor = event.id
+        return seqs
+
+    readers = [asyncio.create_task(resume()) for _ in range(5)]
+    for n in range(total):
+        await john.send(conversation, f"{n}")
+    expected = list(range(start.seq + 1, start.seq + total + 1))
+    for reader in readers:
+        assert await reader == expected
+
+
+@pytest.mark.gen_test
+async def test_a_live_stream_that_misses_an_event_reads_it_from_the_feed(
+    visitor: Visitor, app: Messenger
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with jane.stream() as stream:
+        publish = app.bus.publish
+        app.bus.publish = lambda *args: None  # type: ignore[method-assign]
+        await john.send(conversation, "never published")
+        app.bus.publish = publish  # type: ignore[method-assign]
+        await john.send(conversation, "published")
+        contents = [event.data["content"] for event in await stream.events(2)]
+        assert contents == ["never published", "published"]
+        assert await stream.silent()

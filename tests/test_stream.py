@@ -1,0 +1,220 @@
+"""The event stream: its first bytes, its heartbeat, and how it ends."""
+
+import asyncio
+import dataclasses
+import time
+from typing import Any
+
+import jwt
+import pytest
+
+from bus.heart import Heart
+from config import Config
+from handlers.application import Messenger
+from tests.conftest import SECRET
+from tests.support.people import Visitor, eventually
+from tests.support.sse import EventStream
+
+
+@pytest.mark.gen_test
+async def test_a_stream_begins_at_once_with_its_headers_and_hello(visitor: Visitor) -> None:
+    jane = await visitor.sign_in("jane")
+    snapshot = await jane.get("/api/conversations")
+    async with jane.stream() as stream:
+        assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert stream.headers["cache-control"] == "no-store, no-transform"
+        assert stream.headers["x-accel-buffering"] == "no"
+        assert stream.hello.data == {"heartbeatSeconds": 20}
+        assert stream.hello.id == snapshot.headers["Last-Event-ID"]
+        assert stream.hello.retry is not None
+
+
+@pytest.mark.gen_test
+async def test_every_event_with_an_id_has_data_of_one_line(visitor: Visitor) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    async with jane.stream() as stream:
+        conversation = await john.talk_to(jane)
+        await john.send(conversation, "a\nb\rc\u2028d\u0085e\x0b\x0c\x1c!")
+        await jane.read(conversation)
+        assert [event.name for event in await stream.events(3)] == [
+            "conversation",
+            "message",
+            "read",
+        ]
+        text = stream.raw.decode("utf-8")
+        assert len(text.splitlines()) == text.count("\n")  # no other line end, whoever splits it
+        for block in text.strip("\n").split("\n\n"):
+            assert sum(line.startswith("data: {") for line in block.split("\n")) == 1
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "text/html", "text/*", "text/event-stream;q=0"])
+@pytest.mark.gen_test
+async def test_only_who_accepts_an_event_stream_gets_one(
+    visitor: Visitor, accept: str | None
+) -> None:
+    jane = await visitor.sign_in("jane")
+    headers = {} if accept is None else {"Accept": accept}
+    answer = await jane.get("/api/messages", headers=headers)
+    assert (answer.status, answer.json["code"]) == (406, "not_acceptable")
+    assert (await visitor.get("/api/messages", headers=headers)).status == 401  # which comes first
+
+
+@pytest.mark.parametrize(
+    "accept", ["text/event-stream", "Text/Event-Stream; q=0.5", "text/html, text/event-stream, */*"]
+)
+@pytest.mark.gen_test
+async def test_head_answers_the_headers_and_ends(visitor: Visitor, accept: str) -> None:
+    jane = await visitor.sign_in("jane")
+    answer = await jane.ask("HEAD", "/api/messages", headers={"Accept": accept})
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+    assert answer.headers["X-Accel-Buffering"] == "no"
+
+
+@pytest.mark.gen_test
+async def test_a_stream_of_http_1_0_ends_with_its_connection(
+    visitor: Visitor, base_url: str, app: Messenger
+) -> None:
+    jane = await visitor.sign_in("jane")
+    headers = jane.headers() | {"Connection": "keep-alive"}
+    stream = await EventStream.open(base_url, headers, version="1.0")
+    assert "transfer-encoding" not in stream.headers
+    assert stream.headers["connection"] == "close"
+    assert (await stream.event()).name == "hello"
+    for open_stream in app.bus:
+        open_stream.end("draining")
+    assert [event.name for event in await stream.rest()] == ["bye"]
+    stream.close()
+
+
+@pytest.mark.gen_test
+async def test_pings_come_without_an_id(visitor: Visitor, app: Messenger) -> None:
+    app.heart = Heart(lambda: 0)
+    jane = await visitor.sign_in("jane")
+    async with jane.stream() as stream:
+        ping = await stream.event(pings=True)
+        assert (ping.name, ping.data, ping.id) == ("ping", {}, None)
+
+
+@pytest.mark.gen_test
+async def test_a_client_that_leaves_leaves_nothing_behind(visitor: Visitor, app: Messenger) -> None:
+    jane = await visitor.sign_in("jane")
+    for leave in ("close", "reset"):
+        async with jane.stream() as stream:
+            assert len(app.bus) == 1
+            getattr(stream, leave)()
+            await eventually(lambda: len(app.bus) == 0)
+            assert not app.bus._streams
+            assert not app.heart._due
+
+
+@pytest.mark.gen_test
+async def test_a_client_that_left_before_its_answer_is_not_registered(
+    visitor: Visitor, base_url: str, app: Messenger, dsn: str
+) -> None:
+    jane = await visitor.sign_in("jane")
+    while app.db._idle:  # connecting anew gives the client time to leave
+        app.db._idle.pop().close()
+    for _ in range(20):
+        head = f"GET /api/messages HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
+        _, writer = await asyncio.open_connection("localhost", int(base_url.rpartition(":")[2]))
+        writer.write(f"{head}Authorization: Bearer {jane.token}\r\n\r\n".encode())
+        await asyncio.sleep(0)
+        writer.transport.abort()
+    async with jane.stream():
+        await eventually(lambda: len(app.bus) == 1)
+    await eventually(lambda: len(app.bus) == 0)
+
+
+@pytest.mark.gen_test
+async def test_a_stream_ends_when_its_token_does(visitor: Visitor) -> None:
+    jane = await visitor.sign_in("jane")
+    claims = jwt.decode(jane.token, SECRET, ["HS256"])
+    jane.token = jwt.encode(claims | {"exp": int(time.time()) + 2}, SECRET, "HS256")
+    async with jane.stream() as stream:
+        (bye,) = await stream.rest(5)
+        assert (bye.name, bye.data) == ("bye", {"reason": "expired"})
+        assert time.time() >= claims["iat"] + 2
+
+
+@pytest.mark.parametrize("which", ["/api/sessions", "/api/sessions/{id}"])
+@pytest.mark.gen_test
+async def test_ending_a_session_elsewhere_ends_its_streams(visitor: Visitor, which: str) -> None:
+    here, elsewhere = await visitor.sign_in("jane"), await visitor.sign_in("jane")
+    sessions = (await here.get("/api/sessions")).json
+    (other,) = [session for session in sessions if not session["current"]]
+    async with here.stream() as kept, elsewhere.stream() as ended:
+        assert (await here.delete(which.format(id=other["id"]))).status == 204
+        (bye,) = await ended.rest(1)
+        assert bye.data == {"reason": "revoked"}
+        assert await kept.silent()
+    assert (await elsewhere.get("/api/auth_user")).status == 401
+    assert (await here.get("/api/auth_user")).status == 200
+
+
+class TestLimits:
+    @pytest.fixture
+    def config(self, config: Config) -> Config:
+        return dataclasses.replace(config, max_streams=3, max_streams_per_user=2)
+
+    @pytest.mark.gen_test
+    async def test_a_user_has_so_many_streams_and_the_server_so_many_in_all(
+        self, visitor: Visitor
+    ) -> None:
+        john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+        accept = {"Accept": "text/event-stream"}
+        async with jane.stream(), jane.stream() as second:
+            full = await jane.get("/api/messages", headers=accept)
+            assert (full.status, full.json["code"]) == (429, "too_many_streams")
+            assert int(full.headers["Retry-After"]) > 0
+            async with john.stream():
+                none_left = await john.get("/api/messages", headers=accept)
+                assert (none_left.status, none_left.json["code"]) == (503, "full")
+                assert int(none_left.headers["Retry-After"]) > 0
+            second.close()
+            async with asyncio.timeout(5):
+                while (await jane.ask("GET", "/api/messages", headers={})).status != 406:
+                    await asyncio.sleep(0.01)
+            async with jane.stream():
+                pass
+
+
+class TestSessions:
+    @pytest.mark.gen_test
+    async def test_a_user_sees_where_they_are_signed_in(self, visitor: Visitor) -> None:
+        login: Any = {"username": "jane"}
+        first = await visitor.post("/api/login", login, headers={"User-Agent": "Phone/1.0"})
+        jane = await visitor.sign_in("jane")
+        await visitor.sign_in("mallory")
+        sessions = (await jane.get("/api/sessions")).json
+        assert [set(s) for s in sessions] == [
+            {"id", "createdAt", "lastSeenAt", "userAgent", "current"}
+        ] * 2
+        assert [s["current"] for s in sessions] == [True, False]
+        assert sessions[1]["userAgent"] == "Phone/1.0"
+        assert first.status == 200
+
+    @pytest.mark.gen_test
+    async def test_nobody_ends_the_session_of_another(self, visitor: Visitor) -> None:
+        jane, mallory = await visitor.sign_in("jane"), await visitor.sign_in("mallory")
+        (session,) = (await jane.get("/api/sessions")).json
+        theirs = await mallory.delete(f"/api/sessions/{session['id']}")
+        nowhere = await mallory.delete("/api/sessions/999999")
+        beyond = await mallory.delete(f"/api/sessions/{'9' * 30}")
+        assert theirs.status == 404
+        for other in (nowhere, beyond):
+            assert (other.status, other.body) == (404, theirs.body)
+        assert (await jane.get("/api/auth_user")).status == 200
+
+    @pytest.mark.gen_test
+    async def test_a_session_unused_for_thirty_days_has_ended(
+        self, visitor: Visitor, app: Messenger, dsn: str
+    ) -> None:
+        jane = await visitor.sign_in("jane")
+        for days, status in ((29, 200), (31, 401)):
+            app.sessions._living.clear()
+            await app.db.rows(
+                "UPDATE sessions SET last_seen_at = now() - make_interval(days => %(days)s)",
+                {"days": days},
+            )
+            assert (await jane.get("/api/auth_user")).status == status
