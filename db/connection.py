@@ -30,7 +30,7 @@ _SETTINGS = {
     "synchronous_commit": "on",  # an answered message survives a power cut
     "timezone": "UTC",
     "jit": "off",  # compiling takes longer than any query here
-    # Each query finds its rows by an index, in the order that it wants (the one row of `meta`, too).
+    # Each query finds its rows by an index, in the order that it wants (`meta` too).
     # Where the planner expects few rows (a long conversation among short ones, a backup restored
     # without statistics), it would gather and sort all the history to answer one page of it.
     "enable_bitmapscan": "off",

@@ -24,6 +24,7 @@ class MessageList extends Component {
   #older = el("button", { type: "button", class: "quiet older", hidden: true }, "Load older messages");
   #scroller = el("div", { class: "scroller" }, this.#older, this.#list);
   #begun = false;
+  #oldest = "";
 
   connected() {
     this.replaceChildren(this.#scroller);
@@ -41,12 +42,13 @@ class MessageList extends Component {
     const atEnd = !this.#begun || this.#isAtEnd();
     const lines = linesOf(state, this.conversationId);
     const fromEnd = this.#scroller.scrollHeight - this.#scroller.scrollTop;
-    const first = this.#list.firstElementChild?.getAttribute("data-key");
     this.#older.hidden = thread.older === null;
     reconcile(this.#list, lines, (line) => line.key, (line, known) => this.#line(line, known));
-    if (!atEnd && first !== this.#list.firstElementChild?.getAttribute("data-key")) {
+    const oldest = thread.messages[0]?.id ?? "";
+    if (!atEnd && oldest !== this.#oldest) {
       this.#scroller.scrollTop = this.#scroller.scrollHeight - fromEnd; // older ones came in on top
     }
+    this.#oldest = oldest;
     const own = lines.at(-1);
     this.#stick(atEnd || (own !== undefined && "draft" in own && own.draft.failure === null));
     this.#begun = true;

@@ -1,0 +1,209 @@
+"""Two people talk, each in a browser of their own: a real Chromium against a real server."""
+
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+
+from handlers.application import Messenger
+from tests.support.people import Visitor
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+EXPECTED_NOISE = re.compile(r"status of (401|404)")  # Chromium's own line for a refused request
+
+
+@pytest.fixture(autouse=True)
+def browser_here() -> Iterator[None]:
+    if CHROMIUM is None:
+        assert os.environ.get("CI") != "true", "CI needs a Chromium"
+        pytest.skip("no Chromium on this machine")
+    yield
+
+
+class Tabs:
+    """Pages of different people, and all that their consoles complained about."""
+
+    def __init__(self, browser: Browser, base_url: str) -> None:
+        self._browser = browser
+        self._base_url = base_url
+        self.complaints: list[str] = []
+
+    async def open(self, path: str = "/", *, width: int = 1280, scheme: str = "light") -> Page:
+        context = await self._browser.new_context(
+            viewport={"width": width, "height": 800},
+            color_scheme="dark" if scheme == "dark" else "light",
+        )
+        page = await context.new_page()
+        page.on("console", self._listen)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        await page.goto(self._base_url + path)
+        return page
+
+    async def sign_in(self, username: str, **options: int) -> Page:
+        page = await self.open(**options)  # type: ignore[arg-type]
+        await page.get_by_label("User name").fill(username)
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.locator(".account .name")).to_have_text(username)
+        return page
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not EXPECTED_NOISE.search(message.text):
+            self.complaints.append(message.text)
+
+
+@asynccontextmanager
+async def browser(base_url: str) -> AsyncIterator[Tabs]:
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        tabs = Tabs(chromium, base_url)
+        yield tabs
+        await chromium.close()
+    assert tabs.complaints == []
+
+
+async def talk(page: Page, username: str) -> None:
+    await page.get_by_role("combobox").fill(username)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("conversation-view h1")).to_have_text(username)
+
+
+async def write(page: Page, content: str) -> None:
+    await page.get_by_role("textbox", name="Message").fill(content)
+    await page.keyboard.press("Enter")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_two_people_find_each_other_and_see_each_others_messages_arrive(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        john, jane = await tabs.sign_in("john"), await tabs.sign_in("jane", width=390)
+        await john.get_by_role("combobox").fill("JA")
+        await john.get_by_role("option", name="jane").click()
+        await write(john, "Hello Jane")
+        await expect(jane.locator(".badge")).to_have_text("1")
+        await expect(jane.locator(".preview")).to_have_text("Hello Jane")
+        await jane.get_by_role("link", name="john").click()
+        await expect(jane.locator(".message.theirs .content")).to_have_text("Hello Jane")
+        await write(jane, "Hello John")
+        await expect(john.locator(".message.theirs .content")).to_have_text("Hello John")
+        await expect(john.locator(".message.mine .state")).to_contain_text("Seen")
+        await expect(jane.locator(".message.mine.sending")).to_have_count(0)
+        await expect(jane.locator(".message.mine")).to_have_count(1)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_the_page_shows_what_was_said_before_it_was_loaded(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    for n in range(60):
+        await john.send(conversation, f"number {n}")
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await expect(page.locator(".badge")).to_have_text("60")
+        await page.get_by_role("link", name="john").click()
+        await expect(page.locator(".message").last).to_contain_text("number 59")
+        await expect(page.locator(".message")).to_have_count(25)
+        await expect(page.locator(".badge")).to_have_count(0)  # read, since it is looked at
+        for loaded in (50, 60):
+            await page.locator(".scroller").evaluate("e => { e.scrollTop = 0 }")
+            await expect(page.locator(".message")).to_have_count(loaded)
+        await expect(page.locator(".message").first).to_contain_text("number 0")
+        await expect(page.get_by_role("button", name="Load older messages")).to_be_hidden()
+        await page.reload()
+        await expect(page.locator(".message").last).to_contain_text("number 59")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_text_of_others_is_only_ever_text(base_url: str, visitor: Visitor) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    hostile = [
+        "<img src=x onerror=alert(1)>",
+        "<script>alert(1)</script>",
+        "http://a/%3Cimg%20src=x%20onerror=alert(1)%3E",
+        "http://a/%",
+        "</textarea><svg onload=alert(1)>",
+        "&lt;b&gt; &amp; \u202e rtl \u0000".replace("\0", ""),
+        "  two  spaces\n\n\ttab",
+    ]
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        await expect(page.locator("conversation-view h1")).to_have_text("john")
+        for content in hostile:
+            stored = await john.send(conversation, content)
+            text = page.locator(".message .content").last
+            await expect(text).to_contain_text(stored["content"].split("\n")[-1].strip())
+            assert await text.evaluate("e => e.textContent") == stored["content"]
+            assert await text.evaluate("e => e.childElementCount") == 0
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_the_stream_comes_back_by_itself_and_nothing_is_lost(
+    base_url: str, visitor: Visitor, app: Messenger
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        await john.send(conversation, "before")
+        await expect(page.locator(".message")).to_have_count(1)
+        for stream in app.bus.streams_of(int(jane.id)):
+            stream.break_off()
+        await john.send(conversation, "while it was away")
+        await expect(page.locator(".message")).to_have_count(2)
+        await john.send(conversation, "after")
+        await expect(page.locator(".message").last).to_contain_text("after")
+        await expect(page.locator(".message")).to_have_count(3)
+        tabs.complaints = [line for line in tabs.complaints if "INCOMPLETE_CHUNKED" not in line]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_signing_out_leads_to_the_access_page_and_an_unknown_place_says_so(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await page.goto(f"{base_url}/no/such/place")
+        await expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+        await page.goto(f"{base_url}/conversations/999")
+        await expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+        await page.goto(f"{base_url}/")
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.get_by_label("User name")).to_be_visible()
+        await page.reload()
+        await expect(page.get_by_label("User name")).to_be_visible()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_refused_name_is_told_by_a_sentence(base_url: str, visitor: Visitor) -> None:
+    async with browser(base_url) as tabs:
+        page = await tabs.open()
+        await page.get_by_label("User name").fill("-not a name-")
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("alert")).to_contain_text("letters, digits or hyphens")
+        page = await tabs.sign_in("jane")
+        await page.get_by_role("combobox").fill("nobody")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("new-conversation .error")).to_have_text(
+            "There is nobody called nobody."
+        )
+        tabs.complaints = [line for line in tabs.complaints if "422" not in line]
