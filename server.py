@@ -1,6 +1,6 @@
 """Messenger's server: open the database, listen, and leave in good order.
 
-    python server.py [--port 8000] [--database-url …]      (--help lists all)
+python server.py [--port 8000] [--database-url …]      (--help lists all)
 """
 
 import asyncio

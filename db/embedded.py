@@ -45,7 +45,7 @@ class InUse(Exception):
 
 
 class DirectoryLock:
-    """One server a data directory: a lock on a file, which the kernel gives back with the process."""
+    """One server a data directory: a lock on a file, which goes with the process that holds it."""
 
     def __init__(self, data_dir: Path) -> None:
         self._file: IO[str] = (data_dir / "lock").open("w")

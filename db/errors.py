@@ -1,11 +1,11 @@
 """What the database can answer in place of rows.
 
-    DatabaseError
-    ├── Unavailable      no connection, or it broke: nothing is known of a write in flight
-    ├── Timeout          too slow: nothing is known of a write in flight
-    ├── LockTimeout      a row stayed locked by somebody else: nothing was written
-    ├── Deadlock         PostgreSQL broke one: nothing was written
-    └── Refused          wrong credentials or no such database: trying again is of no use
+DatabaseError
+├── Unavailable      no connection, or it broke: nothing is known of a write in flight
+├── Timeout          too slow: nothing is known of a write in flight
+├── LockTimeout      a row stayed locked by somebody else: nothing was written
+├── Deadlock         PostgreSQL broke one: nothing was written
+└── Refused          wrong credentials or no such database: trying again is of no use
 """
 
 

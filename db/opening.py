@@ -1,4 +1,4 @@
-"""From a connection string to a database that is ours, up to date and known: what a start does once."""
+"""From a connection string to a database that is ours, up to date and known: once a start."""
 
 import asyncio
 import logging
@@ -150,18 +150,28 @@ class ServerLock:
         cls, dsn: str, say: Callable[[str], None], patience: float = PATIENCE_SECONDS
     ) -> "ServerLock":
         """Raises `errors.Unavailable` when another server holds it for all of `patience`."""
-        conn = await connection.connect(dsn, 5)
+        lock = cls(await connection.connect(dsn, 5))
+        try:
+            await lock._wait(say, patience)
+        except BaseException:
+            lock.release()
+            raise
+        return lock
+
+    def release(self) -> None:
+        self._conn.close()
+
+    async def _wait(self, say: Callable[[str], None], patience: float) -> None:
         until = asyncio.get_running_loop().time() + patience
         said = False
-        while not (await conn.rows("SELECT pg_try_advisory_lock(%(key)s)", {"key": cls.KEY}, 5))[0][0]:
+        while not await self._acquired():
             if asyncio.get_running_loop().time() >= until:
-                conn.close()
                 raise errors.Unavailable("another server is using this database")
             if not said:
                 say(f"another server is using this database; waiting up to {patience:.0f} s for it")
                 said = True
             await asyncio.sleep(0.25)
-        return cls(conn)
 
-    def release(self) -> None:
-        self._conn.close()
+    async def _acquired(self) -> bool:
+        sql = "SELECT pg_try_advisory_lock(%(key)s)"
+        return bool((await self._conn.rows(sql, {"key": self.KEY}, 5))[0][0])

@@ -155,7 +155,7 @@ def _result(
     user_id: str,
     last_read_message_id: str | None,
     unread_count: int,
-) -> Read | None | Exception:
+) -> Read | Exception | None:
     if not member:
         return NotFound()
     if not is_right:

@@ -22,9 +22,7 @@ from db.pool import Database
 from db.reads import Read, Reading
 
 LARGEST_BATCH = 128  # the statement's cost grows with it, and everybody in it waits for its commit
-MOST_APART = (
-    4  # connections that wait for locked feeds at once: half the pool, others have the rest
-)
+MOST_APART = 4  # waiting for locked feeds at once: half the pool, others have the rest
 PAUSE_SECONDS = 0.1  # between attempts at a database that is away
 
 _log = logging.getLogger("messenger.db")

@@ -102,9 +102,7 @@ class Sessions:
         known = [s for s, owner in self._living.items() if owner == user_id and s != kept_id]
         return await self._end(user_id, known, "id <> %(session_id)s", kept_id)
 
-    async def _end(
-        self, user_id: int, known: list[int], which: str, session_id: int
-    ) -> list[int]:
+    async def _end(self, user_id: int, known: list[int], which: str, session_id: int) -> list[int]:
         ended = known
         try:
             rows = await self._db.rows(

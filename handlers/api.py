@@ -39,7 +39,9 @@ class ApiHandler(Handler):
             self._check_media_type()
 
     async def head(self, *args: str) -> None:
-        await getattr(self, "get")(*args)
+        answered = self.get(*args)
+        if answered is not None:
+            await answered
 
     def check_readiness(self) -> None:
         if self.app.draining:

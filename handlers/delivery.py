@@ -26,6 +26,4 @@ def publisher(bus: Bus) -> Callable[[Sequence[Event]], None]:
 
 def encoded(fact: Event) -> Frame:
     """The event as its user's streams carry it, live or replayed."""
-    return event.frame(
-        fact.data, name=_NAMES[type(fact.data)], event_id=f"{fact.epoch}-{fact.seq}"
-    )
+    return event.frame(fact.data, name=_NAMES[type(fact.data)], event_id=f"{fact.epoch}-{fact.seq}")

@@ -1,7 +1,5 @@
 """The web page: files of static/, and index.html for every path that is a place in the page."""
 
-from typing import Any
-
 from tornado.web import HTTPError, StaticFileHandler
 
 from handlers import problems
@@ -53,4 +51,3 @@ class PageHandler(Handler, StaticFileHandler):
 
     async def head(self, path: str) -> None:
         await self.get(path, include_body=False)
-

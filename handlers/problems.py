@@ -1,12 +1,12 @@
 """Refusals, as RFC 9457 problem details. To raise one of these ends the request.
 
-    Problem
-    ├── BadRequest 400           ├── NotAcceptable 406
-    ├── Unauthorized 401         ├── Conflict 409
-    ├── Forbidden 403            ├── UnsupportedMediaType 415
-    ├── NotFound 404             ├── Misdirected 421
-    ├── MethodNotAllowed 405     ├── Invalid 422
-    └── TooMany 429, Unavailable 503, Internal 500
+Problem
+├── BadRequest 400           ├── NotAcceptable 406
+├── Unauthorized 401         ├── Conflict 409
+├── Forbidden 403            ├── UnsupportedMediaType 415
+├── NotFound 404             ├── Misdirected 421
+├── MethodNotAllowed 405     ├── Invalid 422
+└── TooMany 429, Unavailable 503, Internal 500
 """
 
 from collections.abc import Iterable, Mapping

@@ -39,7 +39,7 @@ class State(Enum):
 
 
 class StreamHandler(ApiHandler):
-    """Owns its stream from the first byte to the last; `leave` is where it ends, however it ends."""
+    """Owns its stream from first byte to last; `leave` is where it ends, whatever ended it."""
 
     needs_credentials = False  # by a way of its own: see `presented_token` and `get`
 

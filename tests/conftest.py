@@ -94,5 +94,3 @@ def no_unexpected_errors(
         return
     records = [r for r in caplog.get_records("call") if r.levelno >= logging.ERROR]
     assert not records, [record.getMessage() for record in records]
-
-

@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -27,11 +27,10 @@ EXPECTED_NOISE = re.compile(r"status of (401|404)")  # Chromium's own line for a
 
 
 @pytest.fixture(autouse=True)
-def browser_here() -> Iterator[None]:
+def browser_here() -> None:
     if CHROMIUM is None:
         assert os.environ.get("CI") != "true", "CI needs a Chromium"
         pytest.skip("no Chromium on this machine")
-    yield
 
 
 class Tabs:

@@ -13,7 +13,9 @@ async def raw_get(base_url: str, target: str) -> bytes:
     """For paths that no well-behaved client would send."""
     url = urlsplit(base_url)
     reader, writer = await asyncio.open_connection(url.hostname, url.port)
-    writer.write(f"GET {target} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode())
+    writer.write(
+        f"GET {target} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode()
+    )
     async with asyncio.timeout(10):
         answer = await reader.read()
     writer.close()

@@ -116,7 +116,7 @@ async def test_a_client_that_left_before_its_answer_is_not_registered(
     while app.db._idle:  # connecting anew gives the client time to leave
         app.db._idle.pop().close()
     for _ in range(20):
-        head = f"GET /api/messages HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
+        head = "GET /api/messages HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
         _, writer = await asyncio.open_connection("localhost", int(base_url.rpartition(":")[2]))
         writer.write(f"{head}Authorization: Bearer {jane.token}\r\n\r\n".encode())
         await asyncio.sleep(0)
