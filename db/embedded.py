@@ -98,7 +98,7 @@ class EmbeddedPostgres:
         self._server = PostgresServer(self._data.resolve())
         self._data = self._server.pgdata
         if self.is_new:
-            say(f"creating the database in {self._data.parent}/ …")
+            say(f"creating the database in {os.path.relpath(self._data.parent)}/ …")
             # What an interrupted first start left is no database; initdb wants the place empty.
             shutil.rmtree(self._data)
             self._data.mkdir()

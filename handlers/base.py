@@ -34,6 +34,7 @@ class Handler(RequestHandler):
     """Refuses in the order of the contract: no such route, wrong method, another site's page."""
 
     SUPPORTED_METHODS = _AnyMethod(_KNOWN_METHODS)
+    other_sites_may_read = True  # to read the answer is for CORS to allow, and there is no CORS
 
     @property
     def app(self) -> Messenger:
@@ -49,8 +50,8 @@ class Handler(RequestHandler):
         self.check_route()
         if self.request.method not in self.allowed_methods():
             raise problems.MethodNotAllowed(self.allowed_methods())
-        if self.request.method not in SAFE_METHODS:
-            self.refuse_other_sites()
+        if self.request.method not in SAFE_METHODS or not self.other_sites_may_read:
+            self._refuse_other_sites()
 
     def check_route(self) -> None:
         """Raises `problems.NotFound` where the route is not there for this request."""
@@ -59,15 +60,6 @@ class Handler(RequestHandler):
         """Those that this class implements; HEAD comes with GET alone."""
         implemented = [m for m in _KNOWN_METHODS if self._implements(m)]
         return [m for m in implemented if m != "HEAD" or "GET" in implemented]
-
-    def refuse_other_sites(self) -> None:
-        """Fetch metadata, and Origin for browsers that send none; programs send neither."""
-        site = self.request.headers.get("Sec-Fetch-Site", "none").strip().lower()
-        origin = self.request.headers.get("Origin")
-        if site in ("cross-site", "same-site") or (
-            origin is not None and not self.app.hosts.trusts(origin, self.request.host)
-        ):
-            raise problems.Forbidden("cross_site", "Pages of other sites may not do this.")
 
     def on_finish(self) -> None:
         self.app.finished(self)
@@ -100,6 +92,15 @@ class Handler(RequestHandler):
 
     def _request_summary(self) -> str:
         return f"{self.request.method} {self.request.path}"  # a query may hold a token
+
+    def _refuse_other_sites(self) -> None:
+        """Fetch metadata, and Origin for browsers that send none; programs send neither."""
+        site = self.request.headers.get("Sec-Fetch-Site", "none").strip().lower()
+        origin = self.request.headers.get("Origin")
+        if site in ("cross-site", "same-site") or (
+            origin is not None and not self.app.hosts.trusts(origin, self.request.host)
+        ):
+            raise problems.Forbidden("cross_site", "Pages of other sites may not do this.")
 
     def _implements(self, method: str) -> bool:
         name = method.lower()

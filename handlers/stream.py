@@ -42,6 +42,7 @@ class StreamHandler(ApiHandler):
     """Owns its stream from first byte to last; `leave` is where it ends, whatever ended it."""
 
     needs_credentials = False  # by a way of its own: see `presented_token` and `get`
+    other_sites_may_read = False  # an open stream is a thing that we have few of
 
     def initialize(self) -> None:
         self._state = State.OPENING
@@ -52,7 +53,6 @@ class StreamHandler(ApiHandler):
 
     async def prepare(self) -> None:
         await super().prepare()
-        self.refuse_other_sites()
         self.me = self.claims()
         self.user_id, self.session_id, _ = self.me
         loop = asyncio.get_running_loop()
@@ -75,6 +75,8 @@ class StreamHandler(ApiHandler):
             return
         try:
             position = await self._position()
+            if self._end_reason == "draining":
+                self.check_readiness()
             if not position.session_lives or self._end_reason is not None:
                 raise problems.Unauthorized
             self._open(position)
