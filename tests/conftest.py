@@ -51,7 +51,14 @@ def config(http_port: int) -> Config:
 def db(io_loop: IOLoop, dsn: str) -> Iterator[Database]:
     database = Database(dsn)
     yield database
+    io_loop.run_sync(what_is_under_way)
     io_loop.run_sync(database.close)
+
+
+async def what_is_under_way() -> None:
+    """Lets the queries of streams that have left come to their end."""
+    if others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others, timeout=2)
 
 
 @pytest.fixture
