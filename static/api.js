@@ -17,21 +17,28 @@ export class ApiProblem extends Error {
    * @param {number} status
    * @param {string} code
    * @param {string} detail
-   * @param {Record<string, string>} errors
+   * @param {Record<string, string>} errors a sentence for each field that was refused
+   * @param {number} retryAfterSeconds how long the server asked to be left alone
    */
-  constructor(status, code, detail, errors = {}) {
+  constructor(status, code, detail, errors = {}, retryAfterSeconds = 0) {
     super(detail);
     this.status = status;
     this.code = code;
     this.errors = errors;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+
+  /** Whether no repeat of the same request mends it. */
+  get isFinal() {
+    return this.status >= 400 && this.status < 500 && ![401, 408, 429].includes(this.status);
   }
 }
 
 /** @returns {Promise<SignInMethods>} */
-export const signInMethods = () => get("/api/sign_in_methods").then((answer) => answer.json());
+export const signInMethods = () => get("/api/sign_in_methods").then(json);
 
 /** @returns {Promise<User>} */
-export const authUser = () => get("/api/auth_user").then((answer) => answer.json());
+export const authUser = () => get("/api/auth_user").then(json);
 
 /**
  * @param {string} username
@@ -39,7 +46,7 @@ export const authUser = () => get("/api/auth_user").then((answer) => answer.json
  */
 export async function login(username) {
   const answer = await post("/api/login", { username });
-  return (await answer.json()).authUser;
+  return (await json(answer)).authUser;
 }
 
 export const logout = () => post("/api/logout");
@@ -52,7 +59,7 @@ export const refreshToken = () => post("/api/refresh_token");
  */
 export async function usernames(search, signal) {
   const answer = await get(`/api/usernames?search=${encodeURIComponent(search)}`, signal);
-  return answer.json();
+  return json(answer);
 }
 
 /**
@@ -73,7 +80,7 @@ export const conversation = (id) => snapshot(`/api/conversations/${id}`);
  */
 export async function openConversation(username) {
   const answer = await post("/api/conversations", { username });
-  return answer.json();
+  return json(answer);
 }
 
 /**
@@ -92,7 +99,7 @@ export const messages = (conversationId, link = null) =>
  */
 export async function send(conversationId, content, clientId) {
   const answer = await post(`/api/conversations/${conversationId}/messages`, { content, clientId });
-  return answer.json();
+  return json(answer);
 }
 
 /**
@@ -111,7 +118,7 @@ async function snapshot(path) {
   return {
     position: answer.headers.get("Last-Event-ID") ?? "",
     next: nextLink(answer.headers.get("Link")),
-    body: await answer.json(),
+    body: await json(answer),
   };
 }
 
@@ -150,14 +157,35 @@ async function ask(path, init) {
     answer = await fetch(path, { ...init, signal, credentials: "same-origin" });
   } catch (error) {
     if (init.signal?.aborted) throw error;
-    throw new ApiProblem(0, "unreachable", "The server cannot be reached.");
+    throw unreachable();
   }
   if (answer.ok) return answer;
-  const problem = await answer.json().catch(() => ({}));
-  throw new ApiProblem(
+  throw await problem(answer);
+}
+
+/**
+ * What the answer says; one that breaks off is as good as none.
+ * @param {Response} answer
+ * @returns {Promise<any>}
+ */
+const json = (answer) =>
+  answer.json().catch(() => {
+    throw unreachable();
+  });
+
+const unreachable = () => new ApiProblem(0, "unreachable", "The server cannot be reached.");
+
+/**
+ * Something in between may have refused, and knows nothing of problem details.
+ * @param {Response} answer
+ */
+async function problem(answer) {
+  const { code, detail, errors } = Object(await answer.json().catch(() => null));
+  return new ApiProblem(
     answer.status,
-    problem.code ?? "unknown",
-    problem.detail ?? `The server answered ${answer.status}.`,
-    problem.errors,
+    code ?? "unknown",
+    detail ?? `The server answered ${answer.status}.`,
+    errors ?? {},
+    Number(answer.headers.get("Retry-After")) || 0,
   );
 }

@@ -5,18 +5,24 @@
 
 import * as api from "./api.js";
 import "./components/access-page.js";
+import "./components/account-bar.js";
 import "./components/connection-line.js";
+import { make } from "./components/context.js";
 import "./components/conversation-list.js";
 import "./components/conversation-view.js";
 import "./components/new-conversation.js";
+import { nothingChosen, nothingHere, notice } from "./components/notice.js";
+import { backoff, pause } from "./lib/backoff.js";
 import { el } from "./lib/dom.js";
 import { Outbox } from "./outbox.js";
+import * as session from "./session.js";
 import { Store } from "./store.js";
 import { Stream } from "./stream.js";
 
 /** @typedef {import("./components/context.js").Context} Context */
+/** @typedef {import("./types.js").State} State */
 
-const REFRESH_MILLISECONDS = 24 * 3600 * 1000; // a token lives for 14 days
+const UNKNOWN_PAUSE_MILLISECONDS = 3000; // before asking again for a conversation that could not be fetched
 
 class MessengerApp extends HTMLElement {
   #store = new Store();
@@ -24,10 +30,12 @@ class MessengerApp extends HTMLElement {
   /** @type {Stream | null} */
   #stream = null;
   #fetching = new Set();
+  #path = location.pathname;
   /** @type {Context} */
   #context = {
     store: this.#store,
-    outbox: new Outbox(this.#store),
+    outbox: new Outbox(this.#store, (error) => this.#refused(error)),
+    unsent: new Map(),
     navigate: (path) => this.#navigate(path),
     signedIn: (user) => this.#signedIn(user),
     signOut: () => this.#signOut(),
@@ -36,7 +44,7 @@ class MessengerApp extends HTMLElement {
 
   connectedCallback() {
     const options = { signal: this.#ended.signal };
-    addEventListener("popstate", () => this.#draw(), options);
+    addEventListener("popstate", () => this.#moved(), options);
     this.addEventListener("click", (event) => this.#follow(event), options);
     this.#store.subscribe((state) => this.#fetchUnknown(state), this.#ended.signal);
     this.#store.subscribe((state) => drawTitle(state), this.#ended.signal);
@@ -48,69 +56,94 @@ class MessengerApp extends HTMLElement {
     this.#stream?.close();
   }
 
+  /** Asks until it is known who is there. */
   async #begin() {
-    try {
-      await this.#signedIn(await api.authUser());
-    } catch (error) {
-      this.#refused(error);
-    }
+    const user = await this.#insist(api.authUser);
+    if (user) this.#signedIn(user);
   }
 
   /** @param {import("./types.js").User} user */
   async #signedIn(user) {
     this.#store.dispatch({ type: "signed in", user });
+    const listener = { changed: () => this.#leave(), refused: this.#context.refused };
+    session.keep(user, listener, this.#ended.signal);
     this.#draw();
-    await this.#load();
-    const refresh = setInterval(() => api.refreshToken().catch((e) => this.#refused(e)), REFRESH_MILLISECONDS);
-    this.#ended.signal.addEventListener("abort", () => clearInterval(refresh));
+    const position = await this.#load();
+    if (position !== null) this.#listen(position);
   }
 
-  /** Snapshots first; the stream goes on from the position that they reflect. */
+  /**
+   * Snapshots first; the stream goes on from the position that they reflect.
+   * @param {string} position
+   */
+  #listen(position) {
+    this.#stream = new Stream(position, {
+      event: (event) => this.#store.dispatch(event),
+      connection: (status) => this.#store.dispatch({ type: "connection", status }),
+      reset: (position) => this.#reset(position),
+      mayGoOn: () => this.#mayGoOn(),
+    });
+  }
+
+  /** The list of conversations; null if that ended with nobody signed in. */
   async #load() {
-    try {
-      const snapshot = await api.conversations();
-      this.#store.dispatch({ type: "conversations", snapshot, older: false });
-      this.#stream ??= new Stream(snapshot.position, {
-        event: (event) => this.#store.dispatch(event),
-        connection: (status) => this.#store.dispatch({ type: "connection", status }),
-        reset: () => this.#reset(),
-        mayGoOn: () => this.#mayGoOn(),
-      });
-    } catch (error) {
-      this.#refused(error);
-      if (this.#store.state.me) setTimeout(() => this.#load(), 3000);
-    }
+    const snapshot = await this.#insist(() => api.conversations());
+    if (!snapshot) return null;
+    this.#store.dispatch({ type: "conversations", snapshot, older: false });
+    return snapshot.position;
   }
 
-  async #reset() {
-    await this.#load();
-    for (const id of Object.keys(this.#store.state.threads)) {
-      const snapshot = await api.messages(id).catch(() => null);
-      if (snapshot) this.#store.dispatch({ type: "messages", conversationId: id, snapshot, older: false });
-    }
+  /**
+   * What is on show fetches itself anew once the state has let go of it.
+   * @param {string} position
+   */
+  #reset(position) {
+    this.#store.dispatch({ type: "reset", position });
+    this.#load();
   }
 
+  /**
+   * The answer, however long it takes; null if the session ended or no repeat helps.
+   * @template T
+   * @param {() => Promise<T>} ask
+   * @returns {Promise<T | null>}
+   */
+  async #insist(ask) {
+    for (let failures = 1; !this.#ended.signal.aborted; failures += 1) {
+      try {
+        return await ask();
+      } catch (error) {
+        this.#refused(error);
+        if (!(error instanceof api.ApiProblem) || error.isFinal || isSignedOut(error)) return null;
+        await pause(backoff(failures), this.#ended.signal);
+      }
+    }
+    return null;
+  }
+
+  /** The stream was refused: is it that nobody is signed in any more, or somebody else? */
   async #mayGoOn() {
     try {
-      await api.authUser();
+      const user = await api.authUser();
+      if (user.id !== this.#store.state.me?.id) this.#leave();
     } catch (error) {
       this.#refused(error);
     }
-    return Boolean(this.#store.state.me);
+    return !this.#ended.signal.aborted;
   }
 
   /**
    * An event told of a conversation that the list does not have yet.
-   * @param {import("./types.js").State} state
+   * @param {State} state
    */
-  async #fetchUnknown(state) {
+  #fetchUnknown(state) {
     for (const id of state.unknown.filter((id) => !this.#fetching.has(id))) {
       this.#fetching.add(id);
       api
         .conversation(id)
         .then((snapshot) => this.#store.dispatch({ type: "conversation", snapshot }))
         .catch((error) => this.#refused(error))
-        .finally(() => this.#fetching.delete(id));
+        .finally(() => setTimeout(() => this.#fetching.delete(id), UNKNOWN_PAUSE_MILLISECONDS));
     }
   }
 
@@ -119,20 +152,33 @@ class MessengerApp extends HTMLElement {
    * @param {unknown} error
    */
   #refused(error) {
-    if (error instanceof api.ApiProblem && error.status === 401) this.#leave();
-    else if (this.#store.state.me === undefined) this.#drawUnreachable();
+    const { me } = this.#store.state;
+    if (!isSignedOut(error)) {
+      if (me === undefined) this.replaceChildren(unreachable());
+    } else if (me) {
+      this.#leave();
+    } else {
+      this.#store.dispatch({ type: "signed out" });
+      this.#draw();
+    }
   }
 
   async #signOut() {
-    await api.logout().catch(() => {});
+    try {
+      await api.logout();
+    } catch (error) {
+      if (!isSignedOut(error)) throw error;
+    }
+    session.end();
     this.#leave();
   }
 
+  /** Anew from the start, so that nothing of one user is left in memory for the next. */
   #leave() {
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort();
     this.#stream?.close();
-    this.#stream = null;
-    this.#store.dispatch({ type: "signed out" });
-    this.#draw();
+    location.reload();
   }
 
   /** @param {string} path */
@@ -149,92 +195,79 @@ class MessengerApp extends HTMLElement {
     const link = event.target instanceof Element ? event.target.closest("a[href^='/']") : null;
     const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
     const path = link?.getAttribute("href");
-    if (!path || !plain || path.startsWith("/api/")) return;
+    if (!path || !plain || path.startsWith("/api/") || event.defaultPrevented) return;
     event.preventDefault();
     this.#navigate(path);
+  }
+
+  #moved() {
+    const from = this.#path;
+    this.#path = location.pathname;
+    this.#draw();
+    this.#focus(from);
+  }
+
+  /**
+   * Who moves by keyboard, or cannot see, is brought along: to what came, or back to where they were.
+   * @param {string} from
+   */
+  #focus(from) {
+    if (this.querySelector("main, conversation-view")?.contains(document.activeElement)) return;
+    const back = this.#path === "/" ? this.querySelector(`conversation-list a[href="${CSS.escape(from)}"]`) : null;
+    const place = back ?? this.querySelector("main h1");
+    if (place instanceof HTMLElement) place.focus({ preventScroll: back === null });
   }
 
   #draw() {
     const { me } = this.#store.state;
     if (me === undefined) return;
-    if (me === null) this.replaceChildren(this.#access());
-    else this.#drawPlace();
+    if (me) this.#drawPlace();
+    else this.replaceChildren(make("access-page", { context: this.#context }));
     drawTitle(this.#store.state);
   }
 
-  #access() {
-    const page = document.createElement("access-page");
-    Object.assign(page, { context: this.#context });
-    return page;
-  }
-
-  /** The list stays as it is; what stands beside it changes. */
+  /** The list stays as it is; what stands beside it changes, unless it is there already. */
   #drawPlace() {
     const id = conversationHere();
     const home = location.pathname === "/";
-    const main = id ? this.#conversation(id) : home ? nothingChosen() : notFound();
-    const layout = this.querySelector(".layout") ?? el("div", {}, this.#sidebar());
+    const layout = this.querySelector(".layout") ?? el("div", {}, this.#side(), nothingChosen());
     layout.className = home ? "layout at-home" : "layout";
-    layout.replaceChildren(...[...layout.children].slice(0, 1), main);
     if (!layout.isConnected) this.replaceChildren(layout);
+    const shown = layout.children[1];
+    if (id && shown.getAttribute("data-conversation") === id) return;
+    shown.replaceWith(id ? this.#conversation(id) : home ? nothingChosen() : nothingHere());
   }
 
-  #sidebar() {
-    const parts = ["connection-line", "new-conversation", "conversation-list"].map((name) =>
-      Object.assign(document.createElement(name), { context: this.#context }),
-    );
-    const me = this.#store.state.me;
-    const out = el("button", { type: "button", class: "quiet" }, "Sign out");
-    out.addEventListener("click", () => this.#signOut());
-    const account = el("footer", { class: "account" }, el("span", { class: "name" }, me?.username ?? ""), out);
-    return el("div", { class: "sidebar" }, el("header", { class: "brand" }, el("a", { href: "/" }, "Messenger")), ...parts, account);
+  #side() {
+    const brand = el("a", { href: "/" }, el("img", { src: "/favicon.svg", alt: "" }), "Messenger");
+    const names = ["connection-line", "new-conversation", "conversation-list", "account-bar"];
+    const parts = names.map((name) => make(name, { context: this.#context }));
+    return el("div", { class: "sidebar" }, el("header", { class: "brand" }, brand), ...parts);
   }
 
   /** @param {string} id */
   #conversation(id) {
-    const view = document.createElement("conversation-view");
-    Object.assign(view, { context: this.#context, conversationId: id });
+    const view = make("conversation-view", { context: this.#context, conversationId: id });
+    view.setAttribute("data-conversation", id);
     return view;
   }
-
-  #drawUnreachable() {
-    const again = el("button", { type: "button" }, "Try again");
-    again.addEventListener("click", () => this.#begin());
-    this.replaceChildren(
-      el("main", { class: "notice" }, el("h1", {}, "The server cannot be reached"), el("p", {}, "Is the network there?"), again),
-    );
-  }
 }
 
-function nothingChosen() {
-  return el(
-    "main",
-    { class: "notice nothing-chosen" },
-    el("h1", {}, "No conversation is open"),
-    el("p", {}, "Choose one from the list, or start one by a user name."),
-  );
-}
+const unreachable = () => notice("The server cannot be reached", "This page tries again by itself.");
 
-function notFound() {
-  return el(
-    "main",
-    { class: "notice" },
-    el("h1", {}, "There is nothing here"),
-    el("p", {}, "The address may be mistyped, or what it led to is not yours to see."),
-    el("p", {}, el("a", { href: "/" }, "To your conversations")),
-  );
-}
+/** @param {unknown} error */
+const isSignedOut = (error) => error instanceof api.ApiProblem && error.status === 401;
 
 /** The id in the address, if it is a conversation's. */
 function conversationHere() {
   return location.pathname.match(/^\/conversations\/([1-9][0-9]*)$/)?.[1];
 }
 
-/** @param {import("./types.js").State} state */
+/** @param {State} state */
 function drawTitle(state) {
   const unread = (state.entries ?? []).filter((entry) => entry.conversation.hasUnreadMessages).length;
   const id = conversationHere();
-  const open = state.entries?.find((entry) => entry.conversation.id === id);
+  const open = state.me && state.entries?.find((entry) => entry.conversation.id === id);
   const place = open ? `${open.conversation.otherParticipant.username} · Messenger` : "Messenger";
   document.title = unread > 0 ? `(${unread}) ${place}` : place;
 }

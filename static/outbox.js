@@ -1,19 +1,22 @@
 /** Messages on their way: drawn at once, sent in order within each conversation, marked when they fail. */
 
 import * as api from "./api.js";
+import { backoff, pause } from "./lib/backoff.js";
 import { uuid } from "./lib/uuid.js";
 
 /** @typedef {import("./types.js").Draft} Draft */
-
-const PAUSE_MILLISECONDS = 2000;
 
 export class Outbox {
   /** @type {Map<string, Promise<void>>} the last one on its way, by conversation */
   #lines = new Map();
 
-  /** @param {import("./store.js").Store} store */
-  constructor(store) {
+  /**
+   * @param {import("./store.js").Store} store
+   * @param {(error: unknown) => void} refused told of each try that failed
+   */
+  constructor(store, refused) {
     this.store = store;
+    this.refused = refused;
   }
 
   /**
@@ -46,7 +49,7 @@ export class Outbox {
     const before = this.#lines.get(draft.conversationId) ?? Promise.resolve();
     this.#lines.set(
       draft.conversationId,
-      before.then(() => this.#deliver(draft)),
+      before.then(() => this.#deliver(draft)).catch(console.error), // the next one has its turn, whatever happened
     );
   }
 
@@ -55,17 +58,18 @@ export class Outbox {
    * @param {Draft} draft
    */
   async #deliver(draft) {
-    const owner = this.store.state.me?.id;
-    while (this.#isWaiting(draft) && this.store.state.me?.id === owner) {
+    for (let failures = 1; this.#isWaiting(draft); failures += 1) {
       try {
         const message = await api.send(draft.conversationId, draft.content, draft.clientId);
         return this.store.dispatch({ type: "sent", message });
       } catch (error) {
-        if (!(error instanceof api.ApiProblem) || isFinal(error.status)) {
-          const reason = error instanceof api.ApiProblem ? error.message : "It could not be sent.";
+        this.refused(error);
+        const problem = error instanceof api.ApiProblem ? error : null;
+        if (!problem || problem.isFinal) {
+          const reason = problem?.message ?? "Something went wrong.";
           return this.store.dispatch({ type: "failed", draft, reason });
         }
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MILLISECONDS));
+        await pause(Math.max(backoff(failures), problem.retryAfterSeconds * 1000));
       }
     }
   }
@@ -74,12 +78,4 @@ export class Outbox {
   #isWaiting(draft) {
     return this.store.state.drafts.some((d) => d.clientId === draft.clientId && d.failure === null);
   }
-}
-
-/**
- * Whether no retry mends it.
- * @param {number} status
- */
-function isFinal(status) {
-  return status >= 400 && status < 500 && ![401, 408, 429].includes(status);
 }

@@ -16,7 +16,7 @@
 /** @typedef {import("./types.js").Thread} Thread */
 
 const MOST_UNREAD = 1000; // the server's own counting goes no further
-const RECENT = 500; // more events than arrive while one snapshot is on its way
+const RECENT = 1000; // as many events as a stream replays, so that a snapshot on its way misses none
 
 /** @type {State} */
 export const EMPTY = {
@@ -28,6 +28,7 @@ export const EMPTY = {
   drafts: [],
   unknown: [],
   recent: [],
+  since: "",
 };
 
 /**
@@ -44,11 +45,16 @@ export function apply(state, action) {
       return { ...EMPTY, me: null };
     case "connection":
       return { ...state, connection: action.status };
+    case "reset":
+      return { ...state, since: action.position, recent: [], threads: {} };
     case "conversations":
+      if (isStale(state, action.snapshot)) return state;
       return withEntries(state, action.snapshot, action.older);
     case "conversation":
+      if (isStale(state, action.snapshot)) return state;
       return withEntry(state, action.snapshot.body, action.snapshot.position);
     case "messages":
+      if (isStale(state, action.snapshot)) return state;
       return withMessages(state, action.conversationId, action.snapshot, action.older);
     case "sending":
       return { ...state, drafts: [...without(state.drafts, action.draft.clientId), action.draft] };
@@ -111,6 +117,20 @@ export function reflects(position, id) {
   const [eventEpoch, eventSeq] = id.split("-");
   return epoch !== eventEpoch || Number(eventSeq) <= Number(seq);
 }
+
+/**
+ * Whether a snapshot was on its way when the stream was reset: what happened between it and the
+ * reset, nobody tells.
+ * @param {State} state
+ * @param {{position: string}} snapshot
+ */
+function isStale({ since }, { position }) {
+  if (since === "") return false;
+  return epochOf(position) !== epochOf(since) || !reflects(position, since);
+}
+
+/** @param {string} position */
+const epochOf = (position) => position.split("-")[0];
 
 /**
  * @param {State} state
@@ -200,29 +220,54 @@ function threadAfter(thread, conversationId, event) {
  * @param {boolean} older
  * @returns {State}
  */
-function withEntries(state, snapshot, older) {
-  const { position } = snapshot;
-  const kept = older ? (state.entries ?? []) : [];
-  const known = new Set(kept.map((entry) => entry.conversation.id));
-  const fresh = snapshot.body
-    .filter((conversation) => !known.has(conversation.id))
-    .map((conversation) => ({ conversation, position }));
-  const created = older ? [] : createdSince(state.recent, position);
-  const entries = state.recent.reduce(entriesAfter, [...created, ...kept, ...fresh]);
-  return { ...state, entries, moreEntries: snapshot.next, unknown: stillUnknown(state.unknown, entries) };
+function withEntries(state, { body, position, next }, older) {
+  const page = body.map((conversation) => ({ conversation, position }));
+  const listed = older ? continued(state.entries ?? [], page) : refreshed(state, page, position);
+  const entries = state.recent.reduce(entriesAfter, listed);
+  return { ...state, entries, moreEntries: next, unknown: stillUnknown(state.unknown, entries) };
+}
+
+/**
+ * The next page goes below, save that a conversation known from a visit may stand there already.
+ * @param {Entry[]} entries
+ * @param {Entry[]} page
+ */
+function continued(entries, page) {
+  return page.reduce((listed, entry) => {
+    if (has(listed, entry)) return listed;
+    return entry.conversation.lastMessage ? placed(listed, entry) : [...listed, entry];
+  }, entries);
+}
+
+/**
+ * A first page takes the place of what was known, save for what it is too short or too old to have.
+ * @param {State} state
+ * @param {Entry[]} page
+ * @param {string} position
+ */
+function refreshed(state, page, position) {
+  const known = (state.entries ?? []).filter((entry) => !isStale(state, entry));
+  const others = [...known.toReversed(), ...createdSince(state.recent, position)];
+  return others.reduce((listed, entry) => (has(listed, entry) ? listed : placed(listed, entry)), page);
 }
 
 /**
  * @param {FeedEvent[]} recent
  * @param {string} position
- * @returns {Entry[]} latest first
+ * @returns {Entry[]} earliest first
  */
 function createdSince(recent, position) {
-  return recent.toReversed().flatMap((event) => {
+  return recent.flatMap((event) => {
     const isNew = event.name === "conversation" && !reflects(position, event.id);
     return isNew ? [{ conversation: event.data, position: event.id }] : [];
   });
 }
+
+/**
+ * @param {Entry[]} entries
+ * @param {Entry} entry
+ */
+const has = (entries, { conversation: { id } }) => entries.some(({ conversation }) => conversation.id === id);
 
 /**
  * @param {State} state
@@ -249,10 +294,11 @@ function withEntry(state, conversation, position) {
  */
 function withMessages(state, id, snapshot, older) {
   const known = state.threads[id];
+  if (older && !known) return state; // what it would join has been let go of
   const page = snapshot.body.toReversed();
   /** @type {Thread} */
   let thread = { messages: page, position: snapshot.position, older: snapshot.next };
-  if (older && known) {
+  if (older) {
     // The first page's position stands: an event beyond it may be missing from an older page.
     thread = { ...known, messages: merged(known.messages, page), older: snapshot.next };
   } else {

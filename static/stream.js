@@ -1,29 +1,31 @@
 /**
- * The event stream, kept open: EventSource gives up for good at the first answer that is not 200,
- * so that reconnecting is done here, from the last event's id, whatever happened.
+ * The event stream, kept open. EventSource gives up for good at the first answer that is not 200,
+ * and cannot tell a silent connection from a dead one: so reconnecting is done here, from the last
+ * event's id, whatever happened.
  */
+
+import { backoff } from "./lib/backoff.js";
 
 /** @typedef {import("./types.js").FeedEvent} FeedEvent */
 
 const SILENCE = 2.5; // heartbeats without a sign of life
-const LONGEST_PAUSE_MILLISECONDS = 30_000;
-const SHORTEST_PAUSE_MILLISECONDS = 500;
 
 /**
  * @typedef {object} Listener
  * @property {(event: FeedEvent) => void} event
- * @property {() => void} reset the feed does not reach back: snapshots must be fetched anew
+ * @property {(position: string) => void} reset the feed does not reach back: snapshots must be fetched anew
  * @property {(status: import("./types.js").Connection) => void} connection
- * @property {() => Promise<boolean>} mayGoOn asked when it fails: false ends it for good
+ * @property {() => Promise<boolean>} mayGoOn asked when the server refused: false ends it for good
  */
 
 export class Stream {
   /** @type {EventSource | null} */
   #source = null;
-  #timer = 0;
+  #retry = 0;
   #watchdog = 0;
   #failures = 0;
   #heartbeat = 20_000;
+  #lastSign = Date.now();
   #ended = new AbortController();
 
   /**
@@ -37,9 +39,9 @@ export class Stream {
     const options = { signal: this.#ended.signal };
     addEventListener("online", () => this.#open(), options);
     addEventListener("offline", () => this.#fail(), options);
+    addEventListener("pagehide", () => this.#drop(), options); // it would hold one of six connections
     addEventListener("pageshow", (event) => event.persisted && this.#open(), options);
     document.addEventListener("visibilitychange", () => this.#wake(), options);
-    addEventListener("pagehide", () => this.#drop(), options);
     this.#open();
   }
 
@@ -50,10 +52,11 @@ export class Stream {
 
   #open() {
     this.#drop();
+    if (this.#ended.signal.aborted) return;
     const query = new URLSearchParams({ last_event_id: this.position });
     const source = new EventSource(`/api/messages?${query}`);
     this.#source = source;
-    source.addEventListener("error", () => this.#fail());
+    source.addEventListener("error", () => this.#broken(source));
     source.addEventListener("hello", (event) => this.#hello(event));
     source.addEventListener("ping", () => this.#alive());
     source.addEventListener("reset", (event) => this.#reset(event));
@@ -67,6 +70,7 @@ export class Stream {
   /** @param {MessageEvent} event */
   #hello(event) {
     this.#heartbeat = JSON.parse(event.data).heartbeatSeconds * 1000;
+    this.position = event.lastEventId || this.position; // none where a reset follows
     this.#failures = 0;
     this.#alive();
     this.listener.connection("live");
@@ -76,10 +80,11 @@ export class Stream {
   #reset(event) {
     this.#alive();
     this.position = event.lastEventId;
-    this.listener.reset();
+    this.listener.reset(this.position);
   }
 
   /**
+   * The position first: an event that nobody here can read must not be sent for ever.
    * @param {MessageEvent} event
    * @param {FeedEvent["name"]} name
    */
@@ -90,32 +95,45 @@ export class Stream {
   }
 
   #alive() {
+    this.#lastSign = Date.now();
     clearTimeout(this.#watchdog);
     this.#watchdog = setTimeout(() => this.#fail(), this.#heartbeat * SILENCE);
   }
 
-  /** A tab that slept cannot trust its timers: it starts over unless the stream has just spoken. */
+  /** Timers stand still while a machine sleeps; its clock does not. */
   #wake() {
-    if (document.visibilityState === "visible" && this.#source?.readyState !== EventSource.OPEN) this.#open();
+    if (document.visibilityState !== "visible") return;
+    const silent = Date.now() - this.#lastSign > this.#heartbeat * SILENCE;
+    if (this.#source === null || silent) this.#open();
   }
 
-  /** Full jitter: thousands that lost the same server do not return in the same moment. */
-  async #fail() {
+  /**
+   * Closed is a refusal (any status but 200), else the connection broke.
+   * @param {EventSource} source
+   */
+  #broken(source) {
+    if (source === this.#source) this.#fail(source.readyState === EventSource.CLOSED);
+  }
+
+  #fail(refused = false) {
     this.#drop();
-    if (this.#ended.signal.aborted) return;
-    this.listener.connection(navigator.onLine ? "connecting" : "offline");
-    const longest = Math.min(LONGEST_PAUSE_MILLISECONDS, SHORTEST_PAUSE_MILLISECONDS * 2 ** this.#failures);
     this.#failures += 1;
-    const pause = SHORTEST_PAUSE_MILLISECONDS + Math.random() * longest;
-    this.#timer = setTimeout(async () => {
-      if (await this.listener.mayGoOn()) this.#open();
-      else this.close();
-    }, pause);
+    this.listener.connection(navigator.onLine ? "connecting" : "offline");
+    this.#retry = setTimeout(() => this.#again(refused), backoff(this.#failures));
+  }
+
+  /** @param {boolean} refused */
+  async #again(refused) {
+    const retry = this.#retry;
+    const go = !refused || (await this.listener.mayGoOn());
+    if (!go) this.close();
+    else if (retry === this.#retry) this.#open(); // else something else has opened it meanwhile
   }
 
   #drop() {
-    clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
     clearTimeout(this.#watchdog);
+    this.#retry = 0;
     this.#source?.close();
     this.#source = null;
   }

@@ -44,6 +44,7 @@
  *   | {type: "signed in", user: User}
  *   | {type: "signed out"}
  *   | {type: "connection", status: Connection}
+ *   | {type: "reset", position: string}
  *   | {type: "conversations", snapshot: Snapshot<Conversation[]>, older: boolean}
  *   | {type: "conversation", snapshot: Snapshot<Conversation>}
  *   | {type: "messages", conversationId: string, snapshot: Snapshot<Message[]>, older: boolean}
@@ -67,6 +68,7 @@
  * @property {Draft[]} drafts in the order of sending
  * @property {string[]} unknown conversations that events told of and the list lacks
  * @property {FeedEvent[]} recent the last events, for snapshots that come in late
+ * @property {string} since where the events known here begin; a snapshot from before it is of no use
  */
 
 export {};

@@ -2,12 +2,21 @@
 
 import { el } from "../lib/dom.js";
 
+/** @typedef {import("../types.js").User} User */
+
 const COLOURS = 8;
 
-/** @param {import("../types.js").User} user */
+/** @param {User} user */
 export function avatar(user) {
-  if (user.avatarURL) return el("img", { class: "avatar", src: user.avatarURL, alt: "" });
-  const colour = [...user.username.toLowerCase()].reduce((sum, c) => (sum * 31 + (c.codePointAt(0) ?? 0)) % 9973, 7);
-  const letter = user.username.slice(0, 1).toUpperCase();
-  return el("span", { class: "avatar", "data-colour": `${colour % COLOURS}`, "aria-hidden": "true" }, letter);
+  if (!user.avatarURL) return initial(user);
+  const picture = el("img", { class: "avatar", src: user.avatarURL, alt: "" });
+  picture.addEventListener("error", () => picture.replaceWith(initial(user)), { once: true });
+  return picture;
+}
+
+/** @param {User} user */
+function initial({ username }) {
+  const sum = [...username.toLowerCase()].reduce((n, c) => (n * 31 + (c.codePointAt(0) ?? 0)) % 9973, 7);
+  const letter = username.slice(0, 1).toUpperCase();
+  return el("span", { class: "avatar", "data-colour": `${sum % COLOURS}`, "aria-hidden": "true" }, letter);
 }

@@ -4,9 +4,10 @@
  * @typedef {object} Context
  * @property {import("../store.js").Store} store
  * @property {{send: (conversationId: string, content: string) => void, retry: (draft: Draft) => void, discard: (draft: Draft) => void}} outbox
+ * @property {Map<string, string>} unsent what has been written and not been sent, by conversation
  * @property {(path: string) => void} navigate
  * @property {(user: import("../types.js").User) => void} signedIn
- * @property {() => void} signOut
+ * @property {() => Promise<void>} signOut
  * @property {(error: unknown) => void} refused a request failed: where that ends the session, it is seen to
  *
  * @typedef {import("../types.js").Draft} Draft
@@ -35,3 +36,11 @@ export class Component extends HTMLElement {
   /** Draws, listens and subscribes, with `gone` as the signal. */
   connected() {}
 }
+
+/**
+ * An element of the page's own, with what it needs set before it is connected.
+ * @param {string} name
+ * @param {{context: Context} & Record<string, unknown>} given
+ * @returns {HTMLElement}
+ */
+export const make = (name, given) => Object.assign(document.createElement(name), given);

@@ -9,10 +9,16 @@ import { Component } from "./context.js";
 /** @typedef {import("../types.js").Conversation} Conversation */
 /** @typedef {import("../types.js").State} State */
 
+const LONGEST_PREVIEW = 200; // more than one line ever shows
+
+/** A row as it is drawn: drawn anew when one of these differs. @typedef {{conversation: Conversation, current: boolean, time: string}} Row */
+
 class ConversationList extends Component {
   #list = el("ul", { class: "conversations" });
   #empty = el("p", { class: "empty", hidden: true }, "You have no conversations yet. Type a user name above to start one.");
-  #more = el("button", { type: "button", class: "quiet", hidden: true }, "Show more");
+  #more = el("button", { type: "button", class: "quiet more", hidden: true }, "Show more");
+  /** @type {WeakMap<HTMLElement, Row>} */
+  #drawn = new WeakMap();
 
   connected() {
     this.replaceChildren(el("nav", { "aria-label": "Conversations" }, this.#list, this.#empty, this.#more));
@@ -22,11 +28,32 @@ class ConversationList extends Component {
   }
 
   /** @param {State} state */
-  #draw(state) {
-    const conversations = (state.entries ?? []).map((entry) => entry.conversation);
-    this.#empty.hidden = state.entries === null || conversations.length > 0;
-    this.#more.hidden = state.moreEntries === null;
-    reconcile(this.#list, conversations, (conversation) => conversation.id, row);
+  #draw({ entries, moreEntries }) {
+    this.#empty.hidden = entries === null || entries.length > 0;
+    this.#more.hidden = moreEntries === null;
+    reconcile(
+      this.#list,
+      entries ?? [],
+      ({ conversation }) => conversation.id,
+      ({ conversation }, item) => this.#row(conversation, item),
+    );
+  }
+
+  /**
+   * @param {Conversation} conversation
+   * @param {HTMLElement} item
+   */
+  #row(conversation, item) {
+    const { lastMessage } = conversation;
+    const current = location.pathname === pathOf(conversation);
+    const time = lastMessage ? shortTime(lastMessage.createdAt) : "";
+    const before = this.#drawn.get(item);
+    if (before?.conversation === conversation && before.current === current && before.time === time) return;
+    const focused = item.contains(document.activeElement);
+    const link = drawn({ conversation, current, time });
+    item.replaceChildren(link);
+    if (focused) link.focus();
+    this.#drawn.set(item, { conversation, current, time });
   }
 
   async #loadMore() {
@@ -44,41 +71,40 @@ class ConversationList extends Component {
   }
 }
 
-/**
- * @param {Conversation} conversation
- * @param {HTMLElement | null} known
- */
-function row(conversation, known) {
-  const item = known ?? el("li");
-  const path = `/conversations/${conversation.id}`;
-  const { otherParticipant: other, lastMessage } = conversation;
-  const link = el(
+/** @param {Row} row */
+function drawn({ conversation, current, time }) {
+  const { otherParticipant: other, lastMessage, hasUnreadMessages } = conversation;
+  const at = lastMessage?.createdAt ?? "";
+  return el(
     "a",
-    { href: path, class: conversation.hasUnreadMessages ? "unread" : null, "aria-current": location.pathname === path ? "page" : null },
+    {
+      href: pathOf(conversation),
+      class: hasUnreadMessages ? "unread" : null,
+      "aria-current": current ? "page" : null,
+    },
     avatar(other),
     el("span", { class: "name" }, other.username),
-    lastMessage && el("time", { datetime: lastMessage.createdAt, title: fullTime(lastMessage.createdAt) }, shortTime(lastMessage.createdAt)),
-    el("span", { class: "preview", dir: "auto" }, preview(conversation)),
-    badge(conversation),
+    lastMessage && el("time", { datetime: at, title: fullTime(at) }, time),
+    preview(conversation),
+    ...badge(conversation),
   );
-  const focused = item.contains(document.activeElement);
-  item.replaceChildren(link);
-  if (focused) link.focus();
-  return item;
 }
 
 /** @param {Conversation} conversation */
+const pathOf = ({ id }) => `/conversations/${id}`;
+
+/** The prefix stands apart, so that the text's own direction is its own. @param {Conversation} conversation */
 function preview({ lastMessage }) {
-  if (!lastMessage) return "No messages yet";
-  const text = lastMessage.content.slice(0, 200);
-  return lastMessage.mine ? `You: ${text}` : text;
+  if (!lastMessage) return el("span", { class: "preview" }, "No messages yet");
+  const text = el("bdi", {}, lastMessage.content.slice(0, LONGEST_PREVIEW));
+  return el("span", { class: "preview" }, lastMessage.mine ? "You: " : null, text);
 }
 
 /** @param {Conversation} conversation */
 function badge({ unreadCount }) {
-  if (unreadCount === 0) return null;
+  if (unreadCount === 0) return [];
   const shown = unreadCount > 999 ? "999+" : `${unreadCount}`;
-  return el("span", { class: "badge", "aria-label": `${shown} unread` }, shown);
+  return [el("span", { class: "badge" }, shown), el("span", { class: "visually-hidden" }, " unread")];
 }
 
 customElements.define("conversation-list", ConversationList);

@@ -7,25 +7,32 @@ import * as api from "../api.js";
 import { el } from "../lib/dom.js";
 import { compareIds } from "../store.js";
 import { avatar } from "./avatar.js";
-import { Component } from "./context.js";
+import { Component, make } from "./context.js";
 import "./message-composer.js";
 import "./message-list.js";
+import { action, nothingHere, notice } from "./notice.js";
 
 /** @typedef {import("../types.js").State} State */
+
+const STALE_PAUSE_MILLISECONDS = 500; // the answer was older than a reset: ask again, but not in a loop
 
 class ConversationView extends Component {
   conversationId = "";
   #title = el("h1", { tabindex: "-1" });
-  #header = el("header", { class: "with" });
+  #header = el(
+    "header",
+    { class: "with" },
+    el("a", { href: "/", class: "back", "aria-label": "Back to the conversations" }, "‹"),
+    this.#title,
+  );
+  /** @type {import("../types.js").User | null} */
+  #drawn = null;
+  /** @type {"loading" | "shown" | "failed" | "not found"} */
+  #status = "shown";
   #marked = "";
 
   connected() {
-    const back = el("a", { href: "/", class: "back", "aria-label": "Back to the conversations" }, "‹");
-    this.#header.append(back, this.#title);
-    const given = { context: this.context, conversationId: this.conversationId };
-    const list = Object.assign(document.createElement("message-list"), given);
-    const composer = Object.assign(document.createElement("message-composer"), given);
-    this.replaceChildren(el("main", { class: "conversation" }, this.#header, list, composer));
+    this.#show();
     this.context.store.subscribe((state) => this.#draw(state), this.gone);
     const options = { signal: this.gone };
     addEventListener("focus", () => this.#markRead(this.context.store.state), options);
@@ -33,29 +40,60 @@ class ConversationView extends Component {
     this.#load();
   }
 
+  #show() {
+    const given = { context: this.context, conversationId: this.conversationId };
+    const parts = ["message-list", "message-composer"].map((name) => make(name, given));
+    this.replaceChildren(el("main", { class: "conversation" }, this.#header, ...parts));
+  }
+
+  /** What the state has is kept up to date by the stream: only what it lacks is asked for. */
   async #load() {
+    const { entry, thread } = this.#known(this.context.store.state);
+    if (this.#status === "loading" || this.#status === "not found" || (entry && thread)) return;
+    const failed = this.#status === "failed";
+    this.#status = "loading";
     try {
-      const snapshot = await api.conversation(this.conversationId);
-      this.context.store.dispatch({ type: "conversation", snapshot });
-      const messages = await api.messages(this.conversationId);
-      this.context.store.dispatch({ type: "messages", conversationId: this.conversationId, snapshot: messages, older: false });
+      await Promise.all([thread ?? this.#loadMessages(), entry ?? this.#loadConversation()]);
+      if (failed) this.#show();
+      this.#status = "shown";
+      setTimeout(() => this.gone.aborted || this.#load(), STALE_PAUSE_MILLISECONDS);
     } catch (error) {
       this.context.refused(error);
-      if (!this.gone.aborted && error instanceof api.ApiProblem) this.#fail(error);
+      this.#fail(error);
     }
+  }
+
+  async #loadConversation() {
+    const snapshot = await api.conversation(this.conversationId);
+    this.context.store.dispatch({ type: "conversation", snapshot });
+  }
+
+  async #loadMessages() {
+    const snapshot = await api.messages(this.conversationId);
+    this.context.store.dispatch({ type: "messages", conversationId: this.conversationId, snapshot, older: false });
+  }
+
+  /** @param {State} state */
+  #known(state) {
+    const entry = state.entries?.find((entry) => entry.conversation.id === this.conversationId);
+    return { entry, thread: state.threads[this.conversationId] };
   }
 
   /** @param {State} state */
   #draw(state) {
-    const conversation = state.entries?.find((entry) => entry.conversation.id === this.conversationId)?.conversation;
-    if (!conversation) return;
-    const { otherParticipant: other } = conversation;
-    if (this.#title.textContent !== other.username) {
-      this.#title.textContent = other.username;
-      this.#header.querySelector(".avatar")?.remove();
-      this.#title.before(avatar(other));
-    }
+    const { entry, thread } = this.#known(state);
+    const other = entry?.conversation.otherParticipant;
+    if (other && other !== this.#drawn) this.#drawTitle(other);
     this.#markRead(state);
+    if (state.connection === "live") this.#load(); // what was let go of at a reset, or out of reach before
+  }
+
+  /** @param {import("../types.js").User} other */
+  #drawTitle(other) {
+    this.#drawn = other;
+    this.#header.querySelector(".avatar")?.remove();
+    this.#title.before(avatar(other));
+    this.#title.textContent = other.username;
   }
 
   /**
@@ -64,33 +102,30 @@ class ConversationView extends Component {
    */
   async #markRead(state) {
     if (document.visibilityState !== "visible" || !document.hasFocus()) return;
-    const conversation = state.entries?.find((entry) => entry.conversation.id === this.conversationId)?.conversation;
-    const last = state.threads[this.conversationId]?.messages.findLast((message) => !message.mine);
-    if (!conversation || !last || last.id === this.#marked) return;
-    if (conversation.lastReadMessageId && compareIds(conversation.lastReadMessageId, last.id) >= 0) return;
+    const { entry, thread } = this.#known(state);
+    const last = thread?.messages.findLast((message) => !message.mine);
+    if (!entry || !last || last.id === this.#marked) return;
+    const { lastReadMessageId } = entry.conversation;
+    if (lastReadMessageId && compareIds(lastReadMessageId, last.id) >= 0) return;
     this.#marked = last.id;
     try {
       await api.markRead(this.conversationId, last.id);
     } catch (error) {
-      this.#marked = "";
+      if (this.#marked === last.id) this.#marked = ""; // the next change, or look, tries again
       this.context.refused(error);
     }
   }
 
-  /** @param {api.ApiProblem} problem */
-  #fail(problem) {
-    const missing = problem.status === 404;
-    const again = el("button", { type: "button" }, "Try again");
-    again.addEventListener("click", () => this.connected());
-    this.replaceChildren(
-      el(
-        "main",
-        { class: "notice" },
-        el("h1", {}, missing ? "There is nothing here" : "This cannot be shown now"),
-        el("p", {}, missing ? "There is no such conversation, or it is not yours." : problem.message),
-        missing ? el("a", { href: "/" }, "To your conversations") : again,
-      ),
-    );
+  /** @param {unknown} error */
+  #fail(error) {
+    const problem = error instanceof api.ApiProblem ? error : null;
+    this.#status = problem?.status === 404 ? "not found" : "failed";
+    if (this.#status === "not found") {
+      this.replaceChildren(nothingHere("There is no such conversation, or it is not yours."));
+    } else {
+      const again = action("Try again", () => this.#load());
+      this.replaceChildren(notice("This cannot be shown now", problem?.message ?? "Something went wrong.", again));
+    }
   }
 }
 

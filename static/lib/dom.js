@@ -18,57 +18,45 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 /**
- * The one element that `selector` finds below `root`.
- * @template {Element} T
- * @param {ParentNode} root
- * @param {string} selector
- * @param {new () => T} kind
- * @returns {T}
- */
-export function find(root, selector, kind) {
-  const found = root.querySelector(selector);
-  if (!(found instanceof kind)) throw new Error(`nothing at ${selector}`);
-  return found;
-}
-
-/**
  * Makes the children of `parent` those of `items`, in their order; an element whose key is still
  * there is kept and drawn anew, so that focus and scrolling survive.
  * @template T
  * @param {Element} parent
  * @param {T[]} items
  * @param {(item: T) => string} key
- * @param {(item: T, known: HTMLElement | null) => HTMLElement} draw
+ * @param {(item: T, element: HTMLLIElement) => void} draw
  */
 export function reconcile(parent, items, key, draw) {
   const known = new Map([...parent.children].map((child) => [child.getAttribute("data-key"), child]));
-  /** @type {Element | null} */
-  let place = parent.firstElementChild;
-  for (const item of items) {
+  const wanted = items.map((item) => {
     const name = key(item);
     const before = known.get(name);
     known.delete(name);
-    const element = drawn(item, before instanceof HTMLElement ? before : null, draw);
-    element.setAttribute("data-key", name);
-    if (element === place) place = place.nextElementSibling;
-    else parent.insertBefore(element, place);
-    if (before && before !== element) before.remove();
-  }
-  for (const left of known.values()) left.remove();
+    const element = before instanceof HTMLLIElement ? before : el("li", { "data-key": name });
+    drawSafely(item, element, draw);
+    return element;
+  });
+  const kept = new Set(wanted);
+  for (const child of [...parent.children]) if (!kept.has(/** @type {any} */ (child))) child.remove();
+  wanted.forEach((element, index) => {
+    const there = parent.children[index] ?? null;
+    if (there !== element) parent.insertBefore(element, there);
+  });
 }
 
 /**
  * One item that cannot be drawn must not hide the next one.
  * @template T
  * @param {T} item
- * @param {HTMLElement | null} known
- * @param {(item: T, known: HTMLElement | null) => HTMLElement} draw
+ * @param {HTMLLIElement} element
+ * @param {(item: T, element: HTMLLIElement) => void} draw
  */
-function drawn(item, known, draw) {
+function drawSafely(item, element, draw) {
   try {
-    return draw(item, known);
+    draw(item, element);
   } catch (error) {
     console.error(error);
-    return known ?? el("div", { class: "broken" }, "This cannot be shown.");
+    element.className = "broken";
+    element.replaceChildren("This cannot be shown.");
   }
 }

@@ -1,0 +1,69 @@
+/** Drawing one line of a conversation into its list item. */
+
+import { el } from "../lib/dom.js";
+import { clockTime, fullTime } from "../lib/time.js";
+
+/** @typedef {import("./context.js").Context["outbox"]} Outbox */
+
+/**
+ * @param {HTMLElement} item
+ * @param {import("./lines.js").DayLine} line
+ */
+export function drawDay(item, { day }) {
+  item.className = "day";
+  if (item.textContent !== day) item.replaceChildren(day);
+}
+
+/**
+ * @param {HTMLElement} item
+ * @param {import("./lines.js").MessageLine} line
+ */
+export function drawMessage(item, { message, first, last, seen }) {
+  const state = `${message.id} ${first} ${last} ${seen}`;
+  if (item.dataset.state === state) return;
+  item.className = classes("message", message.mine ? "mine" : "theirs", first && "first", last && "last");
+  const time = el("time", { datetime: message.createdAt, title: fullTime(message.createdAt) }, clockTime(message.createdAt));
+  const shown = last || seen; // within a group the time is for those who ask: screen readers, and a pointer
+  item.replaceChildren(
+    el("span", { class: "visually-hidden" }, message.mine ? "You: " : "They: "),
+    content(message.content, fullTime(message.createdAt)),
+    el("span", { class: shown ? "state" : "visually-hidden" }, time, seen ? " · Seen" : null),
+  );
+  item.dataset.state = state;
+}
+
+/**
+ * @param {HTMLElement} item
+ * @param {import("./lines.js").DraftLine} line
+ * @param {Outbox} outbox
+ */
+export function drawDraft(item, { draft }, outbox) {
+  const state = `draft ${draft.failure}`;
+  if (item.dataset.state === state) return;
+  item.className = classes("message mine first last", draft.failure === null ? "sending" : "failed");
+  const below = draft.failure === null ? el("span", { class: "state" }, "Sending…") : failure(draft, outbox);
+  item.replaceChildren(content(draft.content, null), below);
+  item.dataset.state = state;
+}
+
+/**
+ * @param {string} text
+ * @param {string | null} title
+ */
+const content = (text, title) => el("p", { class: "content", dir: "auto", title }, text);
+
+/**
+ * @param {import("../types.js").Draft} draft
+ * @param {Outbox} outbox
+ */
+function failure(draft, outbox) {
+  const retry = el("button", { type: "button", class: "link" }, "Try again");
+  const discard = el("button", { type: "button", class: "link" }, "Discard");
+  retry.addEventListener("click", () => outbox.retry(draft));
+  discard.addEventListener("click", () => outbox.discard(draft));
+  const why = el("span", { role: "alert" }, `Not sent: ${draft.failure}`);
+  return el("span", { class: "state" }, why, retry, discard);
+}
+
+/** @param {...(string | false)} names */
+const classes = (...names) => names.filter(Boolean).join(" ");

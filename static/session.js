@@ -1,0 +1,57 @@
+/**
+ * The session that all tabs of a browser share, as they share its cookie: kept from growing old, and
+ * when another tab signs out, or in as somebody else, this one does not go on under the wrong name.
+ */
+
+import * as api from "./api.js";
+
+const WHO = "messenger.user";
+const REFRESHED = "messenger.refreshed";
+const DAY_MILLISECONDS = 24 * 3600 * 1000; // a token lives for 14 days
+const LOOK_MILLISECONDS = 3600 * 1000;
+
+/**
+ * @param {import("./types.js").User} user who has just been seen to be signed in
+ * @param {object} listener
+ * @param {() => void} listener.changed somebody else is, or nobody
+ * @param {(error: unknown) => void} listener.refused
+ * @param {AbortSignal} signal
+ */
+export function keep(user, { changed, refused }, signal) {
+  write(WHO, user.id);
+  addEventListener("storage", (event) => event.key === WHO && event.newValue !== user.id && changed(), { signal });
+  const look = () => refreshDaily().catch(refused);
+  const timer = setInterval(look, LOOK_MILLISECONDS);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  look();
+}
+
+/** Tells the other tabs. */
+export const end = () => write(WHO, "");
+
+async function refreshDaily() {
+  if (Date.now() - Number(read(REFRESHED)) < DAY_MILLISECONDS) return;
+  await api.refreshToken();
+  write(REFRESHED, `${Date.now()}`);
+}
+
+/** @param {string} key */
+function read(key) {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null; // storage is switched off: each tab is on its own
+  }
+}
+
+/**
+ * @param {string} key
+ * @param {string} value
+ */
+function write(key, value) {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // as above
+  }
+}

@@ -1,0 +1,126 @@
+"""The server as an operator starts it: a process of its own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+
+from db.embedded import EmbeddedPostgres
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_SECONDS = 45  # the first start makes a database, and CI is slow at times
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def run(*flags: str, seconds: float = 30, **environ: str) -> subprocess.CompletedProcess[str]:
+    """A start that is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "server.py", *flags],
+        cwd=ROOT,
+        env=_environment(environ),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
+class ServerProcess:
+    """A server with an embedded database in `data_dir`, ready when the block begins.
+
+    What it started is ended with it, and nothing else.
+    """
+
+    def __init__(self, data_dir: Path, *flags: str, **environ: str) -> None:
+        self.data_dir = data_dir
+        self.flags = ("--port", str(free_port()), *flags)
+        self.environ = environ
+        self.output: list[str] = []
+        self.url = ""
+
+    def __enter__(self) -> "ServerProcess":
+        self.start()
+        self.wait_until_ready()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        self.stop_postgres()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "server.py", "--data-dir", str(self.data_dir), *self.flags],
+            cwd=ROOT,
+            env=_environment(self.environ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, args=(self.process,))
+        self._reader.start()
+
+    def wait_until_ready(self) -> None:
+        self.url = self.wait_for(r"Messenger is ready at (\S+)")
+
+    def wait_for(self, pattern: str) -> str:
+        """The first group (or all) of what the server printed. It must come within a while."""
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until:
+            if found := re.search(pattern, "\n".join(self.output)):
+                return found[found.lastindex or 0]
+            if self.process.poll() is not None and not self._reader.is_alive():
+                break
+            time.sleep(0.01)
+        raise AssertionError(f"never printed {pattern}:\n" + "\n".join(self.output))
+
+    def end(self, number: signal.Signals = signal.SIGTERM, seconds: float = 15) -> int:
+        """The exit status after a signal."""
+        self.process.send_signal(number)
+        status = self.process.wait(seconds)
+        self._reader.join()
+        return status
+
+    @property
+    def postgres_pid(self) -> int | None:
+        """The number in the database's own file; None where it was stopped."""
+        try:
+            return int((self.data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
+        except FileNotFoundError:
+            return None
+
+    def stop_postgres(self) -> None:
+        """The database that a killed server left running."""
+        if self.postgres_pid is not None:
+            left = EmbeddedPostgres(self.data_dir)
+            left.start(lambda line: None)
+            left.stop("immediate")
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        with process.stdout:
+            for line in process.stdout:
+                self.output.append(line.rstrip("\n"))
+
+
+def _environment(more: dict[str, str]) -> dict[str, str]:
+    """Without any variable that is an option."""
+    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+    return {**kept, **more}

@@ -1,0 +1,199 @@
+"""The pool: rows or an error in time, whatever happens to the connections."""
+
+import asyncio
+
+import pytest
+
+from db import connection, errors, opening, pool
+from db.pool import Database
+from tests.support.people import eventually
+from tests.support.postgres import ask
+from tests.support.processes import free_port
+
+SLEEP = "SELECT pg_sleep(%(seconds)s)"
+
+
+def backends(dsn: str) -> int:
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    return int(ask(dsn, sql)[0][0]) - 1
+
+
+def cut_all(dsn: str) -> int:
+    """How many of the database's other sessions were ended."""
+    sql = """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+    """
+    return len(ask(dsn, sql))
+
+
+@pytest.mark.gen_test
+async def test_several_statements_are_one_transaction_and_the_last_ones_rows_are_told(
+    db: Database,
+) -> None:
+    await db.rows("CREATE TABLE t (n int PRIMARY KEY)")
+    assert await db.rows("INSERT INTO t VALUES (1); SELECT n FROM t") == [(1,)]
+    with pytest.raises(Exception, match="duplicate key"):
+        await db.rows("INSERT INTO t VALUES (2); INSERT INTO t VALUES (1)")
+    assert await db.rows("SELECT n FROM t") == [(1,)]
+    assert await db.rows("DELETE FROM t") == []
+    assert await db.row("SELECT n FROM t") is None
+
+
+@pytest.mark.gen_test
+async def test_a_statement_that_takes_too_long_is_a_timeout_and_spoils_nothing(
+    db: Database,
+) -> None:
+    with pytest.raises(errors.Timeout):
+        await db.rows(f"SET statement_timeout = '50ms'; {SLEEP}", {"seconds": 30})
+    assert await db.rows("SELECT 1") == [(1,)]
+    assert not db.away
+
+
+@pytest.mark.gen_test
+async def test_a_task_that_is_cancelled_is_cancelled(db: Database) -> None:
+    task = asyncio.create_task(db.rows(SLEEP, {"seconds": 30}))
+    await eventually(lambda: db._permits._value < pool.POOL_SIZE and not db._idle)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await db.rows("SELECT 1") == [(1,)]
+
+
+@pytest.mark.gen_test
+async def test_a_locked_row_is_told_from_other_trouble(db: Database, dsn: str) -> None:
+    await db.rows("CREATE TABLE t (n int); INSERT INTO t VALUES (1)")
+    holder = asyncio.create_task(
+        db.rows(f"SELECT n FROM t FOR UPDATE; {SLEEP}", {"seconds": 2}, twice=False)
+    )
+    locked = "SELECT count(*) FROM pg_locks WHERE mode = 'RowShareLock'"
+    while (await db.rows(locked))[0][0] == 0:
+        await asyncio.sleep(0.01)
+    with pytest.raises(errors.LockTimeout):
+        await db.rows("SELECT n FROM t FOR UPDATE")
+    await holder
+
+
+@pytest.mark.gen_test
+async def test_a_deadlock_is_told_from_other_trouble(db: Database) -> None:
+    await db.rows("CREATE TABLE t (n int); INSERT INTO t VALUES (1), (2)")
+
+    def both(first: int, second: int) -> str:
+        return f"""
+            SET LOCAL lock_timeout = '3s';
+            SET LOCAL deadlock_timeout = '50ms';
+            SELECT n FROM t WHERE n = {first} FOR UPDATE;
+            SELECT pg_sleep(0.3);
+            SELECT n FROM t WHERE n = {second} FOR UPDATE
+        """
+
+    got = await asyncio.gather(db.rows(both(1, 2)), db.rows(both(2, 1)), return_exceptions=True)
+    assert sorted(type(found).__name__ for found in got) == ["Deadlock", "list"]
+
+
+@pytest.mark.gen_test
+async def test_broken_connections_starve_nobody(dsn: str) -> None:
+    db = Database(dsn, size=1)
+    waiting = [asyncio.create_task(db.rows("SELECT pg_sleep(0.02)")) for _ in range(30)]
+    for _ in range(5):
+        await asyncio.sleep(0.05)
+        await asyncio.get_running_loop().run_in_executor(None, cut_all, dsn)
+    got = await asyncio.gather(*waiting, return_exceptions=True)
+    refused = [found for found in got if isinstance(found, BaseException)]
+    assert all(isinstance(found, errors.Unavailable) for found in refused)
+    assert len(got) - len(refused) >= 20
+    assert await db.rows("SELECT 1") == [(1,)]
+    assert db._permits._value == 1
+    await db.close()
+
+
+@pytest.mark.gen_test
+async def test_idle_connections_that_died_are_nobodys_trouble(db: Database, dsn: str) -> None:
+    await asyncio.gather(*(db.rows("SELECT pg_sleep(0.1)") for _ in range(4)))
+    assert len(db._idle) == 4
+    assert cut_all(dsn) == 4
+    assert await db.rows("SELECT 1") == [(1,)]
+
+
+@pytest.mark.gen_test
+async def test_the_pool_never_grows_past_its_size(db: Database, dsn: str) -> None:
+    queries = [asyncio.create_task(db.rows("SELECT pg_sleep(0.01)")) for _ in range(200)]
+    most = 0
+    while not all(query.done() for query in queries):
+        count = await asyncio.get_running_loop().run_in_executor(None, backends, dsn)
+        most = max(most, count)
+    await asyncio.gather(*queries)
+    assert 1 < most <= pool.POOL_SIZE
+
+
+@pytest.mark.gen_test
+async def test_a_request_has_one_deadline_over_all_that_it_asks(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "REQUEST_SECONDS", 0.6)
+    pool.begin_request()
+    await db.rows(SLEEP, {"seconds": 0.4})
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(errors.Timeout):
+        await db.rows(SLEEP, {"seconds": 0.4})
+    assert asyncio.get_running_loop().time() - began < 0.35
+    assert not db.away  # it was given too little time to tell
+
+
+@pytest.mark.gen_test
+async def test_who_waits_too_long_for_a_connection_is_told(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "ACQUIRE_SECONDS", 0.2)
+    db = Database(dsn, size=1)
+    holder = asyncio.create_task(db.rows(SLEEP, {"seconds": 1}))
+    await eventually(db._permits.locked)
+    with pytest.raises(errors.Unavailable, match="busy"):
+        await db.rows("SELECT 1")
+    await holder
+    await db.close()
+
+
+@pytest.mark.gen_test
+async def test_a_database_that_is_away_is_noticed_and_so_is_its_return(
+    db: Database, dsn: str
+) -> None:
+    db.dsn = f"host=127.0.0.1 port={free_port()} user=x dbname=x"
+    with pytest.raises(errors.Unavailable):
+        await db.rows("SELECT 1")
+    assert db.away
+    db.dsn = dsn
+    await eventually(lambda: not db.away)
+    assert await db.rows("SELECT 1") == [(1,)]
+
+
+@pytest.mark.gen_test
+async def test_what_is_written_is_on_disk_before_it_is_answered(db: Database) -> None:
+    assert await db.row("SHOW synchronous_commit") == ("on",)
+
+
+@pytest.mark.gen_test
+async def test_a_host_is_looked_up_without_holding_the_loop() -> None:
+    params = await connection._resolved({"host": "localhost", "port": "5"})
+    assert params["hostaddr"] in ("127.0.0.1", "::1")
+    assert params["host"] == "localhost"
+    assert await connection._resolved({"host": "/tmp"}) == {"host": "/tmp"}
+
+
+@pytest.mark.gen_test
+async def test_migrations_are_applied_once(db: Database, dsn: str) -> None:
+    assert await opening.is_current(db)
+    await opening.prepare(dsn)
+    assert await opening.is_current(db)
+    await db.rows("DELETE FROM _yoyo_migration")
+    assert not await opening.is_current(db)
+
+
+@pytest.mark.gen_test
+async def test_an_empty_database_is_made_ready(dsn: str, db: Database) -> None:
+    await db.rows("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    await opening.prepare(dsn)
+    assert await opening.is_current(db)
+    ((epoch,),) = await db.rows("SELECT epoch FROM meta")
+    assert epoch.isalnum()

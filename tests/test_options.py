@@ -1,0 +1,171 @@
+"""Options: flags over environment variables over defaults; a clear line for what will not do."""
+
+import resource
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import config
+from config import Invalid, parse
+from tests.support.processes import free_port, run
+
+SECRET = "s" * 32
+
+
+def test_without_options_all_is_as_the_contract_says() -> None:
+    found = parse([], {})
+    assert (found.address, found.port, found.origin) == ("127.0.0.1", 8000, "http://localhost:8000")
+    assert found.database_url is None
+    assert found.data_dir == Path(config.__file__).parent / "data"
+    assert found.jwt_secret is None
+    assert (found.github_client_id, found.github_client_secret) == (None, None)
+    assert found.dev_login is True
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert found.max_streams == max(hard - config.RESERVED_DESCRIPTORS, hard // 2)
+    assert found.max_streams_per_user == 10
+    assert (found.allowed_hosts, found.trusted_proxies) == ((), ())
+    assert (found.feed_retention_days, found.new_epoch) == (30, False)
+    assert found.github_authorize_url == "https://github.com/login/oauth/authorize"
+    assert found.github_token_url == "https://github.com/login/oauth/access_token"
+    assert found.github_api_url == "https://api.github.com"
+    assert (found.log_format, found.rate_limits) == ("text", True)
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "name", "value"),
+    [
+        ("--address", "0.0.0.0", "address", "0.0.0.0"),
+        ("--address", "::1", "address", "::1"),
+        ("--address", "localhost", "address", "127.0.0.1"),
+        ("--port", "0", "port", 0),
+        ("--port", "65535", "port", 65535),
+        ("--origin", "HTTPS://Chat.Example:443/", "origin", "https://chat.example"),
+        ("--origin", "http://[::1]:81", "origin", "http://[::1]:81"),
+        ("--database-url", "postgresql://x/y", "database_url", "postgresql://x/y"),
+        ("--data-dir", "/a/b", "data_dir", Path("/a/b")),
+        ("--jwt-secret", SECRET, "jwt_secret", SECRET),
+        ("--jwt-secret", "é" * 16, "jwt_secret", "é" * 16),
+        ("--github-client-id", "x", "github_client_id", "x"),
+        ("--github-client-secret", "x", "github_client_secret", "x"),
+        ("--dev-login", "off", "dev_login", False),
+        ("--dev-login", "on", "dev_login", True),
+        ("--max-streams", "1", "max_streams", 1),
+        ("--max-streams-per-user", "20000", "max_streams_per_user", 20000),
+        ("--allowed-hosts", "A.example, b:81", "allowed_hosts", ("a.example", "b:81")),
+        ("--feed-retention-days", "1", "feed_retention_days", 1),
+        ("--new-epoch", "on", "new_epoch", True),
+        ("--github-api-url", "http://ghe.test/api/", "github_api_url", "http://ghe.test/api"),
+        ("--log-format", "json", "log_format", "json"),
+        ("--rate-limits", "off", "rate_limits", False),
+    ],
+)
+def test_each_option_is_a_flag_and_an_environment_variable(
+    flag: str, text: str, name: str, value: Any
+) -> None:
+    variable = flag.removeprefix("--").replace("-", "_").upper()
+    assert getattr(parse([flag, text], {}), name) == value
+    assert getattr(parse([f"{flag}={text}"], {}), name) == value
+    assert getattr(parse([], {variable: text}), name) == value
+    assert getattr(parse([flag, text], {variable: "nonsense"}), name) == value  # the flag wins
+    assert parse([], {variable: ""}) == parse([], {})
+
+
+def test_new_epoch_may_stand_alone_and_proxies_are_networks() -> None:
+    assert parse(["--new-epoch"], {}).new_epoch is True
+    found = parse(["--trusted-proxies", "10.0.0.0/8, ::1"], {}).trusted_proxies
+    assert [str(network) for network in found] == ["10.0.0.0/8", "::1/128"]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--nonsense"],
+        ["--por", "1"],
+        ["stray"],
+        ["--port"],
+        ["--port", "x"],
+        ["--port", "-1"],
+        ["--port", "65536"],
+        ["--port", "\u0663"],
+        ["--address", "nowhere.example"],
+        ["--origin", "chat.example"],
+        ["--origin", "ftp://chat.example"],
+        ["--origin", "http://chat.example/path"],
+        ["--origin", "http://a b"],
+        ["--jwt-secret", "s" * 31],
+        ["--dev-login", "maybe"],
+        ["--dev-login", "on", "--address", "0.0.0.0"],
+        ["--dev-login", "on", "--origin", "https://chat.example"],
+        ["--max-streams", "0"],
+        ["--max-streams-per-user", "0"],
+        ["--allowed-hosts", "http://x"],
+        ["--allowed-hosts", "*"],
+        ["--feed-retention-days", "0"],
+        ["--github-api-url", "x"],
+        ["--trusted-proxies", "10.0.0.1/8"],
+        ["--log-format", "xml"],
+        ["--rate-limits", "some"],
+    ],
+    ids=" ".join,
+)
+def test_what_will_not_do_is_refused_in_one_line(argv: list[str]) -> None:
+    with pytest.raises(Invalid) as refused:
+        parse(argv, {})
+    assert "\n" not in str(refused.value)
+    assert str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("argv", "is_on"),
+    [
+        ([], True),
+        (["--address", "::1", "--origin", "http://127.0.0.1:9"], True),
+        (["--address", "0.0.0.0"], False),
+        (["--origin", "https://chat.example"], False),
+        (["--address", "0.0.0.0", "--dev-login", "off"], False),
+    ],
+)
+def test_development_sign_in_is_on_by_itself_only_where_nobody_else_gets(
+    argv: list[str], is_on: bool
+) -> None:
+    assert parse(argv, {}).dev_login is is_on
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--nonsense"], "--nonsense"),
+        (["--port", "x"], "--port"),
+        (["--jwt-secret", "short"], "--jwt-secret"),
+        (["--dev-login", "on", "--address", "0.0.0.0"], "--dev-login"),
+    ],
+)
+def test_a_bad_option_ends_the_start_with_one_line_and_no_trace(
+    flags: list[str], told: str, tmp_path: Path
+) -> None:
+    ended = run(*flags, DATA_DIR=str(tmp_path))
+    assert ended.returncode != 0
+    (line,) = ended.stderr.strip().split("\n")
+    assert told in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_database_that_refuses_ends_the_start_at_once(dsn: str, tmp_path: Path) -> None:
+    flags = ["--port", str(free_port()), "--data-dir", str(tmp_path)]
+    for wrong, told in (
+        (dsn.replace("dbname=messenger", "dbname=nonsense"), "does not exist"),
+        (dsn.replace("user=postgres", "user=nobody"), "does not exist"),
+        ("nonsense", "nonsense"),
+    ):
+        ended = run(*flags, "--database-url", wrong, seconds=15)
+        assert ended.returncode != 0
+        (line,) = ended.stderr.strip().split("\n")
+        assert told in line
+
+
+def test_help_lists_every_option() -> None:
+    shown = run("--help")
+    assert shown.returncode == 0
+    for name in config.Config.__dataclass_fields__:
+        assert "--" + name.replace("_", "-") in shown.stdout
