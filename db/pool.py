@@ -66,6 +66,7 @@ class Database:
         except errors.Unavailable:
             if not twice or self.away:
                 raise
+            self._close_idle()  # what broke one of them has broken the others
             return await self._ask(sql, params or {}, until)
 
     async def row(self, sql: str, params: Mapping[str, Any] | None = None) -> Row | None:
@@ -78,8 +79,7 @@ class Database:
         if self._probe is not None:
             self._probe.cancel()
             self._probe = None
-        while self._idle:
-            self._idle.pop().close()
+        self._close_idle()
 
     async def _ask(self, sql: str, params: Mapping[str, Any], until: float) -> list[Row]:
         async with self._connection(until) as conn:
@@ -115,6 +115,10 @@ class Database:
                 return conn
             conn.close()
         return None
+
+    def _close_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
 
     def _give_back(self, conn: Connection) -> None:
         if conn.usable and not self._closed:
