@@ -28,6 +28,9 @@ class Stream(Protocol):
     def deliver(self, seq: int, frame: Frame) -> None:
         """The event `seq` of its user's feed has happened."""
 
+    def catch_up(self, seq: int) -> None:
+        """Its user's feed has come to `seq`: what it has not been told of, it reads."""
+
     def ping(self) -> None:
         """The heartbeat; a stream whose time is up ends instead."""
 

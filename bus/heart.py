@@ -6,7 +6,7 @@ At the latest when its token expires, so that no stream needs a timer of its own
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bus.bus import SLICE, Stream
 from bus.event import HEARTBEAT_SECONDS
@@ -19,11 +19,17 @@ _log = logging.getLogger("messenger.bus")
 class Heart:
     """A wheel of one-second slots, each with the streams that are due then.
 
-    One timer for all streams, and none while there are no streams.
+    One timer for all streams, and none while there are no streams. `after` is told which streams
+    were pinged in one turn of the loop.
     """
 
-    def __init__(self, interval: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        interval: Callable[[], float] | None = None,
+        after: Callable[[Sequence[Stream]], None] | None = None,
+    ) -> None:
         self._interval = interval or _interval
+        self._after = after
         self._slots: dict[int, dict[Stream, None]] = {}
         self._due: dict[Stream, int] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -48,20 +54,22 @@ class Heart:
     def _beat(self) -> None:
         """Serves what is due, one slice a turn of the loop."""
         now = asyncio.get_running_loop().time()
-        room = SLICE
+        pinged: list[Stream] = []
         for slot in sorted(self._slots):
             if slot > now:
                 break
             streams = self._slots[slot]
-            while streams and room:
+            while streams and len(pinged) < SLICE:
                 stream, _ = streams.popitem()
-                room -= 1
+                pinged.append(stream)
                 self._serve(stream)
             if not streams:
                 del self._slots[slot]
+        if self._after is not None and pinged:
+            self._after(pinged)
         if not self._due:
             self._timer = None
-        elif room == 0:
+        elif len(pinged) == SLICE:
             self._timer = asyncio.get_running_loop().call_later(0, self._beat)
         else:
             self._wait()

@@ -294,6 +294,7 @@ async def _open(db: Database, opening: Opening) -> Outcome[Opened]:
         LEFT JOIN numbered ON numbered.user_id = people.id
         """,
         opening._asdict(),
+        twice=False,  # as in `messages.store`
     )
     if not rows:
         return Outcome(NotFound(), [])

@@ -4,6 +4,7 @@ Every durable fact writes a row into the feed of each user concerned, in its own
 `db/appending.py`). What the streams carry, and what they read again after a gap, are these rows.
 """
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from db.conversations import Conversation
@@ -68,6 +69,19 @@ async def page(db: Database, user_id: int, after: int, limit: int) -> list[Event
         {"user_id": user_id, "after": after, "limit": limit},
     )
     return [Event(user_id, row[0], row[1], _data(row[2], row[3:])) for row in rows]
+
+
+async def newest(db: Database, user_ids: Collection[int]) -> dict[int, int]:
+    """The number of the last event in each of these users' feeds."""
+    rows = await db.rows(
+        """
+        SELECT user_id, last_seq
+        FROM feeds
+        WHERE user_id = ANY (%(user_ids)s::bigint[])
+        """,
+        {"user_ids": list(user_ids)},
+    )
+    return dict(rows)
 
 
 def _data(kind: str | None, row: tuple[Any, ...]) -> Message | Conversation | Read | None:

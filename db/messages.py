@@ -195,6 +195,7 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[Outcome[Stored]]:
             "client_ids": [d.client_id for d in drafts],
             "client_ids_given": [d.client_id_given for d in drafts],
         },
+        twice=False,  # the sender tries again, and knows then that it was unsure
     )
     outcomes = []
     for _, group in groupby(rows, key=itemgetter(0)):

@@ -139,6 +139,7 @@ async def mark(db: Database, readings: Sequence[Reading]) -> list[Outcome[Read |
             "user_ids": [r.user_id for r in readings],
             "message_ids": [r.message_id for r in readings],
         },
+        twice=False,  # as in `messages.store`
     )
     outcomes = []
     for _, group in groupby(rows, key=itemgetter(0)):

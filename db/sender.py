@@ -59,12 +59,19 @@ Queue = deque[AnyJob]
 class Sender:
     """Stores what users do, and hands the events to `publish` after the commit, in its order.
 
-    `publish` must neither block nor raise.
+    `publish` must neither block nor raise. `unsure` is called where something may have been stored
+    that will never be published, since the answer was lost.
     """
 
-    def __init__(self, db: Database, publish: Callable[[Sequence[Event]], None]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        publish: Callable[[Sequence[Event]], None],
+        unsure: Callable[[], None] = lambda: None,
+    ) -> None:
         self._db = db
         self._publish = publish
+        self._unsure = unsure
         self._waiting: Queue = deque()
         self._worker: asyncio.Task[None] | None = None
         self._apart: dict[Hashable, Queue] = {}  # by place: what met a locked feed there
@@ -156,6 +163,7 @@ class Sender:
                 _log.warning("a deadlock, which should not be possible; trying again")
             except errors.DatabaseError as error:
                 _log.warning("trying %d writes again: %s", len(batch), error)
+                self._unsure()
                 await asyncio.sleep(PAUSE_SECONDS)
             except Exception as error:
                 if len(batch) > 1:

@@ -18,6 +18,7 @@ from handlers import logs, problems
 from handlers.base import Refusal
 from handlers.delivery import publisher
 from handlers.hosts import Hosts
+from handlers.lookout import Lookout
 from handlers.metrics import Metrics
 from handlers.stream import StreamHandler
 from handlers.tokens import Tokens
@@ -32,11 +33,12 @@ class Messenger(Application):
         self.secret = secret
         self.db = db
         self.bus = Bus()
-        self.heart = Heart()
+        self.lookout = Lookout(db, self.bus)
+        self.heart = Heart(after=self.lookout.look_at)
         self.tokens = Tokens(secret)
         self.sessions = Sessions(db)
         self.positions = Positions(db)
-        self.sender = Sender(db, publisher(self.bus))
+        self.sender = Sender(db, publisher(self.bus), self.lookout.look_at_all)
         self.metrics = Metrics(lambda: len(self.bus), lambda: db.away)
         self.draining = False
         self._in_flight: set[RequestHandler] = set()

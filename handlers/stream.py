@@ -103,6 +103,11 @@ class StreamHandler(ApiHandler):
             self._hold_back(seq, frame)
             self._read()
 
+    def catch_up(self, seq: int) -> None:
+        if self._state is State.LIVE and seq > self._last_seq:
+            self._newest_known = seq
+            self._read()
+
     def ping(self) -> None:
         if asyncio.get_running_loop().time() >= self.expires_at:
             self.end("expired")

@@ -28,6 +28,9 @@ class Recorder:
     def deliver(self, seq: int, frame: Frame) -> None:
         self.seqs.append(seq)
 
+    def catch_up(self, seq: int) -> None:
+        pass
+
     def ping(self) -> None:
         self.pings += 1
 

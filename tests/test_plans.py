@@ -203,6 +203,8 @@ STATEMENTS: dict[str, Act] = {
     "feed.page short": lambda db: feed.page(db, 7, 0, 200),
     "feed.page deep": lambda db: feed.page(db, READER, 500_000, 200),
     "feed.page longest": lambda db: feed.page(db, READER, 500_000, 1000),
+    "feed.newest one": lambda db: feed.newest(db, [7]),
+    "feed.newest most": lambda db: feed.newest(db, list(range(1, 201))),
     "positions._positions one": looking_up(1),
     "positions._positions three": looking_up(3),
     "positions._positions most": looking_up(positions.LARGEST_BATCH),

@@ -1,10 +1,14 @@
 """Resuming: a stream goes on where its client left off, or says why it cannot."""
 
 import asyncio
+import uuid
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from bus.heart import Heart
+from db import errors
 from handlers.application import Messenger
 from tests.support.people import Person, Visitor
 from tests.support.postgres import ask
@@ -201,3 +205,39 @@ async def test_a_live_stream_that_misses_an_event_reads_it_from_the_feed(
         contents = [event.data["content"] for event in await stream.events(2)]
         assert contents == ["never published", "published"]
         assert await stream.silent()
+
+
+@pytest.mark.gen_test
+async def test_an_event_that_was_never_published_reaches_live_streams_with_the_heartbeat(
+    visitor: Visitor, app: Messenger
+) -> None:
+    app.heart = Heart(lambda: 0, app.lookout.look_at)
+    john, jane, conversation = await two(visitor)
+    async with jane.stream() as stream:
+        app.bus.publish = lambda *args: None  # type: ignore[method-assign]
+        await john.send(conversation, "its publisher died")
+        assert (await stream.event(5)).data["content"] == "its publisher died"
+
+
+@pytest.mark.gen_test
+async def test_a_send_whose_answer_was_lost_reaches_live_streams_at_once(
+    visitor: Visitor, app: Messenger
+) -> None:
+    john, jane, conversation = await two(visitor)
+    answer, lost = app.db._ask, []
+
+    async def lose_the_first(sql: str, params: Any, until: float) -> list[Any]:
+        rows = await answer(sql, params, until)
+        if "INSERT INTO messages" in sql and not lost:
+            lost.append(rows)
+            raise errors.Unavailable("the connection broke after the commit")
+        return rows
+
+    app.db._ask = lose_the_first  # type: ignore[method-assign]
+    async with jane.stream() as stream:
+        message = await john.send(conversation, "told once", str(uuid.uuid4()))
+        assert len(lost) == 1
+        event = await stream.event(3)
+        assert event.data == message | {"mine": False, "clientId": None}
+        assert await stream.silent()
+    assert len(await jane.history(conversation)) == 1
