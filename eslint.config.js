@@ -14,6 +14,12 @@ const PARSERS = [
   "srcdoc",
 ].map((property) => ({ property, message: "Build elements; user text is text." }));
 
+/** Who may not be imported: `app → components → {store, api, lib}` and `stream → store`. */
+const without = (files, group, message) => ({
+  files,
+  rules: { "no-restricted-imports": ["error", { patterns: [{ group, message }] }] },
+});
+
 export default [
   js.configs.recommended,
   noUnsanitized.configs.recommended,
@@ -21,9 +27,11 @@ export default [
     files: ["static/**/*.js"],
     languageOptions: { globals: globals.browser },
     rules: {
+      eqeqeq: "error",
       "no-eval": "error",
       "no-implied-eval": "error",
       "no-new-func": "error",
+      "no-script-url": "error",
       "no-restricted-properties": [
         "error",
         ...PARSERS,
@@ -33,5 +41,10 @@ export default [
       "no-restricted-globals": ["error", "DOMParser"],
     },
   },
+  without(["static/store.js"], ["*"], "The state knows nothing but types."),
+  without(["static/lib/*.js"], ["../*"], "What lib has is of use to anyone, and needs no one."),
+  without(["static/api.js", "static/session.js"], ["./components/*", "./store.js", "./stream.js", "./app.js"], "These ask; others draw."),
+  without(["static/stream.js"], ["./components/*", "./api.js", "./app.js"], "The stream carries events, and no more."),
+  without(["static/components/*.js"], ["../app.js", "../stream.js", "../session.js", "../outbox.js"], "Components are given a context."),
   { files: ["tests/page/**/*.js"], languageOptions: { globals: globals.node } },
 ];

@@ -79,7 +79,7 @@ class EmbeddedPostgres:
         """
         try:
             self._make(say)
-            if not self._is_running() or not self._wait_until_ready():
+            if not self._is_ready():
                 self._start()
             return self._dsn()
         except subprocess.SubprocessError as error:
@@ -119,10 +119,10 @@ class EmbeddedPostgres:
         except (OSError, ValueError, IndexError, psutil.Error):
             return False
 
-    def _wait_until_ready(self) -> bool:
-        """pg_ctl waited for a start of ours; one that was cut short may still be recovering."""
+    def _is_ready(self) -> bool:
+        """Whether one that runs already is of use, once it has recovered; not if it is stopping."""
         until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until:
+        while self._is_running() and time.monotonic() < until:
             with contextlib.suppress(OSError, IndexError):
                 if (self._data / "postmaster.pid").read_text().split("\n")[7].strip() == "ready":
                     return True

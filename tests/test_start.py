@@ -8,18 +8,22 @@ import socket
 import stat
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 
 import server as messenger
 from db import opening
-from db.embedded import DirectoryLock
+from db.embedded import DirectoryLock, EmbeddedPostgres
 from db.errors import Refused, Unavailable
 from db.opening import ServerLock
 from tests.support.postgres import ask
 from tests.support.processes import ServerProcess, free_port, run
+from tests.support.sse import EventStream
 
 
 class Caller:
@@ -233,3 +237,64 @@ async def test_a_start_waits_for_its_database_and_says_so_and_then_gives_up(dsn:
     with pytest.raises(Refused):
         await opening.reach(dsn.replace("user=postgres", "user=nobody"), said.append)
     await opening.reach(dsn, said.append)
+
+
+@pytest.mark.gen_test(timeout=90)
+async def test_a_server_that_leaves_says_goodbye_to_every_stream_and_takes_no_more(
+    tmp_path: Path,
+) -> None:
+    loop = asyncio.get_running_loop()
+    with ServerProcess(tmp_path, "--max-streams-per-user", "100") as server:
+        john = Caller(server.url, "john")
+        headers = {"Authorization": f"Bearer {john.token}"}
+        streams = [await EventStream.open(server.url, headers) for _ in range(50)]
+        for stream in streams:
+            assert (await stream.event()).name == "hello"
+        began = loop.time()
+        ended = loop.run_in_executor(None, server.end)
+        byes = [(await stream.rest())[-1] for stream in streams]
+        assert {(bye.name, bye.data["reason"]) for bye in byes} == {("bye", "draining")}
+        assert len({bye.retry for bye in byes}) > 25
+        with pytest.raises(ConnectionRefusedError):
+            await EventStream.open(server.url.replace("localhost", "127.0.0.1"), headers)
+        assert await ended == 0
+        assert loop.time() - began < 10
+        for stream in streams:
+            stream.close()
+
+
+def test_requests_in_flight_are_finished_before_a_server_leaves(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        john, path = someone_talks(server.url)
+        dsn = EmbeddedPostgres(tmp_path).start(lambda line: None)
+        with ThreadPoolExecutor() as threads, closing(psycopg2.connect(dsn)) as holder:
+            holder.cursor().execute("SELECT FROM feeds FOR UPDATE")
+            sent = threads.submit(john.ask, path, {"content": "in flight"})
+            wait_for_a_lock(dsn)
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_for("draining")
+            holder.rollback()
+            assert sent.result()["content"] == "in flight"
+            assert server.process.wait(10) == 0
+
+
+def test_a_second_signal_waits_for_nobody(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        john, path = someone_talks(server.url)
+        dsn = EmbeddedPostgres(tmp_path).start(lambda line: None)
+        with ThreadPoolExecutor() as threads, closing(psycopg2.connect(dsn)) as holder:
+            holder.cursor().execute("SELECT FROM feeds FOR UPDATE")
+            sent = threads.submit(john.ask, path, {"content": "cut off"})
+            wait_for_a_lock(dsn)
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_for("draining")
+            assert server.end(signal.SIGTERM, seconds=2) == 1
+            assert isinstance(sent.exception(), OSError)
+
+
+def wait_for_a_lock(dsn: str) -> None:
+    """Until somebody waits for a row that somebody else holds."""
+    until = time.monotonic() + 5
+    while not ask(dsn, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+        assert time.monotonic() < until
+        time.sleep(0.01)

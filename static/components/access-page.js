@@ -3,6 +3,7 @@
 import * as api from "../api.js";
 import { el } from "../lib/dom.js";
 import { Component } from "./context.js";
+import { action } from "./notice.js";
 
 class AccessPage extends Component {
   connected() {
@@ -30,7 +31,9 @@ class AccessPage extends Component {
       if (!methods.dev && !methods.github) ways.replaceChildren("No way to sign in is set up on this server.");
       ways.querySelector("input")?.focus();
     } catch {
-      if (!this.gone.aborted) ways.replaceChildren("The server cannot be reached. Load the page again to retry.");
+      if (this.gone.aborted) return;
+      const again = action("Try again", () => this.#offer(ways));
+      ways.replaceChildren(el("p", { role: "alert" }, "The server cannot be reached."), again);
     }
   }
 

@@ -7,6 +7,7 @@ import * as api from "../api.js";
 import { el } from "../lib/dom.js";
 import { compareIds } from "../store.js";
 import { avatar } from "./avatar.js";
+import "./connection-line.js";
 import { Component, make } from "./context.js";
 import "./message-composer.js";
 import "./message-list.js";
@@ -42,7 +43,7 @@ class ConversationView extends Component {
 
   #show() {
     const given = { context: this.context, conversationId: this.conversationId };
-    const parts = ["message-list", "message-composer"].map((name) => make(name, given));
+    const parts = ["connection-line", "message-list", "message-composer"].map((name) => make(name, given));
     this.replaceChildren(el("main", { class: "conversation" }, this.#header, ...parts));
   }
 
@@ -81,7 +82,7 @@ class ConversationView extends Component {
 
   /** @param {State} state */
   #draw(state) {
-    const { entry, thread } = this.#known(state);
+    const { entry } = this.#known(state);
     const other = entry?.conversation.otherParticipant;
     if (other && other !== this.#drawn) this.#drawTitle(other);
     this.#markRead(state);

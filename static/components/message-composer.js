@@ -25,8 +25,9 @@ class MessageComposer extends Component {
     this.replaceChildren(form);
     const options = { signal: this.gone };
     form.addEventListener("submit", (event) => this.#submit(event), options);
-    this.#text.addEventListener("input", () => this.#draw(), options);
+    this.#text.addEventListener("input", () => this.#written(), options);
     this.#text.addEventListener("keydown", (event) => this.#key(event), options);
+    this.#text.value = this.context.unsent.get(this.conversationId) ?? "";
     this.#draw();
     if (matchMedia("(hover: hover)").matches) this.#text.focus(); // no keyboard jumps up on phones
   }
@@ -43,17 +44,30 @@ class MessageComposer extends Component {
     if (content === "" || length(content) > LONGEST_CONTENT) return;
     this.context.outbox.send(this.conversationId, content);
     this.#text.value = "";
-    this.#draw();
+    this.#written();
     this.#text.focus();
   }
 
+  #written() {
+    this.context.unsent.set(this.conversationId, this.#text.value);
+    this.#draw();
+  }
+
   #draw() {
-    const left = LONGEST_CONTENT - length(this.#text.value.trim());
-    this.#counter.textContent = left > LONGEST_CONTENT - WARN_AT ? "" : `${left}`;
+    const content = this.#text.value.trim();
+    const left = LONGEST_CONTENT - length(content);
+    const counter = left > LONGEST_CONTENT - WARN_AT ? "" : left < 0 ? `${-left} too many` : `${left} left`;
+    if (this.#counter.textContent !== counter) this.#counter.textContent = counter;
     this.#counter.classList.toggle("over", left < 0);
-    this.#button.disabled = left < 0 || this.#text.value.trim() === "";
+    this.#button.disabled = left < 0 || content === "";
+    this.#grow();
+  }
+
+  /** As tall as what is written, up to what the style sheet allows. */
+  #grow() {
+    const borders = this.#text.offsetHeight - this.#text.clientHeight;
     this.#text.style.blockSize = "auto";
-    this.#text.style.blockSize = `${this.#text.scrollHeight + 2}px`;
+    this.#text.style.blockSize = `${this.#text.scrollHeight + borders}px`;
   }
 }
 

@@ -47,6 +47,7 @@ class MessageList extends Component {
     const lines = linesOf(state, this.conversationId);
     this.#older.hidden = thread.older === null;
     this.#empty.hidden = lines.length > 0;
+    this.#notePlace();
     this.#keepingPlace(() => reconcile(this.#list, lines, ({ key }) => key, (line, item) => this.#line(line, item)));
     this.#followOwn(lines);
     this.#follow();
@@ -69,11 +70,13 @@ class MessageList extends Component {
    * @param {() => void} change
    */
   #keepingPlace(change) {
+    if (this.#following) return change();
     const { top } = this.#scroller.getBoundingClientRect();
-    const seen = [...this.#list.children].find((item) => item.getBoundingClientRect().bottom > top);
-    const before = seen?.getBoundingClientRect().top ?? 0;
+    const places = [...this.#list.children].map((item) => ({ item, at: item.getBoundingClientRect() }));
+    const seen = places.filter(({ at }) => at.bottom > top);
     change();
-    if (seen?.isConnected) this.#scroller.scrollTop += seen.getBoundingClientRect().top - before;
+    const stayed = seen.find(({ item }) => item.isConnected); // the name of a day may move up
+    if (stayed) this.#scroller.scrollTop += stayed.item.getBoundingClientRect().top - stayed.at.top;
   }
 
   /**
@@ -91,10 +94,17 @@ class MessageList extends Component {
     if (this.#following) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
-  #scrolled() {
+  /** The event that tells of a scroll comes a frame late: a draw in between must not undo it. */
+  #notePlace() {
+    if (!this.#begun) return;
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     this.#following = scrollHeight - scrollTop - clientHeight < NEAR_PIXELS;
-    if (this.#begun && scrollTop < NEAR_PIXELS && !this.#following && !this.#older.hidden) this.#loadOlder();
+  }
+
+  #scrolled() {
+    this.#notePlace();
+    const nearTop = this.#scroller.scrollTop < NEAR_PIXELS;
+    if (this.#begun && nearTop && !this.#following && !this.#older.hidden) this.#loadOlder();
   }
 
   async #loadOlder() {
@@ -106,6 +116,7 @@ class MessageList extends Component {
       const snapshot = await api.messages(this.conversationId, link);
       this.context.store.dispatch({ type: "messages", conversationId: this.conversationId, snapshot, older: true });
       this.#older.textContent = "Load older messages";
+      requestAnimationFrame(() => this.#scrolled()); // who went on to the top meanwhile wants more
     } catch (error) {
       this.#older.textContent = "Older messages could not be loaded. Try again";
       this.context.refused(error);

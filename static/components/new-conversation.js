@@ -9,7 +9,7 @@ const PAUSE_MILLISECONDS = 150; // shorter than people type, longer than one key
 class NewConversation extends Component {
   #input = el("input", {
     id: "new-conversation",
-    type: "search",
+    type: "text",
     role: "combobox",
     placeholder: "Start a conversation",
     "aria-label": "User name to talk with",
@@ -20,6 +20,7 @@ class NewConversation extends Component {
     autocomplete: "off",
     autocapitalize: "none",
     spellcheck: "false",
+    enterkeyhint: "go",
     maxlength: "39",
   });
   #list = el("ul", { id: "suggestions", role: "listbox", "aria-label": "Suggestions", hidden: true });
@@ -42,7 +43,7 @@ class NewConversation extends Component {
   #typed() {
     this.#error.textContent = "";
     this.#asked.abort();
-    clearTimeout(this.#timer);
+    clearTimeout(this.#timer); // what is shown stays until there is something newer
     const search = this.#input.value.trim();
     if (search === "") return this.#close();
     this.#timer = setTimeout(() => this.#suggest(search), PAUSE_MILLISECONDS);
@@ -50,12 +51,12 @@ class NewConversation extends Component {
 
   /** @param {string} search */
   async #suggest(search) {
-    this.#asked = new AbortController();
+    const { signal } = (this.#asked = new AbortController());
     try {
-      const names = await api.usernames(search, this.#asked.signal);
-      if (!this.gone.aborted && document.activeElement === this.#input) this.#show(names);
+      const names = await api.usernames(search, signal);
+      if (!signal.aborted && document.activeElement === this.#input) this.#show(names);
     } catch (error) {
-      if (!this.#asked.signal.aborted) this.context.refused(error);
+      if (!signal.aborted) this.context.refused(error); // no suggestions: the name can be typed out
     }
   }
 
@@ -78,6 +79,7 @@ class NewConversation extends Component {
   }
 
   #close() {
+    this.#asked.abort();
     clearTimeout(this.#timer);
     this.#show([]);
   }
@@ -90,6 +92,7 @@ class NewConversation extends Component {
       event.preventDefault();
       this.#choose((this.#chosen + step + options.length + (this.#chosen < 0 && step < 0 ? 1 : 0)) % options.length);
     } else if (event.key === "Escape") {
+      if (options.length === 0) this.#input.value = "";
       this.#close();
     }
   }
@@ -110,7 +113,6 @@ class NewConversation extends Component {
 
   /** @param {string} name */
   async #open(name) {
-    this.#asked.abort();
     this.#close();
     try {
       const { id } = await api.openConversation(name);

@@ -259,3 +259,83 @@ test("the state after events equals a fresh snapshot", () => {
   assert.deepEqual(late.threads["1"].messages, lived.threads["1"].messages);
   assert.deepEqual(listed(late), listed(lived));
 });
+
+test("a reset lets go of what was heard before it, and of snapshots that were on their way", () => {
+  const before = run(list(1, [conversation()]), page(1, [message(4)]), event(2, "message", message(5)));
+  const reset = apply(before, { type: "reset", position: "e-9" });
+  assert.deepEqual([reset.threads, reset.recent], [{}, []]);
+  for (const late of [page(3, [message(5)]), list(3, []), page(3, [message(3)], null, true)]) {
+    assert.equal(apply(reset, late), reset);
+  }
+  const fresh = [page(9, [message(8)]), list(9, [conversation({ lastMessage: message(8) })])].reduce(apply, reset);
+  assert.deepEqual(ids(fresh), ["8"]);
+  assert.equal(listed(fresh)[0].lastMessage.id, "8");
+});
+
+test("after a reset to another epoch only that epoch's snapshots and events count", () => {
+  const before = run(list(50, [conversation({ unreadCount: 7, hasUnreadMessages: true })]), page(50, []));
+  const reset = apply(before, { type: "reset", position: "new-3" });
+  assert.equal(apply(reset, page(60, [message(4)])), reset);
+  const snapshot = { position: "new-3", next: null, body: [conversation()] };
+  const state = [
+    event(4, "message", message(4), "new"),
+    { type: "conversations", snapshot, older: false },
+    { type: "messages", conversationId: "1", snapshot: { ...snapshot, body: [] }, older: false },
+  ].reduce(apply, reset);
+  assert.deepEqual(ids(state), ["4"]);
+  assert.equal(listed(state)[0].unreadCount, 1);
+});
+
+test("an older page that comes in when its conversation has been let go of is dropped", () => {
+  const state = run(list(1, [conversation()]));
+  assert.equal(apply(state, page(1, [message(3)], null, true)), state);
+});
+
+test("a conversation that was visited before the list came in stays in it, in its place, and once", () => {
+  const visited = { position: "e-1", next: null, body: conversation({ lastMessage: message(4) }) };
+  const others = [9, 8].map((id) => conversation({ id: `${id}`, lastMessage: message(id) }));
+  const first = run({ type: "conversation", snapshot: visited }, list(1, others, "/next"));
+  assert.deepEqual(listed(first).map((c) => c.id), ["9", "8", "1"]);
+  const more = [conversation({ id: "6", lastMessage: message(6) }), visited.body, conversation({ id: "2" })];
+  const second = apply(first, list(1, more, null, true));
+  assert.deepEqual(listed(second).map((c) => c.id), ["9", "8", "6", "1", "2"]);
+});
+
+test("a conversation that both an event and a visit told of before the list came in is there once", () => {
+  const visited = { position: "e-2", next: null, body: conversation() };
+  const told = event(2, "conversation", conversation());
+  const state = run(told, { type: "conversation", snapshot: visited }, list(1, []));
+  assert.deepEqual(listed(state).map((c) => c.id), ["1"]);
+});
+
+test("a message on its way stays through a reset", () => {
+  const state = run({ type: "sending", draft: draft("c") }, { type: "reset", position: "e-9" });
+  assert.deepEqual(state.drafts.map((d) => d.clientId), ["c"]);
+});
+
+test("a read of the other one leaves one's own count alone", () => {
+  const unread = conversation({ unreadCount: 3, hasUnreadMessages: true });
+  const read = { conversationId: "1", userId: "2", lastReadMessageId: "3" };
+  const state = run(list(1, [unread]), event(2, "read", read));
+  assert.equal(listed(state)[0].unreadCount, 3);
+});
+
+test("events are applied once however often they come", () => {
+  const events = [
+    event(2, "message", message(4)),
+    event(3, "message", mine(5, "c")),
+    event(4, "read", { conversationId: "1", userId: "1", lastReadMessageId: "4", unreadCount: 0 }),
+    event(5, "message", message(6)),
+  ];
+  const once = events.reduce(apply, run(list(1, [conversation()]), page(1, [])));
+  const twice = events.reduce(apply, once);
+  assert.deepEqual(twice.threads, once.threads);
+  assert.deepEqual(twice.entries, once.entries);
+});
+
+test("apply leaves the state that it was given as it was", () => {
+  const before = run(list(1, [conversation()]), page(1, [message(3)]), { type: "sending", draft: draft("c") });
+  const copy = structuredClone(before);
+  [event(2, "message", mine(4, "c")), { type: "sent", message: mine(4, "c") }, list(5, [])].reduce(apply, before);
+  assert.deepEqual(before, copy);
+});

@@ -20,6 +20,12 @@ class Answer(NamedTuple):
     json: Any
     body: bytes
 
+    @property
+    def seen(self) -> tuple[int, bytes, dict[str, str]]:
+        """All that the answer gives away, but for the time of day."""
+        headers = {name: value for name, value in self.headers.get_all() if name != "Date"}
+        return self.status, self.body, headers
+
 
 class Visitor:
     """Somebody who has not signed in."""

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Outbox } from "../../static/outbox.js";
+import { Store } from "../../static/store.js";
+
+globalThis.addEventListener ??= () => {}; // "online" is an event of browsers
+
+/** An outbox whose sends are answered by `answer(content, clientId)`; a number is a refusal. */
+function outbox(t, answer) {
+  const sent = [];
+  t.mock.method(globalThis, "fetch", async (path, { body }) => {
+    const { content, clientId } = JSON.parse(body);
+    sent.push([content, clientId]);
+    const status = (await answer(content, sent.length)) ?? 201;
+    if (status >= 400) return Response.json({ detail: "It is refused." }, { status });
+    const id = `${sent.length}`;
+    return Response.json({ id, conversationId: path.split("/")[3], userId: "1", content, createdAt: "", mine: true, clientId });
+  });
+  const store = new Store();
+  const problems = [];
+  return { store, sent, problems, box: new Outbox(store, (problem) => problems.push(problem.status)) };
+}
+
+/** When `condition` has come true. */
+async function until(condition) {
+  for (let n = 0; !condition(); n += 1) {
+    assert.ok(n < 500, "waited in vain");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+const contents = (sent) => sent.map(([content]) => content);
+
+test("messages of one conversation are sent one after another, in their order", async (t) => {
+  let atOnce = 0;
+  const { store, sent, box } = outbox(t, async () => {
+    assert.equal((atOnce += 1), 1);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    atOnce -= 1;
+  });
+  for (const content of ["a", "b", "c"]) box.send("1", content);
+  assert.equal(store.state.drafts.length, 3);
+  await until(() => store.state.drafts.length === 0);
+  assert.deepEqual(contents(sent), ["a", "b", "c"]);
+});
+
+test("what may go better next time is sent again under the same client id, before the next one", async (t) => {
+  const { store, sent, box, problems } = outbox(t, (_, n) => (n === 1 ? 503 : 201));
+  box.send("1", "a");
+  box.send("1", "b");
+  await until(() => store.state.drafts.length === 0);
+  assert.deepEqual(contents(sent), ["a", "a", "b"]);
+  assert.equal(sent[0][1], sent[1][1]);
+  assert.notEqual(sent[1][1], sent[2][1]);
+  assert.deepEqual(problems, [503]);
+});
+
+test("a final refusal says why, and lets the next one pass", async (t) => {
+  const { store, sent, box } = outbox(t, (content) => (content === "bad" ? 422 : 201));
+  box.send("1", "bad");
+  box.send("1", "good");
+  await until(() => sent.length === 2 && store.state.drafts.length === 1);
+  assert.equal(store.state.drafts[0].failure, "It is refused.");
+});
+
+test("one that failed may be tried again under its client id, or discarded", async (t) => {
+  const { store, sent, box } = outbox(t, (_, n) => (n <= 2 ? 422 : 201));
+  box.send("1", "a");
+  box.send("1", "b");
+  await until(() => store.state.drafts.every((draft) => draft.failure));
+  const [first, second] = store.state.drafts;
+  box.discard(second);
+  box.retry(first);
+  await until(() => store.state.drafts.length === 0);
+  assert.deepEqual(contents(sent), ["a", "b", "a"]);
+  assert.equal(sent[2][1], sent[0][1]);
+});
