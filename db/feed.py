@@ -4,14 +4,19 @@ Every durable fact writes a row into the feed of each user concerned, in its own
 `db/appending.py`). What the streams carry, and what they read again after a gap, are these rows.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
+from db.batching import Batched
 from db.conversations import Conversation
 from db.messages import Message
 from db.pool import Database
 from db.reads import Read
 from db.users import User
+
+LARGEST_BATCH = 64  # feeds read in one statement
+MOST_EVENTS = 2048  # of all of them together: some 20 ms of work for the loop
+LONGEST_PAGE = 64  # messages of 4,000 characters: 256 KB, held until a slow client has taken them
 
 
 class Event(NamedTuple):
@@ -23,8 +28,39 @@ class Event(NamedTuple):
     data: Message | Conversation | Read | None
 
 
-async def page(db: Database, user_id: int, after: int, limit: int) -> list[Event]:
-    """Up to `limit` events beyond `after`, oldest first.
+class After(NamedTuple):
+    """The place in a feed from which a stream reads on."""
+
+    user_id: int
+    seq: int
+
+
+class Page(NamedTuple):
+    """Events in their order, and whether the feed may have more."""
+
+    events: list[Event]
+    more: bool
+
+
+class Replays:
+    """Reads pages of many users' feeds together."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._batched = Batched[After, Page](self._pages, LARGEST_BATCH)
+
+    async def read(self, user_id: int, after: int) -> Page:
+        """What comes beyond `after`. Raises `errors.DatabaseError`."""
+        return await self._batched.ask(After(user_id, after))
+
+    async def _pages(self, places: Sequence[After]) -> list[Page]:
+        limit = min(LONGEST_PAGE, MOST_EVENTS // len(places))
+        found = await pages(self._db, places, limit)
+        return [Page(events, len(events) == limit) for events in found]
+
+
+async def pages(db: Database, places: Sequence[After], limit: int) -> list[list[Event]]:
+    """For each place up to `limit` events beyond it, oldest first.
 
     Access is checked again: what the user no longer takes part in, or what was deleted, comes
     without data, and keeps its number.
@@ -32,6 +68,8 @@ async def page(db: Database, user_id: int, after: int, limit: int) -> list[Event
     rows = await db.rows(
         """
         SELECT
+            wanted.n,
+            e.user_id,
             meta.epoch,
             e.seq,
             CASE WHEN p.user_id IS NOT NULL THEN e.kind END,
@@ -48,8 +86,17 @@ async def page(db: Database, user_id: int, after: int, limit: int) -> list[Event
             other.id::text,
             other.username,
             other.avatar_url
-        FROM feed_events e
+        FROM unnest(%(user_ids)s::bigint[], %(seqs)s::bigint[])
+            WITH ORDINALITY AS wanted (user_id, seq, n)
         JOIN meta ON meta.only_row
+        CROSS JOIN LATERAL (
+            SELECT *
+            FROM feed_events
+            WHERE feed_events.user_id = wanted.user_id
+                AND feed_events.seq > wanted.seq
+            ORDER BY feed_events.seq
+            LIMIT %(limit)s
+        ) e
         LEFT JOIN participants p
             ON p.user_id = e.user_id
             AND p.conversation_id = e.conversation_id
@@ -61,14 +108,18 @@ async def page(db: Database, user_id: int, after: int, limit: int) -> list[Event
             AND o.conversation_id = p.conversation_id
             AND o.user_id <> e.user_id
         LEFT JOIN users other ON other.id = o.user_id
-        WHERE e.user_id = %(user_id)s
-            AND e.seq > %(after)s
-        ORDER BY e.seq
-        LIMIT %(limit)s
+        ORDER BY wanted.n, e.seq
         """,
-        {"user_id": user_id, "after": after, "limit": limit},
+        {
+            "user_ids": [place.user_id for place in places],
+            "seqs": [place.seq for place in places],
+            "limit": limit,
+        },
     )
-    return [Event(user_id, row[0], row[1], _data(row[2], row[3:])) for row in rows]
+    found: list[list[Event]] = [[] for _ in places]
+    for n, user_id, epoch, seq, kind, *shown in rows:
+        found[n - 1].append(Event(user_id, epoch, seq, _data(kind, shown)))
+    return found
 
 
 async def newest(db: Database, user_ids: Collection[int]) -> dict[int, int]:
@@ -84,7 +135,7 @@ async def newest(db: Database, user_ids: Collection[int]) -> dict[int, int]:
     return dict(rows)
 
 
-def _data(kind: str | None, row: tuple[Any, ...]) -> Message | Conversation | Read | None:
+def _data(kind: str | None, row: Sequence[Any]) -> Message | Conversation | Read | None:
     conversation_id, message_id, author_id, content, created_at, mine, client_id = row[:7]
     reader_id, last_read_message_id, unread_count, other_id, username, avatar_url = row[7:]
     match kind:

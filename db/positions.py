@@ -1,10 +1,11 @@
 """Where streams start: thousands that open at once are looked up in a few statements."""
 
-import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
-from db import pool, sessions
+from db import sessions
+from db.batching import Batched
 from db.pool import Database
 
 LARGEST_BATCH = 256
@@ -28,45 +29,18 @@ class Position(NamedTuple):
 
 
 class Positions:
-    """Looks up what is wanted together in one statement, one statement at a time.
+    """Looks up what is wanted together.
 
     The statement begins after `look_up` was called: who has registered with the bus before that
     misses nothing between the two.
     """
 
     def __init__(self, db: Database) -> None:
-        self._db = db
-        self._waiting: list[tuple[Wanted, asyncio.Future[Position]]] = []
-        self._worker: asyncio.Task[None] | None = None
+        self._batched = Batched[Wanted, Position](partial(_positions, db), LARGEST_BATCH)
 
     async def look_up(self, wanted: Wanted) -> Position:
         """Raises `errors.DatabaseError`."""
-        future: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
-        self._waiting.append((wanted, future))
-        if self._worker is None:
-            self._worker = asyncio.create_task(self._drain())
-        return await future
-
-    async def _drain(self) -> None:
-        try:
-            while batch := self._waiting[:LARGEST_BATCH]:
-                del self._waiting[:LARGEST_BATCH]
-                await self._answer(batch)
-        finally:
-            self._worker = None
-
-    async def _answer(self, batch: list[tuple[Wanted, asyncio.Future[Position]]]) -> None:
-        pool.begin_request()
-        try:
-            found = await _positions(self._db, [wanted for wanted, _ in batch])
-        except Exception as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
-            return
-        for (_, future), position in zip(batch, found, strict=True):
-            if not future.done():
-                future.set_result(position)
+        return await self._batched.ask(wanted)
 
 
 async def _positions(db: Database, wanted: Sequence[Wanted]) -> list[Position]:

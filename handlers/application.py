@@ -10,6 +10,7 @@ from tornado.web import Application, RequestHandler, _HandlerDelegate
 from bus.bus import Bus
 from bus.heart import Heart
 from config import Config
+from db.feed import Replays
 from db.pool import Database
 from db.positions import Positions
 from db.sender import Sender
@@ -38,6 +39,7 @@ class Messenger(Application):
         self.tokens = Tokens(secret)
         self.sessions = Sessions(db)
         self.positions = Positions(db)
+        self.replays = Replays(db)
         self.sender = Sender(db, publisher(self.bus), self.lookout.look_at_all)
         self.metrics = Metrics(lambda: len(self.bus), lambda: db.away)
         self.draining = False

@@ -22,6 +22,13 @@ class Metrics:
             registry=self._registry,
         )
         database.set_function(lambda: float(away()))
+        self._streams_ended = Counter(
+            "messenger_streams_ended_total",
+            "Event streams that ended: gone (by their clients), slow, expired, revoked, draining, "
+            "refused, broken.",
+            ["reason"],
+            registry=self._registry,
+        )
         self._requests = Counter(
             "messenger_requests_total",
             "Requests answered, streams when they end.",
@@ -34,6 +41,9 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
+
+    def stream_ended(self, reason: str) -> None:
+        self._streams_ended.labels(reason).inc()
 
     def answered(self, method: str, status: int, seconds: float | None) -> None:
         """`seconds` None for a stream, whose length says nothing about the server."""

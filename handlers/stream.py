@@ -6,6 +6,7 @@ one synchronous step. When live, a gap in the numbers sends the stream back to r
 
 import asyncio
 import logging
+import random
 import socket
 import time
 from enum import Enum
@@ -14,15 +15,14 @@ from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
 
 from bus import event
 from bus.event import Frame
-from db import feed
 from db.errors import DatabaseError
 from db.positions import Position, Wanted
 from handlers import problems, resuming
 from handlers.api import ApiHandler
 from handlers.delivery import encoded
 
-PAGE = 200  # events read from the feed at once
-LONGEST_BACKLOG = 256  # live events held aside while reading; beyond it they are read instead
+PIECE_BYTES = 32 * 1024  # of a replay, written at once; a page may be longer than a buffer
+BACKLOG_BYTES = 64 * 1024  # live events held aside while reading; beyond it they are read instead
 WRITE_BUFFER_BYTES = 256 * 1024  # what may wait for one client in our memory
 SEND_BUFFER_BYTES = 64 * 1024  # what may wait in the kernel's; it would take up to 4 MB
 DEAD_AFTER_MILLISECONDS = 15_000  # unacknowledged bytes: a cut cable, not a slow reader
@@ -49,6 +49,7 @@ class StreamHandler(ApiHandler):
         self._end_reason: str | None = None  # set while it cannot be said yet
         self._last_seq = 0
         self._backlog: list[tuple[int, Frame]] | None = []  # None: it overflowed
+        self._held_bytes = 0
         self._reading: asyncio.Task[None] | None = None
 
     async def prepare(self) -> None:
@@ -81,7 +82,7 @@ class StreamHandler(ApiHandler):
                 raise problems.Unauthorized
             self._open(position)
         except BaseException:
-            self.leave()
+            self.leave("refused")
             raise
         self._auto_finish = False
         self.app.finished(self)  # what a drain waits for; from here on it ends the stream itself
@@ -119,11 +120,11 @@ class StreamHandler(ApiHandler):
             self._end_reason = reason
         elif self._state is not State.LEFT:
             self._write(event.bye(reason))
-            self.leave()
+            self.leave(reason)
             self._close_gently()
 
-    def break_off(self) -> None:
-        self.leave()
+    def break_off(self, reason: str = "broken") -> None:
+        self.leave(reason)
         self._iostream.close()
 
     # How it begins and ends.
@@ -132,10 +133,14 @@ class StreamHandler(ApiHandler):
         super().on_connection_close()
         self.leave()
 
-    def leave(self) -> None:
-        """Undoes `_register`; may be called any number of times."""
+    def leave(self, reason: str = "gone") -> None:
+        """Undoes `_register`; may be called any number of times, and the first one's reason counts.
+
+        `gone`: the client has left.
+        """
         if self._state is State.LEFT:
             return
+        self.app.metrics.stream_ended(reason)
         self._state = State.LEFT
         self._backlog = []
         self.app.bus.discard(self)
@@ -261,23 +266,33 @@ class StreamHandler(ApiHandler):
 
     async def _send_page(self) -> None:
         try:
-            events = await feed.page(self.app.db, self.user_id, self._last_seq, PAGE)
+            events, more = await self.app.replays.read(self.user_id, self._last_seq)
         except DatabaseError:
-            await asyncio.sleep(AGAIN_SECONDS)  # the stream stays open, and goes on pinging
-            return
-        if self._state is not State.READING:
-            return
+            # The stream stays open, and goes on pinging.
+            await asyncio.sleep(AGAIN_SECONDS * random.uniform(1, 2))  # noqa: S311
+            return None
+        waiting = 0
         for fact in events:
+            if self._state is not State.READING:
+                return None
+            if fact.seq != self._last_seq + 1:
+                return self.break_off()  # pruned just now; its client asks again, and is reset
             if fact.data is not None:
-                self.write(encoded(fact).plain)
+                plain = encoded(fact).plain
+                self.write(plain)
+                waiting += len(plain)
             self._last_seq = fact.seq
-        if len(events) < PAGE:
+            if waiting >= PIECE_BYTES:
+                await self.flush()
+                waiting = 0
+        if not more:
             self._newest_known = self._last_seq
-        await self.flush()
+        if waiting:
+            await self.flush()
 
     def _go_live(self) -> bool:
         """Sends what was held back; False if that has a gap, or was too much to hold."""
-        backlog, self._backlog = self._backlog, []
+        backlog, self._backlog, self._held_bytes = self._backlog, [], 0
         if backlog is None:
             self._newest_known = self._last_seq + 1
             return False
@@ -296,7 +311,8 @@ class StreamHandler(ApiHandler):
         if self._state is State.LEFT or self._backlog is None:
             return
         self._backlog.append((seq, frame))
-        if len(self._backlog) > LONGEST_BACKLOG:
+        self._held_bytes += len(frame.plain)
+        if self._held_bytes > BACKLOG_BYTES:
             self._backlog = None
 
     def _write(self, frame: Frame) -> None:
@@ -306,6 +322,6 @@ class StreamHandler(ApiHandler):
             self._iostream.write(frame.chunk if chunked else frame.plain)
         except StreamBufferFullError:
             _log.info("a stream of user %d does not keep up and is ended", self.user_id)
-            self.break_off()
+            self.break_off("slow")
         except StreamClosedError:
             self.leave()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from tornado.ioloop import IOLoop
 
-from db import errors, feed, opening, positions, users
+from db import errors, opening, positions, users
 from db.connection import Row
 from db.conversations import Conversation, Opening
 from db.feed import Event
@@ -20,6 +20,7 @@ from db.reads import Read, Reading
 from db.sender import Sender
 from db.sessions import IDLE_DAYS, Sessions
 from handlers.delivery import encoded
+from tests.support import feeds
 from tests.support.postgres import ask
 
 
@@ -103,7 +104,7 @@ async def test_every_kind_of_event_is_read_again_as_it_was_published(
     for viewer, number in ((pair.john, 7), (pair.jane, 5), (carol, 2)):
         published = [encoded(event) for event in told if event.user_id == viewer]
         assert len(published) == number
-        again = [encoded(event) for event in await feed.page(db, viewer, 0, 100)]
+        again = [encoded(event) for event in await feeds.page(db, viewer, 0, 100)]
         if viewer == pair.john:  # jane's avatar came after the event
             assert b'"avatarURL":null' in published.pop(0).plain
             assert b'"avatarURL":"/avatars/' in again.pop(0).plain
@@ -127,7 +128,7 @@ async def test_whatever_two_people_do_is_read_again_as_it_was_published(
         await asyncio.gather(*writes)
     for viewer in (pair.john, pair.jane):
         published = [encoded(event) for event in told if event.user_id == viewer]
-        assert [encoded(e) for e in await feed.page(db, viewer, 0, 1000)] == published
+        assert [encoded(e) for e in await feeds.page(db, viewer, 0, 1000)] == published
         assert {type(e.data) for e in told} == {Conversation, Message, Read}
 
 
@@ -136,13 +137,13 @@ async def test_pages_join_without_a_gap_and_the_last_one_is_short(
     db: Counting, sender: Sender, pair: Pair
 ) -> None:
     await send(sender, pair, 19)
-    whole = await feed.page(db, pair.jane, 0, 100)
+    whole = await feeds.page(db, pair.jane, 0, 100)
     assert [event.seq for event in whole] == list(range(1, 21))
     found: list[Event] = []
-    while page := await feed.page(db, pair.jane, len(found), 7):
+    while page := await feeds.page(db, pair.jane, len(found), 7):
         found += page
     assert found == whole
-    assert await feed.page(db, pair.jane, 20, 7) == []
+    assert await feeds.page(db, pair.jane, 20, 7) == []
 
 
 @pytest.mark.gen_test
@@ -152,7 +153,7 @@ async def test_a_message_shows_its_present_content_and_a_deleted_one_leaves_its_
     first, second, third = await send(sender, pair, 3)
     ask(dsn, "UPDATE messages SET content = 'changed' WHERE id = %s", (first.id,))
     ask(dsn, "DELETE FROM messages WHERE id = %s", (second.id,))
-    _, changed, deleted, kept = await feed.page(db, pair.john, 0, 100)
+    _, changed, deleted, kept = await feeds.page(db, pair.john, 0, 100)
     assert isinstance(changed.data, Message)
     assert changed.data.content == "changed"
     assert deleted == Event(pair.john, changed.epoch, 3, None)
@@ -166,9 +167,9 @@ async def test_who_takes_no_part_any_more_is_shown_nothing_and_keeps_the_numbers
     await send(sender, pair, 2)
     await sender.mark_read(Reading(pair.talk, pair.jane, None))
     ask(dsn, "DELETE FROM participants WHERE user_id = %s", (pair.jane,))
-    hers = await feed.page(db, pair.jane, 0, 100)
+    hers = await feeds.page(db, pair.jane, 0, 100)
     assert kinds(hers) == [(seq, type(None)) for seq in (1, 2, 3, 4)]
-    his = await feed.page(db, pair.john, 1, 100)
+    his = await feeds.page(db, pair.john, 1, 100)
     assert kinds(his) == [(2, Message), (3, Message), (4, Read)]
 
 
@@ -178,9 +179,9 @@ async def test_mallory_has_a_feed_with_nothing_of_others_in_it(
 ) -> None:
     mallory = int((await users.sign_in(db, "mallory")).id)
     await send(sender, pair, 2)
-    assert await feed.page(db, mallory, 0, 100) == []
+    assert await feeds.page(db, mallory, 0, 100) == []
     await sender.open(Opening(mallory, "jane"))  # and yet it works
-    assert kinds(await feed.page(db, mallory, 0, 100)) == [(1, Conversation)]
+    assert kinds(await feeds.page(db, mallory, 0, 100)) == [(1, Conversation)]
 
 
 # Where streams start.
@@ -253,7 +254,7 @@ async def test_the_epoch_stays_until_the_database_is_another_one_or_it_is_renewe
     await opening.prepare(dsn, new_epoch=True)
     third = (await position(db, pair.jane, None)).epoch
     assert len({first, second, third}) == 3
-    assert {event.epoch for event in await feed.page(db, pair.jane, 0, 10)} == {third}
+    assert {event.epoch for event in await feeds.page(db, pair.jane, 0, 10)} == {third}
 
 
 @pytest.mark.gen_test

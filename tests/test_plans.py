@@ -12,9 +12,20 @@ from psycopg2.extensions import parse_dsn
 from tornado.ioloop import IOLoop
 
 import db as package
-from db import connection, conversations, feed, messages, opening, positions, reads, users
+from db import (
+    connection,
+    conversations,
+    feed,
+    messages,
+    opening,
+    positions,
+    pruning,
+    reads,
+    users,
+)
 from db.connection import Row
 from db.conversations import Opening
+from db.feed import After
 from db.messages import Draft
 from db.pool import Database
 from db.positions import Wanted
@@ -165,6 +176,11 @@ def looking_up(number: int) -> Act:
     return lambda db: positions._positions(db, [Wanted(u, u, 3) for u in range(1, 1 + number)])
 
 
+def reading(places: list[After]) -> Act:
+    limit = min(feed.LONGEST_PAGE, feed.MOST_EVENTS // len(places))
+    return lambda db: feed.pages(db, places, limit)
+
+
 async def ending(db: Database) -> None:
     sessions = Sessions(db)
     await sessions.end(8, await sessions.begin(8, "a browser"))
@@ -200,14 +216,16 @@ STATEMENTS: dict[str, Act] = {
     "reads.mark three": marking(3),
     "reads.mark most": marking(LARGEST_BATCH),
     "reads.mark up to a message": lambda db: reads.mark(db, [Reading(talk_of(7), 7, 11)]),
-    "feed.page short": lambda db: feed.page(db, 7, 0, 200),
-    "feed.page deep": lambda db: feed.page(db, READER, 500_000, 200),
-    "feed.page longest": lambda db: feed.page(db, READER, 500_000, 1000),
+    "feed.pages short": reading([After(7, 0)]),
+    "feed.pages deep": reading([After(READER, 500_000)]),
+    "feed.pages most": reading([After(u, 3) for u in range(1, 1 + feed.LARGEST_BATCH)]),
     "feed.newest one": lambda db: feed.newest(db, [7]),
     "feed.newest most": lambda db: feed.newest(db, list(range(1, 201))),
     "positions._positions one": looking_up(1),
     "positions._positions three": looking_up(3),
     "positions._positions most": looking_up(positions.LARGEST_BATCH),
+    "pruning._step first": lambda db: pruning._step(db, 0, 30),
+    "pruning._step later": lambda db: pruning._step(db, 10_000, 0),
     "opening.is_current": opening.is_current,
 }
 
@@ -261,7 +279,8 @@ async def test_a_list_of_conversations_with_a_million_unread_takes_under_50_ms(
     [
         ("messages.page newest", "messages.page deep", 200),  # 100 messages
         ("conversations.page longest", "conversations.page later", 6_000),  # 100,000 unread
-        ("feed.page short", "feed.page deep", 4_000),  # 200 events
+        ("feed.pages short", "feed.pages deep", 1_500),  # 64 events
+        ("feed.pages most", "feed.pages most", 40_000),  # 2,048 events
         ("positions._positions most", "positions._positions most", 4_000),  # 256 streams
     ],
 )

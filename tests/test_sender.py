@@ -14,7 +14,7 @@ import psycopg2.errors
 import pytest
 from tornado.ioloop import IOLoop
 
-from db import conversations, errors, feed, messages, pool, users
+from db import conversations, errors, messages, pool, users
 from db.connection import Row
 from db.conversations import MOST_UNREAD, Conversation, Opening, WithOneself
 from db.feed import Event
@@ -23,6 +23,7 @@ from db.pool import Database
 from db.reads import NoSuchMessage, Read, Reading
 from db.sender import Sender
 from db.snapshot import NotFound
+from tests.support import feeds
 from tests.support.postgres import ask
 
 
@@ -604,7 +605,7 @@ async def test_a_snapshot_and_the_events_after_it_make_what_a_fresh_snapshot_sho
     assert len(snapshots) > 10
     assert fresh.body.unread_count > 0
     for snapshot in snapshots:
-        after = await feed.page(db, jane, int(snapshot.position.partition("-")[2]), 1000)
+        after = await feeds.page(db, jane, int(snapshot.position.partition("-")[2]), 1000)
         assert applied(snapshot.body, after, jane) == shown(fresh.body)
 
 
@@ -677,7 +678,7 @@ async def test_what_was_stored_though_its_answer_was_lost_is_not_stored_again(
     assert not db.loses_next
     assert (given.created, private.created) == (False, True)
     assert contents(dsn, talk) == ["given", "private"]
-    assert [event.seq for event in await feed.page(db, jane, 0, 10)] == [1, 2, 3]
+    assert [event.seq for event in await feeds.page(db, jane, 0, 10)] == [1, 2, 3]
 
 
 @pytest.mark.gen_test
@@ -700,6 +701,6 @@ async def test_connections_that_are_cut_all_the_time_lose_and_double_nothing(
     for viewer in (john, jane):
         seqs = [event.seq for event in seen_by(viewer, told)]
         assert seqs == sorted(set(seqs))  # some may be missing here, and are read from the feed
-        in_feed = [message_of(event).id for event in await feed.page(db, viewer, 1, 100_000)]
+        in_feed = [message_of(event).id for event in await feeds.page(db, viewer, 1, 100_000)]
         assert in_feed == sorted(in_feed, key=int)
         assert len(in_feed) == len(stored)

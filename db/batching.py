@@ -1,0 +1,56 @@
+"""Questions that many ask at the same time, put to the database together."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from db import pool
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+
+class Batched(Generic[Question, Answer]):
+    """Asks what is waiting in one statement, and one statement at a time.
+
+    The statement begins after `ask` was called. However many ask, they take one connection of the
+    pool, so that after a restart, when thousands of streams return, sends have the others.
+    """
+
+    def __init__(
+        self, answers: Callable[[Sequence[Question]], Awaitable[list[Answer]]], largest: int
+    ) -> None:
+        """`answers` gives one for each question, in their order; `largest` questions at once."""
+        self._answers = answers
+        self._largest = largest
+        self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
+        self._worker: asyncio.Task[None] | None = None
+
+    async def ask(self, question: Question) -> Answer:
+        """Raises what `answers` raises."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((question, future))
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work_off())
+        return await future
+
+    async def _work_off(self) -> None:
+        try:
+            while batch := self._waiting[: self._largest]:
+                del self._waiting[: self._largest]
+                await self._settle(batch)
+        finally:
+            self._worker = None
+
+    async def _settle(self, batch: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
+        pool.begin_request()
+        try:
+            answers = await self._answers([question for question, _ in batch])
+        except Exception as error:
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
