@@ -12,7 +12,8 @@ from typing import NoReturn
 HERE = Path(__file__).resolve().parent
 STATIC_DIR = HERE / "static"
 MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: a key for HS256 has at least 256 bits
-RESERVED_DESCRIPTORS = 200  # the database, files, logs, and requests beside the streams
+RESERVED_DESCRIPTORS = 64  # the database, files, logs: what no connection may take
+RESERVED_CONNECTIONS = 136  # requests beside the streams, so that a full server can say so
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -69,12 +70,18 @@ def is_loopback_name(host: str) -> bool:
     return host.lower().strip("[]") in LOOPBACK_NAMES
 
 
-def streams_that_fit() -> int:
-    """How many streams the descriptor limit leaves room for, a reserve kept for all else."""
+def connections_that_fit() -> int:
+    """How many connections the descriptor limit leaves room for."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
         hard = 1_048_576  # the usual ceiling of Linux, fs.nr_open
     return max(hard - RESERVED_DESCRIPTORS, hard // 2)
+
+
+def streams_that_fit() -> int:
+    """How many of the connections may be streams."""
+    connections = connections_that_fit()
+    return max(connections - RESERVED_CONNECTIONS, connections // 2)
 
 
 class _Parser(argparse.ArgumentParser):

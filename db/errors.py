@@ -5,7 +5,8 @@ DatabaseError
 ├── Timeout          too slow: nothing is known of a write in flight
 ├── LockTimeout      a row stayed locked by somebody else: nothing was written
 ├── Deadlock         PostgreSQL broke one: nothing was written
-└── Refused          wrong credentials or no such database: trying again is of no use
+├── Refused          wrong credentials or no such database: trying again is of no use
+└── InUse            another server is this database's one server
 """
 
 
@@ -31,3 +32,7 @@ class Deadlock(DatabaseError):
 
 class Refused(DatabaseError):
     """The server is there and does not let us in."""
+
+
+class InUse(DatabaseError):
+    """Another server works on this database."""

@@ -13,7 +13,6 @@ from yoyo.backends.core.postgresql import PostgresqlBackend
 from yoyo.connections import DatabaseURI
 
 from db import connection, errors
-from db.connection import Connection
 from db.pool import Database
 
 PATIENCE_SECONDS = 30.0  # how long a start waits for a database that is itself starting
@@ -134,44 +133,3 @@ def _settle_epoch(dsn: str, new_epoch: bool) -> None:
 
 def _session(dsn: str) -> "psycopg2.extensions.connection":
     return psycopg2.connect(dsn, connect_timeout=10)
-
-
-class ServerLock:
-    """The right to be this database's one server: an advisory lock that lives with its session."""
-
-    KEY = 0x6D657373656E6765  # "messenge", as a bigint
-    PATIENCE_SECONDS = 15.0  # how long a second server waits for the first one to leave
-
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
-
-    @classmethod
-    async def take(
-        cls, dsn: str, say: Callable[[str], None], patience: float = PATIENCE_SECONDS
-    ) -> "ServerLock":
-        """Raises `errors.Unavailable` when another server holds it for all of `patience`."""
-        lock = cls(await connection.connect(dsn, 5))
-        try:
-            await lock._wait(say, patience)
-        except BaseException:
-            lock.release()
-            raise
-        return lock
-
-    def release(self) -> None:
-        self._conn.close()
-
-    async def _wait(self, say: Callable[[str], None], patience: float) -> None:
-        until = asyncio.get_running_loop().time() + patience
-        said = False
-        while not await self._acquired():
-            if asyncio.get_running_loop().time() >= until:
-                raise errors.Unavailable("another server is using this database")
-            if not said:
-                say(f"another server is using this database; waiting up to {patience:.0f} s for it")
-                said = True
-            await asyncio.sleep(0.25)
-
-    async def _acquired(self) -> bool:
-        sql = "SELECT pg_try_advisory_lock(%(key)s)"
-        return bool((await self._conn.rows(sql, {"key": self.KEY}, 5))[0][0])

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
+from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
+from tornado.iostream import IOStream
 from tornado.web import Application, RequestHandler, _HandlerDelegate
 
 from bus.bus import Bus
@@ -63,6 +65,11 @@ class Messenger(Application):
         """Returns when all requests whose handlers have begun are answered."""
         if self._in_flight:
             await self._all_finished.wait()
+
+    def busy_connections(self) -> set[IOStream]:
+        """Those whose requests are being answered, open streams among them."""
+        busy = [*self._in_flight, *cast("list[RequestHandler]", list(self.bus))]
+        return {cast("HTTP1Connection", handler.request.connection).stream for handler in busy}
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> _HandlerDelegate:
         refusal: problems.Problem | None = None

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from tornado.httpclient import AsyncHTTPClient
-from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 
 import config as options
 from config import Config
 from db.pool import Database
 from handlers.application import Messenger
+from listening import Listener
 from server import make_app, make_server
 from tests.support.people import Visitor
 from tests.support.postgres import Postgres
@@ -69,7 +69,7 @@ def app(config: Config, db: Database) -> Messenger:
 @pytest.fixture
 def http_server(
     io_loop: IOLoop, app: Messenger, _unused_port: tuple[object, int]
-) -> Iterator[HTTPServer]:
+) -> Iterator[Listener]:
     """As `main` makes it, limits included, on pytest-tornado's port."""
     server = make_server(app)
     server.add_socket(_unused_port[0])  # type: ignore[arg-type]
@@ -81,7 +81,7 @@ def http_server(
 
 
 @pytest.fixture
-def base_url(http_server: HTTPServer, http_port: int) -> str:
+def base_url(http_server: Listener, http_port: int) -> str:
     """With a server behind it, also for tests that speak to its port themselves."""
     return f"http://localhost:{http_port}"
 

@@ -22,7 +22,7 @@ def test_without_options_all_is_as_the_contract_says() -> None:
     assert (found.github_client_id, found.github_client_secret) == (None, None)
     assert found.dev_login is True
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    assert found.max_streams == max(hard - config.RESERVED_DESCRIPTORS, hard // 2)
+    assert found.max_streams == hard - 200
     assert found.max_streams_per_user == 10
     assert (found.allowed_hosts, found.trusted_proxies) == ((), ())
     assert (found.feed_retention_days, found.new_epoch) == (30, False)

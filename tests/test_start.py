@@ -19,8 +19,8 @@ import pytest
 import server as messenger
 from db import opening
 from db.embedded import DirectoryLock, EmbeddedPostgres
-from db.errors import Refused, Unavailable
-from db.opening import ServerLock
+from db.errors import InUse, Refused, Unavailable
+from db.server_lock import ServerLock
 from tests.support.postgres import ask
 from tests.support.processes import ServerProcess, free_port, run
 from tests.support.sse import EventStream
@@ -216,7 +216,7 @@ async def test_only_one_server_works_on_a_database(dsn: str) -> None:
     said: list[str] = []
     first = await ServerLock.take(dsn, said.append)
     assert said == []
-    with pytest.raises(Unavailable, match="another server"):
+    with pytest.raises(InUse, match="another server"):
         await ServerLock.take(dsn, said.append, patience=0.3)
     assert len(said) == 1
     waiting = asyncio.create_task(ServerLock.take(dsn, said.append))

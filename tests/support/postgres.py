@@ -32,7 +32,7 @@ class Postgres:
         asyncio.run(opening.prepare(self.dsn(_TEMPLATE)))
 
     def stop(self) -> None:
-        self._embedded.stop("immediate")
+        self._embedded.stop(3)
 
     def dsn(self, name: str, **more: str) -> str:
         return make_dsn(self._admin_dsn, dbname=name, **more)

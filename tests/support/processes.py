@@ -111,7 +111,7 @@ class ServerProcess:
         if self.postgres_pid is not None:
             left = EmbeddedPostgres(self.data_dir)
             left.start(lambda line: None)
-            left.stop("immediate")
+            left.stop(3)
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
