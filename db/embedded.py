@@ -33,7 +33,7 @@ with warnings.catch_warnings():  # it looks for XDG_RUNTIME_DIR, which we have n
 STOP_SECONDS = 10.0  # for a stop in good order
 IMMEDIATE_SECONDS = 1.0  # what is kept of that for a stop that leaves the rest to recovery
 LOOK_SECONDS = 1.0  # between looks at whether it lives
-BY_HAND_SECONDS = 10.0  # for whoever stopped it to start it again; one that died is started at once
+BY_HAND_SECONDS = 5.0  # for whoever stopped it to start it again; one that died is started at once
 START_SECONDS = 60  # recovery after a crash replays what the last checkpoint left
 ORPHANS_SECONDS = 10  # processes of a killed PostgreSQL keep its memory until they notice
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -122,12 +122,13 @@ class EmbeddedPostgres:
                 gone_since = None
                 continue
             gone_since = gone_since or loop.time()
-            stopped_by_hand = not (self._data / "postmaster.pid").exists()
+            stopped_by_hand = not self._pid_file.exists()
             if stopped_by_hand and loop.time() - gone_since < BY_HAND_SECONDS:
                 continue
             _log.error("the embedded database has died; starting it again")
             try:
                 await loop.run_in_executor(None, self.start, _log.warning)
+                _log.warning("the embedded database is running again")
             except Failed as error:
                 _log.error("%s", error)
 
@@ -145,7 +146,7 @@ class EmbeddedPostgres:
     def is_running(self) -> bool:
         """Whether the process named in `postmaster.pid` is PostgreSQL, and in this directory."""
         try:
-            pid = int((self._data / "postmaster.pid").read_text().split()[0])
+            pid = int(self._pid_file.read_text().split()[0])
             process = psutil.Process(pid)
             return process.name() == "postgres" and Path(process.cwd()) == self._data
         except (OSError, ValueError, IndexError, psutil.Error):
@@ -156,7 +157,7 @@ class EmbeddedPostgres:
         until = time.monotonic() + START_SECONDS
         while self.is_running() and time.monotonic() < until:
             with contextlib.suppress(OSError, IndexError):
-                if (self._data / "postmaster.pid").read_text().split("\n")[7].strip() == "ready":
+                if self._pid_file.read_text().split("\n")[7].strip() == "ready":
                     return True
             time.sleep(0.1)
         return False
@@ -190,10 +191,14 @@ class EmbeddedPostgres:
 
     def _socket_dir(self) -> Path:
         """Line 5 of `postmaster.pid`: the directory that the running server was started with."""
-        return Path((self._data / "postmaster.pid").read_text().split("\n")[4])
+        return Path(self._pid_file.read_text().split("\n")[4])
 
     def _dsn(self) -> str:
         return make_dsn(host=str(self._socket_dir()), user="postgres", dbname="postgres")
+
+    @property
+    def _pid_file(self) -> Path:
+        return self._data / "postmaster.pid"
 
     @property
     def _log_file(self) -> Path:

@@ -1,12 +1,14 @@
 """A real PostgreSQL for a whole run, and a database of its own for each test."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg2
 from psycopg2.extensions import make_dsn
 
@@ -33,6 +35,30 @@ class Postgres:
 
     def stop(self) -> None:
         self._embedded.stop(3)
+
+    def crash(self) -> None:
+        """`pg_ctl stop -m immediate`: no checkpoint, no goodbye; the next start recovers."""
+        self._embedded._signal("immediate")
+        assert self._embedded._is_gone_by(time.monotonic() + 10)
+
+    def revive(self) -> None:
+        assert self._embedded.start(lambda line: None) == self._admin_dsn
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All of its processes are stopped: it takes connections, and says nothing."""
+        processes = self.processes()
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.resume()
+
+    def processes(self) -> list[psutil.Process]:
+        postmaster = psutil.Process(int(self._embedded._pid_file.read_text().split()[0]))
+        return [postmaster, *postmaster.children()]
 
     def dsn(self, name: str, **more: str) -> str:
         return make_dsn(self._admin_dsn, dbname=name, **more)

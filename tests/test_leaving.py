@@ -1,0 +1,127 @@
+"""Draining: nothing answered is lost, nobody is left hanging, and it does not take long."""
+
+import asyncio
+import contextlib
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg2
+import pytest
+
+from db.embedded import EmbeddedPostgres
+from tests.support.processes import ServerProcess
+from tests.support.sse import EventStream
+from tests.test_start import Caller, contents, someone_talks, wait_for_a_lock
+
+STREAMS = 2_000
+PEOPLE = 10
+
+
+def connected(url: str, sent: bytes) -> socket.socket:
+    parts = urlsplit(url)
+    sock = socket.create_connection((parts.hostname, parts.port), timeout=10)
+    sock.sendall(sent)
+    return sock
+
+
+def answered(sock: socket.socket) -> bytes:
+    """All that comes before the connection ends."""
+    got = b""
+    with contextlib.suppress(ConnectionResetError):
+        while piece := sock.recv(65536):
+            got += piece
+    return got
+
+
+def read_answer(sock: socket.socket) -> bytes:
+    got = b""
+    while b'"live"}' not in got:
+        got += sock.recv(65536)
+    return got
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_two_thousand_streams_are_seen_off_within_ten_seconds(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    flags = ("--max-streams-per-user", str(STREAMS // PEOPLE))
+    with ServerProcess(tmp_path, *flags) as server:
+        streams: list[EventStream] = []
+        for n in range(PEOPLE):
+            headers = {"Authorization": f"Bearer {Caller(server.url, f'person{n}').token}"}
+            for _ in range(STREAMS // PEOPLE // 50):
+                opening = [EventStream.open(server.url, headers) for _ in range(50)]
+                streams += await asyncio.gather(*opening)
+        for stream in streams:
+            assert (await stream.event()).name == "hello"
+        began = loop.time()
+        ended = loop.run_in_executor(None, server.end)
+        ends: list[float] = []
+
+        async def farewell(stream: EventStream) -> Any:
+            events = await stream.rest()
+            ends.append(loop.time())
+            return events[-1]
+
+        byes = await asyncio.gather(*(farewell(stream) for stream in streams))
+        assert {(bye.name, bye.data["reason"]) for bye in byes} == {("bye", "draining")}
+        assert all(500 <= bye.retry <= 5000 for bye in byes)
+        assert len({bye.retry for bye in byes}) > STREAMS / 4
+        assert max(ends) - min(ends) > 0.8  # spread, and not all at once
+        assert await ended == 0
+        assert loop.time() - began < 10
+        assert server.postgres_pid is None
+        for stream in streams:
+            stream.close()
+
+
+def test_idle_and_half_sent_requests_are_ended_while_others_finish(tmp_path: Path) -> None:
+    live = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with ServerProcess(tmp_path) as server, ExitStack() as opened:
+        john, path = someone_talks(server.url)
+
+        def connect(sent: bytes) -> socket.socket:
+            return opened.enter_context(connected(server.url, sent))
+
+        idle, silent, half_headers = connect(live), connect(b""), connect(live[:30])
+        half_body = connect(
+            b"POST /api/conversations HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 100\r\n"
+            b"Authorization: Bearer " + john.token.encode() + b'\r\n\r\n{"user',
+        )
+        read_answer(idle)
+        read_answer(connect(live))  # what was sent before has been read
+        dsn = EmbeddedPostgres(tmp_path).start(lambda line: None)
+        holder = opened.enter_context(closing(psycopg2.connect(dsn)))
+        holder.cursor().execute("SELECT FROM feeds FOR UPDATE")
+        threads = opened.enter_context(ThreadPoolExecutor())
+        sent = threads.submit(john.ask, path, {"content": "in flight"})
+        wait_for_a_lock(dsn)
+        server.process.terminate()
+        for sock in (idle, silent, half_headers, half_body):
+            assert answered(sock) == b""
+        assert not sent.done()
+        holder.rollback()
+        assert sent.result()["content"] == "in flight"
+        assert server.process.wait(10) == 0
+
+
+def test_what_was_answered_before_the_end_is_there_after_it(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        john, path = someone_talks(server.url)
+        answered_to = 0
+        server.process.terminate()
+        with contextlib.suppress(OSError):  # 503 while it drains, refused after
+            for n in range(1000):
+                john.ask(path, {"content": f"{n}"})
+                answered_to = n + 1
+        assert server.process.wait(10) == 0
+        server.output.clear()
+        server.start()
+        server.wait_until_ready()
+        newest = contents(Caller(server.url, token=john.token), f"{path}?limit=100")
+        expected = [f"{n}" for n in reversed(range(answered_to))] + ["hello"]
+        assert newest[: len(expected)] == expected[:100]

@@ -1,0 +1,231 @@
+"""A database that crashes or hangs: streams stay, requests hear of it, and all comes back."""
+
+import asyncio
+import os
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bus.heart import Heart
+from db import errors, pool
+from db.server_lock import ServerLock
+from handlers.application import Messenger
+from tests.support.people import Person, Visitor, eventually
+from tests.support.postgres import Postgres
+from tests.support.processes import ServerProcess
+from tests.support.sse import EventStream
+from tests.test_start import Caller, contents, someone_talks
+
+
+@pytest.fixture(scope="module")
+def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL of this file's own, to be broken."""
+    server = Postgres(tmp_path_factory.mktemp("fragile"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def dsn(fragile: Postgres) -> Iterator[str]:
+    with fragile.database() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def app(app: Messenger) -> Messenger:
+    app.heart = Heart(lambda: 0, app.lookout.look_at)  # a ping a second
+    return app
+
+
+async def in_thread(act: Any) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(None, act)
+
+
+async def pinged(stream: EventStream) -> None:
+    while (await stream.event(3, pings=True)).name != "ping":
+        pass
+
+
+async def refused(person: Person, conversation: str, client_id: str) -> None:
+    """A send is answered 503 in time."""
+    began = time.monotonic()
+    answer = await person.post(
+        f"/api/conversations/{conversation}/messages",
+        {"content": "while away", "clientId": client_id},
+    )
+    assert (answer.status, answer.json["code"]) == (503, "database_unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert time.monotonic() - began < 6
+
+
+async def again(person: Person, conversation: str, client_id: str) -> Any:
+    """The same send until it is answered; within 5 s."""
+    until = time.monotonic() + 5
+    while True:
+        answer = await person.post(
+            f"/api/conversations/{conversation}/messages",
+            {"content": "while away", "clientId": client_id},
+        )
+        if answer.status in (200, 201):
+            return answer.json
+        assert answer.status == 503
+        assert time.monotonic() < until
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_streams_outlive_a_crash_of_the_database(
+    visitor: Visitor, app: Messenger, fragile: Postgres
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    async with jane.stream() as stream:
+        await john.send(conversation, "before")
+        await in_thread(fragile.crash)
+        client_id = str(uuid.uuid4())
+        await refused(john, conversation, client_id)
+        assert (await jane.get("/api/conversations")).status == 503
+        assert (await jane.get("/health/ready")).status == 503
+        assert (await jane.get("/health/live")).status == 200
+        assert (await stream.event()).data["content"] == "before"
+        await pinged(stream)
+        await in_thread(fragile.revive)
+        message = await again(john, conversation, client_id)
+        assert (await stream.event(3)).data["id"] == message["id"]
+        assert await stream.silent()
+        assert (await jane.get("/health/ready")).status == 200
+    assert [m["content"] for m in await jane.history(conversation)] == ["while away", "before"]
+    await eventually(lambda: app.db._permits._value == pool.POOL_SIZE)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_streams_outlive_a_database_that_hangs(
+    visitor: Visitor, app: Messenger, fragile: Postgres
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    ids = [str(uuid.uuid4()) for _ in range(20)]  # more than the pool has connections
+    async with jane.stream() as stream:
+        with fragile.frozen():
+            async with asyncio.TaskGroup() as tasks:
+                for client_id in ids:
+                    tasks.create_task(refused(john, conversation, client_id))
+                tasks.create_task(pinged(stream))
+            assert (await jane.get("/api/conversations")).status == 503
+        messages = [await again(john, conversation, client_id) for client_id in ids]
+        seen = [(await stream.event(5)).data["id"] for _ in ids]
+        assert sorted(seen) == sorted(message["id"] for message in messages)
+        assert seen == sorted(seen, key=int)
+        assert await stream.silent()
+    assert len(await jane.history(conversation)) == len(ids)
+    await eventually(lambda: app.db._permits._value == pool.POOL_SIZE)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_what_was_committed_while_the_answer_was_lost_reaches_streams(
+    visitor: Visitor, app: Messenger, fragile: Postgres
+) -> None:
+    """The server hears of a failure; PostgreSQL goes on with the statement, and commits it."""
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    client_id = str(uuid.uuid4())
+    async with jane.stream() as stream:
+        with fragile.frozen():
+            await refused(john, conversation, client_id)
+        event = await stream.event(10)  # nobody has tried again
+        assert event.data["content"] == "while away"
+        assert await stream.silent()
+        assert (await again(john, conversation, client_id))["id"] == event.data["id"]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_stream_that_is_reading_waits_for_the_database(
+    visitor: Visitor, app: Messenger, fragile: Postgres
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    async with jane.stream() as stream:
+        position = stream.hello.id
+    sent = [await john.send(conversation, f"{n}") for n in range(3)]
+    read, away = app.replays.read, True
+
+    async def read_when_back(user_id: int, after: int) -> Any:
+        if away:
+            raise errors.Unavailable("it is away")
+        return await read(user_id, after)
+
+    app.replays.read = read_when_back  # type: ignore[method-assign]
+    async with jane.stream(position) as stream:
+        await pinged(stream)
+        away = False
+        assert [event.data["id"] for event in await stream.events(3)] == [m["id"] for m in sent]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_the_servers_lock_is_taken_again_after_a_crash(dsn: str, fragile: Postgres) -> None:
+    said: list[str] = []
+    lock = await ServerLock.take(dsn, said.append)
+    lost = asyncio.create_task(lock.lost())
+    session = lock._conn
+    await in_thread(fragile.crash)
+    await in_thread(fragile.revive)
+    await eventually(lambda: lock._conn is not session, 10)
+    with pytest.raises(errors.InUse):
+        await ServerLock.take(dsn, said.append, patience=0.3)
+    assert not lost.done()
+    lost.cancel()
+    lock.release()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_server_whose_lock_another_one_took_hears_of_it(
+    dsn: str, fragile: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ServerLock, "PATIENCE_SECONDS", 1.0)
+    first = await ServerLock.take(dsn, lambda line: None)
+    lost = asyncio.create_task(first.lost())
+    first._conn.close()  # the network did it
+    second = await ServerLock.take(dsn, lambda line: None, patience=5)
+    async with asyncio.timeout(10):
+        await lost
+    first.release()
+    second.release()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGQUIT])
+def test_an_embedded_database_that_died_is_started_again(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    with ServerProcess(tmp_path) as server:
+        john, path = someone_talks(server.url)
+        died = server.postgres_pid
+        assert died is not None
+        os.kill(died, how)
+        server.wait_for("the embedded database has died")
+        server.wait_for("the embedded database is running again")
+        assert server.postgres_pid != died
+        assert contents(john, path) == ["hello"]
+        john.ask(path, {"content": "again"})
+        assert server.end() == 0
+
+
+def test_a_server_leaves_in_time_though_its_database_hangs(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        john, path = someone_talks(server.url)
+        hung = Postgres(tmp_path)
+        hung._embedded._data = tmp_path / "postgres"
+        with hung.frozen():
+            began = time.monotonic()
+            assert server.end() == 0
+            assert time.monotonic() - began < 10
+        server.wait_for("will have to recover")
+        server.output.clear()
+        server.start()
+        server.wait_until_ready()
+        assert contents(Caller(server.url, token=john.token), path) == ["hello"]
