@@ -42,7 +42,10 @@ class ServerProcess:
     What it started is ended with it, and nothing else.
     """
 
-    def __init__(self, data_dir: Path, *flags: str, **environ: str) -> None:
+    def __init__(
+        self, data_dir: Path, *flags: str, descriptors: int | None = None, **environ: str
+    ) -> None:
+        self.descriptors = descriptors
         self.data_dir = data_dir
         self.flags = ("--port", str(free_port()), *flags)
         self.environ = environ
@@ -66,8 +69,9 @@ class ServerProcess:
         self.stop_postgres()
 
     def start(self) -> None:
+        command = (sys.executable, "server.py", "--data-dir", str(self.data_dir))
         self.process = subprocess.Popen(
-            [sys.executable, "server.py", "--data-dir", str(self.data_dir), *self.flags],
+            [*self._limits(), *command, *self.flags],
             cwd=ROOT,
             env=_environment(self.environ),
             stdout=subprocess.PIPE,
@@ -112,6 +116,9 @@ class ServerProcess:
             left = EmbeddedPostgres(self.data_dir)
             left.start(lambda line: None)
             left.stop(3)
+
+    def _limits(self) -> list[str]:
+        return [] if self.descriptors is None else ["prlimit", f"--nofile={self.descriptors}"]
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None

@@ -1,0 +1,237 @@
+"""Clients that are slow, dead, rude or too many: each costs little, and harms nobody else."""
+
+import asyncio
+import socket
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from bus.heart import Heart
+from db.feed import LARGEST_BATCH, Replays
+from db.pool import POOL_SIZE, Database
+from handlers import stream as streams
+from handlers.application import Messenger
+from handlers.stream import StreamHandler
+from tests.support.people import Person, Visitor, eventually
+from tests.support.processes import ServerProcess
+from tests.support.sse import EventStream
+from tests.test_start import contents, someone_talks
+
+LONG = "€" * 3900  # 12 KB
+
+
+class Unread:
+    """A client with a small window that asks for a stream, and reads nothing until it is told to.
+
+    `more` is sent behind the request.
+    """
+
+    def __init__(self, person: Person, last_event_id: str = "", more: bytes = b"") -> None:
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._socket.connect(("127.0.0.1", int(person.base_url.rpartition(":")[2])))
+        self._socket.sendall(
+            b"GET /api/messages HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
+            + f"Last-Event-ID: {last_event_id}\r\n".encode()
+            + f"Authorization: Bearer {person.token}\r\n\r\n".encode()
+            + more
+        )
+
+    async def read(self) -> EventStream:
+        self._socket.setblocking(False)
+        reader, writer = await asyncio.open_connection(sock=self._socket)
+        stream = EventStream(reader, writer)
+        await stream._read_head()
+        return stream
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def quick_heart(app: Messenger) -> None:
+    """A ping a second."""
+    app.heart = Heart(lambda: 0, app.lookout.look_at)
+
+
+def ended(app: Messenger, reason: str) -> float:
+    name, labels = "messenger_streams_ended_total", {"reason": reason}
+    return app.metrics._registry.get_sample_value(name, labels) or 0
+
+
+async def only_stream(app: Messenger, person: Person) -> StreamHandler:
+    await eventually(lambda: app.bus.count_of(int(person.id)) == 1)
+    (stream,) = app.bus.streams_of(int(person.id))
+    assert isinstance(stream, StreamHandler)
+    return stream
+
+
+async def two(visitor: Visitor) -> tuple[Person, Person, str]:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    return john, jane, await john.talk_to(jane)
+
+
+def number(event: Any) -> int:
+    return int(event.data["content"].split()[0])
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_client_that_does_not_read_is_ended_and_resumes_without_a_gap(
+    visitor: Visitor, app: Messenger
+) -> None:
+    john, jane, conversation = await two(visitor)
+    slow = Unread(jane)
+    await only_stream(app, jane)
+    async with john.stream() as other:
+        sent = 0
+        while app.bus.count_of(int(jane.id)):
+            await john.send(conversation, f"{sent} {LONG}")
+            assert number(await other.event()) == sent  # the others are not held up
+            sent += 1
+            assert sent * len(LONG.encode()) < 2_000_000, "nothing bounds what waits for a client"
+    assert ended(app, "slow") == 1
+    reader = await slow.read()
+    came = [event for event in await reader.rest() if event.id is not None]
+    reader.close()
+    numbers = [number(event) for event in came if event.name == "message"]
+    async with jane.stream(came[-1].id) as resumed:
+        while len(numbers) < sent:
+            numbers.append(number(await resumed.event()))
+        assert await resumed.silent()
+    assert numbers == list(range(sent))
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_replay_is_longer_than_any_buffer_and_waits_for_its_reader(
+    visitor: Visitor, app: Messenger
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with jane.stream() as stream:
+        position = stream.hello.id
+    for n in range(100):  # 1.2 MB
+        await john.send(conversation, f"{n} {LONG}")
+    slow = Unread(jane, str(position))
+    iostream = (await only_stream(app, jane))._iostream
+    await eventually(iostream.writing)
+    for n in range(100, 110):
+        await john.send(conversation, f"{n} {LONG}")
+        assert len(iostream._write_buffer) < streams.PIECE_BYTES + 2 * len(LONG.encode())
+    reader = await slow.read()
+    assert (await reader.event()).name == "hello"
+    assert [number(event) for event in await reader.events(110)] == list(range(110))
+    assert await reader.silent()
+    reader.close()
+
+
+@pytest.mark.usefixtures("quick_heart")
+@pytest.mark.gen_test(timeout=60)
+async def test_a_client_whose_cable_is_cut_is_noticed(
+    visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the kernel, one that takes nothing more is like one that acknowledges nothing."""
+    monkeypatch.setattr(streams, "DEAD_AFTER_MILLISECONDS", 1500)
+    john, jane, conversation = await two(visitor)
+    dead = Unread(jane)
+    await only_stream(app, jane)
+    for n in range(12):  # beyond what the kernel takes, far below what we would keep
+        await john.send(conversation, f"{n} {LONG}")
+    await eventually(lambda: not app.bus.count_of(int(jane.id)), 20)
+    assert (ended(app, "gone"), ended(app, "slow")) == (1, 0)
+    dead.close()
+
+
+@pytest.mark.usefixtures("quick_heart")
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.gen_test
+async def test_a_client_that_sent_junk_behind_its_request_is_noticed_when_it_leaves(
+    visitor: Visitor, app: Messenger, reset: bool
+) -> None:
+    jane = await visitor.sign_in("jane")
+    rude = await Unread(jane, more=b"\x00junk").read()
+    assert (await rude.event()).name == "hello"
+    await only_stream(app, jane)
+    rude.reset() if reset else rude.close()
+    await eventually(lambda: not app.bus.count_of(int(jane.id)))
+
+
+@pytest.mark.gen_test
+async def test_the_kernel_is_told_to_keep_little_and_to_notice_the_dead(
+    visitor: Visitor, app: Messenger
+) -> None:
+    jane = await visitor.sign_in("jane")
+    async with jane.stream():
+        sock = (await only_stream(app, jane))._iostream.socket
+        for level, option, value in [
+            (socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * streams.SEND_BUFFER_BYTES),
+            (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+            (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 15_000),
+        ]:
+            assert sock.getsockopt(level, option) == value
+
+
+@pytest.mark.gen_test
+async def test_what_many_missed_is_read_in_few_statements(db: Database) -> None:
+    asked: list[int] = []
+    rows = db.rows
+
+    async def counted(sql: str, params: Any = None, **options: Any) -> Any:
+        asked.append(len(params["user_ids"]))
+        assert db._permits._value == POOL_SIZE  # one at a time: the pool is the sends'
+        return await rows(sql, params, **options)
+
+    db.rows = counted  # type: ignore[method-assign]
+    replays = Replays(db)
+    number = 2 * LARGEST_BATCH + 1
+    await asyncio.gather(*(replays.read(user_id, 0) for user_id in range(number)))
+    assert asked == [LARGEST_BATCH, LARGEST_BATCH, 1]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_many_return_at_once_and_each_gets_what_it_missed(
+    visitor: Visitor, app: Messenger
+) -> None:
+    hub = await visitor.sign_in("hub")
+    people = [await visitor.sign_in(f"person{n}") for n in range(20)]
+    cursors = {}
+    for person in people:
+        async with person.stream() as stream:
+            cursors[person] = stream.hello.id
+    talks = {person: await hub.talk_to(person) for person in people}
+    for person, talk in talks.items():
+        await hub.send(talk, f"for {person.username}")
+
+    async def resume(person: Person) -> None:
+        async with person.stream(cursors[person]) as stream:
+            opened, message = await stream.events(2)
+            assert opened.name == "conversation"
+            assert message.data["content"] == f"for {person.username}"
+            all_here.append(person)
+            while len(all_here) < 10 * len(people):
+                await asyncio.sleep(0.01)
+
+    all_here: list[Person] = []
+    resuming = [asyncio.create_task(resume(person)) for person in people for _ in range(10)]
+    for _ in range(10):
+        await hub.send(talks[people[0]], "meanwhile")
+        assert (await hub.get("/health/ready")).status == 200
+    await asyncio.gather(*resuming)
+    assert len(app.db._idle) <= POOL_SIZE
+
+
+def test_a_server_without_descriptors_rests_and_recovers(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path, descriptors=256) as server:
+        john, path = someone_talks(server.url)
+        port = int(server.url.rpartition(":")[2])
+        idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(300)]
+        process = psutil.Process(server.process.pid)
+        process.cpu_percent()
+        lines = len(server.output)
+        assert process.cpu_percent(interval=2) < 50  # of one core
+        assert len(server.output) == lines
+        assert process.num_fds() <= 256 - 40  # what the database needs is there
+        for sock in idle:
+            sock.close()
+        assert contents(john, path) == ["hello"]
+        assert server.end() == 0
