@@ -36,6 +36,10 @@ class Postgres:
     def stop(self) -> None:
         self._embedded.stop(3)
 
+    @property
+    def bin_path(self) -> Path:
+        return Path(self._embedded._server.bin_path)
+
     def crash(self) -> None:
         """`pg_ctl stop -m immediate`: no checkpoint, no goodbye; the next start recovers."""
         self._embedded._signal("immediate")

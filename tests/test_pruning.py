@@ -1,0 +1,93 @@
+"""The retention: old feed rows go from the beginning of each feed, and nothing else does."""
+
+import pytest
+
+from db import pruning
+from db.pool import Database
+from db.pruning import Pruner
+from tests.support.people import Visitor
+from tests.support.postgres import ask
+
+FILL = """
+    INSERT INTO users (username) SELECT 'user' || n FROM generate_series(1, %(people)s) n;
+    INSERT INTO feeds (user_id, last_seq) SELECT id, %(rows)s FROM users;
+    INSERT INTO feed_events (user_id, seq, kind, conversation_id, created_at)
+    SELECT id, seq, 'read', 1, now() - make_interval(days => %(rows)s - seq)
+    FROM users, generate_series(1, %(rows)s) seq
+"""
+
+
+def left(dsn: str) -> dict[int, list[int]]:
+    sql = "SELECT user_id, array_agg(seq ORDER BY seq) FROM feed_events GROUP BY user_id"
+    return dict(ask(dsn, sql))
+
+
+@pytest.mark.gen_test
+async def test_what_is_older_than_the_retention_goes_and_what_is_younger_stays(
+    db: Database, dsn: str
+) -> None:
+    people, rows = pruning.FEEDS_AT_ONCE + 30, 2 * pruning.ROWS_AT_ONCE + 40
+    ask(dsn, FILL, {"people": people, "rows": rows})
+    gone = await Pruner(db, 30, pause=0).go_round()
+    assert gone == people * (rows - 30)
+    found = left(dsn)
+    assert len(found) == people
+    assert all(seqs == list(range(rows - 29, rows + 1)) for seqs in found.values())
+    assert await Pruner(db, 30, pause=0).go_round() == 0
+
+
+@pytest.mark.gen_test
+async def test_a_step_is_small(db: Database, dsn: str) -> None:
+    ask(dsn, FILL, {"people": 3, "rows": 10 * pruning.ROWS_AT_ONCE})
+    after, gone = await pruning._step(db, 0, 30)
+    assert (after, gone) == (0, 3 * pruning.ROWS_AT_ONCE)
+
+
+@pytest.mark.gen_test
+async def test_a_clock_that_jumped_tears_no_hole(db: Database, dsn: str) -> None:
+    ask(dsn, FILL, {"people": 1, "rows": 40})
+    ask(dsn, "UPDATE feed_events SET created_at = now() WHERE seq = 5")
+    await Pruner(db, 30, pause=0).go_round()
+    assert left(dsn) == {1: list(range(5, 41))}
+
+
+@pytest.mark.gen_test
+async def test_who_resumes_from_before_the_retention_is_told_so(
+    visitor: Visitor, db: Database, dsn: str
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    async with jane.stream() as stream:
+        for n in range(6):
+            await john.send(conversation, f"{n}")
+        ids = [event.id for event in await stream.events(6)]
+        ask(dsn, "UPDATE feed_events SET created_at = now() - interval '31 days' WHERE seq <= 4")
+        await Pruner(db, 30, pause=0).go_round()
+        assert await stream.silent()
+    async with jane.stream(ids[1]) as resumed:
+        reset = await resumed.event()
+        assert (reset.name, reset.data, reset.id) == ("reset", {"reason": "expired"}, ids[-1])
+    async with jane.stream(ids[2]) as resumed:
+        assert [event.id for event in await resumed.events(3)] == ids[3:]
+    ask(dsn, "UPDATE feed_events SET created_at = now() - interval '31 days'")
+    await Pruner(db, 30, pause=0).go_round()
+    async with jane.stream(ids[-1]) as resumed:
+        assert await resumed.silent()  # who is up to date never expires
+        await john.send(conversation, "after")
+        assert (await resumed.event()).data["content"] == "after"
+
+
+@pytest.mark.gen_test
+async def test_a_replay_whose_feed_is_pruned_meanwhile_ends_its_stream(
+    visitor: Visitor, db: Database, dsn: str
+) -> None:
+    """Better than a gap: its client asks again, and is reset."""
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    async with jane.stream() as stream:
+        start = stream.hello.id
+        ask(dsn, "UPDATE feeds SET last_seq = last_seq + 3 WHERE user_id = %s", (int(jane.id),))
+        await john.send(conversation, "beyond a gap")
+        assert await stream.rest() == []
+    async with jane.stream(start) as resumed:
+        assert (await resumed.event()).data == {"reason": "expired"}
