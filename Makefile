@@ -4,7 +4,7 @@ INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --
 NODE := $(shell node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null \
 	&& command -v npm >/dev/null || echo .venv/node.stamp)
 
-.PHONY: setup run test check fmt
+.PHONY: setup run test check fmt chaos
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 test check: export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -19,6 +19,10 @@ test: .venv/test.stamp $(NODE)
 	tools/browser
 	npm test --silent
 	python -m pytest
+
+# 100 kills of the server and 20 of its database under load, and what came of it: some minutes.
+chaos: .venv/test.stamp
+	.venv/bin/python -m tests.chaos.storm
 
 check: .venv/check.stamp node_modules/.package-lock.json
 	ruff check && ruff format --check

@@ -42,6 +42,8 @@ class ServerProcess:
     What it started is ended with it, and nothing else.
     """
 
+    program = "server.py"
+
     def __init__(
         self, data_dir: Path, *flags: str, descriptors: int | None = None, **environ: str
     ) -> None:
@@ -69,7 +71,7 @@ class ServerProcess:
         self.stop_postgres()
 
     def start(self) -> None:
-        command = (sys.executable, "server.py", "--data-dir", str(self.data_dir))
+        command = (sys.executable, self.program, "--data-dir", str(self.data_dir))
         self.process = subprocess.Popen(
             [*self._limits(), *command, *self.flags],
             cwd=ROOT,

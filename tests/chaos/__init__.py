@@ -1,0 +1,1 @@
+"""Breaking things on purpose: what was answered is counted before and after."""

@@ -1,0 +1,37 @@
+"""The server, but that it kills itself after a commit and before the answer when it is told to.
+
+It is told by a file, `die` in its data directory; the rest is `server.py`, to the letter.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import server  # noqa: E402
+from db.sender import Sender  # noqa: E402
+
+DYING = "dying between COMMIT and answer"
+
+
+def main() -> int:
+    order = Path(sys.argv[sys.argv.index("--data-dir") + 1]) / "die"
+    settle = Sender._settle
+
+    def settle_or_die(self: Sender, batch: list[Any], outcomes: list[Any]) -> None:
+        if order.exists() and any(outcome.recipients for outcome in outcomes):
+            order.unlink()
+            print(f"{DYING}: {len(outcomes)} writes", flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        settle(self, batch, outcomes)
+
+    Sender._settle = settle_or_die  # type: ignore[method-assign]
+    return server.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,261 @@
+"""A storm: eight people talk, their server and its database are killed, all is counted."""
+
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from tornado.httpclient import AsyncHTTPClient
+
+from tests.chaos.doomed import DYING
+from tests.chaos.people import Reader, Sender
+from tests.support.people import Visitor, eventually
+from tests.support.postgres import Postgres, ask
+from tests.support.processes import ServerProcess
+
+PEOPLE = 8
+SETTLED_SECONDS = 60.0
+
+
+class Plan(NamedTuple):
+    """How often what is broken."""
+
+    kills: int  # of the server, at random moments
+    kills_after_commit: int  # of those, the server's own, between COMMIT and answer
+    crashes: int  # of PostgreSQL, by `pg_ctl stop -m immediate`
+
+
+class Figures(NamedTuple):
+    """What came of it. All from `lost` on are to be 0."""
+
+    seconds: float
+    kills: int
+    kills_with_sends_in_flight: int
+    kills_after_commit: int
+    crashes: int
+    answered: int
+    answers_lost_and_told_by_a_repeat: int
+    events_read: int
+    connections: int
+    lost: int
+    doubled: int
+    out_of_order: int
+    gaps: int
+    resets: int
+
+
+class DoomedServer(ServerProcess):
+    """A server that dies after its next commit when it is told to."""
+
+    program = "tests/chaos/doomed.py"
+
+    def die_after_commit(self) -> None:
+        (self.data_dir / "die").touch()
+
+
+async def storm(folder: Path, plan: Plan, seed: int) -> Figures:
+    chance = random.Random(seed)
+    postgres = Postgres(folder / "postgres", fsync=True)
+    postgres.start()
+    try:
+        with postgres.database() as dsn:
+            secret = "it stays the same over all restarts"
+            server = DoomedServer(folder, DATABASE_URL=dsn, JWT_SECRET=secret, RATE_LIMITS="off")
+            with server:
+                return await Storm(server, postgres, dsn, chance).run(plan)
+    finally:
+        postgres.stop()
+
+
+class Storm:
+    def __init__(
+        self, server: DoomedServer, postgres: Postgres, dsn: str, chance: random.Random
+    ) -> None:
+        self.server = server
+        self.postgres = postgres
+        self.dsn = dsn
+        self.chance = chance
+        self.senders: list[Sender] = []
+        self.readers: list[Reader] = []
+        self.kills_with_sends_in_flight = 0
+        self.kills_after_commit = 0
+
+    async def run(self, plan: Plan) -> Figures:
+        began = time.monotonic()
+        async with self._people():
+            events = ["kill"] * (plan.kills - plan.kills_after_commit)
+            events += ["die"] * plan.kills_after_commit + ["crash"] * plan.crashes
+            self.chance.shuffle(events)
+            for event in events:
+                await self._some_answers()
+                await asyncio.sleep(self.chance.uniform(0, 0.1))
+                await {"kill": self._kill, "die": self._die, "crash": self._crash}[event]()
+            await self._some_answers()
+            await self._settle()
+        return self._count(plan, time.monotonic() - began)
+
+    @asynccontextmanager
+    async def _people(self) -> AsyncIterator[None]:
+        """Each talks to two others, and is read by one stream."""
+        client = AsyncHTTPClient(force_instance=True, max_clients=4 * PEOPLE)
+        visitor = Visitor(client, self.server.url)
+        people = [await visitor.sign_in(f"person{n}") for n in range(PEOPLE)]
+        talks = [await people[n].talk_to(people[n - 1]) for n in range(PEOPLE)]
+        for n, person in enumerate(people):
+            answer = await person.get("/api/conversations")
+            self.senders.append(Sender(person, [talks[n], talks[(n + 1) % PEOPLE]]))
+            self.readers.append(Reader(person, answer.headers["Last-Event-ID"]))
+        self._sending = [asyncio.create_task(sender.run()) for sender in self.senders]
+        reading = [asyncio.create_task(reader.run()) for reader in self.readers]
+        try:
+            yield
+        finally:
+            for task in [*self._sending, *reading]:
+                task.cancel()
+            await asyncio.gather(*self._sending, *reading, return_exceptions=True)
+            client.close()
+
+    @property
+    def answered(self) -> int:
+        return sum(len(sender.answered) for sender in self.senders)
+
+    async def _some_answers(self) -> None:
+        """Sends are answered, streams are open, and more is under way."""
+        goal = self.answered + self.chance.randint(1, 60)
+        await self._until(lambda: self.answered >= goal)
+        await self._until(lambda: any(sender.in_flight for sender in self.senders))
+
+    async def _until(self, true: object) -> None:
+        def holds() -> bool:
+            for task in self._sending:
+                if task.done():
+                    task.result()
+            assert callable(true)
+            return bool(true())
+
+        await eventually(holds, SETTLED_SECONDS)
+
+    async def _kill(self) -> None:
+        self.kills_with_sends_in_flight += any(sender.in_flight for sender in self.senders)
+        self.server.process.kill()
+        await self._restart()
+
+    async def _die(self) -> None:
+        self.server.die_after_commit()
+        await self._until(lambda: self.server.process.poll() is not None)
+        self.kills_with_sends_in_flight += 1
+        await self._restart()
+
+    async def _restart(self) -> None:
+        def restart() -> None:
+            self.server.process.wait()
+            self.server._reader.join()
+            self.kills_after_commit += sum(DYING in line for line in self.server.output)
+            self.server.output.clear()
+            self.server.start()
+            self.server.wait_until_ready()
+
+        await asyncio.get_running_loop().run_in_executor(None, restart)
+
+    async def _crash(self) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self.postgres.crash)
+        await asyncio.sleep(self.chance.uniform(0, 0.5))
+        await loop.run_in_executor(None, self.postgres.revive)
+
+    async def _settle(self) -> None:
+        """All is answered, and read."""
+        for sender in self.senders:
+            sender.stop()
+        await asyncio.wait(self._sending, timeout=SETTLED_SECONDS)
+        sql = """
+            SELECT user_id::text, epoch || '-' || last_seq
+            FROM feeds, meta
+        """
+        newest = dict(ask(self.dsn, sql))
+        await eventually(
+            lambda: all(
+                reader.last_event_id == newest[reader.person.id] for reader in self.readers
+            ),
+            SETTLED_SECONDS,
+        )
+
+    def _count(self, plan: Plan, seconds: float) -> Figures:
+        stored: Counter[tuple[str, str]] = Counter(
+            ask(self.dsn, "SELECT id::text, client_id::text FROM messages")
+        )
+        client_ids = Counter(client_id for _, client_id in stored.elements())
+        answered = [message for sender in self.senders for message in sender.answered]
+        lost = [m["id"] for m in answered if (m["id"], m["clientId"]) not in stored]
+        doubled = sum(count - 1 for count in client_ids.values())
+        out_of_order = gaps = resets = 0
+        for reader in self.readers:
+            seqs = [event.seq for event in reader.events]
+            gaps += sum(b - a > 1 for a, b in pairwise(seqs))
+            doubled += len(seqs) - len(set(seqs))
+            out_of_order += sum(b < a for a, b in pairwise(seqs))
+            resets += sum(event.name == "reset" for event in reader.events)
+            out_of_order += misplaced(reader)
+            told = {event.data["id"] for event in reader.events if event.name == "message"}
+            mine = ask(self.dsn, TAKES_PART, (int(reader.person.id),))
+            lost += [message_id for (message_id,) in mine if message_id not in told]
+        return Figures(
+            seconds=seconds,
+            kills=plan.kills,
+            kills_with_sends_in_flight=self.kills_with_sends_in_flight,
+            kills_after_commit=self.kills_after_commit,
+            crashes=plan.crashes,
+            answered=len(answered),
+            answers_lost_and_told_by_a_repeat=sum(s.first_told_by_a_repeat for s in self.senders),
+            events_read=sum(len(reader.events) for reader in self.readers),
+            connections=sum(reader.connections for reader in self.readers),
+            lost=len(lost),
+            doubled=doubled,
+            out_of_order=out_of_order,
+            gaps=gaps,
+            resets=resets,
+        )
+
+
+TAKES_PART = """
+    SELECT id::text
+    FROM messages
+    JOIN participants USING (conversation_id)
+    WHERE participants.user_id = %s
+"""
+
+
+def misplaced(reader: Reader) -> int:
+    """Messages that came before an older one of the same conversation."""
+    newest: dict[str, int] = {}
+    found = 0
+    for event in reader.events:
+        if event.name == "message":
+            conversation, number = event.data["conversationId"], int(event.data["id"])
+            found += number <= newest.get(conversation, 0)
+            newest[conversation] = number
+    return found
+
+
+def main() -> int:
+    """Prints the figures; the exit status says whether all that is to be 0 is 0."""
+    plan = Plan(kills=100, kills_after_commit=25, crashes=20)
+    seed = random.SystemRandom().randrange(10**6)
+    with tempfile.TemporaryDirectory(prefix="messenger-chaos-") as folder:
+        Path(folder).chmod(0o755)
+        figures = asyncio.run(storm(Path(folder), plan, seed))
+    print(f"seed {seed}")
+    for name, value in figures._asdict().items():
+        print(f"{name.replace('_', ' '):36}{value:>10.0f}")
+    return 0 if not any(figures[9:]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
