@@ -143,8 +143,9 @@ class Storm:
         await eventually(holds, SETTLED_SECONDS)
 
     async def _kill(self) -> None:
-        self.kills_with_sends_in_flight += any(sender.in_flight for sender in self.senders)
+        await self._until(lambda: any(sender.in_flight for sender in self.senders))
         self.server.process.kill()
+        self.kills_with_sends_in_flight += any(sender.in_flight for sender in self.senders)
         await self._restart()
 
     async def _die(self) -> None:

@@ -51,7 +51,11 @@ class EventStream:
         sent = {"Host": url.netloc, "Accept": "text/event-stream"} | (headers or {})
         head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
         writer.write(f"{method} {target} HTTP/{version}\r\n{head}\r\n".encode("latin1"))
-        await stream._read_head()
+        try:
+            await stream._read_head()
+        except BaseException:
+            writer.close()
+            raise
         return stream
 
     async def event(self, seconds: float = 10, *, pings: bool = False) -> Event:
