@@ -51,6 +51,7 @@ class StreamHandler(ApiHandler):
         self._backlog: list[tuple[int, Frame]] | None = []  # None: it overflowed
         self._held_bytes = 0
         self._reading: asyncio.Task[None] | None = None
+        self._ends_connection = self.request.version == "HTTP/1.0"
 
     async def prepare(self) -> None:
         await super().prepare()
@@ -114,6 +115,7 @@ class StreamHandler(ApiHandler):
             self.end("expired")
         elif self._state in (State.READING, State.LIVE):
             self._write(event.PING)
+            self._listen_again()
 
     def end(self, reason: str) -> None:
         if self._state is State.OPENING:
@@ -232,13 +234,20 @@ class StreamHandler(ApiHandler):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MILLISECONDS)
 
+    def _listen_again(self) -> None:
+        """Whoever sends more behind the request would not be seen to leave: Tornado waits for
+        somebody to read that first. It is thrown away, and the connection ends with the stream."""
+        if self._iostream._read_buffer_size and not self._iostream.closed():
+            self._iostream.read_bytes(self._iostream._read_buffer_size)  # done already
+            self._ends_connection = True
+
     def _close_gently(self) -> None:
         """Ends the answer; the connection of an HTTP/1.0 client ends with it."""
         try:
             self.finish()
         except StreamClosedError:
             return
-        if self.request.version == "HTTP/1.0":
+        if self._ends_connection:
             self._iostream.close()
 
     # How it keeps up.
