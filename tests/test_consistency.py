@@ -1,0 +1,193 @@
+"""A snapshot plus the events since its position equals a fresh snapshot, whatever happened."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Coroutine
+from itertools import count
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from tornado.ioloop import IOLoop
+
+from tests.support.people import Person, Visitor
+from tests.support.sse import Event
+
+USERNAMES = ("john", "jane", "mary")
+PAIRS = ((0, 1), (0, 2), (1, 2))
+
+people = st.integers(0, 2)
+pairs = st.sampled_from(PAIRS)
+State = dict[str, Any]
+
+
+def apply(state: State, event: Event, me: str) -> None:
+    """What a client makes of an event: `state` has its conversations and their histories."""
+    data = event.data
+    if event.name == "conversation":
+        state["conversations"].insert(0, data)
+        state["histories"][data["id"]] = []
+        return
+    conversation = next(c for c in state["conversations"] if c["id"] == data["conversationId"])
+    if event.name == "message":
+        state["histories"][conversation["id"]].insert(0, data)
+        conversation["lastMessage"] = data
+        conversation["unreadCount"] += not data["mine"]
+        state["conversations"].remove(conversation)
+        state["conversations"].insert(0, conversation)
+    elif event.name == "read" and data["userId"] == me:
+        conversation["lastReadMessageId"] = data["lastReadMessageId"]
+        conversation["unreadCount"] = data["unreadCount"]
+    elif event.name == "read":
+        conversation["otherLastReadMessageId"] = data["lastReadMessageId"]
+    else:
+        raise AssertionError(event)
+    conversation["hasUnreadMessages"] = conversation["unreadCount"] > 0
+
+
+async def snapshot(person: Person) -> tuple[str, State]:
+    """Everything, and the position of the oldest of its parts; parts know their own."""
+    answer = await person.get("/api/conversations?limit=100")
+    position = answer.headers["Last-Event-ID"]
+    histories = {}
+    for conversation in answer.json:
+        path = f"/api/conversations/{conversation['id']}/messages?limit=100"
+        part = await person.get(path)
+        if part.headers["Last-Event-ID"] != position:
+            return await snapshot(person)  # something happened meanwhile: all of it once more
+        histories[conversation["id"]] = part.json
+    return position, {"conversations": answer.json, "histories": histories}
+
+
+class Talk(RuleBasedStateMachine):
+    """Three people do all that can be done; each holds snapshots of different ages."""
+
+    numbers = count()
+
+    def __init__(self, io_loop: IOLoop, visitor: Visitor) -> None:
+        super().__init__()
+        self.io_loop = io_loop
+        self.visitor = visitor
+        self.people: list[Person] = []
+        self.talks: dict[tuple[int, int], str] = {}
+        self.sent: list[tuple[int, str, str, str]] = []  # who, where, content, client id
+        self.held: list[tuple[int, str, State]] = []
+
+    def do(self, *acts: Coroutine[Any, Any, Any]) -> None:
+        """All at once."""
+
+        async def together() -> None:
+            await asyncio.gather(*acts)
+
+        self.io_loop.run_sync(together, timeout=20)
+
+    @initialize()
+    def sign_in(self) -> None:
+        async def sign_in() -> None:
+            n = next(self.numbers)
+            self.people = [await self.visitor.sign_in(f"{name}-{n}") for name in USERNAMES]
+
+        self.do(sign_in())
+
+    @rule(pair=pairs, turned=st.booleans())
+    def open(self, pair: tuple[int, int], turned: bool) -> None:
+        self.do(self._open(pair, turned))
+
+    @rule(pair=pairs)
+    def open_from_both_sides(self, pair: tuple[int, int]) -> None:
+        self.do(self._open(pair, False), self._open(pair, True))
+
+    @precondition(lambda self: self.talks)
+    @rule(data=st.data(), content=st.text("ab \n€", min_size=1, max_size=5), side=st.booleans())
+    def send(self, data: st.DataObject, content: str, side: bool) -> None:
+        pair = data.draw(st.sampled_from(sorted(self.talks)))
+        self.do(self._send(pair[side], self.talks[pair], f"x{content}", str(uuid.uuid4())))
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data())
+    def send_again(self, data: st.DataObject) -> None:
+        self.do(self._send(*data.draw(st.sampled_from(self.sent))))
+
+    @precondition(lambda self: self.talks)
+    @rule(data=st.data(), side=st.booleans())
+    def read(self, data: st.DataObject, side: bool) -> None:
+        pair = data.draw(st.sampled_from(sorted(self.talks)))
+        self.do(self._read(pair[side], self.talks[pair]))
+
+    @precondition(lambda self: self.talks)
+    @rule(data=st.data(), side=st.booleans(), age=st.integers(0, 5))
+    def read_up_to_an_older_message(self, data: st.DataObject, side: bool, age: int) -> None:
+        pair = data.draw(st.sampled_from(sorted(self.talks)))
+        self.do(self._read(pair[side], self.talks[pair], age))
+
+    @precondition(lambda self: self.talks)
+    @rule(data=st.data(), kinds=st.lists(st.integers(0, 3), min_size=2, max_size=8))
+    def much_at_once(self, data: st.DataObject, kinds: list[int]) -> None:
+        acts: list[Callable[[tuple[int, int]], Coroutine[Any, Any, None]]] = [
+            lambda pair: self._send(pair[0], self.talks[pair], "at once", str(uuid.uuid4())),
+            lambda pair: self._send(pair[1], self.talks[pair], "at once", str(uuid.uuid4())),
+            lambda pair: self._read(pair[0], self.talks[pair]),
+            lambda pair: self._read(pair[1], self.talks[pair], 2),
+        ]
+        pair = data.draw(st.sampled_from(sorted(self.talks)))
+        self.do(*(acts[kind](pair) for kind in kinds))
+
+    @rule(who=people)
+    def take_a_snapshot(self, who: int) -> None:
+        async def take() -> None:
+            self.held.append((who, *await snapshot(self.people[who])))
+
+        self.do(take())
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def bring_a_snapshot_up_to_date(self, data: st.DataObject) -> None:
+        index = data.draw(st.integers(0, len(self.held) - 1))
+        self.do(self._compare(*self.held.pop(index)))
+
+    def teardown(self) -> None:
+        for held in self.held:
+            self.do(self._compare(*held))
+
+    async def _compare(self, who: int, position: str, state: State) -> None:
+        person = self.people[who]
+        newest, fresh = await snapshot(person)
+        missing = int(newest.partition("-")[2]) - int(position.partition("-")[2])
+        async with person.stream(position) as stream:
+            for event in await stream.events(missing):
+                apply(state, event, person.id)
+        assert state == fresh
+
+    async def _open(self, pair: tuple[int, int], turned: bool) -> None:
+        one, other = reversed(pair) if turned else pair
+        self.talks[pair] = await self.people[one].talk_to(self.people[other])
+
+    async def _send(self, who: int, talk: str, content: str, client_id: str) -> None:
+        await self.people[who].send(talk, content, client_id)
+        self.sent.append((who, talk, content, client_id))
+
+    async def _read(self, who: int, talk: str, age: int | None = None) -> None:
+        if age is None:
+            await self.people[who].read(talk)
+        elif history := await self.people[who].history(talk):
+            await self.people[who].read(talk, history[min(age, len(history) - 1)]["id"])
+
+
+def test_snapshot_plus_events_equals_a_fresh_snapshot(io_loop: IOLoop, visitor: Visitor) -> None:
+    run_state_machine_as_test(
+        lambda: Talk(io_loop, visitor),
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=30,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
