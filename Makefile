@@ -15,7 +15,7 @@ setup: .venv/run.stamp
 run: setup
 	@exec .venv/bin/python server.py $(ARGS)
 
-test: .venv/test.stamp $(NODE)
+test: .venv/test.stamp node_modules/.package-lock.json
 	tools/browser
 	npm test --silent
 	python -m pytest

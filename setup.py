@@ -25,10 +25,13 @@ RUN = [
 ]
 
 TEST = [
+    "httpx==0.28.1",
+    "httpx-sse==0.4.3",
     "hypothesis==6.170.15",
     "playwright==1.65.2",
     "pytest==9.2.0",  # pytest-tornado does not work with 10
     "pytest-tornado==0.8.1",
+    "sseclient-py==1.9.0",
     "setuptools==80.10.2",  # pytest-tornado imports pkg_resources, which 81 leaves out
 ]
 

@@ -2,66 +2,16 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from handlers.application import Messenger
 from tests.support.people import Person, Visitor
+from tests.support.proxy import Cut, Proxy
 from tests.support.sse import Ended, Event, EventStream
 
 AT_ONCE = 8  # connections; one user may have ten streams
-
-
-class Cut(NamedTuple):
-    """After how many bytes of each direction a connection ends; None: not at all."""
-
-    upwards: int | None = None
-    downwards: int | None = None
-
-
-class Proxy:
-    """Passes bytes on, and cuts the connection after so many of them."""
-
-    def __init__(self, port: int, cut: Cut) -> None:
-        self._port = port
-        self._cut = cut
-        self.url = ""
-        self.passed = {"up": 0, "down": 0}
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator["Proxy"]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://localhost:{server.sockets[0].getsockname()[1]}"
-        async with server:
-            yield self
-
-    async def _serve(self, down: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        up, on = await asyncio.open_connection("127.0.0.1", self._port)
-        ways = [
-            asyncio.create_task(self._pass(down, on, self._cut.upwards, "up")),
-            asyncio.create_task(self._pass(up, back, self._cut.downwards, "down")),
-        ]
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        for writer in (back, on):
-            writer.close()
-        await asyncio.wait(ways)
-
-    async def _pass(
-        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, most: int | None, way: str
-    ) -> None:
-        while most is None or self.passed[way] < most:
-            room = 65536 if most is None else most - self.passed[way]
-            try:
-                piece = await source.read(min(room, 65536))
-            except ConnectionError:
-                return
-            if not piece:
-                return
-            self.passed[way] += len(piece)
-            target.write(piece)
 
 
 async def for_all(numbers: range, act: Any) -> None:

@@ -1,0 +1,22 @@
+// Reads an event stream with an EventSource that others wrote, and prints its durable events.
+// usage: node eventsource.js undici|eventsource URL NUMBER
+
+import { EventSource as Npm } from 'eventsource'
+import { EventSource as Undici } from 'undici'
+
+const [kind, url, number] = process.argv.slice(2)
+const source = new { undici: Undici, eventsource: Npm }[kind](url)
+let seen = 0
+
+setInterval(() => {}, 1000) // while undici waits to come back, it does not keep Node running
+
+for (const name of ['message', 'conversation', 'read', 'reset']) {
+  source.addEventListener(name, (event) => {
+    console.log(JSON.stringify([name, JSON.parse(event.data), event.lastEventId]))
+    seen += 1
+    if (seen === Number(number)) {
+      source.close()
+      process.exit()
+    }
+  })
+}
