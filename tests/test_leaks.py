@@ -9,7 +9,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bus.heart import Heart
 from handlers.application import Messenger
 from handlers.stream import StreamHandler
 from tests.support.people import Visitor, eventually
@@ -135,6 +134,7 @@ async def test_a_client_that_left_while_it_was_looked_at_is_not_registered(
     """Its close has been told before anybody listened."""
     jane = await visitor.sign_in("jane")
     looked_at: list[StreamHandler] = []
+    registered: list[object] = []
     prepare = StreamHandler.prepare
 
     async def prepare_until_it_has_left(self: StreamHandler) -> None:
@@ -143,7 +143,7 @@ async def test_a_client_that_left_while_it_was_looked_at_is_not_registered(
         await eventually(self._iostream.closed)
 
     monkeypatch.setattr(StreamHandler, "prepare", prepare_until_it_has_left)
-    app.heart = Heart(lambda: 0)
+    monkeypatch.setattr(app.bus, "add", registered.append)
     port = int(visitor.base_url.rpartition(":")[2])
     _, writer = await asyncio.open_connection("localhost", port)
     head = "GET /api/messages HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
@@ -151,5 +151,5 @@ async def test_a_client_that_left_while_it_was_looked_at_is_not_registered(
     await eventually(lambda: bool(looked_at))
     writer.close()
     await eventually(lambda: looked_at[0].left)
-    assert len(app.bus) == 0
+    assert not registered
     assert not app.heart._due

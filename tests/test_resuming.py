@@ -191,6 +191,47 @@ async def test_streams_opened_while_messages_flow_miss_nothing_and_repeat_nothin
         assert await reader == expected
 
 
+@pytest.mark.parametrize("resuming", [True, False])
+@pytest.mark.parametrize("moment", ["before its position", "before its page", "after its page"])
+@pytest.mark.gen_test
+async def test_what_happens_while_a_stream_opens_comes_once(
+    visitor: Visitor, app: Messenger, moment: str, resuming: bool
+) -> None:
+    """It is registered with the bus by then: the feed and the bus both tell of it."""
+    john, jane, conversation = await two(visitor)
+    async with jane.stream() as stream:
+        cursor = stream.hello.id
+    await john.send(conversation, "before")
+    look_up, read = app.positions.look_up, app.replays.read
+
+    async def send(at: str) -> None:
+        if at == moment:
+            await john.send(conversation, "meanwhile")
+
+    async def position(wanted: Any) -> Any:
+        await send("before its position")
+        return await look_up(wanted)
+
+    async def page(user_id: int, after: int) -> Any:
+        await send("before its page")
+        found = await read(user_id, after)
+        await send("after its page")
+        return found
+
+    app.positions.look_up = position  # type: ignore[method-assign]
+    app.replays.read = page  # type: ignore[method-assign]
+    async with jane.stream(cursor if resuming else None) as stream:
+        expected = ["before", "meanwhile"] if resuming else []
+        events = [await stream.event() for _ in expected]
+        await john.send(conversation, "after")
+        events.append(await stream.event())
+        assert [event.data["content"] for event in events] == [*expected, "after"]
+        assert [event.seq for event in events] == [
+            stream.hello.seq + n for n in range(1, 1 + len(events))
+        ]
+        assert await stream.silent()
+
+
 @pytest.mark.gen_test
 async def test_a_live_stream_that_misses_an_event_reads_it_from_the_feed(
     visitor: Visitor, app: Messenger

@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from tests.support.people import Person, Visitor
+from tests.support.postgres import ask
 
 
 async def three(visitor: Visitor) -> tuple[Person, Person, Person]:
@@ -99,3 +100,26 @@ async def test_a_read_is_told_to_both_and_its_count_to_the_reader_alone(visitor:
         await jane.read(conversation, first["id"])  # moves nothing, and tells nothing
         await john.send(conversation, "three")
         assert (await his.event()).name == "message"
+
+
+COMMIT_SLOWLY = """
+    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM pg_sleep(0.3);
+        RETURN NULL;
+    END $$;
+    CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON messages
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()
+"""
+
+
+@pytest.mark.gen_test
+async def test_a_message_is_told_only_after_its_commit(visitor: Visitor, dsn: str) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    ask(dsn, COMMIT_SLOWLY)
+    async with jane.stream() as stream:
+        sent = asyncio.create_task(john.send(conversation, "hello"))
+        event = await stream.event()
+        assert ask(dsn, "SELECT id::text FROM messages") == [(event.data["id"],)]
+        assert (await sent)["id"] == event.data["id"]

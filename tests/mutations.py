@@ -1,0 +1,116 @@
+"""A plugin of pytest that takes one mechanism out of the server: which one, MUTATION says.
+
+tests/test_mutations.py shows that the suite notices each.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jwt
+import pytest
+
+from bus.event import Frame
+from db import connection
+from db.connection import Connection, Row
+from db.feed import Event
+from db.messages import Message
+from db.sender import Sender, _events
+from handlers import delivery
+from handlers import stream as streams
+from handlers.stream import State, StreamHandler
+
+
+def no_dedup_at_the_seam() -> None:
+    """What was held back while the feed was read is sent, whatever was read."""
+
+    def go_live(self: StreamHandler) -> bool:
+        backlog, self._backlog = self._backlog or [], []
+        for seq, frame in backlog:
+            self._write(frame)
+            self._last_seq = seq
+        if self._state is State.READING:
+            self._state = State.LIVE
+        return True
+
+    StreamHandler._go_live = go_live  # type: ignore[method-assign]
+
+
+def publish_before_commit() -> None:
+    """Streams hear of a message while its transaction is open."""
+
+    class Begun:
+        def __init__(self, conn: Connection) -> None:
+            self._conn = conn
+
+        async def rows(self, sql: str, params: Mapping[str, Any], **_: Any) -> list[Row]:
+            return await self._conn.rows(f"BEGIN; {sql}", params, 5)
+
+    async def attempt(self: Sender, batch: list[Any], apart: bool) -> Any:
+        conn = await connection.connect(self._db.dsn, 5)
+        outcomes = await batch[0].store(Begun(conn), [job.write for job in batch])
+        for outcome in outcomes:
+            self._publish(_events(outcome))
+        await conn.rows("COMMIT", {}, 5)
+        conn.close()
+        return outcomes
+
+    Sender._attempt = attempt  # type: ignore[method-assign]
+
+
+def cursor_by_message_id() -> None:
+    """The id of an event is that of its message, as in many a stream that was ever built."""
+    encoded = delivery.encoded
+
+    def by_message_id(fact: Event) -> Frame:
+        if isinstance(fact.data, Message):
+            fact = fact._replace(seq=int(fact.data.id))
+        return encoded(fact)
+
+    delivery.encoded = by_message_id
+    streams.encoded = by_message_id  # type: ignore[attr-defined]
+
+
+def no_ping() -> None:
+    StreamHandler.ping = lambda self: None  # type: ignore[method-assign]
+
+
+def no_look_at_closed_before_registering() -> None:
+    def register(self: StreamHandler) -> bool:
+        self.app.bus.add(self)
+        self.app.heart.add(self)
+        return True
+
+    StreamHandler._register = register  # type: ignore[method-assign]
+
+
+def no_buffer_limit() -> None:
+    streams.WRITE_BUFFER_BYTES = 2**40
+
+
+def no_exp_required() -> None:
+    decode = jwt.decode
+
+    def lenient(*args: Any, options: dict[str, Any], **more: Any) -> dict[str, Any]:
+        claims = decode(*args, options={**options, "require": ["sub", "sid", "iat"]}, **more)
+        return {"exp": claims["iat"] + 60, **claims}
+
+    jwt.decode = lenient  # type: ignore[assignment]
+
+
+MUTATIONS: dict[str, Callable[[], None]] = {
+    mutate.__name__: mutate
+    for mutate in (
+        no_dedup_at_the_seam,
+        publish_before_commit,
+        cursor_by_message_id,
+        no_ping,
+        no_look_at_closed_before_registering,
+        no_buffer_limit,
+        no_exp_required,
+    )
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    MUTATIONS[os.environ["MUTATION"]]()

@@ -1,0 +1,40 @@
+"""A guard on the suite itself: each mechanism that is taken out turns a test red."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.mutations import MUTATIONS
+from tests.support.processes import ROOT
+
+# Where the test is that notices; the suite as a whole shows that it is green otherwise.
+NOTICED_BY = {
+    "no_dedup_at_the_seam": "test_resuming.py::test_what_happens_while_a_stream_opens_comes_once",
+    "publish_before_commit": "test_talking.py::test_a_message_is_told_only_after_its_commit",
+    "cursor_by_message_id": "test_resuming.py::test_a_stream_resumes_with_exactly_what_was_missed"
+    "_as_it_was_first_sent",
+    "no_ping": "test_stream.py::test_pings_come_without_an_id",
+    "no_look_at_closed_before_registering": "test_leaks.py::"
+    "test_a_client_that_left_while_it_was_looked_at_is_not_registered",
+    "no_buffer_limit": "test_slow.py::"
+    "test_a_client_that_does_not_read_is_ended_and_resumes_without_a_gap",
+    "no_exp_required": "test_credentials.py",
+}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_the_suite_notices_that(mutation: str) -> None:
+    command = f"-m pytest -q -x --tb=line -p tests.mutations tests/{NOTICED_BY[mutation]}"
+    ended = subprocess.run(
+        [sys.executable, *command.split()],
+        cwd=ROOT,
+        env={**os.environ, "MUTATION": mutation},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == pytest.ExitCode.TESTS_FAILED, ended.stdout + ended.stderr
+    assert "1 failed" in ended.stdout
