@@ -1,5 +1,6 @@
 """The listening socket: a server that knows how many connections it has room for."""
 
+import contextlib
 import errno
 import logging
 import socket
@@ -9,13 +10,29 @@ from typing import Any
 from tornado.http1connection import HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, UnsatisfiableReadError
 
 ACCEPTED_AT_ONCE = 128  # in one turn of the loop, which has streams to serve as well
 AGAIN_SECONDS = 0.1  # before a full server looks whether somebody has left
 
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_TOO_LONG = b"""\
+HTTP/1.1 431 Request Header Fields Too Large\r
+Connection: close\r
+Content-Length: 0\r
+\r
+"""
 _log = logging.getLogger("messenger")
+
+
+class Connection(IOStream):
+    """Says why before it closes on headers that are too long; Tornado does not."""
+
+    def close(self, exc_info: Any = False) -> None:
+        if isinstance(exc_info, UnsatisfiableReadError) and not self.closed():
+            with contextlib.suppress(OSError):
+                self.socket.send(_TOO_LONG)
+        super().close(exc_info)
 
 
 class Listener(HTTPServer):
@@ -81,7 +98,12 @@ class Listener(HTTPServer):
                 if error.errno not in _FULL:
                     raise
                 return self._rest(sock, str(error))
-            self._handle_connection(connection, address)
+            stream = Connection(
+                connection,
+                max_buffer_size=self.max_buffer_size,
+                read_chunk_size=self.read_chunk_size,
+            )
+            self.handle_stream(stream, address)
 
     def _rest(self, sock: socket.socket, why: str) -> None:
         _log.debug("the server accepts nobody for a moment: %s", why)

@@ -195,7 +195,8 @@ class StreamHandler(ApiHandler):
     def _last_event_id(self) -> str:
         """The header wins, since a browser that reconnects sends the old query again."""
         header = self.request.headers.get("Last-Event-ID", "")
-        return header or self.get_query_argument("last_event_id", "", strip=False)
+        given = self.request.query_arguments.get("last_event_id", [b""])[-1]
+        return header or given.decode("latin-1")  # whatever it is, it is no bad request
 
     def _open(self, position: Position) -> None:
         """The headers and `hello`, flushed at once."""

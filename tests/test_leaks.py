@@ -11,9 +11,9 @@ import pytest
 
 from handlers.application import Messenger
 from handlers.stream import StreamHandler
+from tests.support.callers import Caller
 from tests.support.people import Visitor, eventually
 from tests.support.processes import ServerProcess
-from tests.test_start import Caller
 
 ROUNDS = 10_000
 AT_ONCE = 50

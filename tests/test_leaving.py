@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -13,9 +14,9 @@ import psycopg2
 import pytest
 
 from db.embedded import EmbeddedPostgres
+from tests.support.callers import Caller, contents, someone_talks, wait_for_a_lock
 from tests.support.processes import ServerProcess
 from tests.support.sse import EventStream
-from tests.test_start import Caller, contents, someone_talks, wait_for_a_lock
 
 STREAMS = 2_000
 PEOPLE = 10
@@ -57,6 +58,7 @@ async def test_two_thousand_streams_are_seen_off_within_ten_seconds(tmp_path: Pa
                 streams += await asyncio.gather(*opening)
         for stream in streams:
             assert (await stream.event()).name == "hello"
+        address = server.url.replace("localhost", "127.0.0.1")
         began = loop.time()
         ended = loop.run_in_executor(None, server.end)
         ends: list[float] = []
@@ -66,7 +68,11 @@ async def test_two_thousand_streams_are_seen_off_within_ten_seconds(tmp_path: Pa
             ends.append(loop.time())
             return events[-1]
 
-        byes = await asyncio.gather(*(farewell(stream) for stream in streams))
+        farewells = [asyncio.create_task(farewell(stream)) for stream in streams]
+        await asyncio.wait(farewells, return_when=asyncio.FIRST_COMPLETED)
+        with pytest.raises(ConnectionRefusedError):
+            await EventStream.open(address, headers)
+        byes = await asyncio.gather(*farewells)
         assert {(bye.name, bye.data["reason"]) for bye in byes} == {("bye", "draining")}
         assert all(500 <= bye.retry <= 5000 for bye in byes)
         assert len({bye.retry for bye in byes}) > STREAMS / 4
@@ -125,3 +131,32 @@ def test_what_was_answered_before_the_end_is_there_after_it(tmp_path: Path) -> N
         newest = contents(Caller(server.url, token=john.token), f"{path}?limit=100")
         expected = [f"{n}" for n in reversed(range(answered_to))] + ["hello"]
         assert newest[: len(expected)] == expected[:100]
+
+
+def test_requests_in_flight_are_finished_before_a_server_leaves(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        john, path = someone_talks(server.url)
+        dsn = EmbeddedPostgres(tmp_path).start(lambda line: None)
+        with ThreadPoolExecutor() as threads, closing(psycopg2.connect(dsn)) as holder:
+            holder.cursor().execute("SELECT FROM feeds FOR UPDATE")
+            sent = threads.submit(john.ask, path, {"content": "in flight"})
+            wait_for_a_lock(dsn)
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_for("draining")
+            holder.rollback()
+            assert sent.result()["content"] == "in flight"
+            assert server.process.wait(10) == 0
+
+
+def test_a_second_signal_waits_for_nobody(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        john, path = someone_talks(server.url)
+        dsn = EmbeddedPostgres(tmp_path).start(lambda line: None)
+        with ThreadPoolExecutor() as threads, closing(psycopg2.connect(dsn)) as holder:
+            holder.cursor().execute("SELECT FROM feeds FOR UPDATE")
+            sent = threads.submit(john.ask, path, {"content": "cut off"})
+            wait_for_a_lock(dsn)
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_for("draining")
+            assert server.end(signal.SIGTERM, seconds=2) == 1
+            assert isinstance(sent.exception(), OSError)

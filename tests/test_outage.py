@@ -15,11 +15,11 @@ from bus.heart import Heart
 from db import errors, pool
 from db.server_lock import ServerLock
 from handlers.application import Messenger
+from tests.support.callers import Caller, contents, someone_talks
 from tests.support.people import Person, Visitor, eventually
 from tests.support.postgres import Postgres
 from tests.support.processes import ServerProcess
 from tests.support.sse import EventStream
-from tests.test_start import Caller, contents, someone_talks
 
 
 @pytest.fixture(scope="module")

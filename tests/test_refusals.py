@@ -264,8 +264,7 @@ async def test_headers_beyond_their_limit_are_refused(base_url: str) -> None:
         return f"GET /health/live HTTP/1.1\r\nHost: HOST\r\nX: {'x' * size}\r\n\r\n"
 
     assert b" 200 " in await raw(base_url, head(15_000))
-    with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
-        await raw(base_url, head(64 * 1024))
+    assert b" 431 " in await raw(base_url, head(64 * 1024))
 
 
 @pytest.mark.parametrize(

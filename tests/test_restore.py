@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.callers import Caller, contents, someone_talks
 from tests.support.postgres import Postgres
 from tests.support.processes import ServerProcess
 from tests.support.sse import EventStream
-from tests.test_start import Caller, contents, someone_talks
 
 
 @pytest.fixture

@@ -105,6 +105,29 @@ async def test_a_position_that_cannot_be_resumed_from_is_reset(
     stream.close()
 
 
+@pytest.mark.parametrize("given", ["%ff", "%f0%9f", "%00", "%0d%0a", "x" * 10_000])
+@pytest.mark.gen_test
+async def test_bytes_that_are_no_text_are_no_position_either(
+    visitor: Visitor, base_url: str, given: str
+) -> None:
+    jane = await visitor.sign_in("jane")
+    target = f"/api/messages?last_event_id={given}"
+    stream = await EventStream.open(base_url, jane.headers(), target=target)
+    _, reset = await stream.events(2)
+    assert reset.data == {"reason": "unknown"}
+    stream.close()
+
+
+@pytest.mark.gen_test
+async def test_a_header_that_is_too_long_is_told_so(visitor: Visitor, base_url: str) -> None:
+    jane = await visitor.sign_in("jane")
+    for length, status in ((15_000, 200), (64 * 1024, 431)):
+        headers = jane.headers() | {"Last-Event-ID": "x" * length}
+        stream = await EventStream.open(base_url, headers)
+        assert stream.status == status
+        stream.close()
+
+
 @pytest.mark.gen_test
 async def test_who_is_too_far_behind_is_reset_and_just_not_too_far_is_not(
     visitor: Visitor, dsn: str

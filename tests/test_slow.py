@@ -14,10 +14,10 @@ from db.pool import POOL_SIZE, Database
 from handlers import stream as streams
 from handlers.application import Messenger
 from handlers.stream import StreamHandler
+from tests.support.callers import contents, someone_talks
 from tests.support.people import Person, Visitor, eventually
 from tests.support.processes import ServerProcess
 from tests.support.sse import EventStream
-from tests.test_start import contents, someone_talks
 
 LONG = "€" * 3900  # 12 KB
 

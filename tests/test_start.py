@@ -1,67 +1,24 @@
 """Starting and leaving, as an operator does it, and however the last run ended."""
 
 import asyncio
-import json
 import os
 import signal
 import socket
 import stat
 import time
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import psycopg2
 import pytest
 
 import server as messenger
 from db import opening
-from db.embedded import DirectoryLock, EmbeddedPostgres
+from db.embedded import DirectoryLock
 from db.errors import InUse, Refused, Unavailable
 from db.server_lock import ServerLock
+from tests.support.callers import Caller, contents, someone_talks
 from tests.support.postgres import ask
 from tests.support.processes import ServerProcess, free_port, run
-from tests.support.sse import EventStream
-
-
-class Caller:
-    """Asks a server from outside, with one token."""
-
-    def __init__(self, url: str, username: str | None = None, token: str = "") -> None:
-        self.url = url
-        self.token = token
-        if username is not None:
-            self.token = self.ask("/api/login", {"username": username})["token"]
-
-    def ask(self, path: str, fields: Any = None) -> Any:
-        answer = self.open(path, fields)
-        return json.loads(answer.read())
-
-    def epoch(self) -> str:
-        return str(self.open("/api/conversations").headers["Last-Event-ID"]).partition("-")[0]
-
-    def open(self, path: str, fields: Any = None) -> Any:
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        body = None if fields is None else json.dumps(fields).encode()
-        headers["Content-Type"] = "application/json"
-        request = urllib.request.Request(self.url + path, body, headers)
-        return urllib.request.urlopen(request, timeout=10)
-
-
-def someone_talks(url: str) -> tuple[Caller, str]:
-    """John, and the path of a conversation in which he has said something."""
-    Caller(url, "jane")
-    john = Caller(url, "john")
-    conversation = john.ask("/api/conversations", {"username": "jane"})["id"]
-    path = f"/api/conversations/{conversation}/messages"
-    john.ask(path, {"content": "hello"})
-    return john, path
-
-
-def contents(caller: Caller, path: str) -> list[str]:
-    return [message["content"] for message in caller.ask(path)]
 
 
 def test_a_server_keeps_all_it_knows_and_starts_again_in_no_time(tmp_path: Path) -> None:
@@ -226,6 +183,18 @@ async def test_only_one_server_works_on_a_database(dsn: str) -> None:
     (await waiting).release()
 
 
+@pytest.mark.gen_test(timeout=60)
+async def test_a_second_server_gives_up_in_the_end(dsn: str, tmp_path: Path) -> None:
+    first = await ServerLock.take(dsn, lambda line: None)
+    loop = asyncio.get_running_loop()
+    flags = ("--data-dir", str(tmp_path), "--database-url", dsn)
+    ended = await loop.run_in_executor(None, lambda: run(*flags))
+    assert ended.returncode == 1
+    assert "another server is using this database; waiting up to 15 s" in ended.stdout
+    assert ended.stderr == "server.py: another server is using this database\n"
+    first.release()
+
+
 @pytest.mark.gen_test
 async def test_a_start_waits_for_its_database_and_says_so_and_then_gives_up(dsn: str) -> None:
     said: list[str] = []
@@ -237,64 +206,3 @@ async def test_a_start_waits_for_its_database_and_says_so_and_then_gives_up(dsn:
     with pytest.raises(Refused):
         await opening.reach(dsn.replace("user=postgres", "user=nobody"), said.append)
     await opening.reach(dsn, said.append)
-
-
-@pytest.mark.gen_test(timeout=90)
-async def test_a_server_that_leaves_says_goodbye_to_every_stream_and_takes_no_more(
-    tmp_path: Path,
-) -> None:
-    loop = asyncio.get_running_loop()
-    with ServerProcess(tmp_path, "--max-streams-per-user", "100") as server:
-        john = Caller(server.url, "john")
-        headers = {"Authorization": f"Bearer {john.token}"}
-        streams = [await EventStream.open(server.url, headers) for _ in range(50)]
-        for stream in streams:
-            assert (await stream.event()).name == "hello"
-        began = loop.time()
-        ended = loop.run_in_executor(None, server.end)
-        byes = [(await stream.rest())[-1] for stream in streams]
-        assert {(bye.name, bye.data["reason"]) for bye in byes} == {("bye", "draining")}
-        assert len({bye.retry for bye in byes}) > 25
-        with pytest.raises(ConnectionRefusedError):
-            await EventStream.open(server.url.replace("localhost", "127.0.0.1"), headers)
-        assert await ended == 0
-        assert loop.time() - began < 10
-        for stream in streams:
-            stream.close()
-
-
-def test_requests_in_flight_are_finished_before_a_server_leaves(tmp_path: Path) -> None:
-    with ServerProcess(tmp_path) as server:
-        john, path = someone_talks(server.url)
-        dsn = EmbeddedPostgres(tmp_path).start(lambda line: None)
-        with ThreadPoolExecutor() as threads, closing(psycopg2.connect(dsn)) as holder:
-            holder.cursor().execute("SELECT FROM feeds FOR UPDATE")
-            sent = threads.submit(john.ask, path, {"content": "in flight"})
-            wait_for_a_lock(dsn)
-            server.process.send_signal(signal.SIGTERM)
-            server.wait_for("draining")
-            holder.rollback()
-            assert sent.result()["content"] == "in flight"
-            assert server.process.wait(10) == 0
-
-
-def test_a_second_signal_waits_for_nobody(tmp_path: Path) -> None:
-    with ServerProcess(tmp_path) as server:
-        john, path = someone_talks(server.url)
-        dsn = EmbeddedPostgres(tmp_path).start(lambda line: None)
-        with ThreadPoolExecutor() as threads, closing(psycopg2.connect(dsn)) as holder:
-            holder.cursor().execute("SELECT FROM feeds FOR UPDATE")
-            sent = threads.submit(john.ask, path, {"content": "cut off"})
-            wait_for_a_lock(dsn)
-            server.process.send_signal(signal.SIGTERM)
-            server.wait_for("draining")
-            assert server.end(signal.SIGTERM, seconds=2) == 1
-            assert isinstance(sent.exception(), OSError)
-
-
-def wait_for_a_lock(dsn: str) -> None:
-    """Until somebody waits for a row that somebody else holds."""
-    until = time.monotonic() + 5
-    while not ask(dsn, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
-        assert time.monotonic() < until
-        time.sleep(0.01)

@@ -1,0 +1,54 @@
+"""Those who ask a server from outside of its process, one question after the other."""
+
+import json
+import time
+import urllib.request
+from typing import Any
+
+from tests.support.postgres import ask
+
+
+class Caller:
+    """Asks a server from outside, with one token."""
+
+    def __init__(self, url: str, username: str | None = None, token: str = "") -> None:
+        self.url = url
+        self.token = token
+        if username is not None:
+            self.token = self.ask("/api/login", {"username": username})["token"]
+
+    def ask(self, path: str, fields: Any = None) -> Any:
+        answer = self.open(path, fields)
+        return json.loads(answer.read())
+
+    def epoch(self) -> str:
+        return str(self.open("/api/conversations").headers["Last-Event-ID"]).partition("-")[0]
+
+    def open(self, path: str, fields: Any = None) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        body = None if fields is None else json.dumps(fields).encode()
+        headers["Content-Type"] = "application/json"
+        request = urllib.request.Request(self.url + path, body, headers)
+        return urllib.request.urlopen(request, timeout=10)
+
+
+def someone_talks(url: str) -> tuple[Caller, str]:
+    """John, and the path of a conversation in which he has said something."""
+    Caller(url, "jane")
+    john = Caller(url, "john")
+    conversation = john.ask("/api/conversations", {"username": "jane"})["id"]
+    path = f"/api/conversations/{conversation}/messages"
+    john.ask(path, {"content": "hello"})
+    return john, path
+
+
+def contents(caller: Caller, path: str) -> list[str]:
+    return [message["content"] for message in caller.ask(path)]
+
+
+def wait_for_a_lock(dsn: str) -> None:
+    """Until somebody waits for a row that somebody else holds."""
+    until = time.monotonic() + 5
+    while not ask(dsn, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+        assert time.monotonic() < until
+        time.sleep(0.01)
