@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -663,6 +663,27 @@ CUT = """
     WHERE datname = current_database()
         AND pid <> pg_backend_pid()
 """
+
+
+@pytest.mark.gen_test
+async def test_a_batch_that_met_a_deadlock_is_tried_again(
+    db: Counting, sender: Sender, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None is possible by design; what PostgreSQL says is heeded all the same."""
+    talk, john, _ = await pair(db, sender, "john", "jane")
+    store, met = messages.store, []
+
+    async def meet_one(db: Database, drafts: Sequence[Draft]) -> Any:
+        if not met:
+            met.append(len(drafts))
+            raise errors.Deadlock("detected")
+        return await store(db, drafts)
+
+    monkeypatch.setattr(messages, "store", meet_one)
+    stored = await all_of(sender, [draft(talk, john, f"{n}") for n in range(3)])
+    assert met == [3]
+    assert [one.created for one in stored if isinstance(one, Stored)] == [True] * 3
+    assert contents(dsn, talk) == ["0", "1", "2"]
 
 
 @pytest.mark.gen_test
