@@ -81,7 +81,10 @@ class StreamHandler(ApiHandler):
                 self.check_readiness()
             if not position.session_lives or self._end_reason is not None:
                 raise problems.Unauthorized
-            self._open(position)
+            if self._iostream.closed():  # which is told in a later turn of the loop
+                self.leave()
+            else:
+                self._open(position)
         except BaseException:
             self.leave("refused")
             raise
@@ -200,8 +203,6 @@ class StreamHandler(ApiHandler):
 
     def _open(self, position: Position) -> None:
         """The headers and `hello`, flushed at once."""
-        if self._state is State.LEFT:
-            return
         start = resuming.start(self._last_event_id(), position)
         event_id = f"{position.epoch}-{start.seq}"
         self._set_socket_options()
