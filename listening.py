@@ -7,7 +7,6 @@ import socket
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from tornado.http1connection import HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, UnsatisfiableReadError
@@ -26,13 +25,22 @@ _log = logging.getLogger("messenger")
 
 
 class Connection(IOStream):
-    """Says why before it closes on headers that are too long; Tornado does not."""
+    """Says why before it closes on headers that are too long, which Tornado does not.
+
+    It is counted until it closes, whoever has it by then.
+    """
+
+    def __init__(self, sock: socket.socket, among: "set[Connection]", **limits: Any) -> None:
+        super().__init__(sock, **limits)
+        self._among = among
+        among.add(self)
 
     def close(self, exc_info: Any = False) -> None:
         if isinstance(exc_info, UnsatisfiableReadError) and not self.closed():
             with contextlib.suppress(OSError):
                 self.socket.send(_TOO_LONG)
         super().close(exc_info)
+        self._among.discard(self)
 
 
 class Listener(HTTPServer):
@@ -49,7 +57,7 @@ class Listener(HTTPServer):
         self._most = most_connections
         self._listening: set[socket.socket] = set()
         self._resting: set[socket.socket] = set()  # of those
-        self._streams: set[IOStream] = set()
+        self._connections_open: set[Connection] = set()
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         for sock in sockets:
@@ -70,23 +78,18 @@ class Listener(HTTPServer):
 
         `busy` are those whose requests are being answered.
         """
-        for stream in self._streams - set(busy):
+        for stream in self._connections_open.difference(busy):
             if not stream.writing():
                 stream.close()
 
-    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-        self._streams.add(stream)
-        super().handle_stream(stream, address)
-
-    def on_close(self, server_conn: object) -> None:
-        super().on_close(server_conn)
-        assert isinstance(server_conn, HTTP1ServerConnection)
-        assert isinstance(server_conn.stream, IOStream)
-        self._streams.discard(server_conn.stream)
+    async def close_all_connections(self) -> None:
+        await super().close_all_connections()
+        for stream in list(self._connections_open):
+            stream.close()
 
     def _accept(self, sock: socket.socket, events: int) -> None:
         for _ in range(ACCEPTED_AT_ONCE):
-            if len(self._streams) >= self._most:
+            if len(self._connections_open) >= self._most:
                 return self._rest(sock, "all connections that it has room for are open")
             try:
                 connection, address = sock.accept()
@@ -100,6 +103,7 @@ class Listener(HTTPServer):
                 return self._rest(sock, str(error))
             stream = Connection(
                 connection,
+                self._connections_open,
                 max_buffer_size=self.max_buffer_size,
                 read_chunk_size=self.read_chunk_size,
             )

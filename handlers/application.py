@@ -68,8 +68,9 @@ class Messenger(Application):
 
     def busy_connections(self) -> set[IOStream]:
         """Those whose requests are being answered, open streams among them."""
-        busy = [*self._in_flight, *cast("list[RequestHandler]", list(self.bus))]
-        return {cast("HTTP1Connection", handler.request.connection).stream for handler in busy}
+        streams = {cast("StreamHandler", stream).iostream for stream in self.bus}
+        handlers = {cast("HTTP1Connection", h.request.connection).stream for h in self._in_flight}
+        return streams | handlers
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> _HandlerDelegate:
         refusal: problems.Problem | None = None

@@ -30,10 +30,15 @@ class _AnyMethod(tuple[str, ...]):
         return True
 
 
+def _method(kind: type[RequestHandler], name: str) -> object:
+    return getattr(kind, name.lower())
+
+
 class Handler(RequestHandler):
     """Refuses in the order of the contract: no such route, wrong method, another site's page."""
 
     SUPPORTED_METHODS = _AnyMethod(_KNOWN_METHODS)
+    _methods: list[str]
     other_sites_may_read = True  # to read the answer is for CORS to allow, and there is no CORS
 
     @property
@@ -56,10 +61,14 @@ class Handler(RequestHandler):
     def check_route(self) -> None:
         """Raises `problems.NotFound` where the route is not there for this request."""
 
+    def __init_subclass__(cls) -> None:
+        """Notes the methods that the class implements; HEAD comes with GET alone."""
+        super().__init_subclass__()
+        names = [m for m in _KNOWN_METHODS if _method(cls, m) is not _method(RequestHandler, m)]
+        cls._methods = [m for m in names if m != "HEAD" or "GET" in names]
+
     def allowed_methods(self) -> list[str]:
-        """Those that this class implements; HEAD comes with GET alone."""
-        implemented = [m for m in _KNOWN_METHODS if self._implements(m)]
-        return [m for m in implemented if m != "HEAD" or "GET" in implemented]
+        return self._methods
 
     def on_finish(self) -> None:
         self.app.finished(self)
@@ -101,10 +110,6 @@ class Handler(RequestHandler):
             origin is not None and not self.app.hosts.trusts(origin, self.request.host)
         ):
             raise problems.Forbidden("cross_site", "Pages of other sites may not do this.")
-
-    def _implements(self, method: str) -> bool:
-        name = method.lower()
-        return getattr(type(self), name) is not getattr(RequestHandler, name)
 
 
 class Refusal(Handler):

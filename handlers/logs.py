@@ -40,6 +40,23 @@ def log_request(handler: RequestHandler) -> None:
     )
 
 
+def log_stream(user_id: int, reason: str, seconds: float) -> None:
+    """One line for each stream, when it has ended."""
+    fields = {
+        "method": "GET",
+        "path": "/api/messages",
+        "status": 200,
+        "seconds": round(seconds, 1),
+        "user": user_id,
+        "ended": reason,
+    }
+    _access.info(
+        "%(method)s %(path)s %(status)d open for %(seconds).1f s user=%(user)s %(ended)s",
+        fields,
+        extra={"fields": fields},
+    )
+
+
 class TextFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")

@@ -7,27 +7,26 @@ one synchronous step. When live, a gap in the numbers sends the stream back to r
 import asyncio
 import logging
 import random
-import socket
 import time
 from enum import Enum
 
-from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
+from tornado.httputil import HTTPHeaders
+from tornado.iostream import IOStream, StreamClosedError
 
 from bus import event
 from bus.event import Frame
 from db.errors import DatabaseError
 from db.positions import Position, Wanted
-from handlers import problems, resuming
+from handlers import logs, problems, resuming
 from handlers.api import ApiHandler
 from handlers.delivery import encoded
+from handlers.wire import Closed, Full, Wire
 
 PIECE_BYTES = 32 * 1024  # of a replay, written at once; a page may be longer than a buffer
 BACKLOG_BYTES = 64 * 1024  # live events held aside while reading; beyond it they are read instead
-WRITE_BUFFER_BYTES = 256 * 1024  # what may wait for one client in our memory
-SEND_BUFFER_BYTES = 64 * 1024  # what may wait in the kernel's; it would take up to 4 MB
-DEAD_AFTER_MILLISECONDS = 15_000  # unacknowledged bytes: a cut cable, not a slow reader
 AGAIN_SECONDS = 0.5  # between attempts to read while the database is away
 
+_NO_HEADERS = HTTPHeaders()
 _log = logging.getLogger("messenger.stream")
 
 
@@ -51,7 +50,8 @@ class StreamHandler(ApiHandler):
         self._backlog: list[tuple[int, Frame]] | None = []  # None: it overflowed
         self._held_bytes = 0
         self._reading: asyncio.Task[None] | None = None
-        self._ends_connection = self.request.version == "HTTP/1.0"
+        self._wire: Wire | None = None  # once it is open
+        self._is_detached = False
 
     async def prepare(self) -> None:
         await super().prepare()
@@ -81,7 +81,7 @@ class StreamHandler(ApiHandler):
                 self.check_readiness()
             if not position.session_lives or self._end_reason is not None:
                 raise problems.Unauthorized
-            if self._iostream.closed():  # which is told in a later turn of the loop
+            if self._has_left():
                 self.leave()
             else:
                 self._open(position)
@@ -90,7 +90,7 @@ class StreamHandler(ApiHandler):
             raise
         self._auto_finish = False
         self.app.finished(self)  # what a drain waits for; from here on it ends the stream itself
-        self._read()
+        self._begin()
 
     # What the bus calls. None of these awaits.
 
@@ -116,9 +116,9 @@ class StreamHandler(ApiHandler):
     def ping(self) -> None:
         if asyncio.get_running_loop().time() >= self.expires_at:
             self.end("expired")
-        elif self._state in (State.READING, State.LIVE):
+        elif self._wire is not None and self._state is not State.LEFT:
             self._write(event.PING)
-            self._listen_again()
+            self._wire.listen_again()
 
     def end(self, reason: str) -> None:
         if self._state is State.OPENING:
@@ -130,7 +130,7 @@ class StreamHandler(ApiHandler):
 
     def break_off(self, reason: str = "broken") -> None:
         self.leave(reason)
-        self._iostream.close()
+        self.iostream.close()
 
     # How it begins and ends.
 
@@ -146,16 +146,26 @@ class StreamHandler(ApiHandler):
         if self._state is State.LEFT:
             return
         self.app.metrics.stream_ended(reason)
+        if self._wire is not None:
+            self.app.metrics.answered("GET", 200, None)
+            seconds = time.monotonic() - self._opened_at
+            logs.log_stream(self.user_id, reason, seconds)
         self._state = State.LEFT
         self._backlog = []
         self.app.bus.discard(self)
         self.app.heart.discard(self)
 
     @property
-    def _iostream(self) -> IOStream:
+    def iostream(self) -> IOStream:
+        if self._wire is not None:
+            return self._wire.iostream
         stream = self.request.connection.stream  # type: ignore[union-attr]
         assert isinstance(stream, IOStream)
         return stream
+
+    def _has_left(self) -> bool:
+        """Whether the client has gone; the handler is told of it in a later turn of the loop."""
+        return self.iostream.closed()
 
     def _refusal(self) -> problems.Problem | None:
         try:
@@ -182,7 +192,7 @@ class StreamHandler(ApiHandler):
 
     def _register(self) -> bool:
         """With the bus, unless the client has gone meanwhile: its close was told already then."""
-        if self._iostream.closed():
+        if self._has_left():
             self._state = State.LEFT
             return False
         self.app.bus.add(self)
@@ -205,7 +215,8 @@ class StreamHandler(ApiHandler):
         """The headers and `hello`, flushed at once."""
         start = resuming.start(self._last_event_id(), position)
         event_id = f"{position.epoch}-{start.seq}"
-        self._set_socket_options()
+        self._opened_at = time.monotonic()
+        self._wire = Wire(self.iostream, chunked=self.request.version != "HTTP/1.0")
         self._set_headers()
         self.write(event.hello(None if start.reset else event_id).plain)
         if start.reset:
@@ -225,32 +236,27 @@ class StreamHandler(ApiHandler):
             self.request.headers.pop("Connection", None)
             self.set_header("Connection", "close")
 
-    def _set_socket_options(self) -> None:
-        self._iostream.max_write_buffer_size = WRITE_BUFFER_BYTES
-        self._iostream.set_nodelay(True)
-        sock = self._iostream.socket
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MILLISECONDS)
+    def _begin(self) -> None:
+        """Live at once where nothing was missed, so that most streams need no task at all."""
+        if self._state is not State.LEFT and (
+            self._newest_known > self._last_seq or not self._go_live()
+        ):
+            self._read()
 
-    def _listen_again(self) -> None:
-        """Whoever sends more behind the request would not be seen to leave: Tornado waits for
-        somebody to read that first. It is thrown away, and the connection ends with the stream."""
-        if self._iostream._read_buffer_size and not self._iostream.closed():
-            self._iostream.read_bytes(self._iostream._read_buffer_size)  # done already
-            self._ends_connection = True
+    def _let_go(self) -> None:
+        """Of all that Tornado keeps for a request: see `handlers/wire.py`."""
+        assert self._wire is not None
+        self.detach()
+        self._wire.listen(self.on_connection_close)
+        self._is_detached = True
+        self.request = self.ui = None  # type: ignore[assignment]
+        self._headers = _NO_HEADERS
 
     def _close_gently(self) -> None:
-        """Ends the answer; the connection of an HTTP/1.0 client ends with it."""
-        try:
-            self.finish()
-        except StreamClosedError:
-            return
-        if self._ends_connection:
-            self._iostream.close()
+        assert self._wire is not None
+        if not self._is_detached:
+            self._let_go()
+        self._wire.end()
 
     # How it keeps up.
 
@@ -282,23 +288,30 @@ class StreamHandler(ApiHandler):
             # The stream stays open, and goes on pinging.
             await asyncio.sleep(AGAIN_SECONDS * random.uniform(1, 2))  # noqa: S311
             return None
-        waiting = 0
+        piece = b""
         for fact in events:
             if self._state is not State.READING:
                 return None
             if fact.seq != self._last_seq + 1:
                 return self.break_off()  # pruned just now; its client asks again, and is reset
             if fact.data is not None:
-                plain = encoded(fact).plain
-                self.write(plain)
-                waiting += len(plain)
+                piece += encoded(fact).plain
             self._last_seq = fact.seq
-            if waiting >= PIECE_BYTES:
-                await self.flush()
-                waiting = 0
+            if len(piece) >= PIECE_BYTES:
+                await self._send_piece(piece)
+                piece = b""
         if not more:
             self._newest_known = self._last_seq
-        if waiting:
+        if piece:
+            await self._send_piece(piece)
+
+    async def _send_piece(self, plain: bytes) -> None:
+        """Returns when the client has taken it, but for what the kernel keeps."""
+        assert self._wire is not None
+        if self._is_detached:
+            await self._wire.write_through(plain)
+        else:
+            self.write(plain)
             await self.flush()
 
     def _go_live(self) -> bool:
@@ -316,6 +329,8 @@ class StreamHandler(ApiHandler):
                 self._last_seq = seq
         if self._state is State.READING:
             self._state = State.LIVE
+            if not self._is_detached:
+                self._let_go()
         return True
 
     def _hold_back(self, seq: int, frame: Frame) -> None:
@@ -327,12 +342,11 @@ class StreamHandler(ApiHandler):
             self._backlog = None
 
     def _write(self, frame: Frame) -> None:
-        """Hands live bytes to the socket, by the one way that is not `flush`."""
-        chunked = self.request.version != "HTTP/1.0"
+        assert self._wire is not None
         try:
-            self._iostream.write(frame.chunk if chunked else frame.plain)
-        except StreamBufferFullError:
+            self._wire.write(frame)
+        except Full:
             _log.info("a stream of user %d does not keep up and is ended", self.user_id)
             self.break_off("slow")
-        except StreamClosedError:
+        except Closed:
             self.leave()

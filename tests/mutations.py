@@ -16,7 +16,7 @@ from db.connection import Connection, Row
 from db.feed import Event
 from db.messages import Message
 from db.sender import Sender, _events
-from handlers import delivery
+from handlers import delivery, wire
 from handlers import stream as streams
 from handlers.stream import State, StreamHandler
 
@@ -31,6 +31,8 @@ def no_dedup_at_the_seam() -> None:
             self._last_seq = seq
         if self._state is State.READING:
             self._state = State.LIVE
+            if not self._is_detached:
+                self._let_go()
         return True
 
     StreamHandler._go_live = go_live  # type: ignore[method-assign]
@@ -85,7 +87,7 @@ def no_look_at_closed_before_registering() -> None:
 
 
 def no_buffer_limit() -> None:
-    streams.WRITE_BUFFER_BYTES = 2**40
+    wire.BUFFER_BYTES = 2**40
 
 
 def no_exp_required() -> None:

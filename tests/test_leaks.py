@@ -140,7 +140,7 @@ async def test_a_client_that_left_while_it_was_looked_at_is_not_registered(
     async def prepare_until_it_has_left(self: StreamHandler) -> None:
         await prepare(self)
         looked_at.append(self)
-        await eventually(self._iostream.closed)
+        await eventually(self.iostream.closed)
 
     monkeypatch.setattr(StreamHandler, "prepare", prepare_until_it_has_left)
     monkeypatch.setattr(app.bus, "add", registered.append)

@@ -12,6 +12,7 @@ from bus.heart import Heart
 from db.feed import LARGEST_BATCH, Replays
 from db.pool import POOL_SIZE, Database
 from handlers import stream as streams
+from handlers import wire
 from handlers.application import Messenger
 from handlers.stream import StreamHandler
 from tests.support.callers import contents, someone_talks
@@ -113,7 +114,7 @@ async def test_a_replay_is_longer_than_any_buffer_and_waits_for_its_reader(
     for n in range(100):  # 1.2 MB
         await john.send(conversation, f"{n} {LONG}")
     slow = Unread(jane, str(position))
-    iostream = (await only_stream(app, jane))._iostream
+    iostream = (await only_stream(app, jane)).iostream
     await eventually(iostream.writing)
     for n in range(100, 110):
         await john.send(conversation, f"{n} {LONG}")
@@ -131,7 +132,7 @@ async def test_a_client_whose_cable_is_cut_is_noticed(
     visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To the kernel, one that takes nothing more is like one that acknowledges nothing."""
-    monkeypatch.setattr(streams, "DEAD_AFTER_MILLISECONDS", 1500)
+    monkeypatch.setattr(wire, "DEAD_AFTER_MILLISECONDS", 1500)
     john, jane, conversation = await two(visitor)
     dead = Unread(jane)
     await only_stream(app, jane)
@@ -162,9 +163,9 @@ async def test_the_kernel_is_told_to_keep_little_and_to_notice_the_dead(
 ) -> None:
     jane = await visitor.sign_in("jane")
     async with jane.stream():
-        sock = (await only_stream(app, jane))._iostream.socket
+        sock = (await only_stream(app, jane)).iostream.socket
         for level, option, value in [
-            (socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * streams.SEND_BUFFER_BYTES),
+            (socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * wire.SEND_BUFFER_BYTES),
             (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
             (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 15_000),
         ]:

@@ -1,0 +1,87 @@
+"""A PostgreSQL for all that store, with fsync on, and for Messenger ten thousand people in it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import jwt
+import psycopg2
+from psycopg2.extensions import make_dsn
+
+from db import opening
+from db.embedded import EmbeddedPostgres
+
+PEOPLE = 10_000  # user n, in a session n; 2n - 1 and 2n talk in conversation n
+SECRET = "a secret of the benchmarks, which is long enough"
+HISTORY = 1_000_000  # messages in conversation 1, where they are asked for
+
+FILL = f"""
+    INSERT INTO users (username) SELECT 'user' || n FROM generate_series(1, {PEOPLE}) n;
+    INSERT INTO sessions (user_id, user_agent) SELECT id, 'bench' FROM users ORDER BY id;
+    INSERT INTO conversations (low_user_id, high_user_id)
+    SELECT 2 * n - 1, 2 * n FROM generate_series(1, {PEOPLE} / 2) n;
+    INSERT INTO participants (user_id, conversation_id)
+    SELECT unnest(ARRAY[low_user_id, high_user_id]), id FROM conversations;
+    INSERT INTO feeds (user_id) SELECT id FROM users;
+"""
+
+TELL = """
+    INSERT INTO messages (
+        conversation_id, user_id, content, created_at, client_id, client_id_given
+    )
+    SELECT 1, 1 + n % 2, 'message ' || n, now(), gen_random_uuid(), false
+    FROM generate_series(1, %s) n;
+"""
+
+
+class Postgres:
+    """A new database for each server that wants one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._embedded = EmbeddedPostgres(folder)
+        self._numbers = count(1)
+        self._admin = ""
+
+    def __enter__(self) -> "Postgres":
+        self._admin = self._embedded.start(lambda line: None)
+        ask(self._admin, "ALTER SYSTEM SET max_connections = 200")  # the peers' pools are larger
+        self._embedded.stop()
+        self._admin = self._embedded.start(lambda line: None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._embedded.stop()
+
+    @contextmanager
+    def database(self, *, people: bool = False, history: bool = False) -> Iterator[str]:
+        name = f"bench_{next(self._numbers)}"
+        ask(self._admin, f"CREATE DATABASE {name}")
+        dsn = make_dsn(self._admin, dbname=name)
+        try:
+            if people:
+                opening._prepare(dsn, new_epoch=False)
+                ask(dsn, FILL)
+                if history:
+                    ask(dsn, TELL, (HISTORY,))
+                ask(dsn, "VACUUM ANALYZE")
+            yield dsn
+        finally:
+            ask(self._admin, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def token(user: int) -> str:
+    now = int(time.time())
+    claims = {"sub": str(user), "sid": str(user), "iat": now, "exp": now + 24 * 3600}
+    return jwt.encode(claims, SECRET, "HS256")
+
+
+def ask(dsn: str, sql: str, params: object = None) -> None:
+    conn = psycopg2.connect(dsn)
+    try:
+        conn.autocommit = True
+        with conn.cursor() as cursor:
+            cursor.execute(sql, params)
+    finally:
+        conn.close()

@@ -1,0 +1,3 @@
+module messenger/bench/load
+
+go 1.22

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+// reconnect: streams are open, the server dies, comes back, and all return from where they were.
+//
+// Says "open" on standard error when they are. `times` messages are to reach each of them then, before
+// the server is killed and started again: they resume from before those, so each reads as many again.
+func reconnect(spec *Spec) map[string]any {
+	c := newCrowd(spec)
+	c.openAll()
+	fmt.Fprintln(os.Stderr, "open")
+	for c.closed < spec.Streams {
+		c.poll(1000)
+	}
+	died, before := time.Now(), c.marks
+	for !c.connect(0, "Last-Event-ID: "+c.lastID[0]) {
+		time.Sleep(2 * time.Millisecond)
+	}
+	back := time.Now()
+	for begun := 1; c.open < spec.Streams; {
+		for begun < spec.Streams && begun-c.open < spec.AtOnce {
+			if !c.connect(begun, "Last-Event-ID: "+c.lastID[begun]) {
+				fail("the server has gone again")
+			}
+			begun++
+		}
+		c.poll(1000)
+	}
+	if !c.untilMarks(before+spec.Streams*spec.Times, time.Minute) {
+		fail(fmt.Sprintf("only %d of %d messages have come", c.marks-before, spec.Streams*spec.Times))
+	}
+	caughtUp := time.Now()
+	c.close()
+	return map[string]any{
+		"downMs":     milliseconds(back.Sub(died)),
+		"caughtUpMs": milliseconds(caughtUp.Sub(back)),
+	}
+}
