@@ -100,20 +100,14 @@ class Bus:
         room = SLICE
         while self._pending:
             streams, seq, frame = self._pending[0]
-            handed = 0
             for stream in islice(streams, room):
-                _deliver(stream, seq, frame)
-                handed += 1
-            room -= handed
+                room -= 1
+                try:
+                    stream.deliver(seq, frame)
+                except Exception:
+                    _log.exception("a stream of user %d broke", stream.user_id)
+                    stream.break_off()
             if room == 0:
                 asyncio.get_running_loop().call_soon(self._hand_out)
                 return
             self._pending.popleft()
-
-
-def _deliver(stream: Stream, seq: int, frame: Frame) -> None:
-    try:
-        stream.deliver(seq, frame)
-    except Exception:
-        _log.exception("a stream of user %d broke", stream.user_id)
-        stream.break_off()

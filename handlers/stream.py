@@ -102,8 +102,8 @@ class StreamHandler(ApiHandler):
         if self._state is not State.LIVE:
             self._hold_back(seq, frame)
         elif seq == self._last_seq + 1:
-            self._write(frame)
             self._last_seq = seq
+            self._write(frame)
         elif seq > self._last_seq:
             self._hold_back(seq, frame)
             self._read()
@@ -247,7 +247,7 @@ class StreamHandler(ApiHandler):
         """Of all that Tornado keeps for a request: see `handlers/wire.py`."""
         assert self._wire is not None
         self.detach()
-        self._wire.listen(self.on_connection_close)
+        self._wire.take_over(self.on_connection_close)
         self._is_detached = True
         self.request = self.ui = None  # type: ignore[assignment]
         self._headers = _NO_HEADERS
