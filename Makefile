@@ -4,7 +4,7 @@ INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --
 NODE := $(shell node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null \
 	&& command -v npm >/dev/null || echo .venv/node.stamp)
 
-.PHONY: setup run test check fmt chaos
+.PHONY: setup run test check fmt chaos bench bench-full
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 test check: export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -23,6 +23,14 @@ test: .venv/test.stamp node_modules/.package-lock.json
 # 100 kills of the server and 20 of its database under load, and what came of it: some minutes.
 chaos: .venv/test.stamp
 	.venv/bin/python -m tests.chaos.storm
+
+# This server and what people would use instead, in turn: a quick look, and the README's table.
+bench bench-full: .venv/bench.stamp
+	tools/peers
+bench:
+	.venv/bin/python -m bench --rounds 2 --figures fan-out,opening,sending,latency --out .bench
+bench-full:
+	.venv/bin/python -m bench --rounds 5
 
 check: .venv/check.stamp node_modules/.package-lock.json
 	ruff check && ruff format --check

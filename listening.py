@@ -11,7 +11,7 @@ from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, UnsatisfiableReadError
 
-ACCEPTED_AT_ONCE = 128  # in one turn of the loop, which has streams to serve as well
+ACCEPTED_AT_ONCE = 16  # in one turn of the loop: some 3 ms
 AGAIN_SECONDS = 0.1  # before a full server looks whether somebody has left
 
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})

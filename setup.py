@@ -13,6 +13,7 @@ RUN = [
     "psutil==7.2.2",
     "psycopg2-binary==2.9.13",
     "tornado==6.6.1",
+    "uvloop==0.23.0",
     "yoyo-migrations==9.0.0",
     # What those bring along, so that a release of any of it cannot change a running server.
     "fasteners==0.20",
@@ -33,6 +34,15 @@ TEST = [
     "pytest-tornado==0.8.1",
     "sseclient-py==1.9.0",
     "setuptools==80.10.2",  # pytest-tornado imports pkg_resources, which 81 leaves out
+]
+
+BENCH = [  # the peers, and the plot
+    "aiohttp==3.14.5",
+    "aiohttp-sse==3.0",
+    "matplotlib==3.11.2",
+    "sse-starlette==3.7.0",
+    "starlette==1.10.0",
+    "uvicorn==0.54.0",
 ]
 
 CHECK = [
@@ -59,5 +69,5 @@ setup(
     packages=["handlers", "bus", "db"],
     package_data={"db": ["migrations/*.sql"]},
     install_requires=RUN,
-    extras_require={"test": TEST, "check": CHECK, "node": NODE},
+    extras_require={"test": TEST, "bench": BENCH, "check": CHECK, "node": NODE},
 )

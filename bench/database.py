@@ -31,7 +31,7 @@ TELL = """
     INSERT INTO messages (
         conversation_id, user_id, content, created_at, client_id, client_id_given
     )
-    SELECT 1, 1 + n % 2, 'message ' || n, now(), gen_random_uuid(), false
+    SELECT 1, 1 + n %% 2, 'message ' || n, now(), gen_random_uuid(), false
     FROM generate_series(1, %s) n;
 """
 

@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+import urllib.request
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,7 @@ class Server:
         while time.monotonic() < until:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
+                time.sleep(1)  # those that have workers have them by then
                 return
             except OSError:
                 if self.process.poll() is not None:
@@ -150,6 +152,13 @@ class Messenger(Server):
     def page(self) -> str:
         line = "GET /api/conversations/1/messages?limit=25"
         return self.request(line, None, self._as(1), "Accept: application/json")
+
+    def position(self) -> str:
+        """Of user 2's feed."""
+        url = f"http://127.0.0.1:{self.port}/api/conversations"
+        asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {token(2)}"})
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return str(answer.headers["Last-Event-ID"])
 
     def longest_hold(self) -> float:
         """Milliseconds for which its loop was held, so far at most."""
@@ -244,7 +253,8 @@ class SseStarlette(Python):
     script = "sse_starlette_server.py"
 
 
-ALL: list[Callable[["Tools", Postgres], Server]] = [
+Kind = type[Server]
+ALL: list[Kind] = [
     Messenger,
     Go,
     Nchan,

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any
 
 import aiopg
@@ -17,6 +18,7 @@ import psycopg2.errors
 import psycopg2.extensions
 
 from db import errors
+from db.prepared import prepared
 
 Row = tuple[Any, ...]
 
@@ -29,6 +31,7 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "10s",
     "synchronous_commit": "on",  # an answered message survives a power cut
     "timezone": "UTC",
+    "plan_cache_mode": "force_generic_plan",  # see db/prepared.py
     "jit": "off",  # compiling takes longer than any query here
     # Each query finds its rows by an index, in the order that it wants (`meta` too).
     # Where the planner expects few rows (a long conversation among short ones, a backup restored
@@ -53,6 +56,8 @@ class Connection:
 
     def __init__(self, impl: aiopg.Connection) -> None:
         self._impl = impl
+        self._prepared: dict[str, str] = {}
+        self._numbers = count(1)
 
     @property
     def usable(self) -> bool:
@@ -62,6 +67,15 @@ class Connection:
 
     async def rows(self, sql: str, params: Mapping[str, Any], seconds: float) -> list[Row]:
         """The rows of the last statement in `sql`; none where it has no result."""
+        execute = self._prepared.get(sql)
+        if execute is None:
+            prepare, execute = prepared(sql, f"p{next(self._numbers)}")
+            rows = await self._rows(prepare + execute, params, seconds)
+            self._prepared[sql] = execute
+            return rows
+        return await self._rows(execute, params, seconds)
+
+    async def _rows(self, sql: str, params: Mapping[str, Any], seconds: float) -> list[Row]:
         with _translated():
             async with self._impl.cursor() as cursor:
                 await cursor.execute(sql, params or None, timeout=seconds)

@@ -186,7 +186,7 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[Outcome[Stored]]:
             ON earlier.user_id = drafts.user_id
             AND earlier.client_id = drafts.client_id
         LEFT JOIN numbered ON numbered.n = drafts.n
-        ORDER BY drafts.n
+        ORDER BY drafts.n, numbered.user_id
         """,
         {
             "conversation_ids": [d.conversation_id for d in drafts],

@@ -132,7 +132,7 @@ async def mark(db: Database, readings: Sequence[Reading]) -> list[Outcome[Read |
         LEFT JOIN found ON found.n = wanted.n
         LEFT JOIN counted ON counted.n = wanted.n
         LEFT JOIN numbered ON numbered.n = wanted.n
-        ORDER BY wanted.n
+        ORDER BY wanted.n, numbered.user_id
         """,
         {
             "conversation_ids": [r.conversation_id for r in readings],

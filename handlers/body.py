@@ -15,6 +15,14 @@ def decoded(raw: bytes, kind: type[Fields]) -> Fields:
 
     Unknown fields are ignored; of duplicate keys the last wins.
     """
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _told_what_is_wrong(raw, kind)
+
+
+def _told_what_is_wrong(raw: bytes, kind: type[Fields]) -> Fields:
+    """Field by field; or nothing is, save that an earlier one of duplicate keys was."""
     found = _json(raw)
     if not isinstance(found, dict):
         raise problems.BadRequest("The body must be a JSON object.", "malformed_json")

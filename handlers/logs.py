@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 
 from tornado.web import RequestHandler
@@ -14,6 +15,8 @@ def configure(log_format: str) -> None:
     """All loggers to stderr, as readable text or as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    # What no line of ours says need not be looked up for each of them.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("tornado.general").setLevel(logging.ERROR)  # what clients do wrong
     logging.getLogger("yoyo").setLevel(logging.WARNING)
@@ -60,6 +63,15 @@ def log_stream(user_id: int, reason: str, seconds: float) -> None:
 class TextFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        self._second = (0, "")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        """The usual one, its seconds made once for all lines of a second."""
+        second = int(record.created)
+        if second != self._second[0]:
+            local = time.localtime(second)
+            self._second = second, time.strftime("%Y-%m-%d %H:%M:%S", local)
+        return f"{self._second[1]},{int(record.msecs):03d}"
 
 
 class JsonFormatter(logging.Formatter):

@@ -23,7 +23,9 @@ from handlers.usernames import UsernamesHandler
 
 _ID = "([1-9][0-9]*)"
 
-ROUTES = [
+ROUTES = [  # tried in this order: what is asked for most comes first
+    (rf"/api/conversations/{_ID}/messages", MessagesHandler),
+    (r"/api/messages", StreamHandler),
     (r"/api/login", LoginHandler),
     (r"/api/refresh_token", RefreshTokenHandler),
     (r"/api/logout", LogoutHandler),
@@ -35,9 +37,7 @@ ROUTES = [
     (r"/api/conversations", ConversationsHandler),
     (rf"/api/conversations/{_ID}", OneConversationHandler),
     (rf"/api/conversations/{_ID}/other_participant", OtherParticipantHandler),
-    (rf"/api/conversations/{_ID}/messages", MessagesHandler),
     (rf"/api/conversations/{_ID}/read_messages", ReadMessagesHandler),
-    (r"/api/messages", StreamHandler),
     (r"/health/live", LiveHandler),
     (r"/health/ready", ReadyHandler),
     (r"/metrics", MetricsHandler),

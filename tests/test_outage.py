@@ -39,7 +39,7 @@ def dsn(fragile: Postgres) -> Iterator[str]:
 
 @pytest.fixture
 def app(app: Messenger) -> Messenger:
-    app.heart = Heart(lambda: 0, app.lookout.look_at)  # a ping a second
+    app.heart = Heart(lambda: 1, app.lookout.look_at)  # a ping a second
     return app
 
 

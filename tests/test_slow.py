@@ -54,7 +54,7 @@ class Unread:
 @pytest.fixture
 def quick_heart(app: Messenger) -> None:
     """A ping a second."""
-    app.heart = Heart(lambda: 0, app.lookout.look_at)
+    app.heart = Heart(lambda: 1, app.lookout.look_at)
 
 
 def ended(app: Messenger, reason: str) -> float:

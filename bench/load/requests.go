@@ -106,7 +106,7 @@ func requests(spec *Spec) map[string]any {
 			c := dial(spec.Addr)
 			defer c.conn.Close()
 			var took []float64
-			for i := n; time.Now().Before(until); i += spec.Clients {
+			for i := n; i == n || time.Now().Before(until); i += spec.Clients {
 				sent := time.Now()
 				c.ask(fresh(spec.Requests[i%len(spec.Requests)]))
 				if sent.After(warm) {

@@ -1,0 +1,41 @@
+"""Statements planned once a connection: PREPARE and EXECUTE, of which psycopg2 knows nothing.
+
+Planning the statement that stores messages takes longer than running it.
+"""
+
+import re
+from typing import NamedTuple
+
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s(::\w+(?:\[\])?)?")
+_PLANNABLE = re.compile(r"\s*(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b")
+
+
+class Prepared(NamedTuple):
+    """Two strings for one: `prepare` goes in front of `execute` the first time."""
+
+    prepare: str
+    execute: str
+
+
+def prepared(sql: str, prefix: str) -> Prepared:
+    """`sql`: statements without a semicolon in them, with `%(name)s` for parameters.
+
+    What PostgreSQL has no plan for (SET, CREATE, …) stays as it is, and so does all of its string.
+    """
+    statements = [statement for statement in sql.split(";") if statement.strip()]
+    if not all(_PLANNABLE.match(statement) for statement in statements):
+        return Prepared("", sql)
+    parts = [_prepared(statement, f"{prefix}_{n}") for n, statement in enumerate(statements)]
+    return Prepared("".join(p.prepare for p in parts), "; ".join(p.execute for p in parts))
+
+
+def _prepared(statement: str, name: str) -> Prepared:
+    casts: dict[str, str] = {}
+    for parameter, cast in _PLACEHOLDER.findall(statement):
+        casts[parameter] = casts.get(parameter) or cast
+    numbers = {parameter: f"${n}" for n, parameter in enumerate(casts, 1)}
+    # The driver reads this string too, and takes %% for %.
+    text = _PLACEHOLDER.sub(lambda found: numbers[found[1]] + (found[2] or ""), statement)
+    arguments = ", ".join(f"%({parameter})s{cast}" for parameter, cast in casts.items())
+    execute = f"EXECUTE {name} ({arguments})" if casts else f"EXECUTE {name}"
+    return Prepared(f"PREPARE {name} AS {text};\n", execute)
