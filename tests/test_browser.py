@@ -186,9 +186,9 @@ async def test_signing_out_leads_to_the_access_page_and_an_unknown_place_says_so
         await page.goto(f"{base_url}/conversations/999")
         await expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
         await page.goto(f"{base_url}/")
-        await page.get_by_role("button", name="Sign out").click()
+        async with page.expect_navigation():  # signing out loads the page anew
+            await page.get_by_role("button", name="Sign out").click()
         await expect(page.get_by_label("User name")).to_be_visible()
-        await page.wait_for_load_state()  # signing out loads the page anew
         await page.reload()
         await expect(page.get_by_label("User name")).to_be_visible()
 
