@@ -50,7 +50,9 @@ class Wire:
         return self._iostream
 
     def take_over(self, closed: Callable[[], None]) -> None:
-        """`closed` is called once, in a later turn of the loop, whoever closes the connection."""
+        """`closed` is called once: later, whoever closes the connection, or now if it is closed."""
+        if self._iostream.closed():
+            return closed()
         self._iostream.set_close_callback(closed)
         self._hand_over(b"")
 
@@ -95,9 +97,6 @@ class Wire:
             return
         last = self._iostream.write(_LAST_CHUNK if self._chunked else b"")
         last.add_done_callback(lambda _: self._iostream.close())
-
-    def close(self) -> None:
-        self._iostream.close()
 
     def listen_again(self) -> None:
         """Whoever sends more behind the request would not be seen to leave: Tornado waits for

@@ -10,9 +10,11 @@ import pytest
 
 from bus.heart import Heart
 from config import Config
+from db import errors
 from handlers.application import Messenger
+from handlers.stream import StreamHandler
 from tests.conftest import SECRET
-from tests.support.people import Visitor, eventually
+from tests.support.people import Visitor, eventually, two
 from tests.support.sse import EventStream
 
 
@@ -124,6 +126,32 @@ async def test_a_client_that_left_before_its_answer_is_not_registered(
     async with jane.stream():
         await eventually(lambda: len(app.bus) == 1)
     await eventually(lambda: len(app.bus) == 0)
+
+
+@pytest.mark.gen_test
+async def test_a_stream_that_is_ended_just_after_its_client_left_is_left_in_peace(
+    visitor: Visitor, app: Messenger
+) -> None:
+    """A drain or a sign-out must not stumble over it: the handler has not been told yet."""
+    john, jane, conversation = await two(visitor)
+    async with jane.stream() as stream:
+        position = stream.hello.id
+    await john.send(conversation, "to be read")
+    reading = asyncio.Event()
+
+    async def read(user_id: int, after: int) -> Any:
+        await reading.wait()
+        raise errors.Unavailable("it is away")
+
+    app.replays.read = read  # type: ignore[method-assign]
+    async with jane.stream(position):
+        (handler,) = app.bus.streams_of(int(jane.id))
+        assert isinstance(handler, StreamHandler)
+        handler.iostream.close()
+        handler.end("draining")
+        assert handler.left
+        assert app.bus.count_of(int(jane.id)) == 0
+        reading.set()
 
 
 @pytest.mark.gen_test

@@ -139,6 +139,12 @@ class Person(Visitor):
             stream.close()
 
 
+async def two(visitor: Visitor) -> tuple[Person, Person, str]:
+    """John and Jane, and the id of their conversation."""
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    return john, jane, await john.talk_to(jane)
+
+
 def cursor_of(link: str) -> str:
     """The path and query that a `Link` header leads to."""
     target, _, parameters = link.partition(";")
@@ -164,4 +170,13 @@ def _answer(response: HTTPResponse) -> Answer:
     return Answer(response.code, response.headers, json.loads(body) if is_json else None, body)
 
 
-__all__ = ["Answer", "HTTPClientError", "Person", "Visitor", "cursor_of", "eventually", "path"]
+__all__ = [
+    "Answer",
+    "HTTPClientError",
+    "Person",
+    "Visitor",
+    "cursor_of",
+    "eventually",
+    "path",
+    "two",
+]
