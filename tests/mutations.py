@@ -18,22 +18,19 @@ from db.messages import Message
 from db.sender import Sender, _events
 from handlers import delivery, wire
 from handlers import stream as streams
-from handlers.stream import State, StreamHandler
+from handlers.stream import StreamHandler
 
 
 def no_dedup_at_the_seam() -> None:
     """What was held back while the feed was read is sent, whatever was read."""
 
+    original = StreamHandler._go_live
+
     def go_live(self: StreamHandler) -> bool:
-        backlog, self._backlog = self._backlog or [], []
-        for seq, frame in backlog:
-            self._write(frame)
-            self._last_seq = seq
-        if self._state is State.READING:
-            self._state = State.LIVE
-            if not self._is_detached:
-                self._let_go()
-        return True
+        for seq, frame in self._backlog or []:
+            if seq <= self._last_seq:
+                self._write(frame)
+        return original(self)
 
     StreamHandler._go_live = go_live  # type: ignore[method-assign]
 

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import signal
 import socket
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +37,19 @@ def answered(sock: socket.socket) -> bytes:
         while piece := sock.recv(65536):
             got += piece
     return got
+
+
+@contextmanager
+def held_up(
+    data_dir: Path, sender: Caller, path: str
+) -> Iterator[tuple[Future[Any], Callable[[], None]]]:
+    """A send that waits for a row which somebody else holds, and what lets it go on."""
+    dsn = EmbeddedPostgres(data_dir).start(lambda line: None)
+    with ThreadPoolExecutor() as threads, closing(psycopg2.connect(dsn)) as holder:
+        holder.cursor().execute("SELECT FROM feeds FOR UPDATE")
+        sent = threads.submit(sender.ask, path, {"content": "in flight"})
+        wait_for_a_lock(dsn)
+        yield sent, holder.rollback
 
 
 def read_answer(sock: socket.socket) -> bytes:
@@ -100,17 +114,12 @@ def test_idle_and_half_sent_requests_are_ended_while_others_finish(tmp_path: Pat
         )
         read_answer(idle)
         read_answer(connect(live))  # what was sent before has been read
-        dsn = EmbeddedPostgres(tmp_path).start(lambda line: None)
-        holder = opened.enter_context(closing(psycopg2.connect(dsn)))
-        holder.cursor().execute("SELECT FROM feeds FOR UPDATE")
-        threads = opened.enter_context(ThreadPoolExecutor())
-        sent = threads.submit(john.ask, path, {"content": "in flight"})
-        wait_for_a_lock(dsn)
+        sent, let_go = opened.enter_context(held_up(tmp_path, john, path))
         server.process.terminate()
         for sock in (idle, silent, half_headers, half_body):
             assert answered(sock) == b""
         assert not sent.done()
-        holder.rollback()
+        let_go()
         assert sent.result()["content"] == "in flight"
         assert server.process.wait(10) == 0
 
@@ -136,14 +145,10 @@ def test_what_was_answered_before_the_end_is_there_after_it(tmp_path: Path) -> N
 def test_requests_in_flight_are_finished_before_a_server_leaves(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         john, path = someone_talks(server.url)
-        dsn = EmbeddedPostgres(tmp_path).start(lambda line: None)
-        with ThreadPoolExecutor() as threads, closing(psycopg2.connect(dsn)) as holder:
-            holder.cursor().execute("SELECT FROM feeds FOR UPDATE")
-            sent = threads.submit(john.ask, path, {"content": "in flight"})
-            wait_for_a_lock(dsn)
+        with held_up(tmp_path, john, path) as (sent, let_go):
             server.process.send_signal(signal.SIGTERM)
             server.wait_for("draining")
-            holder.rollback()
+            let_go()
             assert sent.result()["content"] == "in flight"
             assert server.process.wait(10) == 0
 
@@ -151,11 +156,7 @@ def test_requests_in_flight_are_finished_before_a_server_leaves(tmp_path: Path) 
 def test_a_second_signal_waits_for_nobody(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         john, path = someone_talks(server.url)
-        dsn = EmbeddedPostgres(tmp_path).start(lambda line: None)
-        with ThreadPoolExecutor() as threads, closing(psycopg2.connect(dsn)) as holder:
-            holder.cursor().execute("SELECT FROM feeds FOR UPDATE")
-            sent = threads.submit(john.ask, path, {"content": "cut off"})
-            wait_for_a_lock(dsn)
+        with held_up(tmp_path, john, path) as (sent, _):
             server.process.send_signal(signal.SIGTERM)
             server.wait_for("draining")
             assert server.end(signal.SIGTERM, seconds=2) == 1

@@ -23,18 +23,12 @@ from tests.support.sse import EventStream
 
 
 @pytest.fixture(scope="module")
-def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """A PostgreSQL of this file's own, to be broken."""
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL of this file's own, to be broken, in place of the run's."""
     server = Postgres(tmp_path_factory.mktemp("fragile"))
     server.start()
     yield server
     server.stop()
-
-
-@pytest.fixture
-def dsn(fragile: Postgres) -> Iterator[str]:
-    with fragile.database() as dsn:
-        yield dsn
 
 
 @pytest.fixture
@@ -81,13 +75,13 @@ async def again(person: Person, conversation: str, client_id: str) -> Any:
 
 @pytest.mark.gen_test(timeout=60)
 async def test_streams_outlive_a_crash_of_the_database(
-    visitor: Visitor, app: Messenger, fragile: Postgres
+    visitor: Visitor, app: Messenger, postgres: Postgres
 ) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     conversation = await john.talk_to(jane)
     async with jane.stream() as stream:
         await john.send(conversation, "before")
-        await in_thread(fragile.crash)
+        await in_thread(postgres.crash)
         client_id = str(uuid.uuid4())
         await refused(john, conversation, client_id)
         assert (await jane.get("/api/conversations")).status == 503
@@ -95,7 +89,7 @@ async def test_streams_outlive_a_crash_of_the_database(
         assert (await jane.get("/health/live")).status == 200
         assert (await stream.event()).data["content"] == "before"
         await pinged(stream)
-        await in_thread(fragile.revive)
+        await in_thread(postgres.revive)
         message = await again(john, conversation, client_id)
         assert (await stream.event(3)).data["id"] == message["id"]
         assert await stream.silent()
@@ -106,13 +100,13 @@ async def test_streams_outlive_a_crash_of_the_database(
 
 @pytest.mark.gen_test(timeout=60)
 async def test_streams_outlive_a_database_that_hangs(
-    visitor: Visitor, app: Messenger, fragile: Postgres
+    visitor: Visitor, app: Messenger, postgres: Postgres
 ) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     conversation = await john.talk_to(jane)
     ids = [str(uuid.uuid4()) for _ in range(20)]  # more than the pool has connections
     async with jane.stream() as stream:
-        with fragile.frozen():
+        with postgres.frozen():
             async with asyncio.TaskGroup() as tasks:
                 for client_id in ids:
                     tasks.create_task(refused(john, conversation, client_id))
@@ -129,14 +123,14 @@ async def test_streams_outlive_a_database_that_hangs(
 
 @pytest.mark.gen_test(timeout=60)
 async def test_what_was_committed_while_the_answer_was_lost_reaches_streams(
-    visitor: Visitor, app: Messenger, fragile: Postgres
+    visitor: Visitor, app: Messenger, postgres: Postgres
 ) -> None:
     """The server hears of a failure; PostgreSQL goes on with the statement, and commits it."""
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     conversation = await john.talk_to(jane)
     client_id = str(uuid.uuid4())
     async with jane.stream() as stream:
-        with fragile.frozen():
+        with postgres.frozen():
             await refused(john, conversation, client_id)
         event = await stream.event(10)  # nobody has tried again
         assert event.data["content"] == "while away"
@@ -146,7 +140,7 @@ async def test_what_was_committed_while_the_answer_was_lost_reaches_streams(
 
 @pytest.mark.gen_test(timeout=60)
 async def test_a_stream_that_is_reading_waits_for_the_database(
-    visitor: Visitor, app: Messenger, fragile: Postgres
+    visitor: Visitor, app: Messenger, postgres: Postgres
 ) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     conversation = await john.talk_to(jane)
@@ -168,13 +162,13 @@ async def test_a_stream_that_is_reading_waits_for_the_database(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_the_servers_lock_is_taken_again_after_a_crash(dsn: str, fragile: Postgres) -> None:
+async def test_the_servers_lock_is_taken_again_after_a_crash(dsn: str, postgres: Postgres) -> None:
     said: list[str] = []
     lock = await ServerLock.take(dsn, said.append)
     lost = asyncio.create_task(lock.lost())
     session = lock._conn
-    await in_thread(fragile.crash)
-    await in_thread(fragile.revive)
+    await in_thread(postgres.crash)
+    await in_thread(postgres.revive)
     await eventually(lambda: lock._conn is not session, 10)
     with pytest.raises(errors.InUse):
         await ServerLock.take(dsn, said.append, patience=0.3)
@@ -185,7 +179,7 @@ async def test_the_servers_lock_is_taken_again_after_a_crash(dsn: str, fragile: 
 
 @pytest.mark.gen_test(timeout=60)
 async def test_a_server_whose_lock_another_one_took_hears_of_it(
-    dsn: str, fragile: Postgres, monkeypatch: pytest.MonkeyPatch
+    dsn: str, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ServerLock, "PATIENCE_SECONDS", 1.0)
     first = await ServerLock.take(dsn, lambda line: None)

@@ -10,14 +10,9 @@ import pytest
 from bus.heart import Heart
 from db import errors
 from handlers.application import Messenger
-from tests.support.people import Person, Visitor
+from tests.support.people import Visitor, two
 from tests.support.postgres import ask
 from tests.support.sse import EventStream
-
-
-async def two(visitor: Visitor) -> tuple[Person, Person, str]:
-    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
-    return john, jane, await john.talk_to(jane)
 
 
 @pytest.mark.gen_test

@@ -16,7 +16,7 @@ from handlers import wire
 from handlers.application import Messenger
 from handlers.stream import StreamHandler
 from tests.support.callers import contents, someone_talks
-from tests.support.people import Person, Visitor, eventually
+from tests.support.people import Person, Visitor, eventually, two
 from tests.support.processes import ServerProcess
 from tests.support.sse import EventStream
 
@@ -67,11 +67,6 @@ async def only_stream(app: Messenger, person: Person) -> StreamHandler:
     (stream,) = app.bus.streams_of(int(person.id))
     assert isinstance(stream, StreamHandler)
     return stream
-
-
-async def two(visitor: Visitor) -> tuple[Person, Person, str]:
-    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
-    return john, jane, await john.talk_to(jane)
 
 
 def number(event: Any) -> int:

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -132,13 +132,12 @@ class Storm:
         await self._until(lambda: self.answered >= goal)
         await self._until(lambda: any(sender.in_flight for sender in self.senders))
 
-    async def _until(self, true: object) -> None:
+    async def _until(self, true: Callable[[], bool]) -> None:
         def holds() -> bool:
             for task in self._sending:
                 if task.done():
                     task.result()
-            assert callable(true)
-            return bool(true())
+            return true()
 
         await eventually(holds, SETTLED_SECONDS)
 
