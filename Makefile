@@ -25,11 +25,11 @@ chaos: .venv/test.stamp
 	.venv/bin/python -m tests.chaos.storm
 
 # This server and what people would use instead, in turn: a quick look, and the README's table.
-bench bench-full: .venv/bench.stamp
+bench: .venv/bench.stamp
 	tools/peers
-bench:
 	.venv/bin/python -m bench --rounds 2 --figures fan-out,opening,sending,latency --out .bench
-bench-full:
+bench-full: .venv/bench.stamp
+	tools/peers
 	.venv/bin/python -m bench --rounds 5
 
 check: .venv/check.stamp node_modules/.package-lock.json

@@ -68,15 +68,19 @@ class MessengerApp extends HTMLElement {
     const listener = { changed: () => this.#leave(), refused: this.#context.refused };
     session.keep(user, listener, this.#ended.signal);
     this.#draw();
-    const position = await this.#load();
-    if (position !== null) this.#listen(position);
+    const snapshot = await this.#insist(() => api.conversations());
+    if (snapshot) this.#listen(snapshot);
   }
 
   /**
-   * Snapshots first; the stream goes on from the position that they reflect.
-   * @param {string} position
+   * The stream goes on from where the list of conversations is; what was fetched before it is asked
+   * for again.
+   * @param {import("./types.js").Snapshot<import("./types.js").Conversation[]>} snapshot
    */
-  #listen(position) {
+  #listen(snapshot) {
+    const { position } = snapshot;
+    this.#store.dispatch({ type: "listening", position });
+    this.#store.dispatch({ type: "conversations", snapshot, older: false });
     this.#stream = new Stream(position, {
       event: (event) => this.#store.dispatch(event),
       connection: (status) => this.#store.dispatch({ type: "connection", status }),
@@ -85,21 +89,14 @@ class MessengerApp extends HTMLElement {
     });
   }
 
-  /** The list of conversations; null if that ended with nobody signed in. */
-  async #load() {
-    const snapshot = await this.#insist(() => api.conversations());
-    if (!snapshot) return null;
-    this.#store.dispatch({ type: "conversations", snapshot, older: false });
-    return snapshot.position;
-  }
-
   /**
    * What is on show fetches itself anew once the state has let go of it.
    * @param {string} position
    */
-  #reset(position) {
-    this.#store.dispatch({ type: "reset", position });
-    this.#load();
+  async #reset(position) {
+    this.#store.dispatch({ type: "listening", position });
+    const snapshot = await this.#insist(() => api.conversations());
+    if (snapshot) this.#store.dispatch({ type: "conversations", snapshot, older: false });
   }
 
   /**

@@ -45,8 +45,8 @@ export function apply(state, action) {
       return { ...EMPTY, me: null };
     case "connection":
       return { ...state, connection: action.status };
-    case "reset":
-      return { ...state, since: action.position, recent: [], threads: {} };
+    case "listening":
+      return listening(state, action.position);
     case "conversations":
       if (isStale(state, action.snapshot)) return state;
       return withEntries(state, action.snapshot, action.older);
@@ -119,14 +119,27 @@ export function reflects(position, id) {
 }
 
 /**
- * Whether a snapshot was on its way when the stream was reset: what happened between it and the
- * reset, nobody tells.
+ * Whether a snapshot is older than where the stream goes on from: what happened in between, nobody
+ * tells.
  * @param {State} state
  * @param {{position: string}} snapshot
  */
 function isStale({ since }, { position }) {
   if (since === "") return false;
   return epochOf(position) !== epochOf(since) || !reflects(position, since);
+}
+
+/**
+ * The stream goes on from `position`, at the start and at each reset: what is older would miss what
+ * happened in between, and is let go of.
+ * @param {State} state
+ * @param {string} position
+ * @returns {State}
+ */
+function listening(state, position) {
+  const next = { ...state, since: position, recent: [] };
+  const kept = Object.entries(state.threads).filter(([, thread]) => !isStale(next, thread));
+  return { ...next, threads: Object.fromEntries(kept) };
 }
 
 /** @param {string} position */

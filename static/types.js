@@ -44,7 +44,7 @@
  *   | {type: "signed in", user: User}
  *   | {type: "signed out"}
  *   | {type: "connection", status: Connection}
- *   | {type: "reset", position: string}
+ *   | {type: "listening", position: string}
  *   | {type: "conversations", snapshot: Snapshot<Conversation[]>, older: boolean}
  *   | {type: "conversation", snapshot: Snapshot<Conversation>}
  *   | {type: "messages", conversationId: string, snapshot: Snapshot<Message[]>, older: boolean}

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, Route, async_playwright, expect
 
 from handlers.application import Messenger
 from tests.support.people import Visitor
@@ -152,6 +152,26 @@ async def test_text_of_others_is_only_ever_text(base_url: str, visitor: Visitor)
             await expect(text).to_contain_text(stored["content"].split("\n")[-1].strip())
             assert await text.evaluate("e => e.textContent") == stored["content"]
             assert await text.evaluate("e => e.childElementCount") == 0
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_message_between_two_fetches_of_the_page_is_not_missed(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+
+        async def send_before_the_list(route: Route) -> None:
+            """The stream begins behind a message that the thread lacks."""
+            await expect(page.get_by_text("Nothing has been said yet")).to_be_visible()
+            await john.send(conversation, "in between")
+            await route.continue_()
+
+        await page.route("**/api/conversations", send_before_the_list)
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        await expect(page.locator(".message .content")).to_have_text(["in between"])
 
 
 @pytest.mark.gen_test(timeout=60)

@@ -262,7 +262,7 @@ test("the state after events equals a fresh snapshot", () => {
 
 test("a reset lets go of what was heard before it, and of snapshots that were on their way", () => {
   const before = run(list(1, [conversation()]), page(1, [message(4)]), event(2, "message", message(5)));
-  const reset = apply(before, { type: "reset", position: "e-9" });
+  const reset = apply(before, { type: "listening", position: "e-9" });
   assert.deepEqual([reset.threads, reset.recent], [{}, []]);
   for (const late of [page(3, [message(5)]), list(3, []), page(3, [message(3)], null, true)]) {
     assert.equal(apply(reset, late), reset);
@@ -272,9 +272,19 @@ test("a reset lets go of what was heard before it, and of snapshots that were on
   assert.equal(listed(fresh)[0].lastMessage.id, "8");
 });
 
+test("what was fetched before the position that the stream starts from is let go of, and the rest kept", () => {
+  const visited = { position: "e-1", next: null, body: conversation() };
+  const start = [{ type: "listening", position: "e-2" }, list(2, [])];
+  const stale = run({ type: "conversation", snapshot: visited }, page(1, []), ...start);
+  assert.deepEqual([stale.threads, listed(stale)], [{}, []]);
+  const fresh = run({ type: "conversation", snapshot: { ...visited, position: "e-2" } }, page(2, [message(4)]), ...start);
+  assert.deepEqual(ids(fresh), ["4"]);
+  assert.deepEqual(listed(fresh).map((c) => c.id), ["1"]);
+});
+
 test("after a reset to another epoch only that epoch's snapshots and events count", () => {
   const before = run(list(50, [conversation({ unreadCount: 7, hasUnreadMessages: true })]), page(50, []));
-  const reset = apply(before, { type: "reset", position: "new-3" });
+  const reset = apply(before, { type: "listening", position: "new-3" });
   assert.equal(apply(reset, page(60, [message(4)])), reset);
   const snapshot = { position: "new-3", next: null, body: [conversation()] };
   const state = [
@@ -309,7 +319,7 @@ test("a conversation that both an event and a visit told of before the list came
 });
 
 test("a message on its way stays through a reset", () => {
-  const state = run({ type: "sending", draft: draft("c") }, { type: "reset", position: "e-9" });
+  const state = run({ type: "sending", draft: draft("c") }, { type: "listening", position: "e-9" });
   assert.deepEqual(state.drafts.map((d) => d.clientId), ["c"]);
 });
 
