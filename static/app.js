@@ -16,8 +16,8 @@ import { backoff, pause } from "./lib/backoff.js";
 import { el } from "./lib/dom.js";
 import { Outbox } from "./outbox.js";
 import * as session from "./session.js";
+import { SharedStream } from "./shared-stream.js";
 import { Store } from "./store.js";
-import { Stream } from "./stream.js";
 
 /** @typedef {import("./components/context.js").Context} Context */
 /** @typedef {import("./types.js").State} State */
@@ -27,7 +27,7 @@ const UNKNOWN_PAUSE_MILLISECONDS = 3000; // before asking again for a conversati
 class MessengerApp extends HTMLElement {
   #store = new Store();
   #ended = new AbortController();
-  /** @type {Stream | null} */
+  /** @type {SharedStream | null} */
   #stream = null;
   #fetching = new Set();
   #path = location.pathname;
@@ -69,19 +69,20 @@ class MessengerApp extends HTMLElement {
     session.keep(user, listener, this.#ended.signal);
     this.#draw();
     const snapshot = await this.#insist(() => api.conversations());
-    if (snapshot) this.#listen(snapshot);
+    if (snapshot) this.#listen(user.id, snapshot);
   }
 
   /**
    * The stream goes on from where the list of conversations is; what was fetched before it is asked
    * for again.
+   * @param {string} userId
    * @param {import("./types.js").Snapshot<import("./types.js").Conversation[]>} snapshot
    */
-  #listen(snapshot) {
+  #listen(userId, snapshot) {
     const { position } = snapshot;
     this.#store.dispatch({ type: "listening", position });
     this.#store.dispatch({ type: "conversations", snapshot, older: false });
-    this.#stream = new Stream(position, {
+    this.#stream = new SharedStream(userId, position, {
       event: (event) => this.#store.dispatch(event),
       connection: (status) => this.#store.dispatch({ type: "connection", status }),
       reset: (position) => this.#reset(position),

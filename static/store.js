@@ -6,6 +6,8 @@
  * and what it reflects already is not applied to it again.
  */
 
+import { reflects, steps } from "./lib/position.js";
+
 /** @typedef {import("./types.js").Action} Action */
 /** @typedef {import("./types.js").Conversation} Conversation */
 /** @typedef {import("./types.js").Draft} Draft */
@@ -108,17 +110,6 @@ export class Store {
 }
 
 /**
- * Whether facts at `position` reflect the event `id`; of another epoch they are newer.
- * @param {string} position
- * @param {string} id
- */
-export function reflects(position, id) {
-  const [epoch, seq] = position.split("-");
-  const [eventEpoch, eventSeq] = id.split("-");
-  return epoch !== eventEpoch || Number(eventSeq) <= Number(seq);
-}
-
-/**
  * Whether a snapshot is older than where the stream goes on from: what happened in between, nobody
  * tells.
  * @param {State} state
@@ -126,7 +117,7 @@ export function reflects(position, id) {
  */
 function isStale({ since }, { position }) {
   if (since === "") return false;
-  return epochOf(position) !== epochOf(since) || !reflects(position, since);
+  return !(steps(since, position) >= 0);
 }
 
 /**
@@ -141,9 +132,6 @@ function listening(state, position) {
   const kept = Object.entries(state.threads).filter(([, thread]) => !isStale(next, thread));
   return { ...next, threads: Object.fromEntries(kept) };
 }
-
-/** @param {string} position */
-const epochOf = (position) => position.split("-")[0];
 
 /**
  * @param {State} state

@@ -45,6 +45,15 @@ export class Stream {
     this.#open();
   }
 
+  /**
+   * What came after `position` comes once more.
+   * @param {string} position
+   */
+  goBack(position) {
+    this.position = position;
+    if (this.#source) this.#open(); // else it is about to
+  }
+
   close() {
     this.#ended.abort();
     this.#drop();

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { apply, EMPTY, reflects } from "../../static/store.js";
+import { reflects } from "../../static/lib/position.js";
+import { apply, EMPTY } from "../../static/store.js";
 
 const jane = { id: "2", username: "jane", avatarURL: null };
 const jack = { id: "3", username: "jack", avatarURL: null };

@@ -1,0 +1,211 @@
+/**
+ * One event stream for all tabs of a browser, which has six connections to a server and no more.
+ *
+ * The tab that holds the lock leads: it keeps the stream open, and passes on what comes. The others
+ * follow. Each of them knows its own position and takes the event after it, and no other: who finds
+ * that something is missing says where it is, and the leader's stream goes back to there. So nothing
+ * is lost when a leader dies, whatever it had passed on by then.
+ */
+
+import { steps } from "./lib/position.js";
+import { Stream } from "./stream.js";
+
+/** @typedef {import("./stream.js").Listener} Listener */
+/** @typedef {import("./types.js").Connection} Connection */
+/** @typedef {import("./types.js").FeedEvent} FeedEvent */
+
+/**
+ * What the tabs tell each other: the leader of events, resets and how it is; a follower where it is.
+ * @typedef {{type: "event", event: FeedEvent}
+ *   | {type: "reset", position: string}
+ *   | {type: "leading", status: Connection, position: string}
+ *   | {type: "here", position: string}} Word
+ */
+
+const ASK_MILLISECONDS = 10_000; // between two questions whether the leader still is there
+const ANSWER_MILLISECONDS = 2000; // then it sleeps, and another tab takes over
+
+export class SharedStream {
+  #name;
+  #ended = new AbortController();
+  /** @type {Stream | null} while this tab leads */
+  #stream = null;
+  /** @type {BroadcastChannel | null} */
+  #channel = null;
+  #waiting = new AbortController(); // in the line for the lock
+  #release = () => {};
+  /** @type {Connection} */
+  #status = "connecting";
+  #toldAt = "";
+  #doubt = 0;
+
+  /**
+   * @param {string} userId whose tabs these are
+   * @param {string} position
+   * @param {Listener} listener
+   */
+  constructor(userId, position, listener) {
+    this.#name = `messenger.stream.${userId}`;
+    this.position = position;
+    this.listener = listener;
+    if (!navigator.locks || !globalThis.BroadcastChannel) {
+      this.#lead(); // on http:// but for localhost: each tab on its own
+      return;
+    }
+    this.#channel = new BroadcastChannel(this.#name);
+    this.#channel.addEventListener("message", ({ data }) => this.#hear(data));
+    this.#join();
+    this.#watch();
+  }
+
+  close() {
+    this.#ended.abort();
+    this.#part();
+    this.#channel?.close();
+  }
+
+  #watch() {
+    const { signal } = this.#ended;
+    const timer = setInterval(() => this.#ask(), ASK_MILLISECONDS);
+    signal.addEventListener("abort", () => clearInterval(timer));
+    document.addEventListener("visibilitychange", () => this.#ask(), { signal });
+    // A page that is kept for going back to must hold neither lock nor stream.
+    addEventListener("pagehide", () => this.#part(), { signal });
+    addEventListener("pageshow", (event) => event.persisted && this.#join(), { signal });
+  }
+
+  #join() {
+    this.#queue();
+    this.#say({ type: "here", position: this.position });
+  }
+
+  #part() {
+    this.#waiting.abort();
+    clearTimeout(this.#doubt);
+    this.#doubt = 0;
+    this.#retire();
+    this.#release();
+  }
+
+  /** @param {boolean} [steal] from a leader that does not answer */
+  #queue(steal = false) {
+    this.#waiting.abort();
+    this.#waiting = new AbortController();
+    const { signal } = this.#waiting;
+    const hold = () => {
+      if (signal.aborted) return undefined;
+      this.#lead();
+      return new Promise((/** @type {(value?: undefined) => void} */ resolve) => (this.#release = resolve));
+    };
+    navigator.locks.request(this.#name, steal ? { steal } : { signal }, hold).catch(() => {
+      if (signal.aborted) return; // it was given up here
+      this.#retire();
+      this.#join();
+    });
+  }
+
+  #lead() {
+    clearTimeout(this.#doubt);
+    this.#doubt = 0;
+    this.#stream = new Stream(this.position, {
+      event: (event) => this.#pass({ type: "event", event }, () => this.#take(event)),
+      reset: (position) => this.#pass({ type: "reset", position }, () => this.#reset(position)),
+      connection: (status) => this.#connection(status),
+      mayGoOn: () => this.listener.mayGoOn(),
+    });
+  }
+
+  #retire() {
+    this.#stream?.close();
+    this.#stream = null;
+  }
+
+  /**
+   * The others first: what goes wrong here is no reason for them to miss it.
+   * @param {Word} word
+   * @param {() => void} act
+   */
+  #pass(word, act) {
+    this.#say(word);
+    act();
+  }
+
+  /** @param {Connection} status */
+  #connection(status) {
+    this.#status = status;
+    this.#tell();
+    this.listener.connection(status);
+  }
+
+  #tell() {
+    this.#say({ type: "leading", status: this.#status, position: this.position });
+  }
+
+  /** @param {Word} word */
+  #say(word) {
+    if (!this.#ended.signal.aborted) this.#channel?.postMessage(word);
+  }
+
+  /** @param {Word} word */
+  #hear(word) {
+    if (word.type === "here") return this.#wait(word.position);
+    clearTimeout(this.#doubt);
+    this.#doubt = 0;
+    if (this.#stream) return; // of one that led before
+    if (word.type === "event") this.#take(word.event);
+    else if (word.type === "reset") this.#reset(word.position);
+    else this.#follow(word.status, word.position);
+  }
+
+  /**
+   * As the leader: for one who is behind.
+   * @param {string} position
+   */
+  #wait(position) {
+    if (!this.#stream) return;
+    if (steps(position, this.#stream.position) > 0) this.#stream.goBack(position);
+    this.#tell();
+  }
+
+  /**
+   * @param {Connection} status
+   * @param {string} position the leader's
+   */
+  #follow(status, position) {
+    this.#status = status;
+    this.listener.connection(status);
+    const missing = steps(this.position, position);
+    if (missing > 0) this.#behind();
+    else if (Number.isNaN(missing)) this.#reset(position);
+  }
+
+  /** @param {FeedEvent} event */
+  #take(event) {
+    const ahead = steps(this.position, event.id);
+    if (ahead > 1) this.#behind();
+    if (ahead !== 1) return;
+    this.position = event.id;
+    this.listener.event(event);
+  }
+
+  /** @param {string} position */
+  #reset(position) {
+    this.position = position;
+    this.listener.reset(position);
+  }
+
+  /** Said once for each place, however much goes by meanwhile. */
+  #behind() {
+    if (this.#toldAt === this.position) return;
+    this.#toldAt = this.position;
+    if (this.#stream) this.#stream.goBack(this.position);
+    else this.#say({ type: "here", position: this.position });
+  }
+
+  #ask() {
+    if (this.#stream || this.#doubt || this.#ended.signal.aborted) return;
+    this.#toldAt = "";
+    this.#say({ type: "here", position: this.position });
+    this.#doubt = setTimeout(() => this.#queue(true), ANSWER_MILLISECONDS);
+  }
+}

@@ -1,0 +1,147 @@
+"""All tabs of a browser share one stream, and lose nothing when the one that keeps it goes."""
+
+import asyncio
+import time
+
+import pytest
+from playwright.async_api import BrowserContext, Page, expect
+
+from handlers.application import Messenger
+from tests.support.people import Person, Visitor
+from tests.test_browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
+
+TABS = 12  # a browser has six connections to a server over HTTP/1.1
+
+
+async def tabs_at(context: BrowserContext, url: str, count: int) -> list[Page]:
+    """The first of them leads."""
+    pages = []
+    for _ in range(count):
+        page = await context.new_page()
+        await page.goto(url)
+        await expect(page.locator("conversation-view h1")).to_have_text("john")
+        pages.append(page)
+    return pages
+
+
+async def shown(page: Page) -> list[str]:
+    return await page.locator(".message .content").all_text_contents()
+
+
+async def expect_shown(pages: list[Page], contents: list[str]) -> None:
+    for page in pages:
+        await expect(page.locator(".message .content")).to_have_text(contents)
+
+
+async def only_stream(
+    app: Messenger, person: Person, *, but: object = None, within: float = 5
+) -> object:
+    """The one that is open, once it is not `but`."""
+    until = time.monotonic() + within
+    while True:
+        streams = list(app.bus.streams_of(int(person.id)))
+        if len(streams) == 1 and streams[0] is not but:
+            return streams[0]
+        assert time.monotonic() < until, f"{len(streams)} streams are open"
+        await asyncio.sleep(0.02)
+
+
+async def signed_in(tabs: Tabs, name: str) -> BrowserContext:
+    """The page it took is closed again."""
+    page = await tabs.sign_in(name)
+    context = page.context
+    await page.goto("about:blank")
+    return context
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_twelve_tabs_are_live_on_one_stream(
+    base_url: str, visitor: Visitor, app: Messenger
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    async with browser(base_url) as tabs:
+        context = await signed_in(tabs, "jane")
+        pages = await tabs_at(context, f"{base_url}/conversations/{conversation}", TABS)
+        await only_stream(app, jane)
+        await john.send(conversation, "to all of them")
+        await expect_shown(pages, ["to all of them"])
+        for page in pages:
+            await expect(page.locator("connection-line").first).to_have_attribute(
+                "data-status", "live"
+            )
+        await only_stream(app, jane)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_leader_that_is_closed_is_replaced_within_two_seconds_and_nothing_is_lost(
+    base_url: str, visitor: Visitor, app: Messenger
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    async with browser(base_url) as tabs:
+        context = await signed_in(tabs, "jane")
+        pages = await tabs_at(context, f"{base_url}/conversations/{conversation}", 4)
+        sent: list[str] = []
+
+        async def go_on_sending() -> None:
+            for n in range(60):
+                sent.append((await john.send(conversation, f"number {n}"))["content"])
+                await asyncio.sleep(0.03)
+
+        sending = asyncio.create_task(go_on_sending())
+        for _ in range(3):
+            kept = await only_stream(app, jane)
+            await asyncio.sleep(0.3)  # in which messages are sent
+            await pages.pop(0).close()
+            await only_stream(app, jane, but=kept, within=2)
+        await sending
+        await expect_shown(pages, sent)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_leader_that_is_put_to_sleep_is_replaced_and_catches_up_when_it_wakes(
+    base_url: str, visitor: Visitor, app: Messenger
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    async with browser(base_url) as tabs:
+        context = await signed_in(tabs, "jane")
+        leader, *others = await tabs_at(context, f"{base_url}/conversations/{conversation}", 3)
+        devtools = await context.new_cdp_session(leader)
+        await devtools.send("Page.setWebLifecycleState", {"state": "frozen"})
+        await john.send(conversation, "while it sleeps")
+        for page in others:
+            await expect(page.locator(".message .content")).to_have_text(
+                ["while it sleeps"], timeout=20_000
+            )
+        await devtools.send("Page.setWebLifecycleState", {"state": "active"})
+        await john.send(conversation, "when it has woken")
+        await expect_shown([leader, *others], ["while it sleeps", "when it has woken"])
+        await only_stream(app, jane)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_tab_that_missed_what_the_leader_passed_on_is_told_again(
+    base_url: str, visitor: Visitor, app: Messenger
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    async with browser(base_url) as tabs:
+        context = await signed_in(tabs, "jane")
+        url = f"{base_url}/conversations/{conversation}"
+        [leader] = await tabs_at(context, url, 1)
+        await context.add_init_script("""
+            const listen = BroadcastChannel.prototype.addEventListener;
+            BroadcastChannel.prototype.addEventListener = function (type, hear, ...more) {
+                let missed = 0;
+                return listen.call(this, type, (event) => {
+                    if (event.data.type === "event" && missed < 2) missed += 1;
+                    else hear(event);
+                }, ...more);
+            };
+        """)
+        [deaf] = await tabs_at(context, url, 1)
+        for content in ("one", "two", "three"):
+            await john.send(conversation, content)
+        await expect_shown([leader, deaf], ["one", "two", "three"])
