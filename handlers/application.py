@@ -11,13 +11,14 @@ from tornado.web import Application, RequestHandler, _HandlerDelegate
 
 from bus.bus import Bus
 from bus.heart import Heart
-from config import Config
+from config import STATIC_DIR, Config
 from db.feed import Replays
 from db.pool import Database
 from db.positions import Positions
 from db.sender import Sender
 from db.sessions import Sessions
 from handlers import logs, problems
+from handlers.assets import Assets
 from handlers.base import Refusal
 from handlers.delivery import publisher
 from handlers.hosts import Hosts
@@ -35,6 +36,7 @@ class Messenger(Application):
         self.use(config)
         self.secret = secret
         self.db = db
+        self.assets = Assets(STATIC_DIR)
         self.bus = Bus()
         self.lookout = Lookout(db, self.bus)
         self.heart = Heart(after=self.lookout.look_at)

@@ -1,8 +1,7 @@
 """The web page: files of static/, and index.html for every path that is a place in the page."""
 
-from tornado.web import HTTPError, StaticFileHandler
-
 from handlers import problems
+from handlers.assets import Asset, Sent
 from handlers.base import Handler
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -22,8 +21,15 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 
-class PageHandler(Handler, StaticFileHandler):
-    """Files with an ETag, asked for anew each time, so that an update is seen at the next load."""
+class PageHandler(Handler):
+    """Files with an ETag, asked for anew each time, so that an update is seen at the next load.
+
+    Not Tornado's own handler: that one compresses nothing, and never looks at a file again whose
+    ETag it has worked out.
+    """
+
+    _asset: Asset
+    _sent: Sent
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
@@ -32,22 +38,26 @@ class PageHandler(Handler, StaticFileHandler):
 
     def check_route(self) -> None:
         """A path that is no file under the root is no route."""
-        self.path = self.parse_url_path(self.path_args[0] or "")
-        if "\0" in self.path:
+        path = self.path_args[0] or ""
+        is_file = "." in path.rpartition("/")[2]
+        asset = self.app.assets.find(path if is_file else "index.html")
+        if asset is None:
             raise problems.NotFound
-        try:
-            self.validate_absolute_path(self.root, self.get_absolute_path(self.root, self.path))
-        except HTTPError:
-            raise problems.NotFound from None
+        self._asset = asset
 
-    def parse_url_path(self, url_path: str) -> str:
-        return url_path if "." in url_path.rpartition("/")[2] else "index.html"
-
-    def set_extra_headers(self, path: str) -> None:
+    def get(self, path: str) -> None:
+        """`finish` looks at the ETag: 304 for who has it already."""
+        self._sent = self._asset.accepted(self.request.headers.get("Accept-Encoding", ""))
+        self.set_header("Content-Type", self._asset.content_type)
         self.set_header("Cache-Control", "no-cache")
+        if self._asset.gzipped is not None:
+            self.set_header("Vary", "Accept-Encoding")
+        if self._sent is self._asset.gzipped:
+            self.set_header("Content-Encoding", "gzip")
+        self.finish(self._sent.body)
+
+    def head(self, path: str) -> None:
+        self.get(path)
 
     def compute_etag(self) -> str | None:
-        return StaticFileHandler.compute_etag(self)
-
-    async def head(self, path: str) -> None:
-        await self.get(path, include_body=False)
+        return self._sent.etag

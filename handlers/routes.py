@@ -1,6 +1,5 @@
 """Which path leads to which handler. An id that is no canonical positive number leads nowhere."""
 
-from config import STATIC_DIR
 from handlers.api import UnknownRoute
 from handlers.conversations import (
     ConversationsHandler,
@@ -42,6 +41,6 @@ ROUTES = [  # tried in this order: what is asked for most comes first
     (r"/health/ready", ReadyHandler),
     (r"/metrics", MetricsHandler),
     (r"/(?:api|health|metrics)/.*", UnknownRoute),
-    (r"/(.*)", PageHandler, {"path": str(STATIC_DIR)}),
+    (r"/(.*)", PageHandler),
     (r".*", UnknownRoute),
 ]

@@ -61,7 +61,9 @@ async def test_a_file_has_an_etag_and_is_asked_for_anew_each_time(visitor: Visit
     assert (again.status, again.body) == (304, b"")
     head = await visitor.ask("HEAD", "/app.js")
     assert (head.status, head.body) == (200, b"")
-    assert head.headers["Content-Length"] == str(len(answer.body))
+    travelled = await visitor.get("/app.js", decompress_response=False)
+    head = await visitor.ask("HEAD", "/app.js", decompress_response=False)
+    assert head.headers["Content-Length"] == str(len(travelled.body))
 
 
 @pytest.mark.parametrize(
