@@ -14,6 +14,8 @@ STATIC_DIR = HERE / "static"
 MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: a key for HS256 has at least 256 bits
 RESERVED_DESCRIPTORS = 64  # the database, files, logs: what no connection may take
 RESERVED_CONNECTIONS = 136  # requests beside the streams, so that a full server can say so
+LEAST_HEADER_BYTES = 4 * 1024  # what a browser sends along, a token included, is about 1 KiB
+LEAST_BODY_BYTES = 48 * 1024  # a message of 4,000 characters may take 48,000 bytes of \\u escapes
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -47,6 +49,16 @@ class Config:
     trusted_proxies: tuple[Network, ...]
     log_format: str
     rate_limits: bool
+    sends_at_once: int
+    sends_per_second: int
+    conversations_per_minute: int
+    searches_at_once: int
+    searches_per_second: int
+    sign_ins_per_minute: int
+    max_header_bytes: int
+    max_body_bytes: int
+    header_timeout: int  # seconds
+    body_timeout: int  # seconds
 
     @property
     def secure(self) -> bool:
@@ -122,6 +134,16 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     option("--trusted-proxies", _networks, (), "CIDRs whose X-Forwarded-* are believed")
     option("--log-format", _choice("text", "json"), "text", "text or json")
     option("--rate-limits", _switch, "on", "on, or off for benchmarks")
+    option("--sends-at-once", _count(1), 60, "messages a user may send at once, and then …")
+    option("--sends-per-second", _count(1), 10, "… so many a second")
+    option("--conversations-per-minute", _count(1), 20, "conversations a user may begin")
+    option("--searches-at-once", _count(1), 20, "searches for names at once, and then …")
+    option("--searches-per-second", _count(1), 5, "… so many a second")
+    option("--sign-ins-per-minute", _count(1), 60, "sign-ins from one address")
+    option("--max-header-bytes", _count(LEAST_HEADER_BYTES), 16 * 1024, "a request's headers")
+    option("--max-body-bytes", _count(LEAST_BODY_BYTES), 64 * 1024, "a request's body")
+    option("--header-timeout", _count(1), 30, "seconds for headers, idle ones before included")
+    option("--body-timeout", _count(1), 30, "seconds for a body")
     parser.add_argument(
         "--new-epoch",
         type=_switch,

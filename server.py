@@ -36,9 +36,6 @@ from handlers.routes import ROUTES
 from listening import Listener
 
 BACKLOG = 4096  # thousands of clients return at once after a restart; the kernel's own cap applies
-LARGEST_HEADER = 16 * 1024
-LARGEST_BODY = 64 * 1024
-ARRIVAL_SECONDS = 30  # for a request's headers, and again for its body
 PATIENCE_SECONDS = ServerLock.PATIENCE_SECONDS
 END_SECONDS = 9.5  # from a signal to the exit
 LEAST_STOP_SECONDS = 1.5  # of that for the embedded database, whatever else took long
@@ -61,11 +58,11 @@ def make_server(app: Messenger) -> Listener:
     return Listener(
         app,
         most_connections=options.connections_that_fit(),
-        max_header_size=LARGEST_HEADER,
-        max_body_size=LARGEST_BODY,
-        max_buffer_size=2 * LARGEST_BODY,
-        idle_connection_timeout=ARRIVAL_SECONDS,
-        body_timeout=ARRIVAL_SECONDS,
+        max_header_size=app.config.max_header_bytes,
+        max_body_size=app.config.max_body_bytes,
+        max_buffer_size=2 * max(app.config.max_header_bytes, app.config.max_body_bytes),
+        idle_connection_timeout=app.config.header_timeout,  # before headers, and while they come
+        body_timeout=app.config.body_timeout,
     )
 
 

@@ -215,6 +215,31 @@ async def check_member(db: Database, user_id: int, conversation_id: int) -> None
         raise NotFound
 
 
+async def opened_before(db: Database, opening: Opening) -> int | None:
+    """The id of the conversation that the pair has already; `open_all` would tell the same.
+
+    Raises `NotFound` where there is nobody of that name, and `WithOneself`.
+    """
+    row = await db.row(
+        """
+        SELECT other.id = me.id, known.id
+        FROM users me
+        JOIN users other ON lower(other.username) COLLATE "C" = lower(%(username)s)
+        LEFT JOIN conversations known
+            ON known.low_user_id = least(me.id, other.id)
+            AND known.high_user_id = greatest(me.id, other.id)
+        WHERE me.id = %(user_id)s
+        """,
+        opening._asdict(),
+    )
+    if row is None:
+        raise NotFound
+    with_oneself, conversation_id = row
+    if with_oneself:
+        raise WithOneself
+    return None if conversation_id is None else int(conversation_id)
+
+
 async def open_all(db: Database, openings: Sequence[Opening]) -> list[Outcome[Opened]]:
     """One at a time, each in one transaction and one round trip; see `_open`."""
     return [await _open(db, opening) for opening in openings]

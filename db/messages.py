@@ -95,6 +95,40 @@ async def page(
     return Snapshot(rows[0][0], Page(items, (int(items[-1].id),) if found[limit:] else None))
 
 
+async def stored_before(db: Database, draft: Draft) -> Message | None:
+    """What an earlier request with this draft's client id has stored; `store` would tell the same.
+
+    Raises `NotFound` and `ClientIdReused`.
+    """
+    row = await db.row(
+        """
+        SELECT
+            earlier.id::text,
+            me.conversation_id::text,
+            me.user_id::text,
+            earlier.content,
+            rfc3339(earlier.created_at),
+            true,
+            earlier.client_id::text,
+            earlier.conversation_id = me.conversation_id
+                AND earlier.content = %(content)s::text
+        FROM participants me
+        LEFT JOIN messages earlier
+            ON earlier.user_id = me.user_id
+            AND earlier.client_id = %(client_id)s::uuid
+        WHERE me.user_id = %(user_id)s
+            AND me.conversation_id = %(conversation_id)s
+        """,
+        draft._asdict(),
+    )
+    if row is None:
+        raise NotFound
+    *message, same = row
+    if same is False:
+        raise ClientIdReused
+    return Message(*message) if same else None
+
+
 async def store(db: Database, drafts: Sequence[Draft]) -> list[Outcome[Stored]]:
     """Stores all that may be stored, in order, in one transaction and one round trip.
 

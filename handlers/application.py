@@ -22,6 +22,7 @@ from handlers.assets import Assets
 from handlers.base import Refusal
 from handlers.delivery import publisher
 from handlers.hosts import Hosts
+from handlers.limits import Limits
 from handlers.lookout import Lookout
 from handlers.metrics import Metrics
 from handlers.stream import StreamHandler
@@ -40,6 +41,7 @@ class Messenger(Application):
         self.bus = Bus()
         self.lookout = Lookout(db, self.bus)
         self.heart = Heart(after=self.lookout.look_at)
+        self.limits = Limits(config)
         self.tokens = Tokens(secret)
         self.sessions = Sessions(db)
         self.positions = Positions(db)

@@ -4,7 +4,7 @@ import msgspec
 
 from db import conversations, snapshot
 from db.conversations import Opening, WithOneself
-from handlers import names, problems
+from handlers import limits, names, problems
 from handlers.api import ApiHandler, ConversationHandler
 
 
@@ -23,16 +23,28 @@ class ConversationsHandler(ApiHandler):
     async def post(self) -> None:
         username = names.checked(self.fields(OpeningFields).username)
         try:
-            opened = await self.app.sender.open(Opening(self.me.user_id, username))
+            conversation_id, created = await self._opened(Opening(self.me.user_id, username))
         except snapshot.NotFound:
             raise problems.NotFound from None
         except WithOneself:
             raise problems.Forbidden(
                 "conversation_with_oneself", "A conversation takes somebody else."
             ) from None
-        _, made = await conversations.one(self.app.db, self.me.user_id, opened.conversation_id)
+        _, made = await conversations.one(self.app.db, self.me.user_id, conversation_id)
         self.set_header("Location", f"/api/conversations/{made.id}")
-        self.reply(made, 201 if opened.created else 200)
+        self.reply(made, 201 if created else 200)
+
+    async def _opened(self, opening: Opening) -> tuple[int, bool]:
+        """The id, and whether it is new. Beyond the limit, one that they have is still answered."""
+        wait = self.app.limits.conversations.take(opening.user_id)
+        if not wait:
+            opened = await self.app.sender.open(opening)
+            return opened.conversation_id, opened.created
+        async with self.app.limits.beyond:
+            known = await conversations.opened_before(self.app.db, opening)
+        if known is None:
+            raise limits.too_many(wait)
+        return known, False
 
 
 class OneConversationHandler(ConversationHandler):

@@ -6,9 +6,9 @@ import uuid
 import msgspec
 
 from db import messages
-from db.messages import ClientIdReused, Draft
+from db.messages import ClientIdReused, Draft, Stored
 from db.reads import NoSuchMessage, Reading
-from handlers import problems
+from handlers import limits, problems
 from handlers.api import LARGEST_ID, ConversationHandler
 
 LONGEST_CONTENT = 4000  # code points
@@ -40,12 +40,23 @@ class MessagesHandler(ConversationHandler):
         async with self.conversation(digits) as conversation_id:
             draft = self._draft(conversation_id)
             try:
-                message, created = await self.app.sender.send(draft)
+                message, created = await self._stored(draft)
             except ClientIdReused:
                 raise problems.Conflict(
                     "client_id_reused", "This clientId stands for another message."
                 ) from None
             self.reply(message, 201 if created else 200)
+
+    async def _stored(self, draft: Draft) -> Stored:
+        """Beyond the limit, what was stored before is still answered."""
+        wait = self.app.limits.sends.take(draft.user_id)
+        if not wait:
+            return await self.app.sender.send(draft)
+        async with self.app.limits.beyond:
+            earlier = await messages.stored_before(self.app.db, draft)
+        if earlier is None:
+            raise limits.too_many(wait)
+        return Stored(earlier, created=False)
 
     def _draft(self, conversation_id: int) -> Draft:
         fields = self.fields(MessageFields)

@@ -7,7 +7,7 @@ import msgspec
 
 from db import snapshot, users
 from db.users import User
-from handlers import names, problems
+from handlers import limits, names, problems
 from handlers.api import ApiHandler
 from handlers.tokens import LIFETIME_SECONDS
 
@@ -56,6 +56,7 @@ class LoginHandler(SignInHandler):
 
     async def post(self) -> None:
         username = names.checked(self.fields(LoginFields).username)
+        limits.check(self.app.limits.sign_ins, limits.network(self.request.remote_ip))
         user = await users.sign_in(self.app.db, username)
         user_agent = self.request.headers.get("User-Agent", "")
         session_id = await self.app.sessions.begin(int(user.id), user_agent)

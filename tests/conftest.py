@@ -43,8 +43,11 @@ def dsn(postgres: Postgres) -> Iterator[str]:
 
 @pytest.fixture
 def config(http_port: int) -> Config:
-    """Override it in a test's file, with `dataclasses.replace`, to ask for other options."""
-    return options.parse(["--port", str(http_port)], {})
+    """Override it in a test's file, with `dataclasses.replace`, to ask for other options.
+
+    Without rate limits, since tests do in a second what people do in an hour.
+    """
+    return options.parse(["--port", str(http_port), "--rate-limits", "off"], {})
 
 
 @pytest.fixture

@@ -30,6 +30,11 @@ def test_without_options_all_is_as_the_contract_says() -> None:
     assert found.github_token_url == "https://github.com/login/oauth/access_token"
     assert found.github_api_url == "https://api.github.com"
     assert (found.log_format, found.rate_limits) == ("text", True)
+    assert (found.sends_at_once, found.sends_per_second) == (60, 10)
+    assert (found.searches_at_once, found.searches_per_second) == (20, 5)
+    assert (found.conversations_per_minute, found.sign_ins_per_minute) == (20, 60)
+    assert (found.max_header_bytes, found.max_body_bytes) == (16 * 1024, 64 * 1024)
+    assert (found.header_timeout, found.body_timeout) == (30, 30)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +63,16 @@ def test_without_options_all_is_as_the_contract_says() -> None:
         ("--github-api-url", "http://ghe.test/api/", "github_api_url", "http://ghe.test/api"),
         ("--log-format", "json", "log_format", "json"),
         ("--rate-limits", "off", "rate_limits", False),
+        ("--sends-at-once", "1", "sends_at_once", 1),
+        ("--sends-per-second", "1", "sends_per_second", 1),
+        ("--conversations-per-minute", "1", "conversations_per_minute", 1),
+        ("--searches-at-once", "1", "searches_at_once", 1),
+        ("--searches-per-second", "1", "searches_per_second", 1),
+        ("--sign-ins-per-minute", "1", "sign_ins_per_minute", 1),
+        ("--max-header-bytes", "4096", "max_header_bytes", 4096),
+        ("--max-body-bytes", "49152", "max_body_bytes", 49152),
+        ("--header-timeout", "1", "header_timeout", 1),
+        ("--body-timeout", "1", "body_timeout", 1),
     ],
 )
 def test_each_option_is_a_flag_and_an_environment_variable(
@@ -106,6 +121,16 @@ def test_new_epoch_may_stand_alone_and_proxies_are_networks() -> None:
         ["--trusted-proxies", "10.0.0.1/8"],
         ["--log-format", "xml"],
         ["--rate-limits", "some"],
+        ["--sends-at-once", "0"],
+        ["--sends-per-second", "0"],
+        ["--conversations-per-minute", "0"],
+        ["--searches-at-once", "0"],
+        ["--searches-per-second", "0"],
+        ["--sign-ins-per-minute", "0"],
+        ["--max-header-bytes", "4095"],
+        ["--max-body-bytes", "49151"],
+        ["--header-timeout", "0"],
+        ["--body-timeout", "0"],
     ],
     ids=" ".join,
 )
@@ -169,3 +194,10 @@ def test_help_lists_every_option() -> None:
     assert shown.returncode == 0
     for name in config.Config.__dataclass_fields__:
         assert "--" + name.replace("_", "-") in shown.stdout
+
+
+def test_the_readme_has_every_option_as_flag_and_variable() -> None:
+    readme = (config.HERE / "README.md").read_text()
+    for name in config.Config.__dataclass_fields__:
+        assert f"`--{name.replace('_', '-')}`" in readme
+        assert f"`{name.upper()}`" in readme

@@ -206,10 +206,17 @@ STATEMENTS: dict[str, Act] = {
     "conversations.one": lambda db: conversations.one(db, READER, 150),
     "conversations.other_participant": lambda db: conversations.other_participant(db, READER, 150),
     "conversations.check_member": lambda db: conversations.check_member(db, READER, 150),
+    "conversations.opened_before": lambda db: conversations.opened_before(db, Opening(7, "User8")),
     "conversations._open new": lambda db: conversations.open_all(db, [Opening(7, "user7777")]),
     "conversations._open known": lambda db: conversations.open_all(db, [Opening(7, "user8")]),
     "messages.page newest": lambda db: messages.page(db, READER, 150, limit=100),
     "messages.page deep": lambda db: messages.page(db, READER, 150, before=(300_000,), limit=100),
+    "messages.stored_before known": lambda db: messages.stored_before(
+        db, Draft(talk_of(7), 7, "hello", str(uuid.UUID(int=11)), True)
+    ),
+    "messages.stored_before new": lambda db: messages.stored_before(
+        db, Draft(talk_of(7), 7, "hello", str(uuid.uuid4()), True)
+    ),
     "messages.store one": storing(1),
     "messages.store three": storing(3),
     "messages.store most": storing(LARGEST_BATCH),
