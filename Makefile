@@ -7,8 +7,8 @@ NODE := $(shell node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/
 .PHONY: setup run test check fmt chaos bench bench-full
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-test check: export PATH := $(CURDIR)/.venv/bin:$(PATH)
-test check: export NODE_USE_SYSTEM_CA := 1
+test check fmt: export PATH := $(CURDIR)/.venv/bin:$(PATH)
+test check fmt: export NODE_USE_SYSTEM_CA := 1
 
 setup: .venv/run.stamp
 
@@ -37,8 +37,9 @@ check: .venv/check.stamp node_modules/.package-lock.json
 	mypy && lint-imports
 	npm run check --silent
 
-fmt: .venv/check.stamp
-	.venv/bin/ruff format && .venv/bin/ruff check --fix
+fmt: .venv/check.stamp node_modules/.package-lock.json
+	ruff format && ruff check --fix
+	npm run fmt --silent
 
 .venv/bin/python:
 	$(PYTHON) -m venv --clear .venv

@@ -1,5 +1,7 @@
 """The web page: files of static/, and index.html for every path that is a place in the page."""
 
+import re
+
 from handlers import problems
 from handlers.assets import Asset, Sent
 from handlers.base import Handler
@@ -39,8 +41,7 @@ class PageHandler(Handler):
     def check_route(self) -> None:
         """A path that is no file under the root is no route."""
         path = self.path_args[0] or ""
-        is_file = "." in path.rpartition("/")[2]
-        asset = self.app.assets.find(path if is_file else "index.html")
+        asset = self.app.assets.find("index.html" if is_place(path) else path)
         if asset is None:
             raise problems.NotFound
         self._asset = asset
@@ -52,6 +53,8 @@ class PageHandler(Handler):
         self.set_header("Cache-Control", "no-cache")
         if self._asset.gzipped is not None:
             self.set_header("Vary", "Accept-Encoding")
+        if is_place(path) and self.get_cookie("session"):
+            self.set_header("Link", ", ".join(map(_preload, first_asked(path))))
         if self._sent is self._asset.gzipped:
             self.set_header("Content-Encoding", "gzip")
         self.finish(self._sent.body)
@@ -61,3 +64,19 @@ class PageHandler(Handler):
 
     def compute_etag(self) -> str | None:
         return self._sent.etag
+
+
+def is_place(path: str) -> bool:
+    return "." not in path.rpartition("/")[2]
+
+
+def first_asked(path: str) -> list[str]:
+    """What the page asks the API for at this place, whatever comes of it."""
+    conversation = re.fullmatch(r"conversations/([1-9][0-9]*)", path)
+    messages = [f"/api/{path}/messages"] if conversation else []
+    return ["/api/auth_user", "/api/conversations", *messages]
+
+
+def _preload(path: str) -> str:
+    """`crossorigin` stands for the mode that `fetch` has, here too."""
+    return f"<{path}>; rel=preload; as=fetch; crossorigin"

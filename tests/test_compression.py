@@ -18,7 +18,7 @@ async def fetched(visitor: Visitor, path: str, headers: dict[str, str] | None = 
     return await visitor.get(path, headers=headers or {}, **RAW)
 
 
-@pytest.mark.parametrize("name", ["index.html", "app.js", "styles/main.css", "favicon.svg"])
+@pytest.mark.parametrize("name", ["index.html", "app.js", "styles/base.css", "favicon.svg"])
 @pytest.mark.gen_test
 async def test_text_is_sent_compressed_to_whom_takes_it_so(visitor: Visitor, name: str) -> None:
     content = (STATIC_DIR / name).read_bytes()
