@@ -19,8 +19,8 @@ SLOW = {  # CDP's, of a phone
 }
 NOTE_PAINTED = """
   new MutationObserver((_, observer) => {
-    const there = document.querySelector(".message") && document.querySelector("main h1")?.textContent;
-    if (!there) return;
+    const title = document.querySelector("main h1")?.textContent;
+    if (!title || !document.querySelector(".message")) return;
     observer.disconnect();
     // The second frame begins when the first one has been painted.
     requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("painted")));
