@@ -95,10 +95,11 @@ export const messages = (conversationId, link = null) =>
  * @param {string} conversationId
  * @param {string} content
  * @param {string} clientId
+ * @param {AbortSignal} [signal]
  * @returns {Promise<Message>}
  */
-export async function send(conversationId, content, clientId) {
-  const answer = await post(`/api/conversations/${conversationId}/messages`, { content, clientId });
+export async function send(conversationId, content, clientId, signal) {
+  const answer = await post(`/api/conversations/${conversationId}/messages`, { content, clientId }, signal);
   return json(answer);
 }
 
@@ -138,11 +139,12 @@ function get(path, signal) {
 /**
  * @param {string} path
  * @param {object} [fields]
+ * @param {AbortSignal} [signal]
  */
-function post(path, fields) {
+function post(path, fields, signal) {
   if (fields === undefined) return ask(path, { method: "POST" });
   const headers = { "Content-Type": "application/json" };
-  return ask(path, { method: "POST", headers, body: JSON.stringify(fields) });
+  return ask(path, { method: "POST", headers, body: JSON.stringify(fields), signal });
 }
 
 /**

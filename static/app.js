@@ -18,6 +18,7 @@ import { Outbox } from "./outbox.js";
 import * as session from "./session.js";
 import { SharedStream } from "./shared-stream.js";
 import { Store } from "./store.js";
+import { Unsent } from "./unsent.js";
 
 /** @typedef {import("./components/context.js").Context} Context */
 /** @typedef {import("./types.js").State} State */
@@ -30,12 +31,15 @@ class MessengerApp extends HTMLElement {
   /** @type {SharedStream | null} */
   #stream = null;
   #fetching = new Set();
+  #signingOut = false;
   #path = location.pathname;
+  /** @type {(Outbox | Unsent)[]} what is kept in the browser for who is signed in */
+  #kept = [];
   /** @type {Context} */
   #context = {
     store: this.#store,
-    outbox: new Outbox(this.#store, (error) => this.#refused(error)),
-    unsent: new Map(),
+    outbox: /** @type {any} */ (null), // these two are a user's
+    unsent: /** @type {any} */ (null),
     navigate: (path) => this.#navigate(path),
     signedIn: (user) => this.#signedIn(user),
     signOut: () => this.#signOut(),
@@ -65,6 +69,10 @@ class MessengerApp extends HTMLElement {
   /** @param {import("./types.js").User} user */
   async #signedIn(user) {
     this.#store.dispatch({ type: "signed in", user });
+    const outbox = new Outbox(user.id, this.#store, this.#context.refused, this.#ended.signal);
+    const unsent = new Unsent(user.id);
+    this.#kept = [outbox, unsent];
+    Object.assign(this.#context, { outbox, unsent });
     const listener = { changed: () => this.#leave(), refused: this.#context.refused };
     session.keep(user, listener, this.#ended.signal);
     this.#draw();
@@ -156,25 +164,34 @@ class MessengerApp extends HTMLElement {
     } else if (me) {
       this.#leave();
     } else {
+      session.end();
       this.#store.dispatch({ type: "signed out" });
       this.#draw();
     }
   }
 
   async #signOut() {
+    this.#signingOut = true;
     try {
       await api.logout();
     } catch (error) {
+      this.#signingOut = false;
       if (!isSignedOut(error)) throw error;
     }
+    this.#ended.abort(); // so that nothing is kept any more
+    await Promise.allSettled(this.#kept.map((kept) => kept.clear()));
     session.end();
-    this.#leave();
+    this.#reload();
   }
 
   /** Anew from the start, so that nothing of one user is left in memory for the next. */
   #leave() {
-    if (this.#ended.signal.aborted) return;
+    if (this.#ended.signal.aborted || this.#signingOut) return; // that one clears first
     this.#ended.abort();
+    this.#reload();
+  }
+
+  #reload() {
     this.#stream?.close();
     location.reload();
   }

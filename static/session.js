@@ -23,8 +23,17 @@ export function keep(user, { changed, refused }, signal) {
   const look = () => refreshDaily().catch(refused);
   const timer = setInterval(look, LOOK_MILLISECONDS);
   signal.addEventListener("abort", () => clearInterval(timer));
+  document.addEventListener("visibilitychange", look, { signal }); // timers stand still in sleep
+  addEventListener("online", look, { signal });
   look();
 }
+
+/**
+ * Whether the cookie that requests carry is still this user's, as far as the tabs have told each
+ * other. A tab that wakes from sleep may look before it hears.
+ * @param {string} userId
+ */
+export const isStill = (userId) => (read(WHO) ?? userId) === userId;
 
 /** Tells the other tabs. */
 export const end = () => write(WHO, "");

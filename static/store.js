@@ -58,6 +58,9 @@ export function apply(state, action) {
     case "messages":
       if (isStale(state, action.snapshot)) return state;
       return withMessages(state, action.conversationId, action.snapshot, action.older);
+    case "drafts":
+      if (state.drafts.length + action.drafts.length === 0) return state;
+      return { ...state, drafts: action.drafts.filter((draft) => !isStored(state, draft)) };
     case "sending":
       return { ...state, drafts: [...without(state.drafts, action.draft.clientId), action.draft] };
     case "sent":
@@ -403,6 +406,17 @@ function counted(conversation, unread) {
  */
 export function compareIds(a, b) {
   return a.length - b.length || (a < b ? -1 : Number(a > b));
+}
+
+/**
+ * Whether the server is known to have it.
+ * @param {State} state
+ * @param {Draft} draft
+ */
+function isStored({ threads, recent }, { conversationId, clientId }) {
+  const told = recent.flatMap((event) => (event.name === "message" ? [event.data] : []));
+  const messages = [...(threads[conversationId]?.messages ?? []), ...told];
+  return messages.some((message) => message.clientId === clientId);
 }
 
 /**

@@ -48,6 +48,7 @@
  *   | {type: "conversations", snapshot: Snapshot<Conversation[]>, older: boolean}
  *   | {type: "conversation", snapshot: Snapshot<Conversation>}
  *   | {type: "messages", conversationId: string, snapshot: Snapshot<Message[]>, older: boolean}
+ *   | {type: "drafts", drafts: Draft[]}
  *   | {type: "sending", draft: Draft}
  *   | {type: "sent", message: Message}
  *   | {type: "failed", draft: Draft, reason: string}

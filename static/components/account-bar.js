@@ -13,7 +13,7 @@ class AccountBar extends Component {
 
   connected() {
     this.replaceChildren(el("footer", { class: "account" }, this.#name, this.#out, this.#error));
-    this.#out.addEventListener("click", () => this.#signOut(), { signal: this.gone });
+    this.#out.addEventListener("click", () => this.#leave(), { signal: this.gone });
     this.context.store.subscribe(({ me }) => this.#draw(me), this.gone);
   }
 
@@ -24,6 +24,33 @@ class AccountBar extends Component {
     this.querySelector(".avatar")?.remove();
     this.#name.before(avatar(me));
     this.#name.textContent = me.username;
+  }
+
+  /** Who would lose what they have written is asked first. */
+  #leave() {
+    const { store, unsent } = this.context;
+    const count = store.state.drafts.length + unsent.count;
+    if (count === 0) this.#signOut();
+    else this.#askFirst(count);
+  }
+
+  /** @param {number} count */
+  #askFirst(count) {
+    const what = count === 1 ? "A message has not been sent." : `${count} messages have not been sent.`;
+    const stay = el("button", { type: "button", class: "quiet" }, "Stay");
+    const go = el("button", { type: "button", class: "quiet danger" }, "Discard and sign out");
+    const question = el("div", { class: "question", role: "alertdialog", "aria-label": "Sign out" }, el("p", {}, what), stay, go);
+    const answer = (/** @type {() => void} */ act) => () => {
+      question.remove();
+      this.#out.focus();
+      act();
+    };
+    stay.addEventListener("click", answer(() => {}));
+    go.addEventListener("click", answer(() => this.#signOut()));
+    question.addEventListener("keydown", (event) => event.key === "Escape" && stay.click());
+    this.querySelector(".question")?.remove();
+    this.#out.after(question);
+    stay.focus();
   }
 
   async #signOut() {

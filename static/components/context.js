@@ -4,7 +4,7 @@
  * @typedef {object} Context
  * @property {import("../store.js").Store} store
  * @property {{send: (conversationId: string, content: string) => void, retry: (draft: Draft) => void, discard: (draft: Draft) => void}} outbox
- * @property {Map<string, string>} unsent what has been written and not been sent, by conversation
+ * @property {{get: (conversationId: string) => string, set: (conversationId: string, text: string) => void, count: number}} unsent
  * @property {(path: string) => void} navigate
  * @property {(user: import("../types.js").User) => void} signedIn
  * @property {() => Promise<void>} signOut

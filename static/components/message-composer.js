@@ -27,7 +27,7 @@ class MessageComposer extends Component {
     form.addEventListener("submit", (event) => this.#submit(event), options);
     this.#text.addEventListener("input", () => this.#written(), options);
     this.#text.addEventListener("keydown", (event) => this.#key(event), options);
-    this.#text.value = this.context.unsent.get(this.conversationId) ?? "";
+    this.#text.value = this.context.unsent.get(this.conversationId);
     this.#draw();
     if (matchMedia("(hover: hover)").matches) this.#text.focus(); // no keyboard jumps up on phones
   }

@@ -4,7 +4,9 @@ import { test } from "node:test";
 import { Outbox } from "../../static/outbox.js";
 import { Store } from "../../static/store.js";
 
-globalThis.addEventListener ??= () => {}; // "online" is an event of browsers
+// Browsers have these; the outbox listens to them for the network, and for its page coming and going.
+globalThis.addEventListener ??= () => {};
+globalThis.document ??= new EventTarget();
 
 /** An outbox whose sends are answered by `answer(content, clientId)`; a number is a refusal. */
 function outbox(t, answer) {
@@ -19,7 +21,10 @@ function outbox(t, answer) {
   });
   const store = new Store();
   const problems = [];
-  return { store, sent, problems, box: new Outbox(store, (problem) => problems.push(problem.status)) };
+  const ended = new AbortController();
+  t.after(() => ended.abort());
+  const box = new Outbox("1", store, (problem) => problems.push(problem.status), ended.signal);
+  return { store, sent, problems, box };
 }
 
 /** When `condition` has come true. */

@@ -1,0 +1,387 @@
+"""What somebody writes is sent once, in its order, whatever happens to the tab or the network."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.async_api import BrowserContext, Page, Route, async_playwright, expect
+
+from tests.support.people import Person, Visitor, two
+from tests.test_browser import (
+    CHROMIUM,
+    FLAGS,
+    Tabs,
+    browser,
+    browser_here,  # noqa: F401  # an autouse fixture
+    write,
+)
+
+SENDS = "**/api/conversations/*/messages"
+
+
+async def refuse_sends(route: Route) -> None:
+    if route.request.method == "POST":
+        await route.abort()
+    else:
+        await route.continue_()
+
+
+async def cut_sends(context: BrowserContext) -> None:
+    await context.route(SENDS, refuse_sends)
+
+
+async def at_the_conversation(tabs: Tabs, url: str) -> Page:
+    page = await tabs.sign_in("jane")
+    await page.goto(url)
+    await expect(page.locator("conversation-view h1")).to_have_text("john")
+    return page
+
+
+async def expect_sending(page: Page, contents: list[str]) -> None:
+    await expect(page.locator(".message.sending .content")).to_have_text(contents)
+
+
+async def expect_sent(page: Page, contents: list[str]) -> None:
+    await expect(page.locator(".message.mine .content")).to_have_text(contents, timeout=40_000)
+    await expect(page.locator(".message.sending")).to_have_count(0, timeout=40_000)
+
+
+async def stored(john: Person, conversation: str) -> list[str]:
+    return [message["content"] for message in reversed(await john.history(conversation))]
+
+
+def forget_refusals(tabs: Tabs) -> None:
+    tabs.complaints = [line for line in tabs.complaints if "net::ERR_" not in line]
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_what_could_not_be_sent_survives_a_reload(base_url: str, visitor: Visitor) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    async with browser(base_url) as tabs:
+        page = await at_the_conversation(tabs, f"{base_url}/conversations/{conversation}")
+        await cut_sends(page.context)
+        contents = [f"number {n}" for n in range(5)]
+        for content in contents:
+            await write(page, content)
+        await expect_sending(page, contents)
+        await page.reload()
+        await expect_sending(page, contents)
+        await page.context.unroute(SENDS)
+        await expect_sent(page, contents)
+        assert await stored(john, conversation) == contents
+        forget_refusals(tabs)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_what_could_not_be_sent_survives_a_crash_of_its_tab(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    url = f"{base_url}/conversations/{conversation}"
+    async with browser(base_url) as tabs:
+        page = await at_the_conversation(tabs, url)
+        await cut_sends(page.context)
+        await write(page, "written before the crash")
+        await expect_sending(page, ["written before the crash"])
+        devtools = await page.context.new_cdp_session(page)
+        async with page.expect_event("crash"):
+            crash = asyncio.ensure_future(devtools.send("Page.crash"))  # it is never answered
+        crash.cancel()
+        context = page.context
+        await page.close()
+        await context.unroute(SENDS)
+        again = await context.new_page()
+        await again.goto(url)
+        await expect_sent(again, ["written before the crash"])
+        assert await stored(john, conversation) == ["written before the crash"]
+        forget_refusals(tabs)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_what_is_written_offline_is_sent_by_itself_and_once(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    async with browser(base_url) as tabs:
+        page = await at_the_conversation(tabs, f"{base_url}/conversations/{conversation}")
+        await page.context.set_offline(True)
+        contents = ["on the train", "in the tunnel"]
+        for content in contents:
+            await write(page, content)
+        await expect_sending(page, contents)
+        await expect(page.locator("main connection-line")).to_contain_text("will be sent")
+        await page.context.set_offline(False)
+        await expect_sent(page, contents)
+        assert await stored(john, conversation) == contents
+        forget_refusals(tabs)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_send_whose_answer_is_lost_is_not_doubled(base_url: str, visitor: Visitor) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    async with browser(base_url) as tabs:
+        page = await at_the_conversation(tabs, f"{base_url}/conversations/{conversation}")
+
+        async def lose_the_answer(route: Route) -> None:
+            if route.request.method == "POST":
+                await route.fetch()
+                await route.abort()
+            else:
+                await route.continue_()
+
+        await page.context.route(SENDS, lose_the_answer, times=1)
+        for content in ("one", "two"):
+            await write(page, content)
+        await expect_sent(page, ["one", "two"])
+        assert await stored(john, conversation) == ["one", "two"]
+        forget_refusals(tabs)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_another_tab_shows_what_waits_and_sends_it_when_its_own_tab_is_gone(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    url = f"{base_url}/conversations/{conversation}"
+    async with browser(base_url) as tabs:
+        page = await at_the_conversation(tabs, url)
+        other = await page.context.new_page()
+        await other.goto(url)
+        await cut_sends(page.context)
+        await write(page, "from the first tab")
+        await expect_sending(other, ["from the first tab"])
+        await page.close()
+        await write(other, "from the second tab")
+        await other.context.unroute(SENDS)
+        await expect_sent(other, ["from the first tab", "from the second tab"])
+        assert await stored(john, conversation) == ["from the first tab", "from the second tab"]
+        forget_refusals(tabs)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_who_signs_out_is_asked_first_and_nothing_unsent_is_left_for_anybody(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    url = f"{base_url}/conversations/{conversation}"
+    async with browser(base_url) as tabs:
+        page = await at_the_conversation(tabs, url)
+        await cut_sends(page.context)
+        await write(page, "never sent")
+        await expect_sending(page, ["never sent"])
+        await page.get_by_role("textbox", name="Message").fill("half a thought")
+        await page.reload()
+        text = page.get_by_role("textbox", name="Message")
+        await expect(text).to_have_value("half a thought")
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.get_by_role("alertdialog")).to_contain_text("2 messages have not been")
+        await page.get_by_role("button", name="Stay").click()
+        await expect_sending(page, ["never sent"])
+        await page.get_by_role("button", name="Sign out").click()
+        async with page.expect_navigation():
+            await page.get_by_role("button", name="Discard and sign out").click()
+        await page.context.unroute(SENDS)
+        await page.get_by_label("User name").fill("jane")
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(text).to_have_value("")
+        await write(page, "only this")
+        await expect_sent(page, ["only this"])
+        assert await stored(john, conversation) == ["only this"]
+        forget_refusals(tabs)
+
+
+def kill_browser(profile: Path) -> None:
+    """Without a word: what it had not written to the disk is lost."""
+    [browser] = [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if f"--user-data-dir={profile}" in (line := process.cmdline())
+        and not any(word.startswith("--type=") for word in line)
+    ]
+    family = [browser, *browser.children(recursive=True)]
+    for process in family:
+        process.kill()
+    psutil.wait_procs(family, 10)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_what_could_not_be_sent_survives_a_kill_of_the_browser(
+    base_url: str, visitor: Visitor, tmp_path: Path
+) -> None:
+    john, jane, conversation = await two(visitor)
+    contents = ["just before", "the lights went out"]
+    async with async_playwright() as playwright:
+
+        async def start() -> tuple[BrowserContext, Page]:
+            context = await playwright.chromium.launch_persistent_context(
+                tmp_path, executable_path=CHROMIUM, args=FLAGS
+            )
+            # A browser writes its cookies down every half minute: this one may have lost them.
+            cookie = {"name": "session", "value": jane.token, "url": base_url}
+            await context.add_cookies([cookie])  # type: ignore[list-item]
+            return context, context.pages[0]
+
+        context, page = await start()
+        await cut_sends(context)
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        for content in contents:
+            await write(page, content)
+        await expect_sending(page, contents)
+        other = await context.new_page()  # has it from the disk
+        await other.goto(f"{base_url}/conversations/{conversation}")
+        await expect_sending(other, contents)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(context.wait_for_event("close"))
+            kill_browser(tmp_path)
+        assert await stored(john, conversation) == []
+
+        context, page = await start()
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        await expect_sent(page, contents)
+        assert await stored(john, conversation) == contents
+        await context.close()
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_what_no_repeat_mends_steps_aside_says_why_and_may_be_retried_or_discarded(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await at_the_conversation(tabs, f"{base_url}/conversations/{conversation}")
+
+        async def write_a_nul(content: str) -> None:
+            text = page.get_by_role("textbox", name="Message")
+            await text.evaluate("(e, content) => { e.value = content }", f"{content}\0")
+            await text.press("Enter")
+
+        await write_a_nul("one")
+        await write_a_nul("two")
+        await write(page, "three")
+        failed = page.locator(".message.failed")
+        await expect(failed).to_have_count(2)
+        await expect(failed.first).to_contain_text("Not sent: The message must not hold a NUL")
+        await expect(page.locator(".message.mine:not(.failed) .content")).to_have_text(["three"])
+        await page.reload()
+        await expect(failed).to_have_count(2)
+        await failed.first.get_by_role("button", name="Try again").click()
+        await expect(failed.last.locator(".content")).to_have_text("one\0")  # it went to the end
+        for left in (1, 0):
+            await failed.first.get_by_role("button", name="Discard").click()
+            await expect(failed).to_have_count(left)
+        await page.reload()
+        await expect_sent(page, ["three"])
+        assert await stored(john, conversation) == ["three"]
+        tabs.complaints = [line for line in tabs.complaints if "422" not in line]
+
+
+@asynccontextmanager
+async def hanging(page: Page) -> AsyncIterator[None]:
+    """Its script stands still, and nobody has told it before."""
+    devtools = await page.context.new_cdp_session(page)
+    stopped = asyncio.Event()
+    devtools.on("Debugger.paused", lambda _: stopped.set())
+    await devtools.send("Debugger.enable")
+    going_on = asyncio.create_task(page.evaluate("() => { debugger; }"))
+    await asyncio.wait_for(stopped.wait(), 10)
+    yield
+    await devtools.send("Debugger.disable")
+    await going_on
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_tab_that_hangs_with_its_turn_does_not_keep_the_others_from_sending(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await at_the_conversation(tabs, f"{base_url}/conversations/{conversation}")
+        await cut_sends(page.context)
+        await write(page, "from the tab that hangs")
+        await expect_sending(page, ["from the tab that hangs"])
+        contents = ["from the tab that hangs", "from another one"]
+        async with hanging(page):
+            other = await page.context.new_page()
+            await other.goto(f"{base_url}/conversations/{conversation}")
+            await page.context.unroute(SENDS)
+            await write(other, "from another one")
+            await expect_sent(other, contents)
+        await expect_sent(page, contents)
+        assert await stored(john, conversation) == contents
+        forget_refusals(tabs)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_browser_that_keeps_nothing_sends_all_the_same(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await page.add_init_script("""
+            for (const name of ["indexedDB", "localStorage"]) {
+                Object.defineProperty(window, name, {
+                    get() { throw new DOMException("It is switched off.", "SecurityError"); },
+                });
+            }
+        """)
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        await cut_sends(page.context)
+        contents = ["one", "two", "three"]
+        for content in contents:
+            await write(page, content)
+        await expect_sending(page, contents)
+        await page.context.unroute(SENDS)
+        await expect_sent(page, contents)
+        assert await stored(john, conversation) == contents
+        forget_refusals(tabs)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_what_one_person_wrote_is_never_shown_or_sent_under_another(
+    base_url: str, visitor: Visitor
+) -> None:
+    _, jane, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await at_the_conversation(tabs, f"{base_url}/conversations/{conversation}")
+        await cut_sends(page.context)
+        await write(page, "by jane")
+        await page.get_by_role("textbox", name="Message").fill("half a thought of jane's")
+        await expect_sending(page, ["by jane"])
+        [cookie] = [c for c in await page.context.cookies() if c["name"] == "session"]
+        ended = await visitor.post("/api/logout", headers={"Cookie": f"session={cookie['value']}"})
+        assert ended.status == 204
+        async with page.expect_navigation():  # the stream's end leads to the access page
+            await page.context.unroute(SENDS)
+
+        async def sign_in(name: str) -> None:
+            await page.get_by_label("User name").fill(name)
+            await page.get_by_role("button", name="Sign in").click()
+            await expect(page.locator(".account .name")).to_have_text(name)
+
+        await sign_in("john")  # the very same conversation is his too
+        await write(page, "by john")
+        await expect_sent(page, ["by john"])
+        await expect(page.get_by_role("textbox", name="Message")).to_have_value("")
+        async with page.expect_navigation():
+            await page.get_by_role("button", name="Sign out").click()
+        await sign_in("jane")
+        await expect_sent(page, ["by jane"])
+        await expect(page.get_by_role("textbox", name="Message")).to_have_value(
+            "half a thought of jane's"
+        )
+        history = reversed(await jane.history(conversation))
+        assert [(m["content"], m["mine"]) for m in history] == [
+            ("by john", False),
+            ("by jane", True),
+        ]
+        forget_refusals(tabs)
