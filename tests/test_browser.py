@@ -132,31 +132,6 @@ async def test_the_page_shows_what_was_said_before_it_was_loaded(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_text_of_others_is_only_ever_text(base_url: str, visitor: Visitor) -> None:
-    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
-    conversation = await john.talk_to(jane)
-    hostile = [
-        "<img src=x onerror=alert(1)>",
-        "<script>alert(1)</script>",
-        "http://a/%3Cimg%20src=x%20onerror=alert(1)%3E",
-        "http://a/%",
-        "</textarea><svg onload=alert(1)>",
-        "&lt;b&gt; &amp; \u202e rtl \u0000".replace("\0", ""),
-        "  two  spaces\n\n\ttab",
-    ]
-    async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
-        await page.goto(f"{base_url}/conversations/{conversation}")
-        await expect(page.locator("conversation-view h1")).to_have_text("john")
-        for content in hostile:
-            stored = await john.send(conversation, content)
-            text = page.locator(".message .content").last
-            await expect(text).to_contain_text(stored["content"].split("\n")[-1].strip())
-            assert await text.evaluate("e => e.textContent") == stored["content"]
-            assert await text.evaluate("e => e.childElementCount") == 0
-
-
-@pytest.mark.gen_test(timeout=60)
 async def test_a_message_between_two_fetches_of_the_page_is_not_missed(
     base_url: str, visitor: Visitor
 ) -> None:

@@ -1,6 +1,7 @@
 /** Drawing one line of a conversation into its list item. */
 
 import { el } from "../lib/dom.js";
+import { isEmojiOnly, piecesOf } from "../lib/text.js";
 import { clockTime, fullTime } from "../lib/time.js";
 
 /** @typedef {import("./context.js").Context["outbox"]} Outbox */
@@ -47,10 +48,41 @@ export function drawDraft(item, { draft }, outbox) {
 }
 
 /**
+ * The text to the letter, as a selection copies it, with links and code told apart.
  * @param {string} text
  * @param {string | null} title
  */
-const content = (text, title) => el("p", { class: "content", dir: "auto", title }, text);
+function content(text, title) {
+  const drawn = piecesOf(text).map((piece) => drawPiece(piece));
+  return el("p", { class: classes("content", isEmojiOnly(text) && "emoji"), dir: "auto", title }, ...drawn);
+}
+
+/** @param {import("../lib/text.js").Piece} piece */
+function drawPiece(piece) {
+  if (piece.kind === "plain") return piece.text;
+  if (piece.kind === "link") return link(piece.text, piece.href);
+  const [, open, code, close] = /** @type {string[]} */ (piece.text.match(PARTS[piece.kind]));
+  return el("code", { class: piece.kind === "block" ? "block" : null }, fence(open), code, fence(close));
+}
+
+// What stands before, in and after code: a block's first line may name its language, if there is a second one.
+const PARTS = { code: /^(```|`)(.*)(\1)$/s, block: /^(```(?:[^\n`]*\n(?!```))?)(.*?)(```\n?)$/s };
+
+/** @param {string} text */
+const fence = (text) => el("span", { class: "fence" }, text);
+
+/**
+ * @param {string} text
+ * @param {string} href
+ */
+function link(text, href) {
+  const own = new URL(href).origin === location.origin;
+  const title = isPlain(text) ? null : href; // letters that look like others are told by the address itself
+  return el("a", { href, title, target: own ? null : "_blank", rel: "noopener noreferrer nofollow" }, text);
+}
+
+/** @param {string} text */
+const isPlain = (text) => /^[!-~]*$/.test(text);
 
 /**
  * @param {import("../types.js").Draft} draft

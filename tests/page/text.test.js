@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { isEmojiOnly, piecesOf } from "../../static/lib/text.js";
+
+const links = (text) => piecesOf(text).filter(({ kind }) => kind === "link");
+const linked = (text) => links(text).map((piece) => piece.text);
+const kinds = (text) => piecesOf(text).map(({ kind, text }) => [kind, text]);
+
+test("the pieces put together are the text, whatever it is", () => {
+  const texts = ["", "plain", "a `b` http://c/ d", "```\nx\n```\ny", "`", "``", "```", "````````", "http://", "\ud800 http://a/\ud800"];
+  for (const text of texts) assert.equal(piecesOf(text).map((piece) => piece.text).join(""), text);
+});
+
+test("http and https are linked, and nothing else is", () => {
+  assert.deepEqual(linked("see http://a.example/b?c=d#e and HTTPS://B.example"), ["http://a.example/b?c=d#e", "HTTPS://B.example"]);
+  for (const text of ["javascript:alert(1)", "data:text/html,x", "ftp://a/", "file:///etc", "xhttp://a/", "http://", "https:/a", "www.a.example", "//a.example"]) {
+    assert.deepEqual(linked(text), [], text);
+  }
+});
+
+test("an address is taken as it stands: nothing in it is decoded", () => {
+  assert.deepEqual(links("http://a/%"), [{ kind: "link", text: "http://a/%", href: "http://a/%" }]);
+  const encoded = "http://a/%3Cimg%20src=x%20onerror=alert(1)%3E";
+  assert.deepEqual(links(encoded), [{ kind: "link", text: encoded, href: encoded }]);
+});
+
+test("the punctuation of a sentence is left out, and brackets of the address itself are not", () => {
+  assert.deepEqual(linked("Go to http://a/b. Or (http://a/c), http://a/d?! “http://a/e”"), ["http://a/b", "http://a/c", "http://a/d", "http://a/e"]);
+  assert.deepEqual(linked("http://a/b_(c) (http://a/b_(c)). http://a/[1]]"), ["http://a/b_(c)", "http://a/b_(c)", "http://a/[1]"]);
+  assert.deepEqual(linked("看http://a/b。好「http://a/c」"), ["http://a/b", "http://a/c"]);
+  assert.deepEqual(linked("http://a/<b>"), ["http://a/"]);
+});
+
+test("an address that would be taken for another one is none", () => {
+  assert.deepEqual(linked("https://bank.example@evil.example/"), []);
+  assert.deepEqual(linked("http://a:b@c/"), []);
+  assert.deepEqual(linked("http://a.example/\u202egnp.exe"), ["http://a.example/"]);
+  assert.equal(links("https://аpple.example/")[0].href, "https://xn--pple-43d.example/");
+});
+
+test("a tail as long as a message may be takes no time", () => {
+  const text = `http://a/${")".repeat(4000)}${"(".repeat(4000)}${")].".repeat(4000)}`;
+  const begun = performance.now();
+  assert.equal(linked(text).length, 1);
+  piecesOf("`".repeat(40_000));
+  piecesOf("```\n".repeat(10_001));
+  piecesOf("http://".repeat(6000));
+  assert.ok(performance.now() - begun < 500);
+});
+
+test("code stands between backticks, in a line or in lines of its own, and nothing in it is linked", () => {
+  assert.deepEqual(kinds("run `make test` now"), [["plain", "run "], ["code", "`make test`"], ["plain", " now"]]);
+  assert.deepEqual(kinds("a ```b```."), [["plain", "a "], ["code", "```b```"], ["plain", "."]]);
+  assert.deepEqual(kinds("so:\n```js\nlet a = `b`;\n\n  http://c/\n```\nyes"), [
+    ["plain", "so:\n"],
+    ["block", "```js\nlet a = `b`;\n\n  http://c/\n```\n"],
+    ["plain", "yes"],
+  ]);
+  for (const text of ["a ` b", "a\n`\nb\n`", "``", "```", "```\nnever closed"]) {
+    assert.deepEqual(kinds(text), [["plain", text]]);
+  }
+});
+
+test("a few emoji on their own are told from a text", () => {
+  for (const text of ["👍", "❤️", "👨‍👩‍👧‍👦 🇫🇷\n1️⃣", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "🎉🎉🎉🎉🎉🎉", "👋🏽", "☝🏽", "❤️‍🔥", "👩‍⚕️", "🏴‍☠️"]) assert.ok(isEmojiOnly(text), text);
+  for (const text of ["", " ", "1", "#", "a👍", "👍!", "🎉🎉🎉🎉🎉🎉🎉", "\u200d", "\ufe0f", "©", "\ud83d"]) assert.ok(!isEmojiOnly(text), text);
+});
