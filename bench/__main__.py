@@ -1,92 +1,163 @@
 """Runs the figures on this server and its peers in turn, and prints medians and ratios.
 
-python -m bench [--rounds 5] [--figures fan-out,sending] [--out bench/results]
+python -m bench [--rounds 5] [--figures fan-out,sending] [--peers Go,nchan] [--out .bench]
+
+Where a figure fails, or the run is interrupted, what has been taken is kept and printed.
 """
 
 import argparse
 import json
 import platform
+import signal
 import statistics
+import sys
 import tempfile
 import time
+import traceback
 from collections import defaultdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from bench import table
 from bench.database import Postgres
-from bench.figures import FIGURES
-from bench.servers import Missing, Tools
+from bench.figures import FIGURES, Figure, Sizes
+from bench.servers import ALL, Kind, Messenger, Missing, Tools
 
-Results = dict[str, dict[str, dict[str, list[float]]]]  # figure → number → server → rounds
+Rounds = dict[str, dict[str, dict[str, list[float]]]]  # figure → number → server → by round
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--figures", default=",".join(FIGURES))
-    parser.add_argument("--out", type=Path, default=Path("bench/results"))
+    parser.add_argument("--figures", type=figures, default=list(FIGURES))
+    parser.add_argument("--peers", type=peers, default=ALL, help="what their names contain")
+    parser.add_argument("--out", type=Path, default=Path(".bench"))
     asked = parser.parse_args()
-    began = time.monotonic()
-    results, missing = run(asked.rounds, asked.figures.split(","))
-    medians = {
-        figure: {
-            number: {server: statistics.median(found) for server, found in by_server.items()}
-            for number, by_server in by_number.items()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    run = Run(asked.figures, asked.peers, Sizes())
+    try:
+        run.take(asked.rounds)
+    except KeyboardInterrupt:
+        run.failures.append("interrupted")
+    run.write(asked.out)
+    return 1 if run.failures else 0
+
+
+def figures(text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in FIGURES:
+            raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(FIGURES)}")
+    return names
+
+
+def peers(text: str) -> list[Kind]:
+    """Those whose names contain one of the words, and Messenger itself; `none` leaves it alone."""
+    words = text.lower().split(",")
+    found = [kind for kind in ALL if any(word in kind.name.lower() for word in words)]
+    if not found and words != ["none"]:
+        names = ", ".join(kind.name for kind in ALL)
+        raise argparse.ArgumentTypeError(f"{text} is in none of: {names}")
+    return [Messenger, *(kind for kind in found if kind is not Messenger)]
+
+
+class Run:
+    """All rounds, and what has come of them so far."""
+
+    def __init__(self, figures: list[str], kinds: list[Kind], sizes: Sizes) -> None:
+        self.figures = figures
+        self.kinds = kinds
+        self.sizes = sizes
+        self.rounds: Rounds = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+        self.missing: dict[str, str] = {}  # by peer: why
+        self.failures: list[str] = []
+        self.began = time.monotonic()
+        self.versions: dict[str, str] = {}
+
+    def take(self, rounds: int) -> None:
+        """Each server has its turn in each round, so that a slow minute hits them all."""
+        takes = dict.fromkeys(FIGURES[name][0] for name in self.figures)
+        with tempfile.TemporaryDirectory(prefix="messenger-bench-") as name:
+            folder = Path(name)
+            folder.chmod(0o755)
+            (folder / "tmp").mkdir()
+            tools = Tools(folder)
+            with Postgres(folder / "postgres") as postgres:
+                self.versions = versions(tools, postgres)
+                for n in range(1, 1 + rounds):
+                    for take in takes:
+                        self._turn(f"{n}/{rounds}", take, tools, postgres)
+
+    def _turn(self, which: str, take: Figure, tools: Tools, postgres: Postgres) -> None:
+        of = next(kinds for figure, kinds in FIGURES.values() if figure is take)
+        for kind in (kind for kind in self.kinds if kind in of and kind.name not in self.missing):
+            began = time.monotonic()
+            try:
+                taken = take(kind(tools, postgres), self.sizes)
+            except Missing as why:
+                self.missing[kind.name] = str(why)
+                print(f"left out: {why}", flush=True)
+                continue
+            except Exception as error:
+                self.failures.append(f"{take.__name__} of {kind.name}: {error}")
+                traceback.print_exc()
+                continue
+            for figure in (figure for figure in taken if figure in self.figures):
+                for number, value in taken[figure].items():
+                    self.rounds[figure][number][kind.name].append(value)
+                shown = ", ".join(f"{value:,.1f} {what}" for what, value in taken[figure].items())
+                took = time.monotonic() - began
+                print(f"{which} {figure}: {kind.name}: {shown} (in {took:.0f} s)", flush=True)
+
+    def medians(self) -> table.Medians:
+        return {
+            figure: {
+                number: {server: statistics.median(found) for server, found in by_server.items()}
+                for number, by_server in self.rounds[figure].items()
+            }
+            for figure in FIGURES
+            if figure in self.rounds
         }
-        for figure, by_number in results.items()
-    }
-    told = {
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "tornado": version("tornado"),
-        "rounds": asked.rounds,
-        "minutes": round((time.monotonic() - began) / 60, 1),
-        "left out": missing,
-        "medians": medians,
-        "rounds' figures": results,
-    }
-    asked.out.mkdir(parents=True, exist_ok=True)
-    (asked.out / "figures.json").write_text(json.dumps(told, indent=1))
-    text = table.text(medians)
-    (asked.out / "table.md").write_text(text)
-    table.plot(medians, asked.out / "figures.png")
-    print(f"\n{text}")
-    for why in missing:
-        print(f"left out: {why}")
-    print(f"\n{asked.rounds} rounds, {told['minutes']} minutes; see {asked.out}/")
+
+    def write(self, out: Path) -> None:
+        """The table as text, and all of it into the folder: figures.json, table.md, figures.png."""
+        medians = self.medians()
+        told: dict[str, Any] = {
+            "date": time.strftime("%Y-%m-%d"),
+            "command": " ".join(["python -m bench", *sys.argv[1:]]),
+            "versions": self.versions,
+            "minutes": round((time.monotonic() - self.began) / 60, 1),
+            "left out": self.missing,
+            "failures": self.failures,
+            "medians": medians,
+            "rounds' figures": self.rounds,
+        }
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "figures.json").write_text(json.dumps(told, indent=1))
+        text = table.text(medians)
+        (out / "table.md").write_text(text)
+        table.plot(medians, out / "figures.png")
+        print(f"\n{text}")
+        print(", ".join(f"{name} {number}" for name, number in self.versions.items()))
+        for why in self.missing.values():
+            print(f"left out: {why}")
+        for failure in self.failures:
+            print(f"failed: {failure}")
+        print(f"{told['minutes']} minutes; see {out}/")
 
 
-def run(rounds: int, figures: list[str]) -> tuple[Results, list[str]]:
-    """Alternating: each server has its turn in each round, so that a slow minute hits them all."""
-    results: Results = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    missing: dict[str, None] = {}
-    with tempfile.TemporaryDirectory(prefix="messenger-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "tmp").mkdir()
-        tools = Tools(folder)
-        with Postgres(folder / "postgres") as postgres:
-            for n in range(1, 1 + rounds):
-                for figure in figures:
-                    take, kinds = FIGURES[figure]
-                    for kind in kinds:
-                        server = kind(tools, postgres)
-                        if server.name in missing:
-                            continue
-                        try:
-                            found = take(server)
-                        except Missing as why:
-                            missing[server.name] = None
-                            print(f"left out: {why}", flush=True)
-                            continue
-                        for number, value in found.items():
-                            results[figure][number][server.name].append(value)
-                        shown = ", ".join(f"{value:,.1f} {what}" for what, value in found.items())
-                        print(f"{n}/{rounds} {figure}: {server.name}: {shown}", flush=True)
-    return results, list(missing)
+def versions(tools: Tools, postgres: Postgres) -> dict[str, str]:
+    """Of what is compared and of what it runs on, where that is here."""
+    names = ["tornado", "uvloop", "aiohttp", "aiohttp-sse", "sse-starlette", "uvicorn"]
+    return {
+        "Linux": f"{platform.release()} {platform.machine()}",
+        "Python": platform.python_version(),
+        "PostgreSQL": postgres.version(),
+        **{name: version(name) for name in names},
+        **tools.versions(),
+    }
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

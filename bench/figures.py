@@ -1,126 +1,167 @@
 """The figures: what is done to one server, and the numbers that come of it."""
 
 import json
+import math
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bench.database import PEOPLE
 from bench.servers import ALL, Go, Kind, Messenger, Server
 
-STREAMS = 10_000
-MOST_STREAMS = 19_000
 SENDERS = (1, 8, 32, 128)
 PER_SECOND = 300  # messages, in latency
 MISSED = 3  # messages, by each stream of a restart
 AT_ONCE = 256  # streams that are being opened
+LEAVE_SECONDS = 2.5  # and the server has seen to those that left
+
+LOAD = "load's share of a core"
+HELD = "loop held at most, ms"
+
+
+@dataclass
+class Sizes:
+    """As the figures are published; a test takes less."""
+
+    streams: int = 10_000
+    most_streams: int = 19_000
+    send_seconds: float = 4
+    latency_seconds: float = 15
+
 
 Numbers = dict[str, float]
-Figure = Callable[[Server], Numbers]
+Taken = dict[str, Numbers]  # by figure: one run may give the numbers of two
+Figure = Callable[[Server, Sizes], Taken]
 
 
 def load(server: Server, command: str, **more: Any) -> dict[str, Any]:
     return server.tools.load(command, server.spec(**more))
 
 
-def fanout(server: Server) -> Numbers:
+def fanout(server: Server, sizes: Sizes) -> Taken:
     """(a) One message to 10,000 streams of one user."""
     with server.running():
         found = load(
             server,
             "streams",
             open=[server.stream()],
-            streams=STREAMS,
+            streams=sizes.streams,
             atOnce=AT_ONCE,
             publish=server.publish(),
             times=15,
             pauseMs=200,
         )
-        return {
+        numbers = {
             "frames/s": found["framesPerSecond"],
-            "last of 10,000 after, ms": found["lastFrameMs"],
+            f"last of {sizes.streams:,} after, ms": found["lastFrameMs"],
             "server's share of a core": found["fanoutServerShare"],
-            "load's share of a core": found["fanoutLoadShare"],
-            **holds(server),
+            LOAD: found["fanoutLoadShare"],
+            **holds(server, until=found["closedAt"]),
         }
+        return {"fan-out": numbers}
 
 
-def memory(server: Server) -> Numbers:
-    """(b) The slope between 10,000 and 19,000 streams."""
+def opening(server: Server, sizes: Sizes) -> Taken:
+    """(c) Up to 19,000 from cold; and, where that can be, from a cursor.
+
+    On the way, (b): the slope of its memory between 10,000 and 19,000 streams.
+    """
     with server.running():
-        few = load(server, "streams", open=[server.stream()], streams=STREAMS, atOnce=AT_ONCE)
-    with server.running():
-        many = load(server, "streams", open=[server.stream()], streams=MOST_STREAMS, atOnce=AT_ONCE)
-    more = many["residentBytes"] - few["residentBytes"]
-    return {"bytes/stream": more / (MOST_STREAMS - STREAMS), **holds(server)}
-
-
-def opening(server: Server) -> Numbers:
-    """(c) Up to 19,000 from cold; and, where that can be, from a cursor."""
-    with server.running():
-        cold = load(server, "streams", open=[server.stream()], streams=MOST_STREAMS, atOnce=AT_ONCE)
-        found = {"opened/s": cold["openedPerSecond"]}
+        steps = [sizes.streams, sizes.most_streams]
+        cold = load(
+            server,
+            "streams",
+            open=[server.stream()],
+            streams=sizes.most_streams,
+            steps=steps,
+            atOnce=AT_ONCE,
+        )
+        few, many = cold["residentBytes"]
+        found = {"opened/s": cold["openedPerSecond"], LOAD: cold["openingLoadShare"]}
+        found |= holds(server, until=cold["closedAt"])
         if isinstance(server, Messenger):
+            time.sleep(LEAVE_SECONDS)
+            since = time.time()
             resumed = server.stream(last_event_id=server.position())
-            warm = load(server, "streams", open=[resumed], streams=STREAMS, atOnce=AT_ONCE)
+            warm = load(server, "streams", open=[resumed], streams=sizes.streams, atOnce=AT_ONCE)
             found["resumed/s"] = warm["openedPerSecond"]
-        return found | holds(server)
+            found["resumed: " + HELD] = server.longest_hold(since, warm["closedAt"])
+            left = server.longest_hold(cold["closedAt"], since)
+            found[f"as all {sizes.most_streams:,} leave: {HELD}"] = left
+        slope = (many - few) / (sizes.most_streams - sizes.streams)
+        return {"memory": {"bytes/stream": slope}, "opening": found}
 
 
-def sending(server: Server) -> Numbers:
-    """(d) Stored and answered, from so many senders at once."""
+def sending(server: Server, sizes: Sizes) -> Taken:
+    """(d) Stored and answered, from so many senders at once, each in a conversation of its own.
+
+    And of 32 in the same, where the usual statements wait for one another's locks.
+    """
     found: Numbers = {}
+    load_shares: list[float] = []
     assert isinstance(server, Messenger | Go)
     with server.running():
-        for senders in SENDERS:
-            requests = [server.send(n, 2 * n) for n in range(1, 1 + max(SENDERS))]
-            one = load(server, "requests", requests=requests, clients=senders, seconds=4)
-            found[f"{senders} senders, stored/s"] = one["perSecond"]
-            found[f"{senders} senders, p50 ms"] = one["p50Ms"]
-            found[f"{senders} senders, p99 ms"] = one["p99Ms"]
-        return found | holds(server)
+        apart = [server.send(n, 2 * n) for n in range(1, 1 + max(SENDERS))]
+        together = [server.send(1, 1), server.send(1, 2)]
+        turns = [(f"{senders} senders", senders, apart) for senders in SENDERS]
+        for name, senders, requests in [*turns, ("32 in one conversation", 32, together)]:
+            one = load(
+                server, "requests", requests=requests, clients=senders, seconds=sizes.send_seconds
+            )
+            found[f"{name}, stored/s"] = one["perSecond"]
+            found[f"{name}, p50 ms"] = one["p50Ms"]
+            found[f"{name}, p99 ms"] = one["p99Ms"]
+            load_shares.append(one["loadShare"])
+        return {"sending": {**found, LOAD: max(load_shares), **holds(server)}}
 
 
-def latency(server: Server) -> Numbers:
+def latency(server: Server, sizes: Sizes) -> Taken:
     """(e) From POST to arrival on the other side's stream, beside 10,000 idle ones."""
     assert isinstance(server, Messenger | Go)
+    people = min(PEOPLE, sizes.streams)
     with server.running():
         found = load(
             server,
             "latency",
-            open=[server.stream(user) for user in range(1, 1 + PEOPLE)],
-            streams=PEOPLE,
+            open=[server.stream(user) for user in range(1, 1 + people)],
+            streams=people,
             atOnce=AT_ONCE,
-            requests=[server.send(n, 2 * n - 1, "{stamp}") for n in range(1, 1 + PEOPLE // 2)],
-            clients=32,
+            requests=[server.send(n, 2 * n - 1, "{stamp}") for n in range(1, 1 + people // 2)],
+            clients=128,
             perSecond=PER_SECOND,
-            seconds=15,
+            seconds=sizes.latency_seconds,
         )
-        return {
+        numbers = {
             "p50 ms": found["p50Ms"],
             "p99 ms": found["p99Ms"],
             "p99.9 ms": found["p999Ms"],
             "never arrived": found["sent"] - found["arrived"],
-            **holds(server),
+            "server's share of a core": found["serverShare"],
+            LOAD: found["loadShare"],
+            **holds(server, until=found["closedAt"]),
         }
+        return {"latency": numbers}
 
 
-def history(server: Server) -> Numbers:
+def history(server: Server, sizes: Sizes) -> Taken:
     """(f) A page of 25 of a million messages."""
     assert isinstance(server, Messenger)
     server.history = True
     with server.running():
         found = load(server, "requests", requests=[server.page()], clients=8, seconds=5)
-        return {
+        numbers = {
             "pages/s": found["perSecond"],
             "p50 ms": found["p50Ms"],
             "p99 ms": found["p99Ms"],
+            LOAD: found["loadShare"],
             **holds(server),
         }
+        return {"history": numbers}
 
 
-def restart(server: Server) -> Numbers:
+def restart(server: Server, sizes: Sizes) -> Taken:
     """(g) SIGKILL under 10,000 streams, until the last of them has what it missed."""
     with server.running():
         loading = subprocess.Popen(
@@ -130,13 +171,17 @@ def restart(server: Server) -> Numbers:
             stderr=subprocess.PIPE,
             text=True,
         )
-        spec = server.spec(open=[server.stream()], streams=STREAMS, atOnce=AT_ONCE, times=MISSED)
+        spec = server.spec(
+            open=[server.stream()], streams=sizes.streams, atOnce=AT_ONCE, times=MISSED
+        )
         found = _converse(loading, spec, lambda: _kill_and_start(server))
-        return {
+        numbers = {
             "down, ms": found["downMs"],
             "all caught up after, ms": found["caughtUpMs"],
-            **holds(server),
+            LOAD: found["loadShare"],
+            **holds(server, until=found["closedAt"]),
         }
+        return {"restart": numbers}
 
 
 def _converse(
@@ -161,21 +206,21 @@ def _converse(
 def _kill_and_start(server: Server) -> None:
     for _ in range(MISSED):
         load(server, "requests", requests=[server.publish()], clients=1, seconds=0.0001)
-        time.sleep(1)
+        time.sleep(0.5)
     server.stop()
     server.start()
 
 
-def holds(server: Server) -> Numbers:
+def holds(server: Server, until: float = math.inf) -> Numbers:
     if not isinstance(server, Messenger):
         return {}
-    return {"loop held at most, ms": server.longest_hold()}
+    return {HELD: server.longest_hold(server.listens_since, until)}
 
 
 # What is taken, and of whom: a peer that stores nothing has nothing to send.
 FIGURES: dict[str, tuple[Figure, Sequence[Kind]]] = {
     "fan-out": (fanout, ALL),
-    "memory": (memory, ALL),
+    "memory": (opening, ALL),
     "opening": (opening, ALL),
     "sending": (sending, [Messenger, Go]),
     "latency": (latency, [Messenger, Go]),

@@ -7,18 +7,24 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import jwt
 import psutil
 
 from bench.database import SECRET, Postgres, token
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+# The wheel's, where `make` has put one since the machine's is too old; else the machine's.
+GO = [str(Path(sys.prefix) / "bin" / "go"), "go", "/usr/local/go/bin/go"]
+NGINX = Path("/usr/sbin/nginx")
+NCHAN = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 CONTENT = "A message of the usual length, as people send them all day, ~ and no longer than that."
 
 
@@ -38,6 +44,7 @@ class Server:
         self.postgres = postgres
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
+        self.listens_since = 0.0
 
     # What each one says for itself.
 
@@ -82,7 +89,8 @@ class Server:
         while time.monotonic() < until:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
-                time.sleep(1)  # those that have workers have them by then
+                self.listens_since = time.time()
+                time.sleep(0.3)  # those that have workers have them by then
                 return
             except OSError:
                 if self.process.poll() is not None:
@@ -115,7 +123,9 @@ class Server:
         text = "" if body is None else body if isinstance(body, str) else json.dumps(body)
         if body is not None:
             length = len(text.replace("{uuid}", "u" * 36).replace("{stamp}", "s" * 26))
-            lines += [f"Content-Length: {length}", "Content-Type: application/json"]
+            lines.append(f"Content-Length: {length}")
+            if "Content-Type" not in "".join(headers):
+                lines.append("Content-Type: application/json")
         return "\r\n".join(lines) + "\r\n\r\n" + text
 
 
@@ -160,9 +170,11 @@ class Messenger(Server):
         with urllib.request.urlopen(asked, timeout=10) as answer:
             return str(answer.headers["Last-Event-ID"])
 
-    def longest_hold(self) -> float:
-        """Milliseconds for which its loop was held, so far at most."""
-        return float((self.tools.folder / "data" / "longest-hold").read_text())
+    def longest_hold(self, since: float, until: float) -> float:
+        """Milliseconds for which its loop was held at most, between these times."""
+        lines = (self.tools.folder / "data" / "holds").read_text().splitlines()
+        holds = [tuple(map(float, line.split())) for line in lines]
+        return max((held for at, held in holds if since < at < until), default=0.0)
 
     def _as(self, user: int) -> str:
         return f"Authorization: Bearer {token(user)}"
@@ -171,20 +183,27 @@ class Messenger(Server):
 class Go(Server):
     name = "Go net/http"
     stores = True
+    # Connections. Of 2, 4, 8, 16 and 32 this and the next store most; pgx itself takes 4.
+    POOL = 16
 
     def command(self, stack: ExitStack) -> list[str]:
+        program = self.tools.built("peers/goserver")
         dsn = stack.enter_context(self.postgres.database())
-        return [self.tools.built("peers/goserver"), "-port", str(self.port), "-database", dsn]
+        flags = ["-port", str(self.port), "-secret", SECRET]
+        return [program, *flags, "-database", f"{dsn} pool_max_conns={self.POOL}"]
 
     def stream(self, user: int = 2, last_event_id: str = "") -> str:
-        return self.request(f"GET /stream?user={user}")
+        return self.request("GET /stream", None, self._as(user))
 
     def publish(self) -> str:
         return self.request("POST /publish?user=2", CONTENT_AS_JSON)
 
     def send(self, talk: int, user: int, content: str = CONTENT) -> str:
-        line = f"POST /conversations/{talk}/messages?user={user}"
-        return self.request(line, {"content": content})
+        line = f"POST /conversations/{talk}/messages"
+        return self.request(line, {"content": content, "clientId": "{uuid}"}, self._as(user))
+
+    def _as(self, user: int) -> str:
+        return f"Authorization: Bearer {token(user)}"
 
 
 # What Messenger's frame carries, so that the peers' frames are as long.
@@ -202,19 +221,58 @@ CONTENT_AS_JSON = json.dumps(
 )
 
 
+class Mercure(Server):
+    name = "Mercure"
+    hello = "\r\n\r\n"
+
+    def command(self, stack: ExitStack) -> list[str]:
+        program = self.tools.built("peers/mercure")
+        return [program, "-port", str(self.port), "-secret", SECRET]
+
+    def stream(self, user: int = 2, last_event_id: str = "") -> str:
+        return self.request(f"GET /.well-known/mercure?topic=user/{user}")
+
+    def publish(self) -> str:
+        form = urllib.parse.urlencode({"topic": "user/2", "data": CONTENT_AS_JSON})
+        may = jwt.encode({"mercure": {"publish": ["*"]}}, SECRET, "HS256")
+        return self.request(
+            "POST /.well-known/mercure",
+            form,
+            f"Authorization: Bearer {may}",
+            "Content-Type: application/x-www-form-urlencoded",
+        )
+
+
+class Centrifugo(Server):
+    name = "Centrifugo"
+    hello = "data: "
+
+    def command(self, stack: ExitStack) -> list[str]:
+        program = self.tools.built("peers/centrifugo", "github.com/centrifugal/centrifugo/v5")
+        config = HERE / "peers" / "centrifugo" / "config.json"
+        where = ["--address", "127.0.0.1", "--port", str(self.port)]
+        return [program, "--config", str(config), *where]
+
+    def stream(self, user: int = 2, last_event_id: str = "") -> str:
+        wanted = json.dumps({"subs": {f"user{user}": {}}}, separators=(",", ":"))
+        return self.request(f"GET /connection/uni_sse?cf_connect={urllib.parse.quote(wanted)}")
+
+    def publish(self) -> str:
+        body = {"channel": "user2", "data": json.loads(CONTENT_AS_JSON)}
+        return self.request("POST /api/publish", body, "X-API-Key: benchmarks")
+
+
 class Nchan(Server):
     name = "nginx + nchan"
     hello = "\r\n\r\n"
 
     def command(self, stack: ExitStack) -> list[str]:
-        module = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
-        nginx = shutil.which("nginx") or "/usr/sbin/nginx"
-        if not module.exists() or not Path(nginx).exists():
+        if not NCHAN.exists() or not NGINX.exists():
             raise Missing("nchan: Debian's nginx and libnginx-mod-nchan are not installed")
         text = (HERE / "peers" / "nchan.conf").read_text()
         path = self.tools.folder / "nchan.conf"
-        path.write_text(text.replace("MODULE", str(module)).replace("PORT", str(self.port)))
-        return [nginx, "-e", "stderr", "-p", str(self.tools.folder), "-c", str(path)]
+        path.write_text(text.replace("MODULE", str(NCHAN)).replace("PORT", str(self.port)))
+        return [str(NGINX), "-e", "stderr", "-p", str(self.tools.folder), "-c", str(path)]
 
     def stream(self, user: int = 2, last_event_id: str = "") -> str:
         return self.request(f"GET /stream/{user}")
@@ -257,6 +315,8 @@ Kind = type[Server]
 ALL: list[Kind] = [
     Messenger,
     Go,
+    Mercure,
+    Centrifugo,
     Nchan,
     PlainTornado,
     AiohttpSse,
@@ -269,16 +329,47 @@ class Tools:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._built: dict[str, str | Missing] = {}
 
-    def built(self, path: str) -> str:
-        """The program that a folder of Go becomes."""
-        program = self.folder / "bin" / Path(path).name
-        if not program.exists():
-            go = shutil.which("go") or "/usr/local/go/bin/go"
-            if not Path(go).exists():
-                raise Missing(f"{path}: there is no Go here")
-            subprocess.run([go, "build", "-o", str(program), "."], cwd=HERE / path, check=True)
-        return str(program)
+    def versions(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        if go := self._go():
+            found["Go"] = output(go, "env", "GOVERSION").removeprefix("go")
+            for module in ("mercure", "centrifugo"):
+                lines = (HERE / "peers" / module / "go.mod").read_text().splitlines()
+                line = next(line for line in lines if f"/{module}" in line and " v" in line)
+                found[module.capitalize()] = line.split()[1].removeprefix("v")
+        if NGINX.exists():
+            said = subprocess.run([NGINX, "-v"], capture_output=True, text=True, check=False)
+            found["nginx"] = said.stderr.strip().rpartition("/")[2]
+        if NCHAN.exists() and shutil.which("dpkg-query"):
+            found["nchan"] = output("dpkg-query", "-Wf", "${Version}", "libnginx-mod-nchan")
+        return found
+
+    def _go(self) -> str | None:
+        return next((go for go in GO if shutil.which(go)), None)
+
+    def built(self, path: str, package: str = ".") -> str:
+        """The program that a folder of Go becomes. Raises `Missing`, saying why."""
+        if path not in self._built:
+            self._built[path] = self._build(path, package)
+        program = self._built[path]
+        if isinstance(program, Missing):
+            raise program
+        return program
+
+    def _build(self, path: str, package: str) -> "str | Missing":
+        program = str(self.folder / "bin" / Path(path).name)
+        go = self._go()
+        if go is None:
+            return Missing(f"{path}: there is no Go here")
+        command = [go, "build", "-o", program, package]
+        ended = subprocess.run(
+            command, cwd=HERE / path, capture_output=True, text=True, check=False
+        )
+        if ended.returncode:
+            return Missing(f"{path}: Go could not build it: {ended.stderr.strip()[-300:]}")
+        return program
 
     def load(self, command: str, spec: dict[str, Any]) -> dict[str, Any]:
         ended = subprocess.run(
@@ -292,6 +383,10 @@ class Tools:
         if ended.returncode:
             raise RuntimeError(ended.stderr)
         return dict(json.loads(ended.stdout))
+
+
+def output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def free_port() -> int:

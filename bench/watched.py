@@ -1,7 +1,8 @@
-"""The server, with a watch on its loop: how long it was held at most goes into a file."""
+"""The server, with a watch on its loop: each time that it was held goes into a file."""
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,20 @@ sys.path.insert(0, str(ROOT))
 import server  # noqa: E402
 
 EVERY_SECONDS = 0.005
-START_SECONDS = 2.0  # the start holds the loop as long as it likes
+SHORT_SECONDS = 0.002  # what is shorter is not written down
 
 
 async def watch(path: Path) -> None:
-    await asyncio.sleep(START_SECONDS)
-    loop = asyncio.get_running_loop()
-    longest, before = 0.0, loop.time()
-    path.write_text("0")
-    while True:
-        await asyncio.sleep(EVERY_SECONDS)
-        now = loop.time()
-        if now - before - EVERY_SECONDS > longest:
-            longest = now - before - EVERY_SECONDS
-            path.write_text(f"{1000 * longest:.1f}")
-        before = now
+    """Lines of when it ended (`time.time()`), and its milliseconds."""
+    with path.open("w", buffering=1) as holds:
+        before = time.monotonic()
+        while True:
+            await asyncio.sleep(EVERY_SECONDS)
+            now = time.monotonic()
+            held = now - before - EVERY_SECONDS
+            if held > SHORT_SECONDS:
+                holds.write(f"{time.time():.4f} {1000 * held:.1f}\n")
+            before = time.monotonic()
 
 
 if __name__ == "__main__":
@@ -33,7 +33,7 @@ if __name__ == "__main__":
 
     async def watched(config: Any) -> None:
         config.data_dir.mkdir(parents=True, exist_ok=True)
-        watching = asyncio.create_task(watch(config.data_dir / "longest-hold"))
+        watching = asyncio.create_task(watch(config.data_dir / "holds"))
         try:
             await serve(config)
         finally:

@@ -2,14 +2,15 @@
 //
 //	load streams|latency|requests|reconnect < spec.json
 //
-// Streams are read by one thread on one epoll, so that the load itself takes little of the machine;
-// `cpuSeconds` of `wallSeconds` in each answer shows how little.
+// All sockets are read by one thread on one epoll, requests are made beforehand, and what is due all at once is
+// read in batches, so that the load itself takes little of the machine: `loadShare` in each answer shows how little.
 package main
 
 import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"sort"
 	"syscall"
 	"time"
@@ -23,13 +24,14 @@ type Spec struct {
 	// streams, latency, reconnect
 	Open    []string `json:"open"`    // requests that open streams, in turn
 	Streams int      `json:"streams"` // how many are opened
+	Steps   []int    `json:"steps"`   // with a look at the server's memory when so many are; none: at the end
 	AtOnce  int      `json:"atOnce"`  // of those, how many are under way
 	Opened  string   `json:"opened"`  // a stream is open when this has come
 	Publish string   `json:"publish"` // a request whose message reaches all streams
 	Times   int      `json:"times"`   // how often it is sent
 	PauseMs int      `json:"pauseMs"` // between
 
-	// requests: {uuid} is replaced by a fresh one. latency: {stamp} by the time and the receiver.
+	// requests: {uuid} becomes a fresh one. latency: {stamp} becomes the time and the receiver.
 	Requests []string `json:"requests"`
 	Clients  int      `json:"clients"` // connections, each with one request at a time
 	Seconds  float64  `json:"seconds"`
@@ -44,6 +46,11 @@ func main() {
 	if err := json.NewDecoder(os.Stdin).Decode(&spec); err != nil {
 		fail(err.Error())
 	}
+	if len(spec.Steps) == 0 {
+		spec.Steps = []int{spec.Streams}
+	}
+	debug.SetGCPercent(-1) // what it allocates is little, and a pause would be the server's
+	debug.SetMemoryLimit(1 << 30)
 	commands := map[string]func(*Spec) map[string]any{
 		"streams": streams, "latency": latency, "requests": requests, "reconnect": reconnect,
 	}
@@ -51,13 +58,7 @@ func main() {
 	if !known {
 		fail("no such command: " + os.Args[1])
 	}
-	began, cpu := time.Now(), cpuSeconds()
-	found := command(&spec)
-	found["wallSeconds"] = time.Since(began).Seconds()
-	found["cpuSeconds"] = cpuSeconds() - cpu
-	if err := json.NewEncoder(os.Stdout).Encode(found); err != nil {
-		fail(err.Error())
-	}
+	check(json.NewEncoder(os.Stdout).Encode(command(&spec)))
 }
 
 func fail(why string) {
@@ -75,6 +76,46 @@ func cpuSeconds() float64 {
 	var usage syscall.Rusage
 	check(syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Seconds()
+}
+
+// watch measures which share of a core the load and the server had, while it is not paused.
+type watch struct {
+	spec              *Spec
+	began             time.Time
+	own, theirs       float64
+	sumOwn, sumTheirs float64
+	sumSeconds        float64
+	paused            bool
+}
+
+func begin(spec *Spec) *watch {
+	w := &watch{spec: spec}
+	w.resume()
+	return w
+}
+
+func (w *watch) pause() {
+	if w.paused {
+		return
+	}
+	w.sumSeconds += time.Since(w.began).Seconds()
+	w.sumOwn += cpuSeconds() - w.own
+	w.sumTheirs += serverSeconds(w.spec.Pids) - w.theirs
+	w.paused = true
+}
+
+func (w *watch) resume() {
+	w.began, w.own, w.theirs, w.paused = time.Now(), cpuSeconds(), serverSeconds(w.spec.Pids), false
+}
+
+// into pauses, and writes `loadShare` and `serverShare`, or with a prefix.
+func (w *watch) into(found map[string]any, prefix string) {
+	w.pause()
+	load, server := "loadShare", "serverShare"
+	if prefix != "" {
+		load, server = prefix+"LoadShare", prefix+"ServerShare"
+	}
+	found[load], found[server] = w.sumOwn/w.sumSeconds, w.sumTheirs/w.sumSeconds
 }
 
 // residentBytes is the memory of all the server's processes: its own pages, and shared ones once for each.
@@ -124,5 +165,8 @@ func median(values []float64) float64 {
 	sort.Float64s(sorted)
 	return quantile(sorted, 0.5)
 }
+
+// now as Python's time.time() has it.
+func now() float64 { return float64(time.Now().UnixNano()) / 1e9 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / 1e6 }

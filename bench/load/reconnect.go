@@ -12,12 +12,12 @@ import (
 // the server is killed and started again: they resume from before those, so each reads as many again.
 func reconnect(spec *Spec) map[string]any {
 	c := newCrowd(spec)
-	c.openAll()
+	c.openUpTo(spec.Streams)
 	fmt.Fprintln(os.Stderr, "open")
 	for c.closed < spec.Streams {
-		c.poll(1000)
+		c.poll(time.Second)
 	}
-	died, before := time.Now(), c.marks
+	died, before, own := time.Now(), c.marks, cpuSeconds()
 	for !c.connect(0, "Last-Event-ID: "+c.lastID[0]) {
 		time.Sleep(2 * time.Millisecond)
 	}
@@ -29,15 +29,18 @@ func reconnect(spec *Spec) map[string]any {
 			}
 			begun++
 		}
-		c.poll(1000)
+		nap()
+		c.poll(time.Second)
 	}
 	if !c.untilMarks(before+spec.Streams*spec.Times, time.Minute) {
 		fail(fmt.Sprintf("only %d of %d messages have come", c.marks-before, spec.Streams*spec.Times))
 	}
-	caughtUp := time.Now()
+	caughtUp, closedAt := time.Now(), now()
 	c.close()
 	return map[string]any{
 		"downMs":     milliseconds(back.Sub(died)),
 		"caughtUpMs": milliseconds(caughtUp.Sub(back)),
+		"closedAt":   closedAt,
+		"loadShare":  (cpuSeconds() - own) / caughtUp.Sub(died).Seconds(),
 	}
 }

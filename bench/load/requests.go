@@ -1,201 +1,227 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"crypto/rand"
-	"fmt"
-	"io"
-	mathrand "math/rand/v2"
-	"net"
+	"math/rand/v2"
 	"sort"
 	"strconv"
-	"strings"
-	"sync"
-	"sync/atomic"
+	"syscall"
 	"time"
 )
 
-// connection is kept alive, and has one request at a time.
-type connection struct {
-	conn   net.Conn
-	reader *bufio.Reader
+// request is the bytes of one, and where in them something is written each time that it is sent.
+type request struct {
+	bytes   []byte
+	uuidAt  int // or -1
+	stampAt int // or -1
 }
 
-func dial(addr string) *connection {
-	conn, err := net.Dial("tcp", addr)
-	check(err)
-	return &connection{conn, bufio.NewReaderSize(conn, 1<<16)}
+const stampLength = 26 // ~, 19 digits of nanoseconds, and 6 of a stream
+
+func newRequest(text string) *request {
+	r := &request{bytes: []byte(text)}
+	r.stampAt = r.makeRoom("{stamp}", stampLength)
+	r.uuidAt = r.makeRoom("{uuid}", 36)
+	if 0 <= r.uuidAt && r.uuidAt < r.stampAt {
+		r.stampAt += 36 - len("{uuid}")
+	}
+	return r
 }
 
-// ask sends a request and reads its answer to the end. Anything but a 2xx ends the run.
-func (c *connection) ask(request string) {
-	_, err := io.WriteString(c.conn, request)
-	check(err)
-	line, err := c.reader.ReadString('\n')
-	check(err)
-	length, chunked := 0, false
-	var head strings.Builder
-	for {
-		header, err := c.reader.ReadString('\n')
-		check(err)
-		if header == "\r\n" {
-			break
+// makeRoom in place of the name, and return where, or -1.
+func (r *request) makeRoom(name string, length int) int {
+	at := bytes.Index(r.bytes, []byte(name))
+	if at >= 0 {
+		before, after := r.bytes[:at], r.bytes[at+len(name):]
+		r.bytes = bytes.Join([][]byte{before, bytes.Repeat([]byte("0"), length), after}, nil)
+	}
+	return at
+}
+
+const hex = "0123456789abcdef"
+
+// renew writes a fresh UUID, where the request has one.
+func (r *request) renew() {
+	if r.uuidAt < 0 {
+		return
+	}
+	text := r.bytes[r.uuidAt : r.uuidAt+36]
+	var bits uint64
+	for i := range text {
+		if i%16 == 0 {
+			bits = rand.Uint64()
 		}
-		head.WriteString(header)
-		name, value, _ := strings.Cut(strings.TrimSpace(header), ":")
-		switch strings.ToLower(name) {
-		case "content-length":
-			length, _ = strconv.Atoi(strings.TrimSpace(value))
-		case "transfer-encoding":
-			chunked = true
-		}
+		text[i] = hex[bits&15]
+		bits >>= 4
 	}
-	body := c.body(length, chunked)
-	if !strings.HasPrefix(line[9:], "2") {
-		fail(line + head.String() + string(body))
+	text[8], text[13], text[14], text[18], text[19], text[23] = '-', '-', '4', '-', '8', '-'
+}
+
+// stamp writes when it was due and which stream is to have it.
+func (r *request) stamp(due time.Time, stream int) {
+	digits(r.bytes[r.stampAt+1:r.stampAt+20], int(due.UnixNano()))
+	digits(r.bytes[r.stampAt+20:r.stampAt+26], stream)
+	r.bytes[r.stampAt] = mark
+}
+
+func digits(text []byte, n int) {
+	for i := len(text) - 1; i >= 0; i-- {
+		text[i] = byte('0' + n%10)
+		n /= 10
 	}
 }
 
-func (c *connection) body(length int, chunked bool) []byte {
-	if !chunked {
-		body := make([]byte, length)
-		_, err := io.ReadFull(c.reader, body)
-		check(err)
-		return body
+// asker is a connection that is kept alive, and has one request at a time. Anything but a 2xx ends
+// the run.
+type asker struct {
+	*poller
+	file     int
+	id       int
+	waiting  bool
+	answer   []byte // so far
+	answered func(id int)
+}
+
+func newAsker(p *poller, spec *Spec, id int) *asker {
+	a := &asker{poller: p, id: id}
+	address := address(spec)
+	file, made := p.dial(&address, a, 0)
+	if !made {
+		fail("nobody listens at " + spec.Addr)
 	}
-	var body []byte
-	for {
-		line, err := c.reader.ReadString('\n')
-		check(err)
-		size, err := strconv.ParseInt(strings.TrimSpace(line), 16, 32)
-		check(err)
-		piece := make([]byte, size+2)
-		_, err = io.ReadFull(c.reader, piece)
-		check(err)
-		if size == 0 {
-			return body
-		}
-		body = append(body, piece[:size]...)
+	a.file = file
+	return a
+}
+
+func (a *asker) ask(r *request) {
+	r.renew()
+	a.waiting, a.answer = true, a.answer[:0]
+	if !send(a.file, r.bytes) {
+		fail("the connection was closed before a request")
 	}
 }
 
-func fresh(request string) string {
-	if !strings.Contains(request, "{uuid}") {
-		return request
+func (a *asker) await() {
+	for until := time.Now().Add(20 * time.Second); a.waiting; {
+		a.poll(time.Second)
+		if time.Now().After(until) {
+			fail("no answer for 20 seconds")
+		}
 	}
-	var b [16]byte
-	rand.Read(b[:])
-	uuid := fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
-	return strings.ReplaceAll(request, "{uuid}", uuid)
+}
+
+func (a *asker) close() { syscall.Close(a.file) }
+
+func (a *asker) received(_ int, data []byte) {
+	if data == nil {
+		fail("the server closed a connection: " + string(a.answer))
+	}
+	a.answer = append(a.answer, data...)
+	if !isWhole(a.answer) {
+		return
+	}
+	if a.answer[9] != '2' {
+		fail(string(a.answer))
+	}
+	a.waiting = false
+	if a.answered != nil {
+		a.answered(a.id)
+	}
+}
+
+var (
+	blankLine = []byte("\r\n\r\n")
+	lengths   = [][]byte{[]byte("\r\nContent-Length: "), []byte("\r\ncontent-length: ")}
+	lastChunk = []byte("\r\n0\r\n\r\n")
+)
+
+// isWhole tells whether an answer has come to its end: no other follows it, since one is asked at a time.
+func isWhole(answer []byte) bool {
+	end := bytes.Index(answer, blankLine)
+	if end < 0 {
+		return false
+	}
+	for _, name := range lengths {
+		if at := bytes.Index(answer[:end], name); at >= 0 {
+			length := 0
+			for _, c := range answer[at+len(name):] {
+				if c < '0' || c > '9' {
+					break
+				}
+				length = 10*length + int(c-'0')
+			}
+			return len(answer) >= end+4+length
+		}
+	}
+	if bytes.Contains(answer[:end], []byte("chunked")) {
+		return bytes.HasSuffix(answer, lastChunk)
+	}
+	return true // 204
 }
 
 // requests: so many clients ask, one request after the other each, for a while.
 func requests(spec *Spec) map[string]any {
-	var asked atomic.Int64
-	var lock sync.Mutex
-	var all []float64
-	var clients sync.WaitGroup
-	cpu, began := serverSeconds(spec.Pids), time.Now()
+	p := newPoller()
+	prepared := prepare(spec)
+	began := time.Now()
 	warm := began.Add(time.Duration(spec.Seconds / 5 * 1e9))
-	until := began.Add(time.Duration(spec.Seconds * 1.2 * 1e9))
-	for n := range spec.Clients {
-		clients.Add(1)
-		go func() {
-			defer clients.Done()
-			c := dial(spec.Addr)
-			defer c.conn.Close()
-			var took []float64
-			for i := n; i == n || time.Now().Before(until); i += spec.Clients {
-				sent := time.Now()
-				c.ask(fresh(spec.Requests[i%len(spec.Requests)]))
-				if sent.After(warm) {
-					asked.Add(1)
-					took = append(took, milliseconds(time.Since(sent)))
-				}
-			}
-			lock.Lock()
-			all = append(all, took...)
-			lock.Unlock()
-		}()
+	until := warm.Add(time.Duration(spec.Seconds * 1e9))
+	sent := make([]time.Time, spec.Clients)
+	next := make([]int, spec.Clients)
+	askers := make([]*asker, spec.Clients)
+	took := make([]float64, 0, 1<<16)
+	asking := 0
+	ask := func(n int) {
+		r := prepared[next[n]%len(prepared)]
+		next[n] += spec.Clients
+		sent[n] = time.Now()
+		askers[n].ask(r)
+		asking++
 	}
-	clients.Wait()
-	sort.Float64s(all)
-	return map[string]any{
-		"perSecond":   float64(asked.Load()) / spec.Seconds,
-		"p50Ms":       quantile(all, 0.5),
-		"p99Ms":       quantile(all, 0.99),
-		"serverShare": (serverSeconds(spec.Pids) - cpu) / time.Since(began).Seconds(),
+	answered := func(n int) {
+		now := time.Now()
+		asking--
+		if sent[n].After(warm) {
+			took = append(took, milliseconds(now.Sub(sent[n])))
+		}
+		if now.Before(until) {
+			ask(n)
+		}
 	}
+	for n := range askers {
+		askers[n] = newAsker(p, spec, n)
+		askers[n].answered = answered
+		next[n] = n
+	}
+	for n := range askers {
+		ask(n)
+	}
+	var watch *watch
+	for asking > 0 {
+		p.poll(time.Second)
+		if watch == nil && time.Now().After(warm) {
+			watch = begin(spec)
+		}
+		if time.Now().After(until.Add(20 * time.Second)) {
+			fail(strconv.Itoa(asking) + " requests have no answer after 20 seconds")
+		}
+	}
+	sort.Float64s(took)
+	found := map[string]any{
+		"perSecond": float64(len(took)) / spec.Seconds,
+		"p50Ms":     quantile(took, 0.5),
+		"p99Ms":     quantile(took, 0.99),
+	}
+	if watch != nil {
+		watch.into(found, "")
+	}
+	return found
 }
 
-// latency: messages at a steady pace, whatever the answers do, and how long each was under way to
-// the other side's stream. {stamp} in a request becomes ~, 19 digits of nanoseconds, and 6 of its stream.
-func latency(spec *Spec) map[string]any {
-	c := newCrowd(spec)
-	c.openAll()
-	c.idle(time.Second)
-	var took []float64
-	rest := make([][]byte, spec.Streams)
-	c.onData = func(stream int, data []byte) {
-		now := time.Now().UnixNano()
-		if rest[stream] != nil {
-			data = append(rest[stream], data...)
-			rest[stream] = nil
-		}
-		for {
-			at := bytes.IndexByte(data, mark)
-			if at < 0 {
-				return
-			}
-			if len(data) < at+26 {
-				rest[stream] = append([]byte(nil), data[at:]...)
-				return
-			}
-			sent, err := strconv.ParseInt(string(data[at+1:at+20]), 10, 64)
-			check(err)
-			receiver, err := strconv.Atoi(string(data[at+20 : at+26]))
-			check(err)
-			if receiver == stream {
-				took = append(took, float64(now-sent)/1e6)
-			}
-			data = data[at+26:]
-		}
+func prepare(spec *Spec) []*request {
+	prepared := make([]*request, len(spec.Requests))
+	for i, text := range spec.Requests {
+		prepared[i] = newRequest(text)
 	}
-	total := int(spec.PerSec * spec.Seconds)
-	work := make(chan string, total)
-	for range spec.Clients {
-		go func() {
-			conn := dial(spec.Addr)
-			for request := range work {
-				conn.ask(fresh(request))
-			}
-		}()
-	}
-	cpu, own, began := serverSeconds(spec.Pids), cpuSeconds(), time.Now()
-	for i := 0; i < total; i++ {
-		due := began.Add(time.Duration(float64(i) / spec.PerSec * 1e9))
-		for time.Now().Before(due) {
-			c.poll(max(1, int(time.Until(due).Milliseconds())))
-		}
-		n := mathrand.IntN(len(spec.Requests))
-		stamp := fmt.Sprintf("~%019d%06d", due.UnixNano(), 2*n+1)
-		work <- strings.ReplaceAll(spec.Requests[n], "{stamp}", stamp)
-	}
-	close(work)
-	for until := time.Now().Add(5 * time.Second); len(took) < total && time.Now().Before(until); {
-		c.poll(100)
-	}
-	seconds := time.Since(began).Seconds()
-	c.close()
-	sort.Float64s(took)
-	return map[string]any{
-		"sent":        total,
-		"arrived":     len(took),
-		"p50Ms":       quantile(took, 0.5),
-		"p99Ms":       quantile(took, 0.99),
-		"p999Ms":      quantile(took, 0.999),
-		"serverShare": (serverSeconds(spec.Pids) - cpu) / seconds,
-		"loadShare":   (cpuSeconds() - own) / seconds,
-	}
+	return prepared
 }

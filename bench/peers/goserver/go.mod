@@ -2,7 +2,10 @@ module messenger/bench/peers/goserver
 
 go 1.22
 
-require github.com/jackc/pgx/v5 v5.7.2
+require (
+	github.com/golang-jwt/jwt/v5 v5.3.0
+	github.com/jackc/pgx/v5 v5.7.2
+)
 
 require (
 	github.com/jackc/pgpassfile v1.0.0 // indirect

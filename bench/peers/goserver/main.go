@@ -1,20 +1,29 @@
-// Goserver is the server that a Go programmer writes in an afternoon: net/http, a channel for each
-// client, and for sending the usual separate statements in a transaction, on a pool with prepared
-// statements. It checks no token, keeps no feed and cannot resume.
+// Goserver is the messenger that a Go programmer writes: net/http, a channel for each client, and for sending the usual
+// separate statements in a transaction, on a pool whose statements are prepared (pgx does both by itself).
+//
+// A send: the token is verified (JWT, HS256), then seven round trips: BEGIN, is the user a participant, the message
+// (once for each client_id of its sender), the conversation's last message, the sender's read marker, who the participants
+// are, COMMIT, durable. After that it is encoded once, handed to the open streams of both, and answered.
+//
+// What it leaves out: it keeps no feed, so a stream cannot resume and may miss what was sent while it was away; a client that does
+// not keep up loses messages; it knows no sessions, so a token cannot be revoked; of a request it checks the fields alone.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -54,12 +63,29 @@ func (h *hub) publish(user string, frame []byte) {
 }
 
 type server struct {
-	hub  hub
-	pool *pgxpool.Pool
+	hub    hub
+	pool   *pgxpool.Pool
+	secret []byte
+	parser *jwt.Parser
+}
+
+// user whose token the request has; where it has none that is good, 401 is answered, and the second value false.
+func (s *server) user(w http.ResponseWriter, r *http.Request) (string, bool) {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	var claims jwt.RegisteredClaims
+	key := func(*jwt.Token) (any, error) { return s.secret, nil }
+	if _, err := s.parser.ParseWithClaims(token, &claims, key); err != nil {
+		http.Error(w, err.Error(), http.StatusUnauthorized)
+		return "", false
+	}
+	return claims.Subject, true
 }
 
 func (s *server) stream(w http.ResponseWriter, r *http.Request) {
-	user := r.URL.Query().Get("user")
+	user, known := s.user(w, r)
+	if !known {
+		return
+	}
 	client := make(chan []byte, 16)
 	s.hub.add(user, client)
 	defer s.hub.remove(user, client)
@@ -85,7 +111,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// publish hands the body on, as it is: the fan-out without the database.
+// publish hands the body on, as it is: the fan-out without the database, for the benchmarks alone.
 func (s *server) publish(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -103,41 +129,64 @@ type message struct {
 	UserID         string    `json:"userId"`
 	Content        string    `json:"content"`
 	CreatedAt      time.Time `json:"createdAt"`
+	ClientID       string    `json:"clientId"`
 }
 
 func (s *server) send(w http.ResponseWriter, r *http.Request) {
-	conversation, _ := strconv.ParseInt(r.PathValue("id"), 10, 64)
-	user, _ := strconv.ParseInt(r.URL.Query().Get("user"), 10, 64)
+	user, known := s.user(w, r)
+	if !known {
+		return
+	}
 	var fields struct {
-		Content string `json:"content"`
+		Content  string `json:"content"`
+		ClientID string `json:"clientId"`
 	}
-	if err := json.NewDecoder(r.Body).Decode(&fields); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&fields)
+	fields.Content = strings.TrimSpace(fields.Content)
+	if err != nil || fields.Content == "" || fields.ClientID == "" {
+		http.Error(w, "content and clientId, in JSON", http.StatusBadRequest)
 		return
 	}
-	stored, participants, err := s.store(r.Context(), conversation, user, fields.Content)
-	if err != nil {
+	draft := message{
+		ConversationID: r.PathValue("id"), UserID: user, Content: fields.Content, ClientID: fields.ClientID,
+	}
+	participants, isNew, err := s.store(r.Context(), &draft)
+	switch {
+	case errors.Is(err, errNotFound):
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	case err != nil:
 		log.Print(err)
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		http.Error(w, "Internal Server Error", http.StatusInternalServerError)
 		return
 	}
-	body, _ := json.Marshal(stored)
-	frame := append(append([]byte("data: "), body...), "\n\n"...)
-	for _, participant := range participants {
-		s.hub.publish(strconv.FormatInt(participant, 10), frame)
+	body, _ := json.Marshal(draft)
+	status := http.StatusOK
+	if isNew {
+		status = http.StatusCreated
+		frame := append(append([]byte("data: "), body...), "\n\n"...)
+		for _, participant := range participants {
+			s.hub.publish(participant, frame)
+		}
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusCreated)
+	w.WriteHeader(status)
 	w.Write(body)
 }
 
-// store: BEGIN, is a participant, insert, last message, read marker, participants, COMMIT.
-func (s *server) store(
-	ctx context.Context, conversation, user int64, content string,
-) (*message, []int64, error) {
-	stored := &message{Content: content}
-	var participants []int64
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+var errNotFound = errors.New("no such conversation")
+
+// store the draft, once; what the database says of it is filled in.
+func (s *server) store(ctx context.Context, m *message) (participants []string, isNew bool, err error) {
+	conversation, err := strconv.ParseInt(m.ConversationID, 10, 64)
+	if err != nil {
+		return nil, false, errNotFound
+	}
+	user, err := strconv.ParseInt(m.UserID, 10, 64)
+	if err != nil {
+		return nil, false, errNotFound
+	}
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var member bool
 		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM participants
 			WHERE user_id = $1 AND conversation_id = $2)`, user, conversation).Scan(&member)
@@ -145,18 +194,21 @@ func (s *server) store(
 			return err
 		}
 		if !member {
-			return fmt.Errorf("user %d is not in conversation %d", user, conversation)
+			return errNotFound
 		}
 		var id int64
-		err = tx.QueryRow(ctx, `INSERT INTO messages (conversation_id, user_id, content)
-			VALUES ($1, $2, $3) RETURNING id, created_at`, conversation, user, content).
-			Scan(&id, &stored.CreatedAt)
+		err = tx.QueryRow(ctx, `INSERT INTO messages (conversation_id, user_id, content, client_id)
+			VALUES ($1, $2, $3, $4) ON CONFLICT (user_id, client_id) DO NOTHING
+			RETURNING id, created_at`, conversation, user, m.Content, m.ClientID).
+			Scan(&id, &m.CreatedAt)
+		if errors.Is(err, pgx.ErrNoRows) { // it was sent before
+			return tx.QueryRow(ctx, `SELECT id::text, created_at FROM messages
+				WHERE user_id = $1 AND client_id = $2`, user, m.ClientID).Scan(&m.ID, &m.CreatedAt)
+		}
 		if err != nil {
 			return err
 		}
-		stored.ID = strconv.FormatInt(id, 10)
-		stored.ConversationID = strconv.FormatInt(conversation, 10)
-		stored.UserID = strconv.FormatInt(user, 10)
+		isNew, m.ID = true, strconv.FormatInt(id, 10)
 		_, err = tx.Exec(ctx, `UPDATE conversations SET last_message_id = $1 WHERE id = $2`,
 			id, conversation)
 		if err != nil {
@@ -172,34 +224,47 @@ func (s *server) store(
 		if err != nil {
 			return err
 		}
-		participants, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+		participants, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
+			var user int64
+			err := row.Scan(&user)
+			return strconv.FormatInt(user, 10), err
+		})
 		return err
 	})
-	return stored, participants, err
+	return participants, isNew, err
 }
 
 const schema = `
+	CREATE TABLE users (id bigint PRIMARY KEY, username text NOT NULL UNIQUE);
 	CREATE TABLE conversations (id bigint PRIMARY KEY, last_message_id bigint);
 	CREATE TABLE participants (
-		user_id bigint, conversation_id bigint, messages_read_at timestamptz DEFAULT now(),
+		user_id bigint REFERENCES users, conversation_id bigint REFERENCES conversations,
+		messages_read_at timestamptz NOT NULL DEFAULT now(),
 		PRIMARY KEY (user_id, conversation_id)
 	);
 	CREATE INDEX ON participants (conversation_id);
 	CREATE TABLE messages (
-		id bigserial PRIMARY KEY, conversation_id bigint NOT NULL, user_id bigint NOT NULL,
-		content text NOT NULL, created_at timestamptz NOT NULL DEFAULT now()
+		id bigserial PRIMARY KEY, conversation_id bigint NOT NULL REFERENCES conversations,
+		user_id bigint NOT NULL REFERENCES users, content text NOT NULL, client_id uuid NOT NULL,
+		created_at timestamptz NOT NULL DEFAULT now(), UNIQUE (user_id, client_id)
 	);
 	CREATE INDEX ON messages (conversation_id, id DESC);
+	INSERT INTO users SELECT n, 'user' || n FROM generate_series(1, 10000) n;
 	INSERT INTO conversations SELECT n, NULL FROM generate_series(1, 5000) n;
 	INSERT INTO participants (user_id, conversation_id)
 	SELECT 2 * n - side, n FROM generate_series(1, 5000) n, generate_series(0, 1) side;
-	ANALYZE;`
+	ANALYZE users, conversations, participants;`
 
 func main() {
 	port := flag.String("port", "8001", "")
+	secret := flag.String("secret", "", "of the tokens (HS256)")
 	database := flag.String("database", "", "an empty one; without it nothing can be sent")
 	flag.Parse()
-	s := &server{hub: hub{clients: map[string]map[chan []byte]struct{}{}}}
+	s := &server{
+		hub:    hub{clients: map[string]map[chan []byte]struct{}{}},
+		secret: []byte(*secret),
+		parser: jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired()),
+	}
 	if *database != "" {
 		pool, err := pgxpool.New(context.Background(), *database)
 		if err != nil {
@@ -213,6 +278,5 @@ func main() {
 	http.HandleFunc("GET /stream", s.stream)
 	http.HandleFunc("POST /publish", s.publish)
 	http.HandleFunc("POST /conversations/{id}/messages", s.send)
-	fmt.Println("ready")
 	log.Fatal(http.ListenAndServe("127.0.0.1:"+*port, nil))
 }

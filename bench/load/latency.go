@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"sort"
+	"strconv"
+	"time"
+)
+
+// arrivals are the stamped messages that have come to the streams they were stamped for.
+type arrivals struct {
+	tookMs []float64
+	rest   [][]byte // by stream: a stamp whose end has not come
+}
+
+func (a *arrivals) received(stream int, data []byte) {
+	now := time.Now().UnixNano()
+	if a.rest[stream] != nil {
+		data = append(a.rest[stream], data...)
+		a.rest[stream] = nil
+	}
+	for {
+		at := bytes.IndexByte(data, mark)
+		if at < 0 {
+			return
+		}
+		if len(data) < at+stampLength {
+			a.rest[stream] = append([]byte(nil), data[at:]...)
+			return
+		}
+		sent, err := strconv.ParseInt(string(data[at+1:at+20]), 10, 64)
+		check(err)
+		receiver, err := strconv.Atoi(string(data[at+20 : at+stampLength]))
+		check(err)
+		if receiver == stream {
+			a.tookMs = append(a.tookMs, float64(now-sent)/1e6)
+		}
+		data = data[at+stampLength:]
+	}
+}
+
+// latency: messages at a steady pace, whatever the answers do, and how long each was under way from the
+// moment when it was due until the other side's stream had it. Request n is for stream 2n + 1.
+func latency(spec *Spec) map[string]any {
+	c := newCrowd(spec)
+	c.openUpTo(spec.Streams)
+	c.idle(time.Second)
+	arrived := &arrivals{rest: make([][]byte, spec.Streams)}
+	c.onData = arrived.received
+	prepared := prepare(spec)
+	var idle []*asker
+	for n := range spec.Clients {
+		a := newAsker(c.poller, spec, n)
+		a.answered = func(int) { idle = append(idle, a) }
+		idle = append(idle, a)
+	}
+	total, late := int(spec.PerSec*spec.Seconds), 0
+	watch := begin(spec)
+	began := time.Now()
+	dueAt := func(i int) time.Time { return began.Add(time.Duration(float64(i) / spec.PerSec * 1e9)) }
+	for i := 0; i < total; {
+		due := dueAt(i)
+		if ahead := time.Until(due); ahead > 0 {
+			c.poll(ahead)
+			continue
+		}
+		if len(idle) == 0 { // each has a request under way: this one waits, and its time runs
+			late++
+			for len(idle) == 0 {
+				c.poll(time.Second)
+			}
+		}
+		n := rand.IntN(len(prepared))
+		prepared[n].stamp(due, 2*n+1)
+		a := idle[len(idle)-1]
+		idle = idle[:len(idle)-1]
+		a.ask(prepared[n])
+		i++
+		c.poll(0)
+	}
+	for until := time.Now().Add(5 * time.Second); len(arrived.tookMs) < total && time.Now().Before(until); {
+		c.poll(100 * time.Millisecond)
+	}
+	found := map[string]any{
+		"sent":    total,
+		"arrived": len(arrived.tookMs),
+		"waited":  late, // for a connection of the load's
+	}
+	watch.into(found, "")
+	found["closedAt"] = now()
+	c.close()
+	sort.Float64s(arrived.tookMs)
+	found["p50Ms"] = quantile(arrived.tookMs, 0.5)
+	found["p99Ms"] = quantile(arrived.tookMs, 0.99)
+	found["p999Ms"] = quantile(arrived.tookMs, 0.999)
+	return found
+}
