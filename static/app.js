@@ -94,6 +94,7 @@ class MessengerApp extends HTMLElement {
       event: (event) => this.#store.dispatch(event),
       connection: (status) => this.#store.dispatch({ type: "connection", status }),
       reset: (position) => this.#reset(position),
+      isStill: () => session.isStill(userId) || this.#leave(),
       mayGoOn: () => this.#mayGoOn(),
     });
   }
@@ -145,10 +146,8 @@ class MessengerApp extends HTMLElement {
   #fetchUnknown(state) {
     for (const id of state.unknown.filter((id) => !this.#fetching.has(id))) {
       this.#fetching.add(id);
-      api
-        .conversation(id)
-        .then((snapshot) => this.#store.dispatch({ type: "conversation", snapshot }))
-        .catch((error) => this.#refused(error))
+      this.#insist(() => api.conversation(id))
+        .then((snapshot) => snapshot && this.#store.dispatch({ type: "conversation", snapshot }))
         .finally(() => setTimeout(() => this.#fetching.delete(id), UNKNOWN_PAUSE_MILLISECONDS));
     }
   }
@@ -186,9 +185,10 @@ class MessengerApp extends HTMLElement {
 
   /** Anew from the start, so that nothing of one user is left in memory for the next. */
   #leave() {
-    if (this.#ended.signal.aborted || this.#signingOut) return; // that one clears first
+    if (this.#ended.signal.aborted || this.#signingOut) return false; // that one clears first
     this.#ended.abort();
     this.#reload();
+    return false;
   }
 
   #reload() {

@@ -8,6 +8,7 @@
  */
 
 import { steps } from "./lib/position.js";
+import { whilePresent } from "./lib/presence.js";
 import { Stream } from "./stream.js";
 
 /** @typedef {import("./stream.js").Listener} Listener */
@@ -48,6 +49,17 @@ export class SharedStream {
     this.#name = `messenger.stream.${userId}`;
     this.position = position;
     this.listener = listener;
+    whilePresent((present) => this.#come(present), this.#ended.signal);
+  }
+
+  close() {
+    this.#ended.abort();
+  }
+
+  /** @param {AbortSignal} present */
+  #come(present) {
+    present.addEventListener("abort", () => this.#go());
+    this.listener.connection("connecting");
     if (!navigator.locks || !globalThis.BroadcastChannel) {
       this.#lead(); // on http:// but for localhost: each tab on its own
       return;
@@ -55,23 +67,18 @@ export class SharedStream {
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.addEventListener("message", ({ data }) => this.#hear(data));
     this.#join();
-    this.#watch();
-  }
-
-  close() {
-    this.#ended.abort();
-    this.#part();
-    this.#channel?.close();
-  }
-
-  #watch() {
-    const { signal } = this.#ended;
     const timer = setInterval(() => this.#ask(), ASK_MILLISECONDS);
-    signal.addEventListener("abort", () => clearInterval(timer));
-    document.addEventListener("visibilitychange", () => this.#ask(), { signal });
-    // A page that is kept for going back to must hold neither lock nor stream.
-    addEventListener("pagehide", () => this.#part(), { signal });
-    addEventListener("pageshow", (event) => event.persisted && this.#join(), { signal });
+    present.addEventListener("abort", () => clearInterval(timer));
+    document.addEventListener("visibilitychange", () => this.#ask(), { signal: present });
+  }
+
+  #go() {
+    this.#waiting.abort();
+    this.#trust();
+    this.#retire();
+    this.#release();
+    this.#channel?.close();
+    this.#channel = null;
   }
 
   #join() {
@@ -79,12 +86,10 @@ export class SharedStream {
     this.#say({ type: "here", position: this.position });
   }
 
-  #part() {
-    this.#waiting.abort();
+  /** The leader has been heard. */
+  #trust() {
     clearTimeout(this.#doubt);
     this.#doubt = 0;
-    this.#retire();
-    this.#release();
   }
 
   /** @param {boolean} [steal] from a leader that does not answer */
@@ -105,12 +110,13 @@ export class SharedStream {
   }
 
   #lead() {
-    clearTimeout(this.#doubt);
-    this.#doubt = 0;
+    this.#trust();
+    this.#connection("connecting"); // which also tells the others that there is a leader
     this.#stream = new Stream(this.position, {
       event: (event) => this.#pass({ type: "event", event }, () => this.#take(event)),
       reset: (position) => this.#pass({ type: "reset", position }, () => this.#reset(position)),
       connection: (status) => this.#connection(status),
+      isStill: () => this.listener.isStill(),
       mayGoOn: () => this.listener.mayGoOn(),
     });
   }
@@ -143,14 +149,13 @@ export class SharedStream {
 
   /** @param {Word} word */
   #say(word) {
-    if (!this.#ended.signal.aborted) this.#channel?.postMessage(word);
+    this.#channel?.postMessage(word);
   }
 
   /** @param {Word} word */
   #hear(word) {
     if (word.type === "here") return this.#wait(word.position);
-    clearTimeout(this.#doubt);
-    this.#doubt = 0;
+    this.#trust();
     if (this.#stream) return; // of one that led before
     if (word.type === "event") this.#take(word.event);
     else if (word.type === "reset") this.#reset(word.position);
@@ -158,11 +163,12 @@ export class SharedStream {
   }
 
   /**
-   * As the leader: for one who is behind.
+   * As the leader: for one who is behind. Who asks may be in the foreground, and this tab not.
    * @param {string} position
    */
   #wait(position) {
     if (!this.#stream) return;
+    this.#stream.look();
     if (steps(position, this.#stream.position) > 0) this.#stream.goBack(position);
     this.#tell();
   }
@@ -203,7 +209,7 @@ export class SharedStream {
   }
 
   #ask() {
-    if (this.#stream || this.#doubt || this.#ended.signal.aborted) return;
+    if (this.#stream || this.#doubt) return;
     this.#toldAt = "";
     this.#say({ type: "here", position: this.position });
     this.#doubt = setTimeout(() => this.#queue(true), ANSWER_MILLISECONDS);

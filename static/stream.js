@@ -8,24 +8,28 @@ import { backoff } from "./lib/backoff.js";
 
 /** @typedef {import("./types.js").FeedEvent} FeedEvent */
 
-const SILENCE = 2.5; // heartbeats without a sign of life
+const SILENCE = 2; // heartbeats without a sign of life
+const HELLO_MILLISECONDS = 15_000; // the server says it at once, but networks are slow
+const LOOK_MILLISECONDS = 5000;
+const DRAINING_FAILURES = 2; // as if so many: all others were told the same, and a start takes a while
 
 /**
  * @typedef {object} Listener
  * @property {(event: FeedEvent) => void} event
  * @property {(position: string) => void} reset the feed does not reach back: snapshots must be fetched anew
  * @property {(status: import("./types.js").Connection) => void} connection
+ * @property {() => boolean} isStill whether a request would be the same user's
  * @property {() => Promise<boolean>} mayGoOn asked when the server refused: false ends it for good
  */
 
 export class Stream {
   /** @type {EventSource | null} */
   #source = null;
-  #retry = 0;
-  #watchdog = 0;
+  #patience = HELLO_MILLISECONDS;
+  #lastSign = now();
   #failures = 0;
-  #heartbeat = 20_000;
-  #lastSign = Date.now();
+  /** @type {{timer: number, begun: Moment, milliseconds: number, refused: boolean} | null} until the next try */
+  #pause = null;
   #ended = new AbortController();
 
   /**
@@ -39,10 +43,21 @@ export class Stream {
     const options = { signal: this.#ended.signal };
     addEventListener("online", () => this.#open(), options);
     addEventListener("offline", () => this.#fail(), options);
-    addEventListener("pagehide", () => this.#drop(), options); // it would hold one of six connections
-    addEventListener("pageshow", (event) => event.persisted && this.#open(), options);
-    document.addEventListener("visibilitychange", () => this.#wake(), options);
+    document.addEventListener("visibilitychange", () => this.look(), options);
+    const timer = setInterval(() => this.look(), LOOK_MILLISECONDS);
+    this.#ended.signal.addEventListener("abort", () => clearInterval(timer));
     this.#open();
+  }
+
+  /**
+   * Opens it anew if it has been silent for too long, or if the next try is overdue: timers stand
+   * still while a machine sleeps, and are minutes late in a tab in the background.
+   */
+  look() {
+    if (this.#source && since(this.#lastSign) >= this.#patience) {
+      this.listener.connection(status());
+      this.#open();
+    } else if (this.#pause && since(this.#pause.begun) >= this.#pause.milliseconds) this.#again();
   }
 
   /**
@@ -61,7 +76,7 @@ export class Stream {
 
   #open() {
     this.#drop();
-    if (this.#ended.signal.aborted) return;
+    if (this.#ended.signal.aborted || !this.listener.isStill()) return;
     const query = new URLSearchParams({ last_event_id: this.position });
     const source = new EventSource(`/api/messages?${query}`);
     this.#source = source;
@@ -69,16 +84,18 @@ export class Stream {
     source.addEventListener("hello", (event) => this.#hello(event));
     source.addEventListener("ping", () => this.#alive());
     source.addEventListener("reset", (event) => this.#reset(event));
+    source.addEventListener("bye", (event) => this.#bye(event));
     source.addEventListener("message", (event) => this.#take(event, "message"));
     for (const name of /** @type {const} */ (["conversation", "user", "read"])) {
       source.addEventListener(name, (event) => this.#take(event, name));
     }
+    this.#patience = HELLO_MILLISECONDS;
     this.#alive();
   }
 
   /** @param {MessageEvent} event */
   #hello(event) {
-    this.#heartbeat = JSON.parse(event.data).heartbeatSeconds * 1000;
+    this.#patience = JSON.parse(event.data).heartbeatSeconds * 1000 * SILENCE;
     this.position = event.lastEventId || this.position; // none where a reset follows
     this.#failures = 0;
     this.#alive();
@@ -103,17 +120,13 @@ export class Stream {
     this.listener.event({ type: "event", id: event.lastEventId, name, data: JSON.parse(event.data) });
   }
 
-  #alive() {
-    this.#lastSign = Date.now();
-    clearTimeout(this.#watchdog);
-    this.#watchdog = setTimeout(() => this.#fail(), this.#heartbeat * SILENCE);
+  /** @param {MessageEvent} event */
+  #bye(event) {
+    if (JSON.parse(event.data).reason === "draining") this.#failures = DRAINING_FAILURES;
   }
 
-  /** Timers stand still while a machine sleeps; its clock does not. */
-  #wake() {
-    if (document.visibilityState !== "visible") return;
-    const silent = Date.now() - this.#lastSign > this.#heartbeat * SILENCE;
-    if (this.#source === null || silent) this.#open();
+  #alive() {
+    this.#lastSign = now();
   }
 
   /**
@@ -127,23 +140,34 @@ export class Stream {
   #fail(refused = false) {
     this.#drop();
     this.#failures += 1;
-    this.listener.connection(navigator.onLine ? "connecting" : "offline");
-    this.#retry = setTimeout(() => this.#again(refused), backoff(this.#failures));
+    this.listener.connection(status());
+    const milliseconds = backoff(this.#failures);
+    const timer = setTimeout(() => this.#again(), milliseconds);
+    this.#pause = { timer, begun: now(), milliseconds, refused };
   }
 
-  /** @param {boolean} refused */
-  async #again(refused) {
-    const retry = this.#retry;
+  async #again() {
+    const refused = this.#pause?.refused;
+    this.#drop();
     const go = !refused || (await this.listener.mayGoOn());
     if (!go) this.close();
-    else if (retry === this.#retry) this.#open(); // else something else has opened it meanwhile
+    else if (!this.#source && !this.#pause) this.#open(); // else something else has been quicker
   }
 
   #drop() {
-    clearTimeout(this.#retry);
-    clearTimeout(this.#watchdog);
-    this.#retry = 0;
+    clearTimeout(this.#pause?.timer);
+    this.#pause = null;
     this.#source?.close();
     this.#source = null;
   }
 }
+
+const status = () => (navigator.onLine ? "connecting" : "offline");
+
+/** By two clocks: one that people may set, and one that stands still while a machine sleeps. @typedef {{wall: number, steady: number}} Moment */
+
+/** @returns {Moment} */
+const now = () => ({ wall: Date.now(), steady: performance.now() });
+
+/** Milliseconds. @param {Moment} moment */
+const since = ({ wall, steady }) => Math.max(Date.now() - wall, performance.now() - steady);

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,19 +9,9 @@ import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, Route, async_playwright, expect
 
 from handlers.application import Messenger
+from tests.support.chromium import CHROMIUM, FLAGS
 from tests.support.people import Visitor
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # Chromium's own lines for a refused request, and for what is asked for with the page in vain
 # where the session has ended.
 EXPECTED_NOISE = re.compile(r"status of (401|404)|preloaded using link preload but not used")

@@ -14,10 +14,11 @@ from httpx_sse import connect_sse
 from playwright.async_api import async_playwright
 
 from handlers.application import Messenger
+from tests.support.chromium import CHROMIUM, FLAGS
 from tests.support.people import Person, Visitor
 from tests.support.processes import ROOT
 from tests.support.proxy import Cut, Proxy
-from tests.test_browser import CHROMIUM, FLAGS, browser_here
+from tests.test_browser import browser_here
 
 DURABLE = ("message", "conversation", "read", "reset")
 CUT_AFTER = 1300  # bytes: in the middle of the events below

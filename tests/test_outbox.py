@@ -1,23 +1,15 @@
 """What somebody writes is sent once, in its order, whatever happens to the tab or the network."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import signal
 from pathlib import Path
 
-import psutil
 import pytest
-from playwright.async_api import BrowserContext, Page, Route, async_playwright, expect
+from playwright.async_api import BrowserContext, Page, Route, expect
 
+from tests.support.chromium import Chromium
 from tests.support.people import Person, Visitor, two
-from tests.test_browser import (
-    CHROMIUM,
-    FLAGS,
-    Tabs,
-    browser,
-    browser_here,  # noqa: F401  # an autouse fixture
-    write,
-)
+from tests.support.tabs import crash, hanging
+from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # an autouse fixture
 
 SENDS = "**/api/conversations/*/messages"
 
@@ -88,12 +80,8 @@ async def test_what_could_not_be_sent_survives_a_crash_of_its_tab(
         await cut_sends(page.context)
         await write(page, "written before the crash")
         await expect_sending(page, ["written before the crash"])
-        devtools = await page.context.new_cdp_session(page)
-        async with page.expect_event("crash"):
-            crash = asyncio.ensure_future(devtools.send("Page.crash"))  # it is never answered
-        crash.cancel()
         context = page.context
-        await page.close()
+        await crash(page)
         await context.unroute(SENDS)
         again = await context.new_page()
         await again.goto(url)
@@ -199,56 +187,32 @@ async def test_who_signs_out_is_asked_first_and_nothing_unsent_is_left_for_anybo
         forget_refusals(tabs)
 
 
-def kill_browser(profile: Path) -> None:
-    """Without a word: what it had not written to the disk is lost."""
-    [browser] = [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if f"--user-data-dir={profile}" in (line := process.cmdline())
-        and not any(word.startswith("--type=") for word in line)
-    ]
-    family = [browser, *browser.children(recursive=True)]
-    for process in family:
-        process.kill()
-    psutil.wait_procs(family, 10)
-
-
 @pytest.mark.gen_test(timeout=120)
 async def test_what_could_not_be_sent_survives_a_kill_of_the_browser(
     base_url: str, visitor: Visitor, tmp_path: Path
 ) -> None:
     john, jane, conversation = await two(visitor)
+    url = f"{base_url}/conversations/{conversation}"
     contents = ["just before", "the lights went out"]
-    async with async_playwright() as playwright:
-
-        async def start() -> tuple[BrowserContext, Page]:
-            context = await playwright.chromium.launch_persistent_context(
-                tmp_path, executable_path=CHROMIUM, args=FLAGS
-            )
-            # A browser writes its cookies down every half minute: this one may have lost them.
-            cookie = {"name": "session", "value": jane.token, "url": base_url}
-            await context.add_cookies([cookie])  # type: ignore[list-item]
-            return context, context.pages[0]
-
-        context, page = await start()
+    chromium = Chromium(tmp_path)
+    async with chromium.open() as context:
+        await context.add_cookies([jane.cookie])
         await cut_sends(context)
-        await page.goto(f"{base_url}/conversations/{conversation}")
+        page = await context.new_page()
+        await page.goto(url)
         for content in contents:
             await write(page, content)
-        await expect_sending(page, contents)
         other = await context.new_page()  # has it from the disk
-        await other.goto(f"{base_url}/conversations/{conversation}")
+        await other.goto(url)
         await expect_sending(other, contents)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(context.wait_for_event("close"))
-            kill_browser(tmp_path)
-        assert await stored(john, conversation) == []
-
-        context, page = await start()
-        await page.goto(f"{base_url}/conversations/{conversation}")
+        await chromium.end(signal.SIGKILL)
+    assert await stored(john, conversation) == []
+    async with chromium.open() as context:
+        await context.add_cookies([jane.cookie])  # the browser may not have written it down yet
+        page = await context.new_page()
+        await page.goto(url)
         await expect_sent(page, contents)
         assert await stored(john, conversation) == contents
-        await context.close()
 
 
 @pytest.mark.gen_test(timeout=120)
@@ -282,20 +246,6 @@ async def test_what_no_repeat_mends_steps_aside_says_why_and_may_be_retried_or_d
         await expect_sent(page, ["three"])
         assert await stored(john, conversation) == ["three"]
         tabs.complaints = [line for line in tabs.complaints if "422" not in line]
-
-
-@asynccontextmanager
-async def hanging(page: Page) -> AsyncIterator[None]:
-    """Its script stands still, and nobody has told it before."""
-    devtools = await page.context.new_cdp_session(page)
-    stopped = asyncio.Event()
-    devtools.on("Debugger.paused", lambda _: stopped.set())
-    await devtools.send("Debugger.enable")
-    going_on = asyncio.create_task(page.evaluate("() => { debugger; }"))
-    await asyncio.wait_for(stopped.wait(), 10)
-    yield
-    await devtools.send("Debugger.disable")
-    await going_on
 
 
 @pytest.mark.gen_test(timeout=120)

@@ -2,12 +2,15 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
 from handlers.application import Messenger
-from tests.support.people import Person, Visitor
+from tests.support.chromium import Chromium
+from tests.support.people import Person, Visitor, two
+from tests.support.tabs import asleep, crash, hanging
 from tests.test_browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
 
 TABS = 12  # a browser has six connections to a server over HTTP/1.1
@@ -100,22 +103,55 @@ async def test_a_leader_that_is_closed_is_replaced_within_two_seconds_and_nothin
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_leader_that_is_put_to_sleep_is_replaced_and_catches_up_when_it_wakes(
+async def test_a_leader_that_crashes_is_replaced_within_two_seconds_and_nothing_is_lost(
     base_url: str, visitor: Visitor, app: Messenger
 ) -> None:
-    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
-    conversation = await john.talk_to(jane)
+    john, jane, conversation = await two(visitor)
     async with browser(base_url) as tabs:
         context = await signed_in(tabs, "jane")
         leader, *others = await tabs_at(context, f"{base_url}/conversations/{conversation}", 3)
-        devtools = await context.new_cdp_session(leader)
-        await devtools.send("Page.setWebLifecycleState", {"state": "frozen"})
-        await john.send(conversation, "while it sleeps")
-        for page in others:
-            await expect(page.locator(".message .content")).to_have_text(
-                ["while it sleeps"], timeout=20_000
-            )
-        await devtools.send("Page.setWebLifecycleState", {"state": "active"})
+        kept = await only_stream(app, jane)
+        await john.send(conversation, "before")
+        await crash(leader)
+        await john.send(conversation, "between")
+        await only_stream(app, jane, but=kept, within=2)
+        await john.send(conversation, "after")
+        await expect_shown(others, ["before", "between", "after"])
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_leader_that_hangs_is_replaced_and_catches_up_when_it_goes_on(
+    base_url: str, visitor: Visitor, app: Messenger
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        context = await signed_in(tabs, "jane")
+        leader, *others = await tabs_at(context, f"{base_url}/conversations/{conversation}", 3)
+        async with hanging(leader):
+            await john.send(conversation, "while it hangs")
+            for page in others:
+                await expect(page.locator(".message .content")).to_have_text(
+                    ["while it hangs"], timeout=20_000
+                )
+        await john.send(conversation, "when it goes on")
+        await expect_shown([leader, *others], ["while it hangs", "when it goes on"])
+        await only_stream(app, jane)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_leader_that_is_put_to_sleep_is_replaced_and_catches_up_when_it_wakes(
+    base_url: str, visitor: Visitor, app: Messenger, tmp_path: Path
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with Chromium(tmp_path).open() as context:
+        await context.add_cookies([jane.cookie])
+        leader, *others = await tabs_at(context, f"{base_url}/conversations/{conversation}", 3)
+        kept = await only_stream(app, jane)
+        async with asleep(leader):
+            await only_stream(app, jane, but=kept, within=2)
+            await john.send(conversation, "while it sleeps")
+            await expect_shown(others, ["while it sleeps"])
+            assert await shown(leader) == []
         await john.send(conversation, "when it has woken")
         await expect_shown([leader, *others], ["while it sleeps", "when it has woken"])
         await only_stream(app, jane)

@@ -91,6 +91,11 @@ class Person(Visitor):
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
 
+    @property
+    def cookie(self) -> Any:
+        """As a browser is given it."""
+        return {"name": "session", "value": self.token, "url": self.base_url}
+
     async def talk_to(self, other: "Person") -> str:
         """The id of their conversation."""
         answer = await self.post("/api/conversations", {"username": other.username})

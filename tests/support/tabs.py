@@ -1,0 +1,41 @@
+"""What may become of a tab."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from playwright.async_api import Page
+
+
+async def crash(page: Page) -> None:
+    """Its process is gone; the page is closed, as people close what is left of it."""
+    devtools = await page.context.new_cdp_session(page)
+    async with page.expect_event("crash"):
+        crash = asyncio.ensure_future(devtools.send("Page.crash"))  # it is never answered
+    crash.cancel()
+    await page.close()
+
+
+@asynccontextmanager
+async def hanging(page: Page) -> AsyncIterator[None]:
+    """Its script stands still, and nobody has told it before."""
+    stopped = asyncio.Event()
+    devtools = await page.context.new_cdp_session(page)
+    devtools.on("Debugger.paused", lambda _: stopped.set())
+    await devtools.send("Debugger.enable")
+    going_on = asyncio.create_task(page.evaluate("() => { debugger; }"))
+    await asyncio.wait_for(stopped.wait(), 10)
+    yield
+    await devtools.send("Debugger.disable")
+    await going_on
+
+
+@asynccontextmanager
+async def asleep(*pages: Page) -> AsyncIterator[None]:
+    """Frozen, as browsers freeze tabs that nobody looks at: they are told, and then stand still."""
+    sessions = [await page.context.new_cdp_session(page) for page in pages]
+    for devtools in sessions:
+        await devtools.send("Page.setWebLifecycleState", {"state": "frozen"})
+    yield
+    for devtools in sessions:
+        await devtools.send("Page.setWebLifecycleState", {"state": "active"})
