@@ -243,9 +243,12 @@ def _hosts(text: str) -> tuple[str, ...]:
 
 def _networks(text: str) -> tuple[Network, ...]:
     try:
-        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+        found = [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    if any(network.prefixlen == 0 for network in found):
+        raise argparse.ArgumentTypeError("must not be everybody: anyone could claim any address")
+    return tuple(found)
 
 
 def _dev_login(asked: bool | None, address: str, origin: str) -> bool:

@@ -150,10 +150,18 @@ def _translated() -> Iterator[None]:
         raise errors.Deadlock(_sentence(error)) from None
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise errors.Unavailable(_sentence(error)) from None
+    except psycopg2.Error as error:
+        raise errors.Unexpected(_without_values(error)) from None
 
 
 def _sentence(error: BaseException) -> str:
     return " ".join(str(error).split())
+
+
+def _without_values(error: psycopg2.Error) -> str:
+    """What went wrong and where. The message itself may quote what was to be stored."""
+    where = (error.diag.table_name, error.diag.column_name, error.diag.constraint_name)
+    return " ".join([type(error).__name__, error.pgcode or "", *filter(None, where)])
 
 
 def _silence_statement_timeouts() -> None:

@@ -36,6 +36,12 @@ LOOK_SECONDS = 1.0  # between looks at whether it lives
 BY_HAND_SECONDS = 5.0  # for whoever stopped it to start it again; one that died is started at once
 START_SECONDS = 60  # recovery after a crash replays what the last checkpoint left
 ORPHANS_SECONDS = 10  # processes of a killed PostgreSQL keep its memory until they notice
+SETTINGS = (
+    "listen_addresses=",
+    "unix_socket_permissions=0700",
+    "log_min_error_statement=panic",  # a statement holds what it stores, and the log shall not
+    "log_error_verbosity=terse",  # nor the row that did not fit
+)
 SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 100  # sockaddr_un holds 108 bytes on Linux, 104 elsewhere
 
@@ -164,7 +170,8 @@ class EmbeddedPostgres:
 
     def _start(self) -> None:
         socket_dir = shlex.quote(str(self._new_socket_dir()))  # pg_ctl hands these to a shell
-        options = f"-c listen_addresses= -c unix_socket_permissions=0700 -k {socket_dir}"
+        settings = " ".join(f"-c {setting}" for setting in SETTINGS)
+        options = f"{settings} -k {socket_dir}"
         wait = ("-w", "-t", str(START_SECONDS))
         until = time.monotonic() + ORPHANS_SECONDS
         while True:

@@ -7,6 +7,8 @@ DatabaseError
 ├── Deadlock         PostgreSQL broke one: nothing was written
 ├── Refused          wrong credentials or no such database: trying again is of no use
 └── InUse            another server is this database's one server
+
+Unexpected           a statement of ours was wrong
 """
 
 
@@ -36,3 +38,7 @@ class Refused(DatabaseError):
 
 class InUse(DatabaseError):
     """Another server works on this database."""
+
+
+class Unexpected(Exception):
+    """PostgreSQL refused a statement, which none of ours should be."""

@@ -19,12 +19,13 @@ from db.sender import Sender
 from db.sessions import Sessions
 from handlers import logs, problems
 from handlers.assets import Assets
-from handlers.base import Refusal
+from handlers.base import Handler, Refusal
 from handlers.delivery import publisher
 from handlers.hosts import Hosts
 from handlers.limits import Limits
 from handlers.lookout import Lookout
 from handlers.metrics import Metrics
+from handlers.proxies import Proxies
 from handlers.stream import StreamHandler
 from handlers.tokens import Tokens
 
@@ -55,6 +56,7 @@ class Messenger(Application):
     def use(self, config: Config) -> None:
         self.config = config
         self.hosts = Hosts(config)
+        self.proxies = Proxies(config.trusted_proxies)
 
     def begun(self, handler: RequestHandler) -> None:
         self._in_flight.add(handler)
@@ -77,6 +79,8 @@ class Messenger(Application):
         return streams | handlers
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> _HandlerDelegate:
+        if self.proxies:
+            self.proxies.look_through(request)
         refusal: problems.Problem | None = None
         if "Host" not in request.headers:  # HTTP/1.0; Tornado refuses it in HTTP/1.1
             refusal = problems.BadRequest("A request names its host.", "missing_host")
@@ -90,7 +94,7 @@ class Messenger(Application):
         request = handler.request
         seconds = None if isinstance(handler, StreamHandler) else request.request_time()
         self.metrics.answered(request.method or "", handler.get_status(), seconds)
-        logs.log_request(handler)
+        logs.log_request(cast("Handler", handler))
 
     async def end_session(self, user_id: int, session_id: int) -> None:
         """And its streams. Raises `snapshot.NotFound`."""

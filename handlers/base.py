@@ -10,12 +10,13 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
 from db.errors import DatabaseError
-from handlers import problems
+from handlers import logs, problems
 
 if TYPE_CHECKING:
     from handlers.application import Messenger
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
+STRICT_TRANSPORT_SECURITY = "max-age=31536000"  # a year; other hosts of the domain are not ours
 
 _KNOWN_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _log = logging.getLogger("messenger")
@@ -41,17 +42,30 @@ class Handler(RequestHandler):
     _methods: list[str]
     other_sites_may_read = True  # to read the answer is for CORS to allow, and there is no CORS
 
+    _request_id: str | None = None
+
     @property
     def app(self) -> Messenger:
         return cast("Messenger", self.application)
+
+    @property
+    def request_id(self) -> str:
+        """A trusted proxy's, or one of ours."""
+        if self._request_id is None:
+            self._request_id = logs.new_request_id()
+        return self._request_id
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "no-referrer")
+        if self.app.config.secure:
+            self.set_header("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY)
 
     def prepare(self) -> Any:
         self.app.begun(self)
+        if self.app.proxies:
+            self._request_id = self.request.headers.get("X-Request-Id")
         self.check_route()
         if self.request.method not in self.allowed_methods():
             raise problems.MethodNotAllowed(self.allowed_methods())
@@ -83,6 +97,10 @@ class Handler(RequestHandler):
         problem = _problem(status_code, kwargs.get("exc_info"))
         for name, value in problem.headers.items():
             self.set_header(name, value)
+        if problem.status >= 500:
+            self.set_header(
+                "X-Request-ID", self.request_id
+            )  # by which the operator finds its lines
         self.set_header("Content-Type", "application/problem+json")
         self.set_header("Cache-Control", "no-store")
         self.set_status(problem.status)
@@ -95,9 +113,11 @@ class Handler(RequestHandler):
         tb: TracebackType | None,
     ) -> None:
         if isinstance(value, DatabaseError):
-            _log.warning("%s %s: %s", self.request.method, self.request.path, value)
+            _log.warning("%s: %s (%s)", self._request_summary(), value, self.request_id)
         elif not isinstance(value, HTTPError | StreamClosedError):
-            super().log_exception(typ, value, tb)
+            # Not Tornado's own way, which shows the query, too.
+            failed = (typ, value, tb) if typ is not None and value is not None else None
+            _log.error("%s failed (%s)", self._request_summary(), self.request_id, exc_info=failed)
 
     def _request_summary(self) -> str:
         return f"{self.request.method} {self.request.path}"  # a query may hold a token

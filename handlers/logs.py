@@ -1,12 +1,20 @@
 """What the log says of a request: never a token, a cookie or a message."""
 
+from __future__ import annotations
+
 import json
 import logging
+import random
+import re
 import sys
 import time
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from tornado.web import RequestHandler
+if TYPE_CHECKING:
+    from handlers.base import Handler
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what may come from a proxy into our lines
 
 _access = logging.getLogger("messenger.access")
 
@@ -22,13 +30,20 @@ def configure(log_format: str) -> None:
     logging.getLogger("yoyo").setLevel(logging.WARNING)
 
 
-def log_request(handler: RequestHandler) -> None:
+def new_request_id() -> str:
+    """By which the lines of one request are found; a secret it is not."""
+    return f"{random.getrandbits(64):016x}"
+
+
+def log_request(handler: Handler) -> None:
     """One line a request; the path without its query, which may hold a token."""
     request = handler.request
     claims = getattr(handler, "me", None)
     fields = {
+        "request": handler.request_id,
         "method": request.method,
-        "path": request.path,
+        # Not only ASCII gets through Tornado, and some of it ends a line.
+        "path": request.path if request.path.isprintable() else ascii(request.path),
         "status": handler.get_status(),
         "milliseconds": round(request.request_time() * 1000, 1),
         "user": claims.user_id if claims is not None else None,
@@ -37,15 +52,16 @@ def log_request(handler: RequestHandler) -> None:
     level = logging.ERROR if handler.get_status() == 500 else logging.INFO
     _access.log(
         level,
-        "%(method)s %(path)s %(status)d %(milliseconds).1f ms user=%(user)s %(remote)s",
+        "%(method)s %(path)s %(status)d %(milliseconds).1f ms user=%(user)s %(remote)s %(request)s",
         fields,
         extra={"fields": fields},
     )
 
 
-def log_stream(user_id: int, reason: str, seconds: float) -> None:
+def log_stream(request_id: str, user_id: int, reason: str, seconds: float) -> None:
     """One line for each stream, when it has ended."""
     fields = {
+        "request": request_id,
         "method": "GET",
         "path": "/api/messages",
         "status": 200,
@@ -54,7 +70,8 @@ def log_stream(user_id: int, reason: str, seconds: float) -> None:
         "ended": reason,
     }
     _access.info(
-        "%(method)s %(path)s %(status)d open for %(seconds).1f s user=%(user)s %(ended)s",
+        "%(method)s %(path)s %(status)d open for %(seconds).1f s user=%(user)s %(ended)s"
+        " %(request)s",
         fields,
         extra={"fields": fields},
     )

@@ -149,7 +149,7 @@ class StreamHandler(ApiHandler):
         if self._wire is not None:
             self.app.metrics.answered("GET", 200, None)
             seconds = time.monotonic() - self._opened_at
-            logs.log_stream(self.user_id, reason, seconds)
+            logs.log_stream(self.request_id, self.user_id, reason, seconds)
         self._state = State.LEFT
         self._backlog = []
         self.app.bus.discard(self)

@@ -1,13 +1,28 @@
 """What the log says of a request, and what it never says."""
 
+import contextlib
+import http.client
 import json
 import logging
+import re
+import socket
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg2
 import pytest
 
+from db.embedded import EmbeddedPostgres
 from handlers.logs import JsonFormatter, TextFormatter
 from tests.support.people import Visitor
+from tests.support.postgres import ask
+from tests.support.processes import ServerProcess
+
+JSON = {"Content-Type": "application/json"}
+WORD = "confidential"  # in all that people say to each other
 
 
 async def a_request(visitor: Visitor, caplog: pytest.LogCaptureFixture) -> logging.LogRecord:
@@ -36,6 +51,7 @@ async def test_a_request_is_a_line_of_json_for_programs(
     assert told["path"].startswith("/api/conversations/")
     assert told["milliseconds"] > 0
     assert told["user"] == 1
+    assert re.fullmatch(r"[0-9a-f]{16}", told["request"])
 
 
 @pytest.mark.gen_test
@@ -58,3 +74,180 @@ def test_an_exception_stays_within_its_line_of_json() -> None:
     line = JsonFormatter().format(record)
     assert "\n" not in line
     assert "ValueError: two\nlines" in json.loads(line)["exception"]
+
+
+class Traffic:
+    """All that people do with a server, well or badly, and the secrets that it must not tell."""
+
+    def __init__(self, url: str, dsn: str) -> None:
+        self.url = urlsplit(url)
+        self.dsn = dsn
+        self.secrets: set[str] = {WORD}
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """The status; the answer's JSON is kept as `answer`."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        raw = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        connection = http.client.HTTPConnection(str(self.url.hostname), self.url.port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request(method, path, raw, JSON | sent if raw is not None else sent)
+            answer = connection.getresponse()
+            self.headers = answer.headers
+            if "event-stream" in answer.headers.get("Content-Type", ""):
+                return answer.status
+            text = answer.read()
+            self.answer = json.loads(text) if text and "json" in str(answer.headers) else None
+            return answer.status
+
+    def send_raw(self, data: str) -> None:
+        with socket.create_connection((self.url.hostname, self.url.port), 10) as sock:
+            sock.sendall(data.replace("HOST", self.url.netloc).encode("latin-1"))
+            while sock.recv(65536):
+                pass
+
+    def sign_in(self, username: str) -> str:
+        assert self.ask("POST", "/api/login", {"username": username}) == 200
+        return self.keep(self.answer["token"])
+
+    def keep(self, token: str) -> str:
+        """Each of the three parts is kept from now on: claims are nobody's affair either."""
+        self.secrets.update(part for part in token.split(".")[1:])
+        return token
+
+    def run(self) -> None:
+        token = self.sign_in("john")
+        self.sign_in("jane")
+        john = {"Authorization": f"Bearer {token}"}
+        assert self.ask("POST", "/api/conversations", {"username": "jane"}, **john) == 201
+        talk = f"/api/conversations/{self.answer['id']}"
+        messages, message = f"{talk}/messages", {"content": f"something {WORD}"}
+        assert self.ask("POST", messages, message, **john) == 201
+        assert self.ask("POST", f"{talk}/read_messages", **john) == 204
+        for path in (talk, messages, f"{talk}/other_participant", "/api/usernames?search=j"):
+            assert self.ask("GET", path, **john) == 200
+        self.with_cookies(token)
+        self.with_queries(token)
+        self.refused(john, messages)
+        self.beyond_parsing(token)
+        self.failing(token, john, messages, message)
+        assert self.ask("POST", "/api/logout", **john) == 204
+
+    def with_cookies(self, token: str) -> None:
+        cookie = {"Cookie": f"session={token}"}
+        assert self.ask("GET", "/api/auth_user", **cookie) == 200
+        assert self.ask("POST", "/api/refresh_token", **cookie) == 200
+        self.keep(self.answer["token"])
+
+    def with_queries(self, token: str) -> None:
+        stream = {"Accept": "text/event-stream"}
+        assert self.ask("GET", f"/api/messages?token={token}", **stream) == 200
+        assert self.ask("HEAD", f"/api/messages?token={token}", **stream) == 200
+        assert self.ask("GET", f"/api/messages?token={token}x", **stream) == 401
+        assert self.ask("GET", f"/api/messages?token={token}") == 406
+        assert self.ask("GET", f"/api/auth_user?token={token}") == 401
+        assert self.ask("GET", f"/api/nothing?token={token}") == 404
+        assert self.ask("GET", f"/?token={token}") == 200
+        assert self.ask("GET", f"/health/live?token={token}", Host="x") == 200
+        assert self.ask("GET", f"/?token={token}", Host="evil.test") == 421
+
+    def refused(self, john: dict[str, str], messages: str) -> None:
+        long = {"content": WORD * 400}
+        other = {"content": WORD, "clientId": WORD}
+        nowhere = "/api/conversations/999/messages"
+        assert self.ask("POST", messages, long, **john) == 422
+        assert self.ask("POST", messages, other, **john) == 422
+        assert self.ask("POST", messages, b'{"content": "' + WORD.encode(), **john) == 400
+        assert (
+            self.ask("POST", messages, b'{"content":"\\ud800' + WORD.encode() + b'"}', **john)
+            == 422
+        )
+        assert self.ask("POST", nowhere, {"content": WORD}, **john) == 404
+        assert self.ask("POST", messages, {"content": WORD}) == 401
+        assert self.ask("PUT", messages, {"content": WORD}, **john) == 405
+        assert self.ask("POST", messages, {"content": WORD}, Origin="http://x", **john) == 403
+
+    def beyond_parsing(self, token: str) -> None:
+        self.send_raw(f"POST /api/login HTTP/1.1\r\nHost: HOST\r\nAuth orization: {token}\r\n\r\n")
+        self.send_raw(f"GET /{token} /{token} HTTP/1.1\r\nHost: HOST\r\n\r\n")
+        self.send_raw(f"GET / HTTP/1.1\r\nHost: HOST\r\nCookie: {token * 200}\r\n\r\n")
+        self.send_raw(
+            f"POST /api/login HTTP/1.1\r\nHost: HOST\r\nContent-Length: 99999999\r\n\r\n{WORD}"
+        )
+        self.send_raw(
+            "GET /\x85a\xadb HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n"
+            f"Cookie: session={token}; a\r\n\r\n"
+        )
+
+    def failing(self, token: str, john: dict[str, str], messages: str, message: Any) -> None:
+        """Locked rows, refused rows, and tables that are gone: PostgreSQL has a log, too."""
+        with locked_feeds(self.dsn):
+            assert self.ask("POST", messages, message, **john) == 503
+        ask(
+            self.dsn,
+            "ALTER TABLE messages ADD CONSTRAINT nothing_new CHECK (content = '') NOT VALID",
+        )
+        assert self.ask("POST", messages, message, **john) == 500
+        assert self.headers["X-Request-ID"]
+        ask(self.dsn, "ALTER TABLE feeds RENAME TO gone")
+        stream = {"Accept": "text/event-stream"}
+        assert self.ask("GET", f"/api/messages?token={token}", **stream) == 500
+        ask(self.dsn, "ALTER TABLE gone RENAME TO feeds")
+
+
+@contextlib.contextmanager
+def locked_feeds(dsn: str) -> Iterator[None]:
+    """For longer than any request waits."""
+    holder = psycopg2.connect(dsn)
+    with contextlib.closing(holder), holder.cursor() as cursor:
+        cursor.execute("SELECT user_id FROM feeds FOR UPDATE")
+        yield
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_the_log_of_a_server_has_every_request_and_none_of_its_secrets(
+    tmp_path: Path, log_format: str
+) -> None:
+    with ServerProcess(tmp_path, "--log-format", log_format) as server:
+        postgres = EmbeddedPostgres(tmp_path)
+        traffic = Traffic(server.url, postgres._dsn())
+        traffic.run()
+        assert server.end() == 0
+        log = "\n".join(server.output)
+    for path in ("/api/login", "/api/nothing", "/api/messages", "/read_messages", "/health/live"):
+        assert path in log
+    assert log.count("Unexpected: CheckViolation 23514") == 1
+    assert log.count("Unexpected: UndefinedTable") == 1
+    database_log = postgres._log_file.read_text()
+    assert "lock timeout" in database_log
+    assert "nothing_new" in database_log
+    for text in (log, database_log):
+        assert not [secret for secret in traffic.secrets if secret in text]
+    lines = [line for line in server.output if "/api/" in line or "/health/" in line]
+    if log_format == "json":
+        for told in map(json.loads, lines):
+            assert {"time", "level", "message"} <= set(told)
+            if told["logger"] == "messenger.access":
+                assert {"request", "method", "path", "status", "user"} <= set(told)
+                assert "milliseconds" in told or "seconds" in told
+    else:
+        assert re.search(
+            r"POST /api/logout 204 [0-9.]+ ms user=1 127.0.0.1 [0-9a-f]{16}$", log, re.M
+        )
+        assert "'/\\x85a\\xadb'" in log
+
+
+@pytest.mark.expects_errors
+@pytest.mark.gen_test
+async def test_the_answer_to_a_fault_of_ours_names_its_lines_in_the_log(
+    visitor: Visitor, caplog: pytest.LogCaptureFixture, dsn: str
+) -> None:
+    caplog.set_level("INFO")
+    john = await visitor.sign_in("john")
+    ask(dsn, "ALTER TABLE feeds RENAME TO gone")
+    answer = await john.get("/api/conversations")
+    assert answer.status == 500
+    request_id = answer.headers["X-Request-ID"]
+    lines = [r.getMessage() for r in caplog.records if request_id in r.getMessage()]
+    assert len(lines) == 2  # the failure with its trace, and the request
+    fine = await john.get("/api/auth_user")
+    assert "X-Request-ID" not in fine.headers  # the answers of two 404s must not differ

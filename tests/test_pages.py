@@ -41,7 +41,12 @@ async def test_pages_carry_the_headers_that_keep_others_out(visitor: Visitor) ->
         assert policy["script-src"] == policy["style-src"] == "'self'"
         for directive in ("object-src", "base-uri", "frame-ancestors"):
             assert policy[directive] == "'none'"
+        assert policy["require-trusted-types-for"] == "'script'"
+        assert policy["trusted-types"] == "'none'"
         assert "unsafe" not in headers["Content-Security-Policy"]
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert "microphone=()" in headers["Permissions-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "no-referrer"
         assert "Server" not in headers

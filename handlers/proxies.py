@@ -1,0 +1,65 @@
+"""What a proxy in front says of a request, where the operator trusts that proxy.
+
+Of `X-Forwarded-For` the rightmost address that is no trusted proxy's counts: all that stands left
+of it is what somebody claimed.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+
+from tornado.httputil import HTTPServerRequest
+
+from config import Network
+from handlers.logs import REQUEST_ID
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Proxies:
+    """Those of `--trusted-proxies`; with none, no header is believed."""
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        self._networks = networks
+
+    def __bool__(self) -> bool:
+        return bool(self._networks)
+
+    def look_through(self, request: HTTPServerRequest) -> None:
+        """Sets the request's address and protocol to the client's, as a trusted peer tells them.
+
+        An `X-Request-Id` stays where it may be believed.
+        """
+        peer = _address(request.remote_ip or "")
+        trusted = peer is not None and self._trusts(peer)
+        if not (trusted and REQUEST_ID.fullmatch(request.headers.get("X-Request-Id", ""))):
+            request.headers.pop("X-Request-Id", None)
+        if peer is None or not trusted:
+            return
+        hops = request.headers.get("X-Forwarded-For", "").split(",")
+        request.remote_ip = str(self._client(peer, hops))
+        protocol = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
+        if protocol in ("http", "https"):
+            request.protocol = protocol
+
+    def _client(self, peer: Address, hops: list[str]) -> Address:
+        nearest = peer
+        for hop in reversed(hops):
+            address = _address(hop.strip())
+            if address is None:
+                break  # a trusted proxy has not written this: who told it is the best that we know
+            nearest = address
+            if not self._trusts(address):
+                break
+        return nearest
+
+    def _trusts(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
+def _address(text: str) -> Address | None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address

@@ -1,0 +1,150 @@
+"""Behind a proxy: whom it may speak for, and headers that browsers obey over TLS."""
+
+import dataclasses
+import ipaddress
+import logging
+
+import pytest
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
+
+from config import Config
+from handlers.limits import network
+from handlers.proxies import Proxies
+from tests.support.people import Visitor
+from tests.test_limits import sign_in_from
+
+NETWORKS = [ipaddress.ip_network(text) for text in ("10.0.0.0/8", "::1/128", "2001:db8::/64")]
+
+
+def seen_through(peer: str, **headers: str) -> HTTPServerRequest:
+    """A request of `peer` with these headers, looked through."""
+    sent = HTTPHeaders({name.replace("_", "-"): value for name, value in headers.items()})
+    sent["Host"] = "localhost"
+    line = RequestStartLine("GET", "/", "HTTP/1.1")
+    request = HTTPServerRequest(headers=sent, start_line=line)
+    request.remote_ip, request.protocol = peer, "http"
+    Proxies(NETWORKS).look_through(request)
+    return request
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded_for", "client"),
+    [
+        ("10.0.0.1", "192.0.2.7", "192.0.2.7"),
+        ("10.0.0.1", "6.6.6.6, 192.0.2.7", "192.0.2.7"),  # the left one is what the client claims
+        ("10.0.0.1", "6.6.6.6, 192.0.2.7,10.2.3.4 , 10.9.9.9", "192.0.2.7"),
+        ("10.0.0.1", "10.2.3.4, 10.9.9.9", "10.2.3.4"),  # a request of the proxies' own network
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "6.6.6.6, nonsense", "10.0.0.1"),
+        ("10.0.0.1", "6.6.6.6, nonsense, 10.2.3.4", "10.2.3.4"),
+        ("10.0.0.1", "6.6.6.6, 192.0.2.7:1234", "10.0.0.1"),
+        ("10.0.0.1", "6.6.6.6,", "10.0.0.1"),
+        ("::1", "2001:db8:0:1::5", "2001:db8:0:1::5"),
+        ("2001:db8::5", "::ffff:192.0.2.7", "192.0.2.7"),
+        ("::ffff:10.0.0.1", "192.0.2.7", "192.0.2.7"),
+        ("192.0.2.1", "6.6.6.6", "192.0.2.1"),  # nobody whom we trust
+        ("0.0.0.0", "6.6.6.6", "0.0.0.0"),
+        ("", "6.6.6.6", ""),
+    ],
+)
+def test_the_rightmost_address_that_is_no_trusted_proxys_is_the_clients(
+    peer: str, forwarded_for: str, client: str
+) -> None:
+    assert seen_through(peer, X_Forwarded_For=forwarded_for).remote_ip == client
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "protocol"),
+    [
+        ("10.0.0.1", "https", "https"),
+        ("10.0.0.1", "http, HTTPS", "https"),
+        ("10.0.0.1", "ftp", "http"),
+        ("10.0.0.1", "", "http"),
+        ("192.0.2.1", "https", "http"),
+    ],
+)
+def test_the_protocol_is_a_trusted_proxys_to_tell(peer: str, told: str, protocol: str) -> None:
+    assert seen_through(peer, X_Forwarded_Proto=told).protocol == protocol
+
+
+@pytest.mark.parametrize(
+    ("peer", "told", "kept"),
+    [
+        ("10.0.0.1", "0123-abc.d_e", True),
+        ("10.0.0.1", "x" * 65, False),
+        ("10.0.0.1", "a b", False),
+        ("10.0.0.1", "a\xe9", False),
+        ("192.0.2.1", "0123", False),
+    ],
+)
+def test_the_id_of_a_request_is_a_trusted_proxys_to_give(peer: str, told: str, kept: bool) -> None:
+    assert ("X-Request-Id" in seen_through(peer, X_Request_Id=told).headers) is kept
+
+
+class TestWithATrustedProxy:
+    @pytest.fixture
+    def config(self, config: Config) -> Config:
+        return dataclasses.replace(
+            config,
+            trusted_proxies=(ipaddress.ip_network("127.0.0.1"),),
+            rate_limits=True,
+            sign_ins_per_minute=2,
+        )
+
+    @pytest.mark.gen_test
+    async def test_development_sign_in_is_still_not_there_through_it(
+        self, visitor: Visitor, base_url: str
+    ) -> None:
+        for address in ("192.0.2.7", "127.0.0.1", "::1", "127.0.0.2"):
+            sent = {"X-Forwarded-For": address}
+            assert (await visitor.post("/api/login", {"username": "j"}, headers=sent)).status == 404
+        assert await sign_in_from("127.0.0.1", base_url) == 200
+
+    @pytest.mark.gen_test
+    async def test_the_log_has_the_clients_address_and_the_proxys_id(
+        self, visitor: Visitor, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        sent = {"X-Forwarded-For": "6.6.6.6, 192.0.2.7", "X-Request-ID": "edge-7"}
+        await visitor.get("/api/auth_user", headers=sent)
+        await visitor.get("/api/auth_user")
+        theirs, ours = (r.fields for r in caplog.records if r.name == "messenger.access")  # type: ignore[attr-defined]
+        assert (theirs["remote"], theirs["request"]) == ("192.0.2.7", "edge-7")
+        assert ours["remote"] == "127.0.0.1"
+        assert len(ours["request"]) == 16
+
+
+@pytest.mark.gen_test
+async def test_without_trusted_proxies_nobody_speaks_for_another(
+    visitor: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    sent = {"X-Forwarded-For": "192.0.2.7", "X-Real-IP": "192.0.2.8", "X-Request-ID": "edge-7"}
+    await visitor.get("/api/auth_user", headers=sent)
+    (told,) = (r.fields for r in caplog.records if r.name == "messenger.access")  # type: ignore[attr-defined]
+    assert told["remote"] == "127.0.0.1"
+    assert told["request"] != "edge-7"
+
+
+class TestOverTls:
+    @pytest.fixture
+    def config(self, config: Config) -> Config:
+        return dataclasses.replace(config, origin="https://chat.example")
+
+    @pytest.mark.gen_test
+    async def test_browsers_are_told_to_use_nothing_else(self, visitor: Visitor) -> None:
+        for path in ("/", "/app.js", "/api/nothing", "/api/auth_user", "/health/live"):
+            headers = (await visitor.get(path)).headers
+            assert headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+@pytest.mark.gen_test
+async def test_over_plain_http_there_is_no_talk_of_tls(visitor: Visitor) -> None:
+    for path in ("/", "/api/nothing"):
+        assert "Strict-Transport-Security" not in (await visitor.get(path)).headers
+
+
+def test_an_address_behind_a_proxy_counts_for_its_limits_as_any_other() -> None:
+    assert network(seen_through("::1", X_Forwarded_For="2001:db8:5::1").remote_ip) == (
+        "2001:db8:5::/64"
+    )
