@@ -1,10 +1,13 @@
 /** <message-composer></message-composer> with `conversationId`: where a message is written. */
 
+import { codePoints, contentOf, LONGEST_CONTENT } from "../lib/content.js";
 import { el } from "../lib/dom.js";
-import { Component } from "./context.js";
+import { icon } from "../lib/icon.js";
+import { Component, make } from "./context.js";
+import "./emoji-picker.js";
 
-const LONGEST_CONTENT = 4000; // code points, as the server counts them
-const WARN_AT = 3600;
+const WARN_BELOW = 400; // code points left
+const QUIET_MILLISECONDS = 1000; // the count is read out when one has stopped typing, not at each key
 
 class MessageComposer extends Component {
   conversationId = "";
@@ -15,33 +18,42 @@ class MessageComposer extends Component {
     placeholder: "Write a message",
     "aria-label": "Message",
     "aria-describedby": "message-counter",
-    enterkeyhint: "send",
   });
-  #counter = el("span", { id: "message-counter", class: "counter", "aria-live": "polite" });
+  #emoji = el("button", { type: "button", class: "quiet smile", "aria-label": "Emoji", "aria-expanded": "false" }, icon("smile"));
+  #counter = el("span", { id: "message-counter", class: "counter", "aria-hidden": "true" });
+  #said = el("span", { class: "visually-hidden", role: "status" });
   #button = el("button", { type: "submit" }, "Send");
+  #saying = 0;
 
   connected() {
-    const form = el("form", { class: "composer" }, this.#text, this.#counter, this.#button);
+    const form = el("form", { class: "composer" }, this.#text, this.#emoji, this.#counter, this.#said, this.#button);
     this.replaceChildren(form);
     const options = { signal: this.gone };
     form.addEventListener("submit", (event) => this.#submit(event), options);
     this.#text.addEventListener("input", () => this.#written(), options);
     this.#text.addEventListener("keydown", (event) => this.#key(event), options);
+    this.#text.setAttribute("enterkeyhint", sendsByEnter() ? "send" : "enter");
+    this.#emoji.addEventListener("click", () => this.#toggleEmoji(), options);
+    this.gone.addEventListener("abort", () => clearTimeout(this.#saying));
     this.#text.value = this.context.unsent.get(this.conversationId);
     this.#draw();
     if (matchMedia("(hover: hover)").matches) this.#text.focus(); // no keyboard jumps up on phones
   }
 
-  /** @param {KeyboardEvent} event */
+  /**
+   * Enter that ends the composing of a letter is not the one that sends; Safari tells it by its code alone.
+   * @param {KeyboardEvent} event
+   */
   #key(event) {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) this.#submit(event);
+    const composing = event.isComposing || event.keyCode === 229;
+    if (event.key === "Enter" && !event.shiftKey && !composing && sendsByEnter()) this.#submit(event);
   }
 
   /** @param {Event} event */
   #submit(event) {
     event.preventDefault();
-    const content = this.#text.value.trim();
-    if (content === "" || length(content) > LONGEST_CONTENT) return;
+    const content = contentOf(this.#text.value);
+    if (content === "" || codePoints(content) > LONGEST_CONTENT) return;
     this.context.outbox.send(this.conversationId, content);
     this.#text.value = "";
     this.#written();
@@ -54,13 +66,22 @@ class MessageComposer extends Component {
   }
 
   #draw() {
-    const content = this.#text.value.trim();
-    const left = LONGEST_CONTENT - length(content);
-    const counter = left > LONGEST_CONTENT - WARN_AT ? "" : left < 0 ? `${-left} too many` : `${left} left`;
-    if (this.#counter.textContent !== counter) this.#counter.textContent = counter;
-    this.#counter.classList.toggle("over", left < 0);
+    const content = contentOf(this.#text.value);
+    const left = LONGEST_CONTENT - codePoints(content);
+    this.#count(left);
     this.#button.disabled = left < 0 || content === "";
     this.#grow();
+  }
+
+  /** @param {number} left */
+  #count(left) {
+    const counter = left > WARN_BELOW ? "" : left < 0 ? `${-left} too many` : `${left} left`;
+    if (this.#counter.textContent === counter) return;
+    this.#counter.textContent = counter;
+    this.#counter.classList.toggle("over", left < 0);
+    this.#text.setAttribute("aria-invalid", `${left < 0}`);
+    clearTimeout(this.#saying);
+    this.#saying = setTimeout(() => (this.#said.textContent = counter), QUIET_MILLISECONDS);
   }
 
   /** As tall as what is written, up to what the style sheet allows. */
@@ -69,9 +90,35 @@ class MessageComposer extends Component {
     this.#text.style.blockSize = "auto";
     this.#text.style.blockSize = `${this.#text.scrollHeight + borders}px`;
   }
+
+  #toggleEmoji() {
+    if (this.querySelector("emoji-picker")) return this.#closeEmoji(true);
+    const given = {
+      context: this.context,
+      opener: this.#emoji,
+      picked: (/** @type {string} */ emoji) => this.#insert(emoji),
+      closed: (/** @type {boolean} */ goBack) => this.#closeEmoji(goBack),
+    };
+    this.#emoji.after(make("emoji-picker", given));
+    this.#emoji.setAttribute("aria-expanded", "true");
+  }
+
+  /** @param {boolean} goBack */
+  #closeEmoji(goBack) {
+    this.#emoji.setAttribute("aria-expanded", "false");
+    this.querySelector("emoji-picker")?.remove();
+    if (goBack) this.#text.focus();
+  }
+
+  /** @param {string} emoji */
+  #insert(emoji) {
+    this.#closeEmoji(true);
+    this.#text.setRangeText(emoji, this.#text.selectionStart, this.#text.selectionEnd, "end");
+    this.#written();
+  }
 }
 
-/** @param {string} text */
-const length = (text) => [...text].length;
+/** Where fingers type there is no Shift to keep in: Enter begins a line, and the button sends. */
+const sendsByEnter = () => !matchMedia("(hover: none) and (pointer: coarse)").matches;
 
 customElements.define("message-composer", MessageComposer);
