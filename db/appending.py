@@ -22,10 +22,14 @@ LOCK = """
     FOR NO KEY UPDATE;
 """
 
-# Goes on from a CTE `news`: n, user_id, kind, conversation_id, message_id, reader_id,
-# last_read_message_id, unread_count; `n` orders what one transaction tells one user. `numbered` is
-# `news` with each row's `seq`.
-APPEND = """
+
+def append(*columns: str) -> str:
+    """Goes on from a CTE `news`: n, user_id, kind, and those `columns` of feed_events.
+
+    `n` orders what one transaction tells one user. `numbered` is `news` with each row's `seq`.
+    """
+    listed = ", ".join(columns)
+    return f"""
     bumped AS (
         UPDATE feeds
         SET last_seq = feeds.last_seq + added.n
@@ -45,13 +49,17 @@ APPEND = """
         JOIN bumped USING (user_id)
     ),
     appended AS (
-        INSERT INTO feed_events (
-            user_id, seq, kind, conversation_id, message_id, reader_id, last_read_message_id,
-            unread_count
-        )
-        SELECT
-            user_id, seq, kind, conversation_id, message_id, reader_id, last_read_message_id,
-            unread_count
+        INSERT INTO feed_events (user_id, seq, kind, {listed})
+        SELECT user_id, seq, kind, {listed}
         FROM numbered
     )
 """
+
+
+# Of messages and read markers.
+APPEND = append(
+    "conversation_id", "message_id", "reader_id", "last_read_message_id", "unread_count"
+)
+
+# Of conversations and users: what is shown is who somebody was then.
+APPEND_SHOWN = append("conversation_id", "shown_user_id", "shown_username", "shown_avatar_url")

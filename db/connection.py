@@ -148,6 +148,8 @@ def _translated() -> Iterator[None]:
         raise errors.LockTimeout(_sentence(error)) from None
     except (psycopg2.errors.DeadlockDetected, psycopg2.errors.SerializationFailure) as error:
         raise errors.Deadlock(_sentence(error)) from None
+    except psycopg2.errors.UniqueViolation as error:
+        raise errors.Duplicate(_sentence(error)) from None
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise errors.Unavailable(_sentence(error)) from None
     except psycopg2.Error as error:

@@ -294,13 +294,14 @@ async def _open(db: Database, opening: Opening) -> Outcome[Opened]:
                 people.id AS user_id,
                 'conversation' AS kind,
                 made.id AS conversation_id,
-                NULL::bigint AS message_id,
-                NULL::bigint AS reader_id,
-                NULL::bigint AS last_read_message_id,
-                NULL::integer AS unread_count
-            FROM people, made
+                other.id AS shown_user_id,
+                other.username AS shown_username,
+                other.avatar_url AS shown_avatar_url
+            FROM made
+            CROSS JOIN people
+            JOIN people other ON other.id <> people.id
         ),
-        {appending.APPEND}
+        {appending.APPEND_SHOWN}
         SELECT
             coalesce(made.id, known.id),
             made.id IS NOT NULL,

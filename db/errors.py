@@ -5,6 +5,7 @@ DatabaseError
 ├── Timeout          too slow: nothing is known of a write in flight
 ├── LockTimeout      a row stayed locked by somebody else: nothing was written
 ├── Deadlock         PostgreSQL broke one: nothing was written
+├── Duplicate        a unique constraint has it already: nothing was written
 ├── Refused          wrong credentials or no such database: trying again is of no use
 └── InUse            another server is this database's one server
 
@@ -30,6 +31,10 @@ class LockTimeout(DatabaseError):
 
 class Deadlock(DatabaseError):
     """PostgreSQL ended this transaction to break a deadlock or a serialization conflict."""
+
+
+class Duplicate(DatabaseError):
+    """What was to be new is there already; for the function that wrote it to see to."""
 
 
 class Refused(DatabaseError):

@@ -25,7 +25,7 @@ class Event(NamedTuple):
     user_id: int
     epoch: str
     seq: int
-    data: Message | Conversation | Read | None
+    data: Message | Conversation | Read | User | None
 
 
 class After(NamedTuple):
@@ -72,7 +72,7 @@ async def pages(db: Database, places: Sequence[After], limit: int) -> list[list[
             e.user_id,
             meta.epoch,
             e.seq,
-            CASE WHEN p.user_id IS NOT NULL THEN e.kind END,
+            CASE WHEN p.user_id IS NOT NULL OR e.kind = 'user' THEN e.kind END,
             e.conversation_id::text,
             m.id::text,
             m.user_id::text,
@@ -83,9 +83,9 @@ async def pages(db: Database, places: Sequence[After], limit: int) -> list[list[
             e.reader_id::text,
             e.last_read_message_id::text,
             e.unread_count,
-            other.id::text,
-            other.username,
-            other.avatar_url
+            e.shown_user_id::text,
+            e.shown_username,
+            e.shown_avatar_url
         FROM unnest(%(user_ids)s::bigint[], %(seqs)s::bigint[])
             WITH ORDINALITY AS wanted (user_id, seq, n)
         JOIN meta ON meta.only_row
@@ -103,11 +103,6 @@ async def pages(db: Database, places: Sequence[After], limit: int) -> list[list[
         LEFT JOIN messages m
             ON m.conversation_id = p.conversation_id
             AND m.id = e.message_id
-        LEFT JOIN participants o
-            ON e.kind = 'conversation'
-            AND o.conversation_id = p.conversation_id
-            AND o.user_id <> e.user_id
-        LEFT JOIN users other ON other.id = o.user_id
         ORDER BY wanted.n, e.seq
         """,
         {
@@ -135,16 +130,18 @@ async def newest(db: Database, user_ids: Collection[int]) -> dict[int, int]:
     return dict(rows)
 
 
-def _data(kind: str | None, row: Sequence[Any]) -> Message | Conversation | Read | None:
+def _data(kind: str | None, row: Sequence[Any]) -> Message | Conversation | Read | User | None:
     conversation_id, message_id, author_id, content, created_at, mine, client_id = row[:7]
-    reader_id, last_read_message_id, unread_count, other_id, username, avatar_url = row[7:]
+    reader_id, last_read_message_id, unread_count, *shown = row[7:]
     match kind:
         case "message" if message_id is not None:
             return Message(
                 message_id, conversation_id, author_id, content, created_at, mine, client_id
             )
-        case "conversation" if other_id is not None:
-            return Conversation.new(conversation_id, User(other_id, username, avatar_url))
+        case "conversation":
+            return Conversation.new(conversation_id, User(*shown))
+        case "user":
+            return User(*shown)
         case "read":
             return Read(conversation_id, reader_id, last_read_message_id, unread_count)
         case _:

@@ -13,13 +13,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
-from db import conversations, errors, messages, pool, reads
+from db import conversations, errors, github, messages, pool, reads
 from db.conversations import Conversation, Opened, Opening
 from db.feed import Event
+from db.github import Account, SignedIn
 from db.messages import Draft, Message, Stored
 from db.outcome import Outcome
 from db.pool import Database
 from db.reads import Read, Reading
+from db.users import User
 
 LARGEST_BATCH = 128  # the statement's cost grows with it, and everybody in it waits for its commit
 MOST_APART = 4  # waiting for locked feeds at once: half the pool, others have the rest
@@ -90,6 +92,10 @@ class Sender:
         """Raises `snapshot.NotFound`, `conversations.WithOneself`, `errors.DatabaseError`."""
         # Alone: what one of two has committed must be published though the other fails.
         return await self._done(conversations.open_all, opening, alone=True)
+
+    async def sign_in(self, account: Account) -> User:
+        """Who signs in with GitHub, made or brought up to date. Raises `errors.DatabaseError`."""
+        return (await self._done(github.sign_in_all, account, alone=True)).user
 
     async def idle(self) -> None:
         """Returns when nothing is being written any more."""
@@ -215,7 +221,7 @@ def _events(outcome: Outcome[Any]) -> list[Event]:
     ]
 
 
-def _seen_by(user_id: int, result: object) -> Message | Conversation | Read:
+def _seen_by(user_id: int, result: object) -> Message | Conversation | Read | User:
     match result:
         case Stored(message):
             return message.seen_by(user_id)
@@ -224,5 +230,7 @@ def _seen_by(user_id: int, result: object) -> Message | Conversation | Read:
             return Conversation.new(str(conversation_id), other)
         case Read():
             return result.seen_by(user_id)
+        case SignedIn(user):
+            return user
         case _:
             raise TypeError(f"{result!r} has no place in a feed")

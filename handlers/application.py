@@ -21,6 +21,7 @@ from handlers import logs, problems
 from handlers.assets import Assets
 from handlers.base import Handler, Refusal
 from handlers.delivery import publisher
+from handlers.github import GitHub
 from handlers.hosts import Hosts
 from handlers.limits import Limits
 from handlers.lookout import Lookout
@@ -43,6 +44,8 @@ class Messenger(Application):
         self.lookout = Lookout(db, self.bus)
         self.heart = Heart(after=self.lookout.look_at)
         self.limits = Limits(config)
+        offered = config.github_client_id and config.github_client_secret
+        self.github = GitHub(config, secret) if offered else None
         self.tokens = Tokens(secret)
         self.sessions = Sessions(db)
         self.positions = Positions(db)

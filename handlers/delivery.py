@@ -9,8 +9,14 @@ from db.conversations import Conversation
 from db.feed import Event
 from db.messages import Message
 from db.reads import Read
+from db.users import User
 
-_NAMES: dict[type, str | None] = {Message: None, Conversation: "conversation", Read: "read"}
+_NAMES: dict[type, str | None] = {
+    Message: None,
+    Conversation: "conversation",
+    Read: "read",
+    User: "user",
+}
 
 
 def publisher(bus: Bus) -> Callable[[Sequence[Event]], None]:

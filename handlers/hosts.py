@@ -34,6 +34,15 @@ class Hosts:
             return True
         return origin == f"http://{host}" and is_loopback_name(_name(host))
 
+    def origin_for(self, host: str) -> str:
+        """Where a browser that came to `host` finds us, and has our cookies.
+
+        A machine that serves itself goes by several names; any other server has its origin alone.
+        """
+        scheme, _, own = self._origin.partition("://")
+        both_local = is_loopback_name(_name(own)) and is_loopback_name(_name(host))
+        return f"http://{host}" if both_local and scheme == "http" else self._origin
+
 
 def _name(host: str) -> str:
     """Without the port; an IPv6 address keeps its brackets."""

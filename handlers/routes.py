@@ -1,11 +1,13 @@
 """Which path leads to which handler. An id that is no canonical positive number leads nowhere."""
 
 from handlers.api import UnknownRoute
+from handlers.avatars import AvatarHandler
 from handlers.conversations import (
     ConversationsHandler,
     OneConversationHandler,
     OtherParticipantHandler,
 )
+from handlers.github_sign_in import BeginHandler, CallbackHandler
 from handlers.health import LiveHandler, MetricsHandler, ReadyHandler
 from handlers.messages import MessagesHandler, ReadMessagesHandler
 from handlers.pages import PageHandler
@@ -37,6 +39,9 @@ ROUTES = [  # tried in this order: what is asked for most comes first
     (rf"/api/conversations/{_ID}", OneConversationHandler),
     (rf"/api/conversations/{_ID}/other_participant", OtherParticipantHandler),
     (rf"/api/conversations/{_ID}/read_messages", ReadMessagesHandler),
+    (r"/api/oauth/github", BeginHandler),
+    (r"/api/oauth/github/callback", CallbackHandler),
+    (r"/avatars/([0-9a-f]{64}\.(?:png|jpg|webp))", AvatarHandler),
     (r"/health/live", LiveHandler),
     (r"/health/ready", ReadyHandler),
     (r"/metrics", MetricsHandler),

@@ -99,4 +99,4 @@ class SignInMethodsHandler(ApiHandler):
     needs_database = False
 
     async def get(self) -> None:
-        self.reply({"dev": self.app.config.dev_login, "github": False})
+        self.reply({"dev": self.app.config.dev_login, "github": self.app.github is not None})

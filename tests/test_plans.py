@@ -13,9 +13,11 @@ from tornado.ioloop import IOLoop
 
 import db as package
 from db import (
+    avatars,
     connection,
     conversations,
     feed,
+    github,
     messages,
     opening,
     positions,
@@ -26,6 +28,7 @@ from db import (
 from db.connection import Row
 from db.conversations import Opening
 from db.feed import After
+from db.github import Account, Picture
 from db.messages import Draft
 from db.pool import Database
 from db.positions import Wanted
@@ -38,7 +41,10 @@ from tests.support.postgres import Postgres, ask
 READER = 1  # has a million unread messages, in the conversations 1 to 200
 PEOPLE = 20_000  # each of the others began five conversations
 TALKS = 200
-NEVER_READ_WHOLE = {"users", "sessions", "conversations", "participants", "messages", "feed_events"}
+NEVER_READ_WHOLE = {
+    *("users", "sessions", "github_accounts", "avatars"),
+    *("conversations", "participants", "messages", "feed_events"),
+}
 
 # Indexes and foreign keys are set aside meanwhile: a few seconds instead of a minute.
 FILL = f"""
@@ -55,6 +61,14 @@ FILL = f"""
     INSERT INTO users (username)
     SELECT 'user' || n
     FROM generate_series(1, {PEOPLE}) n;
+
+    INSERT INTO github_accounts (provider, id, user_id, name)
+    SELECT 'api.github.com', 10 * id, id, username
+    FROM users;
+
+    INSERT INTO avatars (user_id, path, media_type, content)
+    SELECT id, '/avatars/' || id, 'image/png', 'a picture'
+    FROM users;
 
     INSERT INTO sessions (user_id, user_agent)
     SELECT 1 + n % {PEOPLE}, 'a browser'
@@ -187,6 +201,12 @@ async def ending(db: Database) -> None:
     await sessions.end(8, await sessions.begin(8, "a browser"))
 
 
+def signing_in(number: int, name: str) -> Act:
+    picture = Picture("/avatars/new", "image/png", b"another picture")
+    account = Account("api.github.com", number, name, picture, keeps_picture=False)
+    return lambda db: github.sign_in_all(db, [account])
+
+
 STATEMENTS: dict[str, Act] = {
     "users.sign_in known": lambda db: users.sign_in(db, "User7"),
     "users.sign_in new": lambda db: users.sign_in(db, "somebody"),
@@ -198,6 +218,12 @@ STATEMENTS: dict[str, Act] = {
     "sessions.of": lambda db: Sessions(db).of(7, 7),
     "sessions._end one": ending,
     "sessions._end others": lambda db: Sessions(db).end_others(9, 9),
+    "github.known": lambda db: github.known(db, "api.github.com", 70),
+    "github._signed_in new": signing_in(1, "somebody"),
+    "github._signed_in taken": signing_in(1, "user7"),
+    "github._signed_in renamed": signing_in(70, "somebody"),
+    "github._signed_in renamed who talks most": signing_in(10 * READER, "somebody"),
+    "avatars.one": lambda db: avatars.one(db, "/avatars/8888"),
     "conversations.page first": lambda db: conversations.page(db, READER, limit=25),
     "conversations.page longest": lambda db: conversations.page(db, READER, limit=100),
     "conversations.page later": lambda db: conversations.page(

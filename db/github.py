@@ -1,0 +1,250 @@
+"""People who sign in with GitHub: its number for them is the key, and never their name.
+
+A first sign-in makes the user; a later one follows a new name or picture there, of which all who
+share a conversation with them are told.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import count, islice
+from typing import NamedTuple
+
+from db import appending, errors
+from db.outcome import Outcome, Recipient
+from db.pool import Database
+from db.users import User
+
+LONGEST_NAME = 39  # as the table has it
+FIRST_NAMES = 16  # tried in the first statement; each further one tries twice as many
+
+
+class Picture(NamedTuple):
+    """`path` names the content, and is where this server has it."""
+
+    path: str
+    media_type: str
+    content: bytes
+
+
+class Account(NamedTuple):
+    """What GitHub said just now."""
+
+    provider: str
+    id: int
+    name: str  # in the alphabet of user names
+    picture: Picture | None
+    keeps_picture: bool  # True: nothing is known of it, and it stays as it was
+
+
+class Known(NamedTuple):
+    """What an earlier sign-in has left."""
+
+    user: User
+    name: str  # that GitHub said then
+
+    def agrees_with(self, account: Account) -> bool:
+        """Whether there is nothing to change."""
+        path = account.picture.path if account.picture else None
+        return self.name == account.name and (account.keeps_picture or path == self.user.avatar_url)
+
+
+class SignedIn(NamedTuple):
+    """The user as everyone sees them now."""
+
+    user: User
+
+
+async def known(db: Database, provider: str, github_id: int) -> Known | None:
+    """None at a first sign-in."""
+    row = await db.row(
+        """
+        SELECT users.id::text, users.username, users.avatar_url, github_accounts.name
+        FROM github_accounts
+        JOIN users ON users.id = github_accounts.user_id
+        WHERE github_accounts.provider = %(provider)s
+            AND github_accounts.id = %(github_id)s
+        """,
+        {"provider": provider, "github_id": github_id},
+    )
+    return None if row is None else Known(User(*row[:3]), row[3])
+
+
+async def sign_in_all(db: Database, accounts: Sequence[Account]) -> list[Outcome[SignedIn]]:
+    """One at a time, each in one transaction; safe to repeat."""
+    return [await _sign_in(db, account) for account in accounts]
+
+
+async def _sign_in(db: Database, account: Account) -> Outcome[SignedIn]:
+    """The user of that account under the first of their names that is free."""
+    tried = FIRST_NAMES
+    while True:
+        try:
+            outcome = await _signed_in(db, account, list(islice(_names(account.name), tried)))
+        except errors.Duplicate:
+            continue  # somebody else took that name, or signed in as the same, just now
+        if outcome is not None:
+            return outcome
+        tried *= 2
+
+
+def _names(name: str) -> Iterator[str]:
+    """The name itself, and then it with -2, -3, … at its end, within the length of a name."""
+    yield name
+    for number in count(2):
+        suffix = f"-{number}"
+        yield name[: LONGEST_NAME - len(suffix)].rstrip("-") + suffix
+
+
+async def _signed_in(db: Database, account: Account, names: list[str]) -> Outcome[SignedIn] | None:
+    """None where each of the names is somebody else's. Raises `errors.Duplicate`."""
+    picture = account.picture
+    rows = await db.rows(
+        f"""
+        SELECT user_id
+        FROM feeds
+        WHERE user_id IN (
+            SELECT user_id
+            FROM github_accounts
+            WHERE provider = %(provider)s
+                AND id = %(github_id)s
+            UNION ALL
+            SELECT other.user_id
+            FROM github_accounts
+            JOIN participants mine USING (user_id)
+            JOIN participants other USING (conversation_id)
+            WHERE provider = %(provider)s
+                AND id = %(github_id)s
+        )
+        ORDER BY user_id
+        FOR NO KEY UPDATE;
+
+        WITH account AS (
+            SELECT user_id, name
+            FROM github_accounts
+            WHERE provider = %(provider)s
+                AND id = %(github_id)s
+        ),
+        free AS (
+            SELECT wanted.name
+            FROM unnest(%(names)s::text[]) WITH ORDINALITY AS wanted (name, n)
+            LEFT JOIN users holder
+                ON lower(holder.username) COLLATE "C" = lower(wanted.name)
+            LEFT JOIN account ON account.user_id = holder.id
+            WHERE holder.id IS NULL
+                OR account.user_id IS NOT NULL
+            ORDER BY wanted.n
+            LIMIT 1
+        ),
+        made AS (
+            INSERT INTO users (username, avatar_url)
+            SELECT name, %(path)s::text
+            FROM free
+            WHERE NOT EXISTS (SELECT FROM account)
+            RETURNING id, username, avatar_url
+        ),
+        fed AS (
+            INSERT INTO feeds (user_id)
+            SELECT id
+            FROM made
+        ),
+        linked AS (
+            INSERT INTO github_accounts (provider, id, user_id, name)
+            SELECT %(provider)s::text, %(github_id)s::bigint, id, %(name)s::text
+            FROM made
+        ),
+        wanted AS (
+            SELECT
+                users.id,
+                CASE WHEN account.name = %(name)s THEN users.username ELSE free.name END
+                    AS username,
+                CASE WHEN %(keeps_picture)s THEN users.avatar_url ELSE %(path)s END AS avatar_url
+            FROM account
+            JOIN users ON users.id = account.user_id
+            JOIN free ON true
+        ),
+        followed AS (
+            UPDATE github_accounts
+            SET name = %(name)s
+            FROM wanted
+            WHERE github_accounts.user_id = wanted.id
+                AND github_accounts.name <> %(name)s
+        ),
+        changed AS (
+            UPDATE users
+            SET username = wanted.username, avatar_url = wanted.avatar_url
+            FROM wanted
+            WHERE users.id = wanted.id
+                AND (users.username, users.avatar_url)
+                    IS DISTINCT FROM (wanted.username, wanted.avatar_url)
+            RETURNING users.id, users.username, users.avatar_url
+        ),
+        person AS (
+            SELECT id, username, avatar_url
+            FROM made
+            UNION ALL
+            SELECT id, username, avatar_url
+            FROM wanted
+        ),
+        pictured AS (
+            INSERT INTO avatars (user_id, path, media_type, content)
+            SELECT id, %(path)s, %(media_type)s::text, %(content)s::bytea
+            FROM person
+            WHERE %(content)s IS NOT NULL
+            ON CONFLICT (user_id) DO UPDATE
+            SET path = EXCLUDED.path,
+                media_type = EXCLUDED.media_type,
+                content = EXCLUDED.content
+            WHERE avatars.path <> EXCLUDED.path
+        ),
+        unpictured AS (
+            DELETE FROM avatars
+            USING wanted
+            WHERE avatars.user_id = wanted.id
+                AND wanted.avatar_url IS NULL
+        ),
+        news AS (
+            SELECT
+                1 AS n,
+                concerned.user_id,
+                'user' AS kind,
+                NULL::bigint AS conversation_id,
+                changed.id AS shown_user_id,
+                changed.username AS shown_username,
+                changed.avatar_url AS shown_avatar_url
+            FROM changed
+            CROSS JOIN LATERAL (
+                SELECT changed.id AS user_id
+                UNION
+                SELECT other.user_id
+                FROM participants mine
+                JOIN participants other USING (conversation_id)
+                WHERE mine.user_id = changed.id
+            ) concerned
+        ),
+        {appending.APPEND_SHOWN}
+        SELECT
+            person.id::text,
+            person.username,
+            person.avatar_url,
+            numbered.user_id,
+            meta.epoch,
+            numbered.seq
+        FROM person
+        JOIN meta ON meta.only_row
+        LEFT JOIN numbered ON true
+        """,
+        {
+            "provider": account.provider,
+            "github_id": account.id,
+            "name": account.name,
+            "names": names,
+            "path": picture.path if picture else None,
+            "media_type": picture.media_type if picture else None,
+            "content": picture.content if picture else None,
+            "keeps_picture": account.keeps_picture,
+        },
+        twice=False,  # as in `messages.store`
+    )
+    if not rows:
+        return None
+    recipients = [Recipient(*row[3:6]) for row in rows if row[3] is not None]
+    return Outcome(SignedIn(User(*rows[0][:3])), recipients)
