@@ -9,7 +9,7 @@ from tornado.auth import OAuth2Mixin
 from db import github as accounts
 from db import pool
 from db.users import User
-from handlers import problems
+from handlers import limits, problems
 from handlers.attempts import LIFETIME_SECONDS, Attempt, Unknown
 from handlers.github import Failed, GitHub
 from handlers.sign_in import SignInHandler
@@ -75,6 +75,7 @@ class BeginHandler(GitHubHandler, OAuth2Mixin):
 
 class CallbackHandler(GitHubHandler):
     async def get(self) -> None:
+        limits.check(self.app.limits.sign_ins, limits.network(self.request.remote_ip))
         return_to = "/"
         try:
             attempt = self._attempt()

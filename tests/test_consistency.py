@@ -17,6 +17,8 @@ from hypothesis.stateful import (
 )
 from tornado.ioloop import IOLoop
 
+from db.github import Account, Picture
+from handlers.application import Messenger
 from tests.support.people import Person, Visitor
 from tests.support.sse import Event
 
@@ -27,6 +29,13 @@ people = st.integers(0, 2)
 pairs = st.sampled_from(PAIRS)
 State = dict[str, Any]
 
+LINK = """
+    INSERT INTO github_accounts (provider, id, user_id, name)
+    SELECT 'github', id, id, username
+    FROM users
+    WHERE id = %(user_id)s
+"""
+
 
 def apply(state: State, event: Event, me: str) -> None:
     """What a client makes of an event: `state` has its conversations and their histories."""
@@ -34,6 +43,11 @@ def apply(state: State, event: Event, me: str) -> None:
     if event.name == "conversation":
         state["conversations"].insert(0, data)
         state["histories"][data["id"]] = []
+        return
+    if event.name == "user":
+        for conversation in state["conversations"]:
+            if conversation["otherParticipant"]["id"] == data["id"]:
+                conversation["otherParticipant"] = data
         return
     conversation = next(c for c in state["conversations"] if c["id"] == data["conversationId"])
     if event.name == "message":
@@ -71,9 +85,10 @@ class Talk(RuleBasedStateMachine):
 
     numbers = count()
 
-    def __init__(self, io_loop: IOLoop, visitor: Visitor) -> None:
+    def __init__(self, io_loop: IOLoop, app: Messenger, visitor: Visitor) -> None:
         super().__init__()
         self.io_loop = io_loop
+        self.app = app
         self.visitor = visitor
         self.people: list[Person] = []
         self.talks: dict[tuple[int, int], str] = {}
@@ -93,6 +108,8 @@ class Talk(RuleBasedStateMachine):
         async def sign_in() -> None:
             n = next(self.numbers)
             self.people = [await self.visitor.sign_in(f"{name}-{n}") for name in USERNAMES]
+            for person in self.people:
+                await self.app.db.rows(LINK, {"user_id": int(person.id)})
 
         self.do(sign_in())
 
@@ -128,16 +145,22 @@ class Talk(RuleBasedStateMachine):
         self.do(self._read(pair[side], self.talks[pair], age))
 
     @precondition(lambda self: self.talks)
-    @rule(data=st.data(), kinds=st.lists(st.integers(0, 3), min_size=2, max_size=8))
+    @rule(data=st.data(), kinds=st.lists(st.integers(0, 4), min_size=2, max_size=8))
     def much_at_once(self, data: st.DataObject, kinds: list[int]) -> None:
         acts: list[Callable[[tuple[int, int]], Coroutine[Any, Any, None]]] = [
             lambda pair: self._send(pair[0], self.talks[pair], "at once", str(uuid.uuid4())),
             lambda pair: self._send(pair[1], self.talks[pair], "at once", str(uuid.uuid4())),
             lambda pair: self._read(pair[0], self.talks[pair]),
             lambda pair: self._read(pair[1], self.talks[pair], 2),
+            lambda pair: self._rename(self.people[pair[0]], next(self.numbers)),
         ]
         pair = data.draw(st.sampled_from(sorted(self.talks)))
         self.do(*(acts[kind](pair) for kind in kinds))
+
+    @rule(who=people)
+    def rename(self, who: int) -> None:
+        """By a sign-in with GitHub, where they go by a new name and have a new picture."""
+        self.do(self._rename(self.people[who], next(self.numbers)))
 
     @rule(who=people)
     def take_a_snapshot(self, who: int) -> None:
@@ -173,6 +196,11 @@ class Talk(RuleBasedStateMachine):
         await self.people[who].send(talk, content, client_id)
         self.sent.append((who, talk, content, client_id))
 
+    async def _rename(self, person: Person, n: int) -> None:
+        picture = Picture(f"/avatars/{n}.png", "image/png", b"%d" % n)
+        account = Account("github", int(person.id), f"renamed-{n}", picture, keeps_picture=False)
+        person.username = (await self.app.sender.sign_in(account)).username
+
     async def _read(self, who: int, talk: str, age: int | None = None) -> None:
         if age is None:
             await self.people[who].read(talk)
@@ -180,9 +208,11 @@ class Talk(RuleBasedStateMachine):
             await self.people[who].read(talk, history[min(age, len(history) - 1)]["id"])
 
 
-def test_snapshot_plus_events_equals_a_fresh_snapshot(io_loop: IOLoop, visitor: Visitor) -> None:
+def test_snapshot_plus_events_equals_a_fresh_snapshot(
+    io_loop: IOLoop, app: Messenger, visitor: Visitor
+) -> None:
     run_state_machine_as_test(
-        lambda: Talk(io_loop, visitor),
+        lambda: Talk(io_loop, app, visitor),
         settings=settings(
             max_examples=40,
             stateful_step_count=30,
