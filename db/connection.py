@@ -149,7 +149,7 @@ def _translated() -> Iterator[None]:
     except (psycopg2.errors.DeadlockDetected, psycopg2.errors.SerializationFailure) as error:
         raise errors.Deadlock(_sentence(error)) from None
     except psycopg2.errors.UniqueViolation as error:
-        raise errors.Duplicate(_sentence(error)) from None
+        raise errors.Duplicate(_without_values(error)) from None
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise errors.Unavailable(_sentence(error)) from None
     except psycopg2.Error as error:
