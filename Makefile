@@ -33,7 +33,7 @@ bench: .venv/bench.stamp $(GO)
 	.venv/bin/python -m bench --rounds 2 --figures fan-out,opening,sending,latency
 bench-full: .venv/bench.stamp $(GO)
 	tools/peers
-	.venv/bin/python -m bench --rounds 5
+	.venv/bin/python -m bench --rounds 5 --readme
 
 check: .venv/check.stamp node_modules/.package-lock.json
 	ruff check && ruff format --check

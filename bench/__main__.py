@@ -7,7 +7,10 @@ Where a figure fails, or the run is interrupted, what has been taken is kept and
 
 import argparse
 import json
+import os
 import platform
+import re
+import resource
 import signal
 import statistics
 import sys
@@ -22,7 +25,7 @@ from typing import Any
 from bench import table
 from bench.database import Postgres
 from bench.figures import FIGURES, Figure, Sizes
-from bench.servers import ALL, Kind, Messenger, Missing, Tools
+from bench.servers import ALL, ROOT, Kind, Messenger, Missing, Tools
 
 Rounds = dict[str, dict[str, dict[str, list[float]]]]  # figure → number → server → by round
 
@@ -33,15 +36,28 @@ def main() -> int:
     parser.add_argument("--figures", type=figures, default=list(FIGURES))
     parser.add_argument("--peers", type=peers, default=ALL, help="what their names contain")
     parser.add_argument("--out", type=Path, default=Path(".bench"))
+    parser.add_argument("--readme", action="store_true", help="its table and plot are renewed")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    run = Run(asked.figures, asked.peers, Sizes())
+    sizes = Sizes()
+    if not may_open(sizes.most_streams + 500):
+        parser.error(f"needs {sizes.most_streams + 500} open files a process; see ulimit -Hn")
+    run = Run(asked.figures, asked.peers, sizes)
     try:
         run.take(asked.rounds)
-    except KeyboardInterrupt:
-        run.failures.append("interrupted")
+    except (KeyboardInterrupt, Missing) as why:
+        run.failures.append(str(why) or "interrupted")
     run.write(asked.out)
+    if asked.readme and not run.failures:
+        run.write_readme(asked.rounds)
     return 1 if run.failures else 0
+
+
+def may_open(files: int) -> bool:
+    """Each server, the load and nginx, which inherit the limit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard == resource.RLIM_INFINITY or hard >= files
 
 
 def figures(text: str) -> list[str]:
@@ -93,14 +109,18 @@ class Run:
         of = next(kinds for figure, kinds in FIGURES.values() if figure is take)
         for kind in (kind for kind in self.kinds if kind in of and kind.name not in self.missing):
             began = time.monotonic()
+            server = kind(tools, postgres)
             try:
-                taken = take(kind(tools, postgres), self.sizes)
+                taken = take(server, self.sizes)
             except Missing as why:
+                if kind is Messenger:
+                    raise
                 self.missing[kind.name] = str(why)
                 print(f"left out: {why}", flush=True)
                 continue
             except Exception as error:
-                self.failures.append(f"{take.__name__} of {kind.name}: {error}")
+                said = f"{error}; the server: {server.last_words()}"
+                self.failures.append(f"{take.__name__} of {kind.name}: {said}")
                 traceback.print_exc()
                 continue
             for figure in (figure for figure in taken if figure in self.figures):
@@ -137,14 +157,35 @@ class Run:
         (out / "figures.json").write_text(json.dumps(told, indent=1))
         text = table.text(medians)
         (out / "table.md").write_text(text)
-        table.plot(medians, out / "figures.png")
-        print(f"\n{text}")
-        print(", ".join(f"{name} {number}" for name, number in self.versions.items()))
+        table.plot(medians, out / "figures.png", self.caption())
+        print(f"\n{text}\n{self.caption()}")
         for why in self.missing.values():
             print(f"left out: {why}")
         for failure in self.failures:
             print(f"failed: {failure}")
         print(f"{told['minutes']} minutes; see {out}/")
+
+    def caption(self) -> str:
+        return ", ".join(f"{name} {number}" for name, number in self.versions.items())
+
+    def write_readme(self, rounds: int) -> None:
+        """What stands between two comments of README.md, and the plot that it shows."""
+        path = ROOT / "README.md"
+        medians = self.medians()
+        table.plot(medians, ROOT / "docs" / "figures.png", self.caption())
+        command = "make bench-full" if rounds >= 5 else "make bench"
+        new = (
+            f"`{command}` on {time.strftime('%Y-%m-%d')}: medians of {rounds} alternating rounds "
+            f"on {os.cpu_count()} cores ({self.caption()}). In brackets: Messenger's figure "
+            f"divided by the peer's.\n\n![Figures](docs/figures.png)\n\n{table.text(medians)}"
+        )
+        begin, end = "<!-- figures -->\n", "<!-- end of figures -->"
+        text, found = re.subn(
+            f"(?s){begin}.*{end}", lambda _: begin + new + end, path.read_text(), count=1
+        )
+        if not found:
+            raise RuntimeError(f"README.md has no place for the figures: {begin}")
+        path.write_text(text)
 
 
 def versions(tools: Tools, postgres: Postgres) -> dict[str, str]:

@@ -15,7 +15,6 @@ SENDERS = (1, 8, 32, 128)
 PER_SECOND = 300  # messages, in latency
 MISSED = 3  # messages, by each stream of a restart
 AT_ONCE = 256  # streams that are being opened
-LEAVE_SECONDS = 2.5  # and the server has seen to those that left
 
 LOAD = "load's share of a core"
 HELD = "loop held at most, ms"
@@ -27,8 +26,10 @@ class Sizes:
 
     streams: int = 10_000
     most_streams: int = 19_000
+    fanouts: int = 15
     send_seconds: float = 4
     latency_seconds: float = 15
+    leave_seconds: float = 2.5  # and the server has seen to those that left
 
 
 Numbers = dict[str, float]
@@ -50,7 +51,7 @@ def fanout(server: Server, sizes: Sizes) -> Taken:
             streams=sizes.streams,
             atOnce=AT_ONCE,
             publish=server.publish(),
-            times=15,
+            times=sizes.fanouts,
             pauseMs=200,
         )
         numbers = {
@@ -82,7 +83,7 @@ def opening(server: Server, sizes: Sizes) -> Taken:
         found = {"opened/s": cold["openedPerSecond"], LOAD: cold["openingLoadShare"]}
         found |= holds(server, until=cold["closedAt"])
         if isinstance(server, Messenger):
-            time.sleep(LEAVE_SECONDS)
+            time.sleep(sizes.leave_seconds)
             since = time.time()
             resumed = server.stream(last_event_id=server.position())
             warm = load(server, "streams", open=[resumed], streams=sizes.streams, atOnce=AT_ONCE)
@@ -105,7 +106,7 @@ def sending(server: Server, sizes: Sizes) -> Taken:
     with server.running():
         apart = [server.send(n, 2 * n) for n in range(1, 1 + max(SENDERS))]
         together = [server.send(1, 1), server.send(1, 2)]
-        turns = [(f"{senders} senders", senders, apart) for senders in SENDERS]
+        turns = [(f"{n} sender{'s' if n > 1 else ''}", n, apart) for n in SENDERS]
         for name, senders, requests in [*turns, ("32 in one conversation", 32, together)]:
             one = load(
                 server, "requests", requests=requests, clients=senders, seconds=sizes.send_seconds

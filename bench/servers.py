@@ -28,6 +28,10 @@ NCHAN = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 CONTENT = "A message of the usual length, as people send them all day, ~ and no longer than that."
 
 
+def compact(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, separators=(",", ":"))
+
+
 class Missing(Exception):
     """This peer cannot be had on this machine; the text says why."""
 
@@ -75,8 +79,7 @@ class Server:
                 self.stop()
 
     def start(self) -> None:
-        log = (self.tools.folder / f"{self.name.split()[0]}.log").open("ab")
-        with log:
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self._command,
                 cwd=ROOT,
@@ -86,17 +89,23 @@ class Server:
                 start_new_session=True,
             )
         until = time.monotonic() + 30
-        while time.monotonic() < until:
+        while time.monotonic() < until and self.process.poll() is None:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 self.listens_since = time.time()
                 time.sleep(0.3)  # those that have workers have them by then
                 return
             except OSError:
-                if self.process.poll() is not None:
-                    break
                 time.sleep(0.02)
-        raise Missing(f"{self.name} does not start; see {log.name}")
+        raise Missing(f"{self.name} does not start: {self.last_words()}")
+
+    @property
+    def log(self) -> Path:
+        return self.tools.folder / f"{type(self).__name__}.log"
+
+    def last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return " / ".join(lines[-3:]) or "it says nothing"
 
     def stop(self) -> None:
         assert self.process is not None
@@ -116,17 +125,17 @@ class Server:
         pids = [process.pid for process in self.processes()]
         return {"addr": f"127.0.0.1:{self.port}", "pids": pids, "opened": self.hello, **more}
 
-    def request(self, line: str, body: object = None, *headers: str) -> str:
+    def request(self, line: str, body: dict[str, Any] | str | None = None, *headers: str) -> str:
         lines = [f"{line} HTTP/1.1", f"Host: localhost:{self.port}", *headers]
         if line.startswith("GET") and "Accept" not in "".join(headers):
             lines.append("Accept: text/event-stream")
-        text = "" if body is None else body if isinstance(body, str) else json.dumps(body)
+        text = compact(body) if isinstance(body, dict) else body or ""
         if body is not None:
             length = len(text.replace("{uuid}", "u" * 36).replace("{stamp}", "s" * 26))
             lines.append(f"Content-Length: {length}")
             if "Content-Type" not in "".join(headers):
                 lines.append("Content-Type: application/json")
-        return "\r\n".join(lines) + "\r\n\r\n" + text
+        return "\r\n".join([*lines, "", text])
 
 
 class Messenger(Server):
@@ -207,7 +216,7 @@ class Go(Server):
 
 
 # What Messenger's frame carries, so that the peers' frames are as long.
-CONTENT_AS_JSON = json.dumps(
+CONTENT_AS_JSON = compact(
     {
         "id": "1000000",
         "conversationId": "1",
@@ -216,8 +225,7 @@ CONTENT_AS_JSON = json.dumps(
         "createdAt": "2026-11-24T12:00:00.000Z",
         "mine": False,
         "clientId": None,
-    },
-    separators=(",", ":"),
+    }
 )
 
 
@@ -254,7 +262,7 @@ class Centrifugo(Server):
         return [program, "--config", str(config), *where]
 
     def stream(self, user: int = 2, last_event_id: str = "") -> str:
-        wanted = json.dumps({"subs": {f"user{user}": {}}}, separators=(",", ":"))
+        wanted = compact({"subs": {f"user{user}": {}}})
         return self.request(f"GET /connection/uni_sse?cf_connect={urllib.parse.quote(wanted)}")
 
     def publish(self) -> str:
@@ -333,7 +341,7 @@ class Tools:
 
     def versions(self) -> dict[str, str]:
         found: dict[str, str] = {}
-        if go := self._go():
+        if go := find_go():
             found["Go"] = output(go, "env", "GOVERSION").removeprefix("go")
             for module in ("mercure", "centrifugo"):
                 lines = (HERE / "peers" / module / "go.mod").read_text().splitlines()
@@ -346,9 +354,6 @@ class Tools:
             found["nchan"] = output("dpkg-query", "-Wf", "${Version}", "libnginx-mod-nchan")
         return found
 
-    def _go(self) -> str | None:
-        return next((go for go in GO if shutil.which(go)), None)
-
     def built(self, path: str, package: str = ".") -> str:
         """The program that a folder of Go becomes. Raises `Missing`, saying why."""
         if path not in self._built:
@@ -360,7 +365,7 @@ class Tools:
 
     def _build(self, path: str, package: str) -> "str | Missing":
         program = str(self.folder / "bin" / Path(path).name)
-        go = self._go()
+        go = find_go()
         if go is None:
             return Missing(f"{path}: there is no Go here")
         command = [go, "build", "-o", program, package]
@@ -387,6 +392,10 @@ class Tools:
 
 def output(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def find_go() -> str | None:
+    return next((go for go in GO if shutil.which(go)), None)
 
 
 def free_port() -> int:

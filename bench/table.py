@@ -1,17 +1,25 @@
 """The figures as a table, and as a plot."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 Medians = dict[str, dict[str, dict[str, float]]]  # figure → number → server → median
 
 OURS = "Messenger"
-SHOWN = {  # what the plot has, and whether more is better
+# What the plot has, and whether more is better. A panel a figure whose peers are many; what
+# the Go server alone does as well has one of its own.
+MANY = {
     ("fan-out", "frames/s"): True,
     ("memory", "bytes/stream"): False,
     ("opening", "opened/s"): True,
+}
+GO = "Go net/http"
+STORED = {
+    ("sending", "1 sender, stored/s"): True,
+    ("sending", "8 senders, stored/s"): True,
     ("sending", "32 senders, stored/s"): True,
     ("sending", "32 senders, p99 ms"): False,
+    ("sending", "128 senders, stored/s"): True,
     ("sending", "32 in one conversation, stored/s"): True,
     ("latency", "p50 ms"): False,
     ("latency", "p99 ms"): False,
@@ -41,93 +49,106 @@ def cell(by_server: dict[str, float], server: str) -> str:
     if server not in by_server:
         return ""
     value = by_server[server]
-    shown = f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}"
     if server == OURS or not value or OURS not in by_server:
-        return shown
-    return f"{shown} ({by_server[OURS] / value:.2f})"
+        return shown(value)
+    return f"{shown(value)} ({by_server[OURS] / value:.2f})"
 
 
-BETTER, WORSE, INK, GRID = "#2563eb", "#d97706", "#1f2937", "#e5e7eb"
+def shown(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}"
+
+
+BETTER, WORSE, INK, MUTED = "#2563eb", "#d97706", "#1f2937", "#6b7280"
+
+
+class Bar(NamedTuple):
+    label: str
+    ratio: float  # above 1 where Messenger is better
+    beside: str
 
 
 def plot(medians: Medians, path: Path, caption: str = "") -> None:
-    """A panel a number, a bar a peer: how many times better Messenger is, or worse."""
+    """How many times better or worse Messenger is: panels of bars, on one scale."""
     import matplotlib as mpl  # noqa: PLC0415  # slow to import, and not needed for a table
 
     mpl.use("Agg")
     from matplotlib import pyplot  # noqa: PLC0415
 
-    shown = [
-        (figure, number)
-        for figure, number in SHOWN
-        if len(medians.get(figure, {}).get(number, {})) > 1
-    ]
-    if not shown:
+    panels = {title: bars for title, bars in all_panels(medians).items() if bars}
+    if not panels:
         return
-    ratios = {key: compared(medians[key[0]][key[1]], more=SHOWN[key]) for key in shown}
-    columns = 2
-    rows = [shown[at : at + columns] for at in range(0, len(shown), columns)]
-    heights = [1.3 + max(len(ratios[key]) for key in row) for row in rows]
-    mpl.rcParams.update({"font.size": 10, "text.color": INK, "axes.labelcolor": INK})
+    mpl.rcParams.update({"font.size": 11, "text.color": INK})
+    rows = (len(panels) + 1) // 2
     figure, axes = pyplot.subplots(
-        len(rows),
-        columns,
-        figsize=(12, 0.36 * sum(heights) + 1.0),
-        height_ratios=heights,
-        squeeze=False,
-        facecolor="white",
-        layout="constrained",
+        rows, 2, figsize=(14, 0.7 + 3.6 * rows), squeeze=False, facecolor="white"
     )
-    widest = max(max(r, 1 / r) for found in ratios.values() for r in found.values())
-    for axis, key in zip(axes.flat, shown, strict=False):
-        panel(axis, key, medians[key[0]][key[1]], ratios[key], widest)
-    for axis in axes.flat[len(shown) :]:
+    widest = max(max(bar.ratio, 1 / bar.ratio) for bars in panels.values() for bar in bars)
+    for axis, (title, bars) in zip(axes.flat, panels.items(), strict=False):
+        draw(axis, title, bars, widest)
+    for axis in axes.flat[len(panels) :]:
         axis.set_visible(False)
-    figure.suptitle("How many times better (blue) or worse (orange) Messenger is", weight="bold")
-    if caption:
-        figure.supxlabel(caption, fontsize=8, color="#6b7280")
-    figure.savefig(path, dpi=110)
+    figure.suptitle(
+        "Messenger beside its peers: times better (blue, right) or worse (orange, left)",
+        weight="bold",
+        fontsize=13,
+    )
+    figure.supxlabel(caption, fontsize=9, color=MUTED)
+    figure.tight_layout(h_pad=1.5, w_pad=3)
+    figure.savefig(path, dpi=100)
     pyplot.close(figure)
 
 
-def compared(by_server: dict[str, float], *, more: bool) -> dict[str, float]:
-    """By peer: above 1 where Messenger is better."""
-    ours = by_server[OURS]
-    return {
-        server: ours / value if more else value / ours
-        for server, value in by_server.items()
-        if server != OURS and value and ours
-    }
-
-
-def panel(
-    axis: Any,
-    key: tuple[str, str],
-    by_server: dict[str, float],
-    ratios: dict[str, float],
-    widest: float,
-) -> None:
-    colors = [BETTER if ratio >= 1 else WORSE for ratio in ratios.values()]
-    axis.barh(list(ratios), [ratio - 1 for ratio in ratios.values()], left=1, color=colors)
-    axis.set_xscale("log")
-    axis.set_xlim(0.8 / widest, 2.2 * widest)
-    for at, (server, ratio) in enumerate(ratios.items()):
-        axis.annotate(
-            f"{ratio:.2f}  ({by_server[server]:,.{0 if by_server[server] >= 100 else 1}f})",
-            (max(ratio, 1), at),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
+def all_panels(medians: Medians) -> dict[str, list[Bar]]:
+    panels = {}
+    for (figure, number), more in MANY.items():
+        by_server = medians.get(figure, {}).get(number, {})
+        if OURS in by_server:
+            ours = shown(by_server[OURS])
+            title = (
+                f"{figure}: {number}, {'more' if more else 'less'} is better (Messenger: {ours})"
+            )
+            panels[title] = [
+                Bar(server, ratio(by_server[OURS], value, more=more), shown(value))
+                for server, value in by_server.items()
+                if server != OURS and value
+            ]
+    panels[f"what is stored, beside {GO}"] = [
+        Bar(
+            f"{figure}: {number}",
+            ratio(by_server[OURS], by_server[GO], more=more),
+            f"{shown(by_server[OURS])} to {shown(by_server[GO])}",
         )
+        for (figure, number), more in STORED.items()
+        if (by_server := medians.get(figure, {}).get(number, {})).keys() >= {OURS, GO}
+        and by_server[GO]
+    ]
+    return panels
+
+
+def ratio(ours: float, theirs: float, *, more: bool) -> float:
+    return ours / theirs if more else theirs / ours
+
+
+def draw(axis: Any, title: str, bars: list[Bar], widest: float) -> None:
+    at = range(len(bars))
+    axis.barh(
+        at,
+        [bar.ratio - 1 for bar in bars],
+        left=1,
+        height=0.7,
+        color=[BETTER if bar.ratio >= 1 else WORSE for bar in bars],
+    )
+    for y, bar in zip(at, bars, strict=True):
+        place = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
+        text = axis.annotate(f"{bar.ratio:.2f}", (max(bar.ratio, 1), y), weight="bold", **place)
+        place["xytext"] = (8, 0)
+        axis.annotate(bar.beside, (1, 0.5), xycoords=text, color=MUTED, **place)
+    axis.set_xscale("log")
+    axis.set_xlim(0.8 / widest, 3.2 * widest)
+    axis.set_yticks(at, [bar.label for bar in bars])
     axis.axvline(1, color=INK, linewidth=1)
     axis.invert_yaxis()
-    unit = "more" if SHOWN[key] else "less"
-    ours = by_server[OURS]
-    axis.set_title(
-        f"{key[0]}: {key[1]} ({unit} is better). Messenger: {ours:,.{0 if ours >= 100 else 1}f}",
-        fontsize=10,
-        loc="left",
-    )
+    axis.set_title(title, fontsize=11, weight="bold", loc="left", x=-0.2)
     axis.tick_params(length=0, labelcolor=INK)
     axis.spines[:].set_visible(False)
     axis.xaxis.set_visible(False)

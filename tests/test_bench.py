@@ -1,0 +1,45 @@
+"""The benchmarks themselves, at a tiny size: that they run, not how fast anything is."""
+
+import pytest
+
+from bench import table
+from bench.__main__ import Run
+from bench.figures import FIGURES, Sizes
+from bench.servers import Messenger, find_go
+
+TINY = Sizes(
+    streams=20, most_streams=40, fanouts=3, send_seconds=0.2, latency_seconds=0.5, leave_seconds=0.2
+)
+
+
+@pytest.mark.skipif(not find_go(), reason="there is no Go for the load program: it is optional")
+def test_each_figure_is_taken_of_this_server() -> None:
+    figures = [figure for figure in FIGURES if figure != "history"]  # a million messages
+    run = Run(figures, [Messenger], TINY)
+
+    run.take(1)
+
+    assert run.failures == []
+    medians = run.medians()
+    assert set(medians) == set(figures)
+    assert medians["latency"]["never arrived"] == {"Messenger": 0}
+    for figure, number in [
+        ("fan-out", "frames/s"),
+        ("opening", "opened/s"),
+        ("opening", "resumed/s"),
+        ("sending", "128 senders, stored/s"),
+        ("sending", "32 in one conversation, stored/s"),
+        ("latency", "p99 ms"),
+        ("restart", "all caught up after, ms"),
+    ]:
+        assert medians[figure][number]["Messenger"] > 0, (figure, number)
+
+
+def test_the_table_has_ours_divided_by_theirs() -> None:
+    medians = {"fan-out": {"frames/s": {"Messenger": 90.0, "nchan": 120.0, "idle": 0.0}}}
+
+    assert table.text(medians).splitlines() == [
+        "| figure            | Messenger |      nchan | idle |",
+        "| ----------------- | --------: | ---------: | ---: |",
+        "| fan-out: frames/s |      90.0 | 120 (0.75) |  0.0 |",
+    ]
