@@ -40,9 +40,7 @@ class PageHandler(Handler):
     def set_default_headers(self) -> None:
         super().set_default_headers()
         self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        self.set_header("Cross-Origin-Opener-Policy", "same-origin")
         self.set_header("Cross-Origin-Resource-Policy", "same-origin")
-        self.set_header("Permissions-Policy", PERMISSIONS_POLICY)
 
     def check_route(self) -> None:
         """A path that is no file under the root is no route."""
@@ -57,6 +55,9 @@ class PageHandler(Handler):
         self._sent = self._asset.accepted(self.request.headers.get("Accept-Encoding", ""))
         self.set_header("Content-Type", self._asset.content_type)
         self.set_header("Cache-Control", "no-cache")
+        if self._asset.content_type.startswith("text/html"):  # what they say, documents alone obey
+            self.set_header("Cross-Origin-Opener-Policy", "same-origin")
+            self.set_header("Permissions-Policy", PERMISSIONS_POLICY)
         if self._asset.gzipped is not None:
             self.set_header("Vary", "Accept-Encoding")
         if is_place(path) and self.get_cookie("session"):

@@ -44,12 +44,14 @@ async def test_pages_carry_the_headers_that_keep_others_out(visitor: Visitor) ->
         assert policy["require-trusted-types-for"] == "'script'"
         assert policy["trusted-types"] == "'none'"
         assert "unsafe" not in headers["Content-Security-Policy"]
-        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
         assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
-        assert "microphone=()" in headers["Permissions-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "no-referrer"
         assert "Server" not in headers
+    for path in ("/", "/conversations/5", "/index.html"):
+        headers = (await visitor.get(path)).headers
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert "microphone=()" in headers["Permissions-Policy"]
     for path in ("/api/nothing", "/health/live", "/metrics", "/api/sign_in_methods"):
         headers = (await visitor.get(path)).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
