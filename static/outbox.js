@@ -27,7 +27,7 @@ export class Outbox {
   /** @type {Map<string, Promise<void>>} the last round of sending, by conversation */
   #rounds = new Map();
   #present = AbortSignal.abort();
-  #hurry = new AbortController(); // ends the pauses between tries
+  #hurry = new AbortController(); // ends the try and the pause of the moment
 
   /**
    * @param {string} userId whose messages these are
@@ -110,7 +110,10 @@ export class Outbox {
     });
   }
 
-  /** A stream that comes alive tells that the server is there again. */
+  /**
+   * A stream that comes alive tells that the server is there again; a try that began before may be
+   * waiting on a connection that has died.
+   */
   #hurryWhenLive() {
     let before = this.store.state.connection;
     this.store.subscribe(({ connection }) => {
@@ -218,16 +221,17 @@ export class Outbox {
   }
 
   /**
-   * What stands in the way and may pass; null where it is done with.
+   * What stands in the way and may pass; null where there is no reason to pause.
    * @param {Draft} draft
    * @param {AbortSignal} turn
    */
   async #try(draft, turn) {
+    const signal = AbortSignal.any([turn, this.#hurry.signal]);
     let message;
     try {
-      message = await api.send(draft.conversationId, draft.content, draft.clientId, turn);
+      message = await api.send(draft.conversationId, draft.content, draft.clientId, signal);
     } catch (error) {
-      if (turn.aborted) return null;
+      if (signal.aborted) return null;
       this.refused(error);
       if (error instanceof api.ApiProblem && !error.isFinal) return error;
       await this.#failed(draft, sentence(error));

@@ -10,7 +10,9 @@ import { backoff } from "./lib/backoff.js";
 
 const SILENCE = 2; // heartbeats without a sign of life
 const HELLO_MILLISECONDS = 15_000; // the server says it at once, but networks are slow
-const LOOK_MILLISECONDS = 5000;
+const PROBE_MILLISECONDS = 3000; // where the last connection died without a word, others may have too:
+const PROBES = 6; // as many as a browser keeps, and takes for alive, to one server
+const LOOK_MILLISECONDS = 2000;
 const DRAINING_FAILURES = 2; // as if so many: all others were told the same, and a start takes a while
 
 /**
@@ -28,6 +30,7 @@ export class Stream {
   #patience = HELLO_MILLISECONDS;
   #lastSign = now();
   #failures = 0;
+  #silences = 0;
   /** @type {{timer: number, begun: Moment, milliseconds: number, refused: boolean} | null} until the next try */
   #pause = null;
   #ended = new AbortController();
@@ -55,6 +58,7 @@ export class Stream {
    */
   look() {
     if (this.#source && since(this.#lastSign) >= this.#patience) {
+      this.#silences += 1;
       this.listener.connection(status());
       this.#open();
     } else if (this.#pause && since(this.#pause.begun) >= this.#pause.milliseconds) this.#again();
@@ -89,7 +93,8 @@ export class Stream {
     for (const name of /** @type {const} */ (["conversation", "user", "read"])) {
       source.addEventListener(name, (event) => this.#take(event, name));
     }
-    this.#patience = HELLO_MILLISECONDS;
+    const probes = this.#silences > 0 && this.#silences <= PROBES;
+    this.#patience = probes ? PROBE_MILLISECONDS : HELLO_MILLISECONDS;
     this.#alive();
   }
 
@@ -98,6 +103,7 @@ export class Stream {
     this.#patience = JSON.parse(event.data).heartbeatSeconds * 1000 * SILENCE;
     this.position = event.lastEventId || this.position; // none where a reset follows
     this.#failures = 0;
+    this.#silences = 0;
     this.#alive();
     this.listener.connection("live");
   }

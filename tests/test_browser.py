@@ -6,7 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, Route, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    Route,
+    async_playwright,
+    expect,
+)
 
 from handlers.application import Messenger
 from tests.support.chromium import CHROMIUM, FLAGS
@@ -40,6 +48,7 @@ class Tabs:
         page = await context.new_page()
         page.on("console", self._listen)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", self._close)
         await page.goto(self._base_url + path)
         return page
 
@@ -49,6 +58,11 @@ class Tabs:
         await page.get_by_role("button", name="Sign in").click()
         await expect(page.locator(".account .name")).to_have_text(username)
         return page
+
+    async def _close(self, dialog: Dialog) -> None:
+        """Nothing is ever told by one: not an error, not a refusal."""
+        self.complaints.append(f"{dialog.type}: {dialog.message}")
+        await dialog.dismiss()
 
     def _listen(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not EXPECTED_NOISE.search(message.text):

@@ -178,7 +178,7 @@ async def test_who_signs_out_is_asked_first_and_nothing_unsent_is_left_for_anybo
         async with page.expect_navigation():
             await page.get_by_role("button", name="Discard and sign out").click()
         await page.context.unroute(SENDS)
-        await page.get_by_label("User name").fill("jane")
+        await page.get_by_label("User name", exact=True).fill("jane")
         await page.get_by_role("button", name="Sign in").click()
         await expect(text).to_have_value("")
         await write(page, "only this")
@@ -314,7 +314,7 @@ async def test_what_one_person_wrote_is_never_shown_or_sent_under_another(
             await page.context.unroute(SENDS)
 
         async def sign_in(name: str) -> None:
-            await page.get_by_label("User name").fill(name)
+            await page.get_by_label("User name", exact=True).fill(name)
             await page.get_by_role("button", name="Sign in").click()
             await expect(page.locator(".account .name")).to_have_text(name)
 

@@ -1,0 +1,353 @@
+"""The page is live again within 35 seconds of any trouble: nothing lost, nothing doubled."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from handlers.application import Messenger
+from handlers.tokens import LIFETIME_SECONDS, Tokens
+from tests.conftest import SECRET
+from tests.support.callers import Caller
+from tests.support.chromium import Chromium
+from tests.support.gateway import Gateway, Mood
+from tests.support.people import Person, Visitor, two
+from tests.support.processes import ServerProcess
+from tests.support.tabs import asleep
+from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # an autouse fixture
+from tests.test_tabs import only_stream
+
+RECOVERY_SECONDS = 35
+REFUSING_SECONDS = 8  # a whole minute ends the same way: it was tried by hand
+NETWORK = ("net::ERR_", "status of 502", "INCOMPLETE_CHUNKED", "preloaded")  # said of troubles
+
+
+async def open_conversation(tabs: Tabs, url: str, person: Person, conversation: str) -> Page:
+    page = await tabs.open("/no-such-file.txt")
+    await page.context.add_cookies([person.cookie])
+    await page.goto(f"{url}/conversations/{conversation}")
+    await expect_live(page)
+    return page
+
+
+async def expect_live(page: Page, seconds: float = 10) -> None:
+    line = page.locator("main connection-line")
+    await expect(line).to_have_attribute("data-status", "live", timeout=seconds * 1000)
+
+
+async def expect_shown(pages: Iterable[Page], contents: list[str], seconds: float) -> None:
+    """All of them and nothing else, in this order, and with nothing on its way."""
+    until = time.monotonic() + seconds
+    for page in pages:
+        left = max(0.1, until - time.monotonic()) * 1000
+        await expect(page.locator(".message .content")).to_have_text(contents, timeout=left)
+        await expect(page.locator(".message.sending")).to_have_count(0, timeout=left)
+
+
+async def expect_line(page: Page, sentence: str) -> None:
+    await expect(page.locator("main connection-line")).to_have_text(sentence)
+
+
+def forget_trouble(tabs: Tabs) -> None:
+    tabs.complaints = [c for c in tabs.complaints if not any(word in c for word in NETWORK)]
+
+
+async def stored(john: Person, conversation: str) -> list[str]:
+    return [message["content"] for message in reversed(await john.history(conversation))]
+
+
+@asynccontextmanager
+async def behind_a_gateway(
+    tabs: Tabs, port: int, person: Person, conversation: str
+) -> AsyncIterator[tuple[Gateway, Page]]:
+    async with Gateway(port).open() as gateway:
+        page = await tabs.open("/no-such-file.txt")
+        await page.clock.install()
+        await page.context.add_cookies([person.cookie])
+        await page.goto(f"{gateway.url}/conversations/{conversation}")
+        await expect_live(page)
+        yield gateway, page
+        await page.goto("about:blank")
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_what_was_written_and_missed_offline_is_made_up_for(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        leader = await open_conversation(tabs, base_url, jane, conversation)
+        follower = await leader.context.new_page()
+        await follower.goto(leader.url)
+        await expect_live(follower)
+        await john.send(conversation, "before")
+        await leader.context.set_offline(True)
+        for page in (leader, follower):
+            await expect_line(page, "Offline: your messages will be sent.")
+        await john.send(conversation, "to nobody")
+        await write(leader, "on the train")
+        await write(follower, "in the tunnel")
+        await expect(follower.locator(".message.sending")).to_have_count(2)
+        await leader.context.set_offline(False)
+        contents = ["before", "to nobody", "on the train", "in the tunnel"]
+        await expect_shown((leader, follower), contents, RECOVERY_SECONDS)
+        await expect_line(leader, "")
+        assert await stored(john, conversation) == contents
+        forget_trouble(tabs)
+
+
+@pytest.mark.gen_test(timeout=180)
+async def test_ten_minutes_offline_lose_and_double_nothing(base_url: str, visitor: Visitor) -> None:
+    """The page's clock is put forward to each of its tries, which fail in earnest."""
+    john, jane, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await open_conversation(tabs, base_url, jane, conversation)
+        await page.clock.install()
+        await page.reload()
+        await expect_live(page)
+        await page.context.set_offline(True)
+        contents = ["one", "two", "three"]
+        for content in contents:
+            await write(page, content)
+        await expect(page.locator(".message.sending")).to_have_count(3)
+        for _ in range(20):
+            async with page.expect_event("requestfailed"):
+                await page.clock.fast_forward(30_000)
+        await john.send(conversation, "meanwhile")
+        await expect_line(page, "Offline: your messages will be sent.")
+        await page.context.set_offline(False)
+        await expect_shown([page], ["meanwhile", *contents], RECOVERY_SECONDS)
+        assert await stored(john, conversation) == ["meanwhile", *contents]
+        forget_trouble(tabs)
+
+
+@pytest.mark.gen_test(timeout=180)
+async def test_a_proxy_that_answers_502_for_a_while_is_waited_out(
+    base_url: str, http_port: int, visitor: Visitor
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with browser(base_url) as tabs, Gateway(http_port).open() as gateway:
+        page = await open_conversation(tabs, gateway.url, jane, conversation)
+        await john.send(conversation, "before")
+        await gateway.become(Mood.REFUSING)
+        begun = time.monotonic()
+        await john.send(conversation, "behind the proxy")
+        await write(page, "through the proxy")
+        await expect_line(page, "Connecting…")
+        while time.monotonic() < begun + REFUSING_SECONDS or gateway.refused < 3:
+            await asyncio.sleep(0.1)
+        await gateway.become(Mood.PASSING)
+        contents = ["before", "behind the proxy", "through the proxy"]
+        await expect_shown([page], contents, RECOVERY_SECONDS)
+        await expect_live(page)
+        await john.send(conversation, "after")
+        await expect_shown([page], [*contents, "after"], 5)
+        assert await stored(john, conversation) == [*contents, "after"]
+        await page.goto("about:blank")
+        forget_trouble(tabs)
+
+
+@pytest.mark.gen_test(timeout=240)
+async def test_a_server_that_is_killed_and_comes_back_is_found_again(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path) as server:
+        john, jane = Caller(server.url, "john"), Caller(server.url, "jane")
+        conversation = john.ask("/api/conversations", {"username": "jane"})["id"]
+        path = f"/api/conversations/{conversation}/messages"
+        async with browser(server.url) as tabs:
+            page = await tabs.sign_in("jane")
+            pages = [page, *[await page.context.new_page() for _ in range(2)]]
+            for page in pages:
+                await page.goto(f"{server.url}/conversations/{conversation}")
+                await expect_live(page)
+            john.ask(path, {"content": "before"})
+            await expect_shown(pages, ["before"], 5)
+            server.process.kill()
+            await asyncio.to_thread(server.process.wait)
+            for n, page in enumerate(pages):
+                await write(page, f"from tab {n}")
+            await expect_line(pages[0], "Connecting…")
+            server.output.clear()
+            server.start()
+            await asyncio.to_thread(server.wait_until_ready)
+            await asyncio.to_thread(john.ask, path, {"content": "after"})
+            locator = pages[0].locator(".message .content")
+            await expect(locator).to_have_count(5, timeout=RECOVERY_SECONDS * 1000)
+            kept = [m["content"] for m in reversed(jane.ask(path))]
+            assert sorted(kept[1:]) == ["after", "from tab 0", "from tab 1", "from tab 2"]
+            await expect_shown(pages, kept, 5)
+            forget_trouble(tabs)
+
+
+@pytest.mark.gen_test(timeout=120)
+@pytest.mark.parametrize("silence", ["00:46", "10:00"], ids=["a dead connection", "a sleep"])
+async def test_a_connection_that_died_without_a_word_is_noticed_by_its_silence(
+    base_url: str, http_port: int, visitor: Visitor, silence: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with (
+        browser(base_url) as tabs,
+        behind_a_gateway(tabs, http_port, jane, conversation) as (gateway, page),
+    ):
+        await gateway.become(Mood.SILENT)
+        await john.send(conversation, "to a dead connection")
+        await page.clock.fast_forward("00:30")
+        await gateway.become(Mood.PASSING)
+        await expect_live(page)  # as far as it knows
+        await expect_shown([page], [], 1)
+        await page.clock.fast_forward(silence)
+        await expect_shown([page], ["to a dead connection"], RECOVERY_SECONDS)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_server_that_takes_a_connection_and_says_nothing_is_not_waited_for(
+    base_url: str, http_port: int, visitor: Visitor
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with (
+        browser(base_url) as tabs,
+        behind_a_gateway(tabs, http_port, jane, conversation) as (gateway, page),
+    ):
+        await gateway.become(Mood.SILENT)
+        await john.send(conversation, "nobody hears")
+        async with page.expect_request("**/api/messages?*"):
+            await page.clock.fast_forward("00:46")
+        await gateway.become(Mood.PASSING)  # what has been opened meanwhile is lost
+        await page.clock.fast_forward("00:02")
+        await expect_line(page, "Connecting…")
+        async with page.expect_request("**/api/messages?*"):
+            await page.clock.fast_forward("00:18")
+        await expect_shown([page], ["nobody hears"], RECOVERY_SECONDS)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_tabs_that_all_slept_catch_up_when_they_wake(
+    base_url: str, visitor: Visitor, app: Messenger, tmp_path: Path
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with Chromium(tmp_path).open() as context:
+        await context.add_cookies([jane.cookie])
+        pages = [await context.new_page() for _ in range(3)]
+        for page in pages:
+            await page.goto(f"{base_url}/conversations/{conversation}")
+            await expect_live(page)
+        await write(pages[0], "before")
+        await expect_shown(pages, ["before"], 10)
+        async with asleep(*pages):
+            await john.send(conversation, "while they sleep")
+            for page in pages:
+                assert await page.locator(".message .content").all_text_contents() == ["before"]
+        await expect_shown(pages, ["before", "while they sleep"], RECOVERY_SECONDS)
+        await only_stream(app, jane)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_who_goes_back_to_the_page_finds_it_as_it_was_and_live(
+    base_url: str, visitor: Visitor, app: Messenger, tmp_path: Path
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with Chromium(tmp_path).open() as context:
+        await context.add_cookies([jane.cookie])
+        page = await context.new_page()
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        await expect_live(page)
+        await page.evaluate("() => { window.before = 'kept' }")
+        await page.goto(f"{base_url}/health/live")
+        await john.send(conversation, "while it was away")
+        assert not list(app.bus.streams_of(int(jane.id)))
+        await page.evaluate("() => history.back()")
+        await page.wait_for_url("**/conversations/*", wait_until="commit")
+        assert await page.evaluate("() => window.before") == "kept"  # from the back/forward cache
+        await expect_shown([page], ["while it was away"], 5)
+        await write(page, "back again")
+        await expect_shown([page], ["while it was away", "back again"], 5)
+        await only_stream(app, jane)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_token_is_refreshed_before_it_expires_and_the_stream_goes_on(
+    base_url: str, visitor: Visitor, app: Messenger
+) -> None:
+    john, jane, conversation = await two(visitor)
+    claims = app.tokens.read(jane.token)
+    now = time.time()
+    old = Tokens(SECRET, lambda: now - LIFETIME_SECONDS + 6)
+    jane.token, _ = old.issue(claims.user_id, claims.session_id)
+    async with browser(base_url) as tabs:
+        page = await open_conversation(tabs, base_url, jane, conversation)
+        [cookie] = await page.context.cookies(base_url)
+        assert cookie["value"] != jane.token
+        async with asyncio.timeout(20):
+            while (await jane.get("/api/auth_user")).status != 401:
+                await asyncio.sleep(0.2)
+        await john.send(conversation, "after the old one's end")
+        await expect_shown([page], ["after the old one's end"], RECOVERY_SECONDS)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_token_is_refreshed_once_a_day_by_one_of_the_tabs(
+    base_url: str, visitor: Visitor
+) -> None:
+    _, jane, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await open_conversation(tabs, base_url, jane, conversation)
+        await page.clock.install()
+        await page.reload()
+        await expect_live(page)
+        refreshed: list[str] = []
+        page.on("request", lambda r: "refresh_token" in r.url and refreshed.append(r.url))
+        await page.clock.fast_forward("23:00:00")
+        await expect_live(page)
+        assert refreshed == []
+        async with page.expect_response("**/api/refresh_token") as answer:
+            await page.clock.fast_forward("02:00:00")
+        assert (await answer.value).ok
+        forget_trouble(tabs)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_session_that_has_ended_leads_to_the_access_page_and_back_to_the_place(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await open_conversation(tabs, base_url, jane, conversation)
+        other = await page.context.new_page()
+        await other.goto(f"{base_url}/")
+        await expect(other.locator(".account .name")).to_have_text("jane")
+        assert (await jane.post("/api/logout")).status == 204
+        for tab in (page, other):
+            await expect(tab.get_by_label("User name", exact=True)).to_be_visible(timeout=10_000)
+        assert page.url.endswith(f"/conversations/{conversation}")
+        await page.get_by_label("User name", exact=True).fill("jane")
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.locator("conversation-view h1")).to_have_text("john")
+        await expect_live(page)
+        await john.send(conversation, "welcome back")
+        await expect_shown([page], ["welcome back"], 5)
+        forget_trouble(tabs)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_who_was_away_for_more_than_the_feed_repeats_fetches_all_anew(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await open_conversation(tabs, base_url, jane, conversation)
+        await john.send(conversation, "before")
+        await expect_shown([page], ["before"], 5)
+        await page.context.set_offline(True)
+        sends = (john.send(conversation, f"number {n}") for n in range(1001))
+        await asyncio.gather(*sends)
+        newest = (await stored(john, conversation))[-25:]
+        async with page.expect_response(f"**/api/conversations/{conversation}/messages"):
+            await page.context.set_offline(False)
+        await expect_shown([page], newest, RECOVERY_SECONDS)
+        await john.send(conversation, "after")
+        await expect(page.locator(".message .content").last).to_have_text("after")
+        await expect(page.locator(".preview")).to_have_text("after")
+        forget_trouble(tabs)
