@@ -1,7 +1,7 @@
 """A PostgreSQL for all that store, with fsync on, and for Messenger ten thousand people in it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -100,13 +100,14 @@ def token(user: int) -> str:
     return jwt.encode(claims, SECRET, "HS256")
 
 
-def ask(dsn: str, sql: str, params: object = None) -> str | None:
+def ask(dsn: str, sql: str, params: Sequence[object] | None = None) -> str | None:
     """What a statement says first."""
     conn = psycopg2.connect(dsn)
     try:
         conn.autocommit = True
         with conn.cursor() as cursor:
             cursor.execute(sql, params)
-            return str(cursor.fetchone()[0]) if cursor.description else None
+            row = cursor.fetchone() if cursor.description else None
+            return str(row[0]) if row else None
     finally:
         conn.close()

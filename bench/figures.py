@@ -16,6 +16,7 @@ PER_SECOND = 300  # messages, in latency
 MISSED = 3  # messages, by each stream of a restart
 AT_ONCE = 256  # streams that are being opened
 
+SERVER = "server's share of a core"
 LOAD = "load's share of a core"
 HELD = "loop held at most, ms"
 
@@ -57,7 +58,7 @@ def fanout(server: Server, sizes: Sizes) -> Taken:
         numbers = {
             "frames/s": found["framesPerSecond"],
             f"last of {sizes.streams:,} after, ms": found["lastFrameMs"],
-            "server's share of a core": found["fanoutServerShare"],
+            SERVER: found["fanoutServerShare"],
             LOAD: found["fanoutLoadShare"],
             **holds(server, until=found["closedAt"]),
         }
@@ -80,8 +81,12 @@ def opening(server: Server, sizes: Sizes) -> Taken:
             atOnce=AT_ONCE,
         )
         few, many = cold["residentBytes"]
-        found = {"opened/s": cold["openedPerSecond"], LOAD: cold["openingLoadShare"]}
-        found |= holds(server, until=cold["closedAt"])
+        found = {
+            "opened/s": cold["openedPerSecond"],
+            SERVER: cold["openingServerShare"],
+            LOAD: cold["openingLoadShare"],
+            **holds(server, until=cold["closedAt"]),
+        }
         if isinstance(server, Messenger):
             time.sleep(sizes.leave_seconds)
             since = time.time()
@@ -139,7 +144,7 @@ def latency(server: Server, sizes: Sizes) -> Taken:
             "p99 ms": found["p99Ms"],
             "p99.9 ms": found["p999Ms"],
             "never arrived": found["sent"] - found["arrived"],
-            "server's share of a core": found["serverShare"],
+            SERVER: found["serverShare"],
             LOAD: found["loadShare"],
             **holds(server, until=found["closedAt"]),
         }

@@ -368,7 +368,7 @@ class Tools:
         go = find_go()
         if go is None:
             return Missing(f"{path}: there is no Go here")
-        command = [go, "build", "-o", program, package]
+        command = [go, "build", "-buildvcs=false", "-o", program, package]
         ended = subprocess.run(
             command, cwd=HERE / path, capture_output=True, text=True, check=False
         )
