@@ -1,16 +1,13 @@
 /**
  * <messenger-app></messenger-app>: the whole page. Who is there, which place they are at, and the
- * one stream that keeps all of it up to date.
+ * one stream that keeps all of it up to date. What it can begin without is in later.js.
  */
 
 import * as api from "./api.js";
-import "./components/access-page.js";
-import "./components/account-bar.js";
 import "./components/connection-line.js";
 import { make } from "./components/context.js";
 import "./components/conversation-list.js";
 import "./components/conversation-view.js";
-import "./components/new-conversation.js";
 import { nothingChosen, nothingHere, notice } from "./components/notice.js";
 import { backoff, pause } from "./lib/backoff.js";
 import { el } from "./lib/dom.js";
@@ -257,7 +254,7 @@ class MessengerApp extends HTMLElement {
     const brand = el("a", { href: "/" }, el("img", { src: "/favicon.svg", alt: "" }), "Messenger");
     const names = ["connection-line", "new-conversation", "conversation-list", "account-bar"];
     const parts = names.map((name) => make(name, { context: this.#context }));
-    return el("div", { class: "sidebar" }, el("header", { class: "brand" }, brand), ...parts);
+    return el("div", { class: "sidebar" }, el("header", { class: "brand" }, brand, document.createElement("theme-switch")), ...parts);
   }
 
   /** @param {string} id */

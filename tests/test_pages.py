@@ -42,7 +42,7 @@ async def test_pages_carry_the_headers_that_keep_others_out(visitor: Visitor) ->
         for directive in ("object-src", "base-uri", "frame-ancestors"):
             assert policy[directive] == "'none'"
         assert policy["require-trusted-types-for"] == "'script'"
-        assert policy["trusted-types"] == "'none'"
+        assert policy["trusted-types"] == "service-worker"
         assert "unsafe" not in headers["Content-Security-Policy"]
         assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
         assert headers["X-Content-Type-Options"] == "nosniff"

@@ -12,20 +12,23 @@ const PAGE = path.join(STATIC, "index.html");
 const IMPORTS = /^(?:import|export)\s(?:[^;"']*?\sfrom\s)?["'](\.[^"']+)["'];/gm; // not import(…), which comes later
 const LIST = /(<!-- modules[^>]*-->\n)(?:.*\n)*?(.*<!-- end of modules -->)/;
 
-/** What `entry` imports, and what that imports: each once, the nearest first. @param {string} entry */
-function modulesOf(entry) {
-  const modules = [entry];
-  for (const module of modules) {
-    for (const [, found] of readFileSync(path.join(STATIC, module), "utf8").matchAll(IMPORTS)) {
-      const imported = path.posix.join(path.posix.dirname(module), found);
-      if (!modules.includes(imported)) modules.push(imported);
-    }
+/** Each once; what the first of `entries` needs comes first. @param {string[]} entries */
+function importedBy(entries) {
+  const known = new Set(entries);
+  for (const entry of entries) {
+    const graph = [entry];
+    for (const module of graph) graph.push(...importsOf(module).filter((found) => !known.has(found) && known.add(found)));
   }
-  return modules;
+  return [...known].slice(entries.length);
 }
 
-const [, ...imported] = modulesOf("/app.js");
-const links = imported.map((module) => `    <link rel="modulepreload" href="${module}" />\n`);
+/** @param {string} module */
+function importsOf(module) {
+  const found = readFileSync(path.join(STATIC, module), "utf8").matchAll(IMPORTS);
+  return [...found].map(([, name]) => path.posix.join(path.posix.dirname(module), name));
+}
+
+const links = importedBy(["/app.js", "/later.js"]).map((module) => `    <link rel="modulepreload" href="${module}" />\n`);
 const page = readFileSync(PAGE, "utf8");
 const wanted = page.replace(LIST, (_, begin, end) => `${begin}${links.join("")}${end}`);
 if (wanted !== page && process.argv.includes("--check")) {

@@ -16,7 +16,7 @@
 /** An element that is given its context, and whose listeners and subscriptions end with it. */
 export class Component extends HTMLElement {
   /** @type {Context} */
-  context = /** @type {any} */ (null); // set before the element is put into the page
+  context = /** @type {any} */ (this).context; // set before the element is put into the page, or even defined
   #connected = new AbortController();
 
   /** Aborted when the element has left the page. */

@@ -1,0 +1,10 @@
+/**
+ * What a conversation can be seen without: a script of its own, so that the first one to run does not wait for it.
+ * Elements that stand in the page already begin to work when they are defined here.
+ */
+
+import "./components/access-page.js";
+import "./components/account-bar.js";
+import "./components/new-conversation.js";
+import "./components/theme-switch.js";
+import "./offline.js";

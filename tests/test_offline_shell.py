@@ -1,0 +1,169 @@
+"""The page opens where its server cannot be reached, and is new where it can."""
+
+import asyncio
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from config import STATIC_DIR
+from handlers.application import Messenger
+from handlers.assets import Assets
+from tests.support.people import Visitor, two
+from tests.support.processes import ServerProcess
+from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # autouse
+
+KEPT = """
+  (async () => {
+    const all = await Promise.all((await caches.keys()).map((name) => caches.open(name)));
+    const requests = await Promise.all(all.map((cache) => cache.keys()));
+    return requests.flat().map(({ url }) => new URL(url).pathname);
+  })()
+"""
+
+SOURCES = """
+  Object.fromEntries(performance.getEntriesByType("resource")
+    .map((entry) => [new URL(entry.name).pathname, entry.workerFinalSourceType]))
+"""
+
+
+def named_by_the_page() -> set[str]:
+    return set(re.findall(r'(?:href|src)="(/[^"]+)"', (STATIC_DIR / "index.html").read_text()))
+
+
+async def kept(page: Page) -> set[str]:
+    """What the service worker keeps, when it has come to an end with that."""
+    await page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+    return set(await page.evaluate(KEPT))
+
+
+def without_network_errors(tabs: Tabs) -> None:
+    """Chromium's own lines for requests that find no server."""
+    tabs.complaints = [line for line in tabs.complaints if "net::ERR" not in line]
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_the_page_opens_while_its_server_is_away_and_goes_on_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    with ServerProcess(tmp_path / "data") as server:
+        async with browser(server.url) as tabs:
+            page = await tabs.sign_in("jane")
+            await kept(page)
+            server.process.kill()
+            server.process.wait()
+            for path in ("/", "/conversations/1"):
+                await page.goto(server.url + path)
+                await expect(page.locator("messenger-app *").first).to_be_attached()
+                assert await page.title() == "Messenger"
+            await page.goto(server.url)
+            server.start()
+            await asyncio.to_thread(server.wait_until_ready)
+            await expect(page.locator(".account .name")).to_have_text("jane", timeout=45_000)
+            without_network_errors(tabs)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_the_page_and_what_it_names_is_kept_and_nothing_that_anyone_said(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        assert await kept(page) == {"/", *named_by_the_page()}
+        await page.goto(f"{base_url}/conversations/{conversation}")  # by way of the worker
+        await john.send(conversation, "a secret")
+        await expect(page.locator(".message .content")).to_have_text("a secret")
+        await write(page, "another")
+        await page.evaluate("fetch('/health/live')")
+        await page.evaluate("fetch('/nothing.js')")
+        await page.reload()
+        await expect(page.locator(".message")).to_have_count(2)
+        assert await kept(page) == {"/", *named_by_the_page()}
+        tabs.complaints = [line for line in tabs.complaints if "404" not in line]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_an_edited_file_is_seen_new_at_the_next_load_and_kept(
+    base_url: str, app: Messenger, visitor: Visitor, tmp_path: Path
+) -> None:
+    static = shutil.copytree(STATIC_DIR, tmp_path / "static")
+    app.assets = Assets(static)
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await kept(page)
+        await expect(page.locator("html")).to_have_css("background-color", "rgb(253, 252, 250)")
+        with (static / "styles" / "utilities.css").open("a") as sheet:
+            sheet.write("html { background: rgb(1, 2, 3) !important }")
+        with (static / "index.html").open("a") as html:
+            html.write('<!-- href="/lib/new.js" -->')
+        (static / "lib" / "new.js").write_text("// was not there before")
+        await page.reload()
+        await expect(page.locator("html")).to_have_css("background-color", "rgb(1, 2, 3)")
+        async with asyncio.timeout(20):
+            while "/lib/new.js" not in await page.evaluate(KEPT):
+                await asyncio.sleep(0.05)
+        app.assets = Assets(tmp_path / "nowhere")  # a server that has nothing of it any more
+        sheet_kept = await page.evaluate(
+            "caches.match('/styles/main.css').then((sheet) => sheet.text())"
+        )
+        assert "rgb(1, 2, 3)" in sheet_kept
+
+
+async def bad_gateway(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    writer.close()
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_proxy_whose_server_is_away_is_as_good_as_no_network(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as server:
+        async with browser(server.url) as tabs:
+            page = await tabs.sign_in("jane")
+            await kept(page)
+            server.process.kill()
+            server.process.wait()
+            port = int(server.url.rpartition(":")[2])
+            async with await asyncio.start_server(bad_gateway, "127.0.0.1", port):
+                answer = await page.goto(server.url)
+                assert answer is not None
+                assert (answer.status, answer.from_service_worker) == (200, True)
+                await expect(page.locator("messenger-app *").first).to_be_attached()
+                assert await page.evaluate("fetch('/api/auth_user').then((it) => it.status)") == 502
+            tabs.complaints = [line for line in tabs.complaints if "502" not in line]
+            without_network_errors(tabs)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_what_the_network_puts_in_place_of_the_page_is_not_kept(
+    base_url: str, app: Messenger, visitor: Visitor, tmp_path: Path
+) -> None:
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        before = await kept(page)
+        (tmp_path / "index.html").write_text("<title>Pay for this network</title>")
+        app.assets = Assets(tmp_path)
+        await page.reload()
+        assert await page.title() == "Pay for this network"
+        page_kept = await page.evaluate("caches.match('/').then((page) => page.text())")
+        assert "messenger-app" in page_kept
+        assert set(await page.evaluate(KEPT)) == before
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_what_is_asked_of_the_api_does_not_pass_through_the_worker(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await kept(page)
+        await page.reload()
+        await expect(page.locator(".account .name")).to_have_text("jane")
+        await expect(page.locator("connection-line").first).to_have_attribute("data-status", "live")
+        sources = await page.evaluate(SOURCES)
+        # Else it is "": the worker was not there, or was woken for it.
+        asked = {source for path, source in sources.items() if path.startswith("/api/")}
+        assert asked == {"network"}, sources

@@ -1,0 +1,110 @@
+"""Light and dark: as the system has it, or as chosen in this browser."""
+
+import re
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from config import STATIC_DIR
+from tests.support.people import Visitor
+from tests.test_browser import browser, browser_here  # noqa: F401  # the fixture is autouse
+
+LIGHT, DARK = "rgb(253, 252, 250)", "rgb(22, 24, 26)"
+# Taken where the first frame can be drawn: from then on a wrong colour would be seen.
+NOTE_FIRST = """
+  requestAnimationFrame(function look() {
+    if (!document.body || document.readyState === "loading") return requestAnimationFrame(look);
+    window.first = getComputedStyle(document.documentElement).backgroundColor;
+  });
+"""
+
+
+async def expect_theme(page: Page, colour: str) -> None:
+    await expect(page.locator("html")).to_have_css("background-color", colour)
+
+
+def switch(page: Page) -> Locator:
+    return page.get_by_role("button", name="Theme:")
+
+
+async def choose(page: Page, name: str) -> None:
+    """By pressing until it says so."""
+    for _ in range(3):
+        await switch(page).click()
+        if await switch(page).get_attribute("aria-label") == f"Theme: {name}":
+            break
+    await expect_chosen(page, name)
+
+
+async def expect_chosen(page: Page, name: str) -> None:
+    await expect(switch(page)).to_have_accessible_name(f"Theme: {name}")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_the_theme_is_the_systems_and_follows_it(base_url: str, visitor: Visitor) -> None:
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await expect_chosen(page, "as the system")
+        await expect_theme(page, LIGHT)
+        await page.emulate_media(color_scheme="dark")
+        await expect_theme(page, DARK)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_chosen_theme_holds_against_the_systems_in_all_tabs_and_after_a_reload(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        other = await page.context.new_page()
+        await other.goto(base_url)
+        await choose(page, "dark")
+        for tab in (page, other):
+            await expect_theme(tab, DARK)
+            await expect_chosen(tab, "dark")
+        await page.add_init_script(NOTE_FIRST)
+        await page.reload()
+        await expect_chosen(page, "dark")
+        assert await page.evaluate("window.first") == DARK, "it flashed"
+        await page.emulate_media(color_scheme="dark")
+        await choose(page, "light")
+        await expect_theme(page, LIGHT)
+        await choose(page, "as the system")
+        await expect_theme(page, DARK)
+        await expect_theme(other, LIGHT)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_the_theme_is_chosen_by_keyboard(base_url: str, visitor: Visitor) -> None:
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await switch(page).focus()
+        for name, colour in (("light", LIGHT), ("dark", DARK), ("as the system", LIGHT)):
+            await page.keyboard.press("Enter")
+            await expect_theme(page, colour)
+            await expect(switch(page)).to_be_focused()
+            await expect(page.locator("theme-switch [role=status]")).to_have_text(f"Theme: {name}")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_the_bars_of_a_phone_have_the_colour_of_the_list(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        for choice in ("light", "dark"):
+            await choose(page, choice)
+            bars = page.locator("meta[name=theme-color]")
+            colours = await bars.evaluate_all("metas => metas.map((meta) => meta.content)")
+            assert len(set(colours)) == 1
+            red, green, blue = (int(colours[0][at : at + 2], 16) for at in (1, 3, 5))
+            await expect(page.locator(".sidebar")).to_have_css(
+                "background-color", f"rgb({red}, {green}, {blue})"
+            )
+
+
+def test_each_colour_is_written_for_both_themes_at_once() -> None:
+    tokens = (STATIC_DIR / "styles" / "tokens.css").read_text()
+    assert "prefers-color-scheme" not in tokens
+    for line in re.findall(r"^  --(?!avatar|on-avatar)[a-z-]+: .*#.*;$", tokens, re.MULTILINE):
+        assert "light-dark(" in line, line
