@@ -13,7 +13,6 @@ import { backoff, pause } from "./lib/backoff.js";
 import { el } from "./lib/dom.js";
 import { Outbox } from "./outbox.js";
 import * as session from "./session.js";
-import { SharedStream } from "./shared-stream.js";
 import { Store } from "./store.js";
 import { Unsent } from "./unsent.js";
 
@@ -25,7 +24,7 @@ const UNKNOWN_PAUSE_MILLISECONDS = 3000; // before asking again for a conversati
 class MessengerApp extends HTMLElement {
   #store = new Store();
   #ended = new AbortController();
-  /** @type {SharedStream | null} */
+  /** @type {import("./shared-stream.js").SharedStream | null} */
   #stream = null;
   #fetching = new Set();
   #signingOut = false;
@@ -83,11 +82,14 @@ class MessengerApp extends HTMLElement {
    * @param {string} userId
    * @param {import("./types.js").Snapshot<import("./types.js").Conversation[]>} snapshot
    */
-  #listen(userId, snapshot) {
+  async #listen(userId, snapshot) {
     const { position } = snapshot;
     this.#store.dispatch({ type: "listening", position });
     this.#store.dispatch({ type: "conversations", snapshot, older: false });
-    this.#stream = new SharedStream(userId, position, {
+    const later = await import("./shared-stream.js").catch(() => null);
+    if (later === null) this.#leave(); // the network went while the page came: from the start
+    if (later === null || this.#ended.signal.aborted) return;
+    this.#stream = new later.SharedStream(userId, position, {
       event: (event) => this.#store.dispatch(event),
       connection: (status) => this.#store.dispatch({ type: "connection", status }),
       reset: (position) => this.#reset(position),

@@ -5,6 +5,8 @@
 
 import "./components/access-page.js";
 import "./components/account-bar.js";
+import "./components/emoji-picker.js";
 import "./components/new-conversation.js";
 import "./components/theme-switch.js";
 import "./offline.js";
+import "./shared-stream.js"; // which app.js asks for when it knows where to go on from

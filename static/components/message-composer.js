@@ -4,7 +4,6 @@ import { codePoints, contentOf, LONGEST_CONTENT } from "../lib/content.js";
 import { el } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
 import { Component, make } from "./context.js";
-import "./emoji-picker.js";
 
 const WARN_BELOW = 400; // code points left
 const QUIET_MILLISECONDS = 1000; // the count is read out when one has stopped typing, not at each key
@@ -91,7 +90,8 @@ class MessageComposer extends Component {
     this.#text.style.blockSize = `${this.#text.scrollHeight + borders}px`;
   }
 
-  #toggleEmoji() {
+  async #toggleEmoji() {
+    await customElements.whenDefined("emoji-picker"); // it comes with later.js
     if (this.querySelector("emoji-picker")) return this.#closeEmoji(true);
     const given = {
       context: this.context,
