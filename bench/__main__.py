@@ -173,11 +173,12 @@ class Run:
         path = ROOT / "README.md"
         medians = self.medians()
         table.plot(medians, ROOT / "docs" / "figures.png", self.caption())
-        command = "make bench-full" if rounds >= 5 else "make bench"
+        command = "make bench-full" if rounds >= 5 else f"python -m bench --rounds {rounds}"
+        how = f"medians of {rounds} alternating rounds" if rounds > 1 else "one round"
         new = (
-            f"`{command}` on {time.strftime('%Y-%m-%d')}: medians of {rounds} alternating rounds "
-            f"on {os.cpu_count()} cores ({self.caption()}). In brackets: Messenger's figure "
-            f"divided by the peer's.\n\n![Figures](docs/figures.png)\n\n{table.text(medians)}"
+            f"`{command}` on {time.strftime('%Y-%m-%d')}: {how} on {os.cpu_count()} cores "
+            f"({self.caption()}). In brackets: Messenger's figure divided by the peer's.\n\n"
+            f"![Figures](docs/figures.png)\n\n{table.text(medians)}"
         )
         begin, end = "<!-- figures -->\n", "<!-- end of figures -->"
         text, found = re.subn(
@@ -192,7 +193,7 @@ def versions(tools: Tools, postgres: Postgres) -> dict[str, str]:
     """Of what is compared and of what it runs on, where that is here."""
     names = ["tornado", "uvloop", "aiohttp", "aiohttp-sse", "sse-starlette", "uvicorn"]
     return {
-        "Linux": f"{platform.release()} {platform.machine()}",
+        platform.system(): f"{'.'.join(platform.release().split('.')[:2])} {platform.machine()}",
         "Python": platform.python_version(),
         "PostgreSQL": postgres.version(),
         **{name: version(name) for name in names},

@@ -351,7 +351,9 @@ class Tools:
             said = subprocess.run([NGINX, "-v"], capture_output=True, text=True, check=False)
             found["nginx"] = said.stderr.strip().rpartition("/")[2]
         if NCHAN.exists() and shutil.which("dpkg-query"):
-            found["nchan"] = output("dpkg-query", "-Wf", "${Version}", "libnginx-mod-nchan")
+            found["nchan"] = output(
+                "dpkg-query", "-Wf", "${source:Upstream-Version}", "libnginx-mod-nchan"
+            )
         return found
 
     def built(self, path: str, package: str = ".") -> str:

@@ -1,5 +1,6 @@
 """The figures as a table, and as a plot."""
 
+import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,7 +93,7 @@ def plot(medians: Medians, path: Path, caption: str = "") -> None:
         weight="bold",
         fontsize=13,
     )
-    figure.supxlabel(caption, fontsize=9, color=MUTED)
+    figure.supxlabel(textwrap.fill(caption, 140), fontsize=9, color=MUTED)
     figure.tight_layout(h_pad=1.5, w_pad=3)
     figure.savefig(path, dpi=100)
     pyplot.close(figure)
