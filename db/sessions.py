@@ -7,8 +7,9 @@ from db.pool import Database
 from db.snapshot import NotFound
 
 IDLE_DAYS = 30  # a session that is not used for so long has ended
-TOUCH_MINUTES = 60  # how exact "last seen" is; each request would be a write otherwise
+TOUCH_MINUTES = 5  # how exact "last seen" is; each request would be a write otherwise
 USER_AGENT_LENGTH = 400
+MOST_LISTED = 1000  # of one user's; whoever has more can still end all others
 REMEMBERED = 100_000  # sessions, at about 100 bytes each
 REMEMBERED_SECONDS = 60  # bounds what a change made behind the server's back can do
 
@@ -32,7 +33,7 @@ class Sessions:
         self._ends = 0  # a look-up that began before an end must not be remembered after it
 
     async def begin(self, user_id: int, user_agent: str) -> int:
-        """A new session's id."""
+        """A new session's id. Of `user_agent` the beginning is kept, and what can be shown."""
         # Not twice: a second session that nobody holds would show up in the user's list.
         rows = await self._db.rows(
             """
@@ -40,7 +41,7 @@ class Sessions:
             VALUES (%(user_id)s, %(user_agent)s)
             RETURNING id
             """,
-            {"user_id": user_id, "user_agent": user_agent[:USER_AGENT_LENGTH]},
+            {"user_id": user_id, "user_agent": _shown(user_agent)[:USER_AGENT_LENGTH]},
             twice=False,
         )
         return int(rows[0][0])
@@ -87,8 +88,14 @@ class Sessions:
             WHERE user_id = %(user_id)s
                 AND last_seen_at > now() - make_interval(days => %(idle_days)s)
             ORDER BY last_seen_at DESC, id DESC
+            LIMIT %(limit)s
             """,
-            {"user_id": user_id, "current_id": current_id, "idle_days": IDLE_DAYS},
+            {
+                "user_id": user_id,
+                "current_id": current_id,
+                "idle_days": IDLE_DAYS,
+                "limit": MOST_LISTED,
+            },
         )
         return [Session(*row) for row in rows]
 
@@ -97,10 +104,10 @@ class Sessions:
         if not await self._end(user_id, [session_id], "id = %(session_id)s", session_id):
             raise NotFound
 
-    async def end_others(self, user_id: int, kept_id: int) -> list[int]:
-        """Ends all of the user's sessions but one; the ids of those ended."""
+    async def end_others(self, user_id: int, kept_id: int) -> None:
+        """Ends all of the user's sessions but one."""
         known = [s for s, owner in self._living.items() if owner == user_id and s != kept_id]
-        return await self._end(user_id, known, "id <> %(session_id)s", kept_id)
+        await self._end(user_id, known, "id <> %(session_id)s", kept_id)
 
     async def _end(self, user_id: int, known: list[int], which: str, session_id: int) -> list[int]:
         ended = known
@@ -120,3 +127,8 @@ class Sessions:
             for session in {*known, *ended}:
                 self._living.pop(session, None)
         return ended
+
+
+def _shown(text: str) -> str:
+    """Without control characters, half characters and what turns the direction of writing."""
+    return "".join(character for character in text if character.isprintable())

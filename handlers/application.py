@@ -101,10 +101,16 @@ class Messenger(Application):
 
     async def end_session(self, user_id: int, session_id: int) -> None:
         """And its streams. Raises `snapshot.NotFound`."""
-        await self.sessions.end(user_id, session_id)
-        self.bus.end_sessions(user_id, [session_id])
+        try:
+            await self.sessions.end(user_id, session_id)
+        finally:  # also where the answer was lost: a stream of a session that lives comes back
+            self.bus.end_sessions(user_id, [session_id])
 
     async def end_other_sessions(self, user_id: int, kept_id: int) -> None:
         """And their streams."""
-        ended = await self.sessions.end_others(user_id, kept_id)
-        self.bus.end_sessions(user_id, ended)
+        try:
+            await self.sessions.end_others(user_id, kept_id)
+        finally:  # as above
+            streams = self.bus.streams_of(user_id)
+            others = {stream.session_id for stream in streams} - {kept_id}
+            self.bus.end_sessions(user_id, others)

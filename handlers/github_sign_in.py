@@ -84,10 +84,7 @@ class CallbackHandler(GitHubHandler):
         except Failed as failure:
             _log.warning("nobody was signed in: %s", failure)
             return self._lead_to_access_page(failure.code, return_to)
-        session_id = await self.app.sessions.begin(
-            int(user.id), self.request.headers.get("User-Agent", "")
-        )
-        self.grant(int(user.id), session_id)
+        await self.begin_session(int(user.id))
         self.redirect(return_to)
 
     def _attempt(self) -> Attempt:

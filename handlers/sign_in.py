@@ -30,6 +30,10 @@ class Login(Grant, kw_only=True, rename="camel"):
 class SignInHandler(ApiHandler):
     """Hands out tokens, in the answer and as the cookie that the page uses."""
 
+    async def begin_session(self, user_id: int) -> Grant:
+        user_agent = self.request.headers.get("User-Agent", "")
+        return self.grant(user_id, await self.app.sessions.begin(user_id, user_agent))
+
     def grant(self, user_id: int, session_id: int) -> Grant:
         token, expires_at = self.app.tokens.issue(user_id, session_id)
         self.set_cookie(
@@ -58,9 +62,7 @@ class LoginHandler(SignInHandler):
         username = names.checked(self.fields(LoginFields).username)
         limits.check(self.app.limits.sign_ins, limits.network(self.request.remote_ip))
         user = await users.sign_in(self.app.db, username)
-        user_agent = self.request.headers.get("User-Agent", "")
-        session_id = await self.app.sessions.begin(int(user.id), user_agent)
-        grant = self.grant(int(user.id), session_id)
+        grant = await self.begin_session(int(user.id))
         self.reply(Login(grant.token, grant.expires_at, auth_user=user))
 
     def _asked_from_this_machine(self) -> bool:

@@ -1,0 +1,199 @@
+"""Sessions as their user sees them: where one is signed in, since when, and the way to end that."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg2
+import pytest
+
+from db import errors
+from db.connection import Row
+from db.pool import Database
+from handlers.application import Messenger
+from tests.support.people import Person, Visitor
+
+LONG_AGO = "UPDATE sessions SET last_seen_at = now() - interval '10 minutes'"
+
+
+async def sessions(person: Person) -> list[Any]:
+    answer = await person.get("/api/sessions")
+    assert answer.status == 200
+    return list(answer.json)
+
+
+@pytest.mark.gen_test
+async def test_the_latest_seen_comes_first_and_the_present_one_is_marked(
+    visitor: Visitor, db: Database
+) -> None:
+    people = [await visitor.sign_in("jane") for _ in range(3)]
+    assert [s["current"] for s in await sessions(people[2])] == [True, False, False]
+    assert [s["current"] for s in await sessions(people[0])] == [False, False, True]
+    found = await sessions(people[1])
+    seen = [session["lastSeenAt"] for session in found]
+    assert seen == sorted(seen, reverse=True)
+    assert len({session["id"] for session in found}) == 3
+    assert all(session["createdAt"] <= session["lastSeenAt"] for session in found)
+
+
+@pytest.mark.gen_test
+async def test_last_seen_moves_with_use_and_creation_does_not(
+    visitor: Visitor, app: Messenger, db: Database
+) -> None:
+    here, elsewhere = await visitor.sign_in("jane"), await visitor.sign_in("jane")
+    await sessions(here)  # remembered from now on
+    await db.rows(LONG_AGO)
+    before = {s["current"]: s for s in await sessions(here)}
+    app.sessions._living.clear()  # a minute later
+    await here.get("/api/auth_user")
+    after = {s["current"]: s for s in await sessions(here)}
+    assert after[True]["lastSeenAt"] > before[True]["lastSeenAt"]
+    assert after[True]["createdAt"] == before[True]["createdAt"]
+    assert after[False] == before[False]
+    assert [s["current"] for s in await sessions(here)] == [True, False]
+    assert elsewhere.token != here.token
+
+
+@pytest.mark.gen_test
+async def test_a_refused_token_is_no_use_of_its_session(
+    visitor: Visitor, app: Messenger, db: Database
+) -> None:
+    jane, mallory = await visitor.sign_in("jane"), await visitor.sign_in("mallory")
+    await db.rows(LONG_AGO)
+    (before,) = await db.rows(
+        "SELECT last_seen_at FROM sessions WHERE user_id = %(id)s", {"id": int(jane.id)}
+    )
+    claims = app.tokens.read(jane.token)
+    mallory.token, _ = app.tokens.issue(int(mallory.id), claims.session_id)  # as if she could
+    assert (await mallory.get("/api/auth_user")).status == 401
+    (after,) = await db.rows(
+        "SELECT last_seen_at FROM sessions WHERE user_id = %(id)s", {"id": int(jane.id)}
+    )
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("Browser/1.0 (X11; Linux)", "Browser/1.0 (X11; Linux)"),
+        ("", ""),
+        ("x" * 5000, "x" * 400),
+        ("a\tb\x7f\x80\x9fc", "abc"),
+        ("caf\xe9 <b>&amp;</b> \"'; --", "caf\xe9 <b>&amp;</b> \"'; --"),
+    ],
+)
+@pytest.mark.gen_test
+async def test_of_a_user_agent_what_can_be_shown_is_kept(
+    visitor: Visitor, app: Messenger, sent: str, kept: str
+) -> None:
+    jane = await visitor.sign_in("jane")
+    await app.sessions.begin(int(jane.id), sent)
+    assert (await sessions(jane))[0]["userAgent"] == kept
+
+
+@pytest.mark.gen_test
+async def test_half_characters_and_nul_do_no_harm(visitor: Visitor, app: Messenger) -> None:
+    jane = await visitor.sign_in("jane")
+    await app.sessions.begin(int(jane.id), "a\0b\ud800c\u202ed")
+    assert (await sessions(jane))[0]["userAgent"] == "abcd"
+
+
+@pytest.mark.parametrize("sent", [b"a\0b", b"\xed\xa0\x80", b"\xff\xfe", b"a\x1bb", b"\xc2\x9b"])
+@pytest.mark.gen_test
+async def test_no_bytes_of_a_user_agent_make_a_sign_in_fail_by_500(
+    base_url: str, http_port: int, sent: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", http_port)
+    body = b'{"username": "jane"}'
+    writer.write(
+        b"POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Connection: close\r\nUser-Agent: %s\r\nContent-Length: %d\r\n\r\n%s"
+        % (sent, len(body), body)
+    )
+    answer = await reader.read()
+    writer.close()
+    assert answer.split()[1] in (b"200", b"400")
+
+
+@pytest.mark.gen_test
+async def test_another_persons_session_answers_as_one_that_is_not_there(
+    visitor: Visitor,
+) -> None:
+    jane, mallory = await visitor.sign_in("jane"), await visitor.sign_in("mallory")
+    (session,) = await sessions(jane)
+    theirs = await mallory.delete(f"/api/sessions/{session['id']}")
+    assert theirs.status == 404
+    for path in ("999999", "9" * 19, "9" * 30, "0", "01", "-1", "x", "1.0", "%31%30%30"):
+        assert (await mallory.delete(f"/api/sessions/{path}")).seen == theirs.seen
+    async with jane.stream() as stream:
+        await mallory.delete(f"/api/sessions/{session['id']}")
+        await mallory.delete("/api/sessions")
+        assert await stream.silent()
+    assert len(await sessions(jane)) == 1
+
+
+@pytest.mark.gen_test
+async def test_ending_the_present_one_is_signing_out(visitor: Visitor) -> None:
+    jane = await visitor.sign_in("jane")
+    (session,) = await sessions(jane)
+    async with jane.stream() as stream:
+        answer = await jane.delete(f"/api/sessions/{session['id']}")
+        assert (answer.status, answer.body) == (204, b"")
+        (bye,) = await stream.rest(1)
+        assert bye.data == {"reason": "revoked"}
+    assert (await jane.get("/api/sessions")).status == 401
+
+
+@pytest.mark.gen_test
+async def test_ending_all_others_twice_ends_none_of_those_begun_since(visitor: Visitor) -> None:
+    jane, old = await visitor.sign_in("jane"), await visitor.sign_in("jane")
+    mallory = await visitor.sign_in("mallory")
+    assert (await jane.delete("/api/sessions")).status == 204
+    assert (await old.get("/api/auth_user")).status == 401
+    assert [s["current"] for s in await sessions(jane)] == [True]
+    assert (await jane.delete("/api/sessions")).status == 204
+    assert len(await sessions(mallory)) == 1
+
+
+class LosesAnswers(Database):
+    """Does what it is asked, and then the connection breaks."""
+
+    async def _ask(self, sql: str, params: Mapping[str, Any], until: float) -> list[Row]:
+        rows = await super()._ask(sql, params, until)
+        if "DELETE FROM sessions" in sql and rows:
+            raise errors.Unavailable("the answer was lost")
+        return rows
+
+
+@pytest.mark.parametrize("which", ["/api/sessions/{id}", "/api/sessions"])
+@pytest.mark.gen_test
+async def test_streams_end_though_the_answer_of_the_database_was_lost(
+    visitor: Visitor, app: Messenger, dsn: str, which: str
+) -> None:
+    here, elsewhere = await visitor.sign_in("jane"), await visitor.sign_in("jane")
+    (other,) = [s for s in await sessions(here) if not s["current"]]
+    lossy = LosesAnswers(dsn)
+    async with here.stream() as kept, elsewhere.stream() as ended:
+        app.sessions._db = lossy
+        answer = await here.delete(which.format(id=other["id"]))
+        assert answer.status in (204, 404)  # the repeat found nothing left to end
+        (bye,) = await ended.rest(1)
+        assert bye.data == {"reason": "revoked"}
+        assert await kept.silent()
+    assert (await elsewhere.get("/api/auth_user")).status == 401
+    await lossy.close()
+
+
+@pytest.mark.gen_test
+async def test_nothing_is_listed_of_sessions_that_have_ended_by_themselves(
+    visitor: Visitor, dsn: str
+) -> None:
+    jane = await visitor.sign_in("jane")
+    await visitor.sign_in("jane")
+    with psycopg2.connect(dsn) as conn, conn.cursor() as cursor:
+        cursor.execute(
+            "UPDATE sessions SET last_seen_at = now() - interval '31 days' WHERE id ="
+            " (SELECT max(id) FROM sessions)"
+        )
+    conn.close()
+    assert [s["current"] for s in await sessions(jane)] == [True]
