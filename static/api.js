@@ -2,6 +2,7 @@
 
 /** @typedef {import("./types.js").Conversation} Conversation */
 /** @typedef {import("./types.js").Message} Message */
+/** @typedef {import("./types.js").Session} Session */
 /** @typedef {import("./types.js").SignInMethods} SignInMethods */
 /** @typedef {import("./types.js").User} User */
 /**
@@ -51,6 +52,14 @@ export async function login(username) {
 
 export const logout = () => post("/api/logout");
 export const refreshToken = () => post("/api/refresh_token");
+
+/** @returns {Promise<Session[]>} latest seen first */
+export const sessions = () => get("/api/sessions").then(json);
+
+/** @param {string} id */
+export const endSession = (id) => ask(`/api/sessions/${id}`, { method: "DELETE" });
+
+export const endOtherSessions = () => ask("/api/sessions", { method: "DELETE" });
 
 /**
  * @param {string} search

@@ -11,6 +11,7 @@ import "./components/conversation-view.js";
 import { nothingChosen, nothingHere, notice } from "./components/notice.js";
 import { backoff, pause } from "./lib/backoff.js";
 import { el } from "./lib/dom.js";
+import { failure } from "./lib/sign-in-failure.js";
 import { Outbox } from "./outbox.js";
 import * as session from "./session.js";
 import { Store } from "./store.js";
@@ -249,7 +250,27 @@ class MessengerApp extends HTMLElement {
     if (!layout.isConnected) this.replaceChildren(layout);
     const shown = layout.children[1];
     if (id && shown.getAttribute("data-conversation") === id) return;
-    shown.replaceWith(id ? this.#conversation(id) : home ? nothingChosen() : nothingHere());
+    shown.replaceWith(id ? this.#conversation(id) : this.#otherPlace());
+  }
+
+  #otherPlace() {
+    const failed = failure(location);
+    if (failed) return notice("That sign-in did not work", failed, el("a", { href: "/" }, "To your conversations"));
+    if (location.pathname === "/sessions") return this.#sessions();
+    return location.pathname === "/" ? nothingChosen() : nothingHere();
+  }
+
+  /** Few go there: its module is asked for when somebody does. */
+  #sessions() {
+    const place = el("main", { class: "notice" });
+    import("./components/sessions-view.js").then(
+      () => {
+        if (!place.isConnected) return;
+        place.replaceWith(make("sessions-view", { context: this.#context }));
+      },
+      () => place.replaceWith(unreachable()),
+    );
+    return place;
   }
 
   #side() {

@@ -151,6 +151,7 @@ function withEvent(state, event) {
     next = noteUnknown(next, event.data.conversationId);
     if (event.data.clientId) next.drafts = without(next.drafts, event.data.clientId);
   }
+  if (event.name === "user" && event.data.id === state.me?.id) next.me = event.data;
   next.entries = next.entries && entriesAfter(next.entries, event);
   next.threads = mapValues(next.threads, (thread, id) => threadAfter(thread, id, event));
   return next;

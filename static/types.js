@@ -23,6 +23,13 @@
  *
  * @typedef {{conversationId: string, userId: string, lastReadMessageId: string, unreadCount?: number}} Read
  * @typedef {{dev: boolean, github: boolean}} SignInMethods
+ *
+ * @typedef {object} Session
+ * @property {string} id
+ * @property {string} createdAt
+ * @property {string} lastSeenAt
+ * @property {string} userAgent what the browser said of itself; any text at all
+ * @property {boolean} current
  */
 
 /**

@@ -2,6 +2,7 @@
 
 import * as api from "../api.js";
 import { el } from "../lib/dom.js";
+import { failure, wanted } from "../lib/sign-in-failure.js";
 import { Component } from "./context.js";
 import { action } from "./notice.js";
 
@@ -15,6 +16,7 @@ class AccessPage extends Component {
         el("img", { src: "/favicon.svg", alt: "", class: "logo" }),
         el("h1", {}, "Messenger"),
         el("p", { class: "lead" }, "Messages that arrive at once, and never get lost."),
+        failure(location) && el("p", { class: "error", role: "alert" }, failure(location)),
         ways,
       ),
     );
@@ -66,7 +68,9 @@ class AccessPage extends Component {
         error.textContent = "";
         button.disabled = true;
         try {
-          this.context.signedIn(await api.login(input.value.trim()));
+          const user = await api.login(input.value.trim());
+          if (failure(location)) history.replaceState(null, "", wanted(location));
+          this.context.signedIn(user);
         } catch (problem) {
           error.textContent = sentence(problem);
           input.focus();
@@ -93,7 +97,7 @@ function names(input) {
 }
 
 function byGitHub() {
-  const query = new URLSearchParams({ return_to: location.pathname });
+  const query = new URLSearchParams({ return_to: wanted(location) });
   return el("a", { class: "button", href: `/api/oauth/github?${query}` }, "Sign in with GitHub");
 }
 

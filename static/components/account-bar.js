@@ -1,4 +1,4 @@
-/** <account-bar></account-bar>: who is signed in here, and the way out. */
+/** <account-bar></account-bar>: who is signed in here and where else, and the way out. */
 
 import { el } from "../lib/dom.js";
 import { avatar } from "./avatar.js";
@@ -6,13 +6,14 @@ import { Component } from "./context.js";
 
 class AccountBar extends Component {
   #name = el("span", { class: "name" });
+  #devices = el("a", { href: "/sessions", class: "button quiet" }, "Devices");
   #out = el("button", { type: "button", class: "quiet" }, "Sign out");
   #error = el("p", { class: "error", role: "alert" });
   /** @type {import("../types.js").User | null} */
   #drawn = null;
 
   connected() {
-    this.replaceChildren(el("footer", { class: "account" }, this.#name, this.#out, this.#error));
+    this.replaceChildren(el("footer", { class: "account" }, this.#name, this.#devices, this.#out, this.#error));
     this.#out.addEventListener("click", () => this.#leave(), { signal: this.gone });
     this.context.store.subscribe(({ me }) => this.#draw(me), this.gone);
   }

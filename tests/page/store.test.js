@@ -214,6 +214,12 @@ test("a renamed user is renamed wherever they are", () => {
   assert.deepEqual(listed(state)[0].otherParticipant, renamed);
 });
 
+test("who is renamed elsewhere sees it here", () => {
+  const renamed = { ...jack, username: "jackie", avatarURL: "/avatars/1.png" };
+  assert.deepEqual(run({ type: "signed in", user: jack }, event(2, "user", renamed)).me, renamed);
+  assert.deepEqual(run({ type: "signed in", user: jack }, event(2, "user", jane)).me, jack);
+});
+
 test("older messages join on top, and the first page's position stands", () => {
   const state = run(
     page(3, [message(6), message(5)], "/older"),

@@ -1,0 +1,114 @@
+/** <sessions-view></sessions-view>: where one is signed in, and the way to end that. */
+
+import * as api from "../api.js";
+import { deviceName } from "../lib/device.js";
+import { el } from "../lib/dom.js";
+import { fullTime, shortTime } from "../lib/time.js";
+import { Component } from "./context.js";
+import { action, notice } from "./notice.js";
+
+/** @typedef {import("../types.js").Session} Session */
+
+class SessionsView extends Component {
+  #title = el("h1", { tabindex: "-1" }, "Signed-in devices");
+  #list = el("ul", { class: "sessions" });
+  #said = el("p", { class: "hint", role: "status" });
+  #error = el("p", { class: "error", role: "alert" });
+  #others = el("button", { type: "button", hidden: true }, "Sign out all others");
+
+  connected() {
+    this.#others.addEventListener("click", () => this.#endOthers(), { signal: this.gone });
+    this.#load();
+  }
+
+  async #load() {
+    try {
+      const sessions = await api.sessions();
+      if (this.gone.aborted) return;
+      if (!this.#list.isConnected) this.#show();
+      this.#draw(sessions);
+    } catch (error) {
+      this.context.refused(error);
+      if (!this.gone.aborted) this.#fail(error);
+    }
+  }
+
+  #show() {
+    const back = el("a", { href: "/", class: "back", "aria-label": "Back to the conversations" }, "‹");
+    const lead = el("p", { class: "hint" }, "A device that you do not know, or no longer have, is signed out here, at once.");
+    const place = el("div", { class: "settings" }, lead, this.#list, this.#said, this.#error, this.#others);
+    this.replaceChildren(el("main", { class: "place" }, el("header", { class: "with" }, back, this.#title), place));
+    this.#title.focus({ preventScroll: true }); // as for every place that one comes to
+  }
+
+  /** @param {Session[]} sessions */
+  #draw(sessions) {
+    const [current, others] = [sessions.filter(isCurrent), sessions.filter((session) => !isCurrent(session))];
+    this.#list.replaceChildren(...[...current, ...others].map((session) => this.#row(session)));
+    this.#others.hidden = others.length === 0;
+  }
+
+  /** @param {Session} session */
+  #row(session) {
+    const name = deviceName(session.userAgent);
+    const device = el("bdi", { class: "device", title: session.userAgent || null }, name);
+    const seen = session.current ? [] : [el("span", {}, "Last seen ", time(session.lastSeenAt)), " · "];
+    const times = el("p", { class: "hint" }, ...seen, el("span", {}, "Signed in ", time(session.createdAt)));
+    if (session.current) return el("li", {}, device, el("span", { class: "hint here" }, "This browser"), times);
+    const label = `Sign out ${name}`;
+    const end = el("button", { type: "button", class: "quiet", "aria-label": label }, "Sign out");
+    end.addEventListener("click", () => this.#end(session, end), { signal: this.gone });
+    return el("li", {}, device, end, times);
+  }
+
+  /**
+   * @param {Session} session
+   * @param {HTMLButtonElement} button
+   */
+  async #end(session, button) {
+    await this.#act(button, () => api.endSession(session.id), `${deviceName(session.userAgent)} was signed out.`);
+  }
+
+  async #endOthers() {
+    await this.#act(this.#others, api.endOtherSessions, "All others were signed out.");
+  }
+
+  /**
+   * The list is asked for again whatever came of it: one that has ended meanwhile is not there any more.
+   * @param {HTMLButtonElement} button
+   * @param {() => Promise<unknown>} ask
+   * @param {string} done
+   */
+  async #act(button, ask, done) {
+    this.#said.textContent = this.#error.textContent = "";
+    button.disabled = true;
+    try {
+      await ask();
+      this.#said.textContent = done;
+      this.#title.focus(); // the button goes
+    } catch (error) {
+      this.context.refused(error);
+      if (!isGone(error)) this.#error.textContent = error instanceof api.ApiProblem ? error.message : "Something went wrong.";
+    }
+    button.disabled = false;
+    if (!this.#error.textContent) await this.#load();
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    const sentence = error instanceof api.ApiProblem ? error.message : "Something went wrong.";
+    const again = action("Try again", () => this.#load());
+    this.replaceChildren(notice("This cannot be shown now", sentence, again));
+  }
+}
+
+/** @param {Session} session */
+const isCurrent = (session) => session.current;
+
+/** @param {unknown} error */
+const isGone = (error) => error instanceof api.ApiProblem && error.status === 404;
+
+/** @param {string} at */
+const time = (at) => el("time", { datetime: at, title: fullTime(at) }, shortTime(at));
+
+customElements.define("sessions-view", SessionsView);

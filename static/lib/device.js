@@ -1,0 +1,38 @@
+/** What a browser says of itself, in words. */
+
+/** The first that fits: each of these names those below it, too. @type {[RegExp, string][]} */
+const BROWSERS = [
+  [/\bEdg(e|A|iOS)?\//, "Edge"],
+  [/\b(OPR|Opera)\//, "Opera"],
+  [/\bSamsungBrowser\//, "Samsung Internet"],
+  [/\b(Firefox|FxiOS)\//, "Firefox"],
+  [/\b(Chrome|Chromium|CriOS|HeadlessChrome)\//, "Chrome"],
+  [/\bVersion\/.*\bSafari\//, "Safari"],
+];
+
+/** @type {[RegExp, string][]} */
+const SYSTEMS = [
+  [/\bAndroid\b/, "Android"],
+  [/\biPhone\b/, "iPhone"],
+  [/\biPad\b/, "iPad"],
+  [/\bWindows\b/, "Windows"],
+  [/\bMac(intosh| OS X)\b/, "macOS"],
+  [/\bCrOS\b/, "ChromeOS"],
+  [/\bLinux\b/, "Linux"],
+];
+
+const LONGEST = 60; // of what nothing is known about
+
+/** @param {string} userAgent */
+export function deviceName(userAgent) {
+  const browser = named(BROWSERS, userAgent);
+  const system = named(SYSTEMS, userAgent);
+  if (browser && system) return `${browser} on ${system}`;
+  return browser ?? system ?? (userAgent.trim().slice(0, LONGEST) || "An unknown device");
+}
+
+/**
+ * @param {[RegExp, string][]} known
+ * @param {string} userAgent
+ */
+const named = (known, userAgent) => known.find(([pattern]) => pattern.test(userAgent))?.[1];

@@ -1,0 +1,170 @@
+"""The page's ways in through GitHub, and where it shows that one is signed in: a real Chromium."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from handlers.application import Messenger
+from tests.support.github import PNG, FakeGitHub
+from tests.support.people import Visitor
+from tests.test_browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.test_github import answers, config, github  # noqa: F401  # fixtures
+
+PHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15"
+    " (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
+)
+PICTURE = (Path(__file__).parent.parent / "docs" / "figures.png").read_bytes()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_the_button_leads_through_github_and_back_to_the_page_first_asked_for(
+    base_url: str,
+    visitor: Visitor,
+    github: FakeGitHub,  # noqa: F811
+) -> None:
+    github.picture = PICTURE
+    assert len(PICTURE) < 256 * 1024
+    async with browser(base_url) as tabs:
+        page = await tabs.open("/sessions")
+        await page.get_by_role("link", name="Sign in with GitHub").click()
+        await expect(page.get_by_role("heading", name="Signed-in devices")).to_be_visible()
+        assert page.url == f"{base_url}/sessions"
+        await expect(page.locator(".account .name")).to_have_text("octo-jane")
+        avatar = page.locator(".account img.avatar")
+        await expect(avatar).to_be_visible()
+        assert await avatar.evaluate("e => e.complete && e.naturalWidth > 1")
+        cookies = {cookie["name"]: cookie for cookie in await page.context.cookies()}
+        assert set(cookies) == {"session"}
+        assert cookies["session"]["sameSite"] == "Lax"
+        assert cookies["session"]["httpOnly"]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_failure_is_told_on_the_access_page_and_the_next_try_still_knows_the_way(
+    base_url: str,
+    visitor: Visitor,
+    github: FakeGitHub,  # noqa: F811
+) -> None:
+    github.instead["user"] = answers("<html>Unicorn!</html>", 503)
+    async with browser(base_url) as tabs:
+        page = await tabs.open("/sessions")
+        button = page.get_by_role("link", name="Sign in with GitHub")
+        await button.click()
+        await expect(page.get_by_role("alert").first).to_have_text(
+            "GitHub could not be reached. Please try again in a while."
+        )
+        assert page.url.endswith("/access?error=unreachable&return_to=%2Fsessions")
+        assert await page.context.cookies() == []
+        github.instead.clear()
+        await button.click()
+        await page.wait_for_url(f"{base_url}/sessions")
+        await expect(page.locator(".account .name")).to_have_text("octo-jane")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_after_a_failure_another_way_in_leads_to_the_page_first_asked_for(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page = await tabs.open("/access?error=denied&return_to=%2Fsessions")
+        await expect(page.get_by_text("GitHub was not allowed to say who you are.")).to_be_visible()
+        await page.get_by_label("User name").fill("jane")
+        await page.get_by_role("button", name="Sign in").click()
+        await page.wait_for_url(f"{base_url}/sessions")
+        await expect(page.get_by_role("heading", name="Signed-in devices")).to_be_visible()
+        await page.goto(f"{base_url}/access?error=expired")  # signed in already
+        await expect(page.get_by_role("heading", name="That sign-in did not work")).to_be_visible()
+        await page.get_by_role("link", name="To your conversations").click()
+        assert page.url == f"{base_url}/"
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_new_name_and_picture_show_at_once_in_open_pages(
+    base_url: str,
+    visitor: Visitor,
+    github: FakeGitHub,  # noqa: F811
+) -> None:
+    john = await visitor.sign_in("john")
+    async with browser(base_url) as tabs:
+        page = await tabs.open()
+        await page.get_by_role("link", name="Sign in with GitHub").click()
+        await expect(page.locator(".account .name")).to_have_text("octo-jane")
+        await john.post("/api/conversations", {"username": "octo-jane"})
+        other = await tabs.sign_in("john")
+        await expect(other.locator(".conversations .name")).to_have_text("octo-jane")
+        github.sign_in(583231, "jane")
+        github.picture = PICTURE
+        again = await tabs.open()  # in another browser
+        await again.get_by_role("link", name="Sign in with GitHub").click()
+        await expect(page.locator(".account .name")).to_have_text("jane")
+        await expect(other.locator(".conversations .name")).to_have_text("jane")
+        await expect(other.locator(".conversations img.avatar")).to_be_visible()
+
+
+async def at_devices(tabs: Tabs, **options: int) -> Page:
+    page = await tabs.sign_in("jane", **options)
+    await page.get_by_role("link", name="Devices").click()
+    await expect(page.get_by_role("heading", name="Signed-in devices")).to_be_focused()
+    return page
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_devices_are_listed_and_signed_out_one_by_one_and_all_at_once(
+    base_url: str, visitor: Visitor, app: Messenger
+) -> None:
+    for agent in (PHONE, "curl/8.5.0", "<b>\u00ab", ""):
+        await visitor.post("/api/login", {"username": "jane"}, headers={"User-Agent": agent})
+    mallory = await visitor.sign_in("mallory")
+    async with browser(base_url) as tabs:
+        page = await at_devices(tabs)
+        devices = page.locator(".sessions .device")
+        await expect(devices).to_have_text(
+            [
+                *("Chrome on Linux", "An unknown device"),
+                *("<b>\u00ab", "curl/8.5.0", "Safari on iPhone"),
+            ]
+        )
+        await expect(page.locator(".sessions li").first).to_contain_text("This browser")
+        await page.get_by_role("button", name="Sign out Safari on iPhone").click()
+        await expect(devices).to_have_count(4)
+        await expect(page.get_by_text("Safari on iPhone was signed out.")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Signed-in devices")).to_be_focused()
+        await page.get_by_role("button", name="Sign out all others").click()
+        await expect(devices).to_have_count(1)
+        await expect(page.get_by_role("button", name="Sign out all others")).to_be_hidden()
+        await expect(page.locator(".account .name")).to_have_text("jane")  # still here
+    assert len((await mallory.get("/api/sessions")).json) == 1
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_browser_that_is_signed_out_elsewhere_is_at_the_access_page_at_once(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        there = await tabs.sign_in("jane")
+        here = await at_devices(tabs, width=390)
+        await here.get_by_role("button", name="Sign out all others").click()
+        await expect(there.get_by_label("User name")).to_be_visible()
+        await here.get_by_role("link", name="Back to the conversations").click()
+        await expect(here.locator(".account .name")).to_be_visible()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_devices_that_cannot_be_listed_are_asked_for_again(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await page.route("**/api/sessions", lambda route: route.abort())
+        await page.get_by_role("link", name="Devices").click()
+        await expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
+        await page.unroute("**/api/sessions")
+        await page.get_by_role("button", name="Try again").click()
+        await expect(page.locator(".sessions .device")).to_have_count(1)
+        tabs.complaints = [line for line in tabs.complaints if "ERR_FAILED" not in line]
+
+
+def test_the_picture_of_these_tests_is_one() -> None:
+    assert PICTURE.startswith(PNG[:8])
