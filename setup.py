@@ -29,9 +29,11 @@ TEST = [
     "httpx==0.28.1",
     "httpx-sse==0.4.3",
     "hypothesis==6.170.15",
+    "jsonschema==4.26.0",
     "playwright==1.65.2",
     "pytest==9.2.0",  # pytest-tornado does not work with 10
     "pytest-tornado==0.8.1",
+    "schemathesis==4.32.5",
     "sseclient-py==1.9.0",
     "setuptools==80.10.2",  # pytest-tornado imports pkg_resources, which 81 leaves out
 ]

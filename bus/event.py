@@ -5,13 +5,41 @@ parsers differ on blocks without data.
 """
 
 import random
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
 HEARTBEAT_SECONDS = 20  # proxies cut idle streams at 30 to 60 s
 
+
+def _one_of(*words: str) -> msgspec.Meta:
+    """For the description alone."""
+    return msgspec.Meta(extra_json_schema={"enum": list(words)})
+
+
 _RETRY_MILLISECONDS = (500, 5000)  # drawn for each stream, so that all do not return at once
+
+
+class Hello(msgspec.Struct, rename="camel"):
+    """The stream is open; a `ping` comes as often as this."""
+
+    heartbeat_seconds: int
+
+
+class Reset(msgspec.Struct):
+    """The stream cannot go on from where the client left off: fetch snapshots anew."""
+
+    reason: Annotated[str, _one_of("unknown", "expired", "future", "epoch", "backlog")]
+
+
+class Ping(msgspec.Struct):
+    """The stream is alive."""
+
+
+class Bye(msgspec.Struct):
+    """The server is about to end the stream."""
+
+    reason: Annotated[str, _one_of("draining", "expired", "revoked", "slow")]
 
 
 class Frame(NamedTuple):
@@ -42,16 +70,15 @@ def framed(plain: bytes) -> Frame:
 
 def hello(event_id: str | None) -> Frame:
     """The first of each stream: where it starts, unless a `reset` is about to say that."""
-    data = {"heartbeatSeconds": HEARTBEAT_SECONDS}
-    return frame(data, name="hello", event_id=event_id, retry=True)
+    return frame(Hello(HEARTBEAT_SECONDS), name="hello", event_id=event_id, retry=True)
 
 
 def reset(reason: str, event_id: str) -> Frame:
-    return frame({"reason": reason}, name="reset", event_id=event_id)
+    return frame(Reset(reason), name="reset", event_id=event_id)
 
 
 def bye(reason: str) -> Frame:
-    return frame({"reason": reason}, name="bye", retry=True)
+    return frame(Bye(reason), name="bye", retry=True)
 
 
 def _one_line(json: bytes) -> bytes:
@@ -68,4 +95,4 @@ _LINE_ENDS = (
     (b"\xe2\x80\xa9", b"\\u2029"),
 )
 
-PING = frame({}, name="ping")  # the same bytes for everyone
+PING = frame(Ping(), name="ping")  # the same bytes for everyone

@@ -9,6 +9,7 @@ from db import appending
 from db.messages import Message
 from db.outcome import Outcome, Recipient
 from db.pool import Database
+from db.shapes import Id
 from db.snapshot import NotFound, Page, Place, Snapshot
 from db.users import User
 
@@ -19,13 +20,13 @@ NEWEST = (2**63 - 1, 2**63 - 1)  # beyond every conversation: (microseconds, id)
 class Conversation(msgspec.Struct, frozen=True, rename="camel"):
     """A conversation as one participant sees it."""
 
-    id: str
+    id: Id
     other_participant: User
     last_message: Message | None
     unread_count: int
     has_unread_messages: bool
-    last_read_message_id: str | None
-    other_last_read_message_id: str | None
+    last_read_message_id: Id | None
+    other_last_read_message_id: Id | None
 
     @classmethod
     def new(cls, conversation_id: str, other_participant: User) -> "Conversation":

@@ -10,6 +10,7 @@ import msgspec
 from db import appending
 from db.outcome import Outcome, Recipient
 from db.pool import Database
+from db.shapes import Id, Time, Uuid
 from db.snapshot import NotFound, Page, Place, Snapshot
 
 NEWEST = (2**63 - 1,)  # beyond every message id
@@ -18,13 +19,13 @@ NEWEST = (2**63 - 1,)  # beyond every message id
 class Message(msgspec.Struct, frozen=True, rename="camel"):
     """A message as one viewer sees it: `client_id` is its sender's secret."""
 
-    id: str
-    conversation_id: str
-    user_id: str
+    id: Id
+    conversation_id: Id
+    user_id: Id
     content: str
-    created_at: str
+    created_at: Time
     mine: bool
-    client_id: str | None
+    client_id: Uuid | None
 
     def seen_by(self, user_id: int) -> "Message":
         if self.user_id == str(user_id):

@@ -11,15 +11,16 @@ from db import appending
 from db.conversations import UNREAD
 from db.outcome import Outcome, Recipient
 from db.pool import Database
+from db.shapes import Id
 from db.snapshot import NotFound
 
 
 class Read(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A marker that moved; `unread_count` in the reader's own copy alone."""
 
-    conversation_id: str
-    user_id: str
-    last_read_message_id: str
+    conversation_id: Id
+    user_id: Id
+    last_read_message_id: Id
     unread_count: int | None = None
 
     def seen_by(self, user_id: int) -> "Read":

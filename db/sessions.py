@@ -4,6 +4,7 @@ import msgspec
 from cachetools import TTLCache
 
 from db.pool import Database
+from db.shapes import Id, Time
 from db.snapshot import NotFound
 
 IDLE_DAYS = 30  # a session that is not used for so long has ended
@@ -17,9 +18,9 @@ REMEMBERED_SECONDS = 60  # bounds what a change made behind the server's back ca
 class Session(msgspec.Struct, frozen=True, rename="camel"):
     """A sign-in as its user sees it."""
 
-    id: str
-    created_at: str
-    last_seen_at: str
+    id: Id
+    created_at: Time
+    last_seen_at: Time
     user_agent: str
     current: bool
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from db.pool import Database
+from db.shapes import Id, Username
 from db.snapshot import NotFound
 
 SUGGESTIONS = 5
@@ -11,8 +12,8 @@ SUGGESTIONS = 5
 class User(msgspec.Struct, frozen=True, rename="camel"):
     """A person as every client sees them."""
 
-    id: str
-    username: str
+    id: Id
+    username: Username
     avatar_url: str | None = msgspec.field(name="avatarURL")
 
 

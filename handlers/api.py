@@ -98,8 +98,11 @@ class ApiHandler(Handler):
 
     def reply(self, answer: object, status: int = 200) -> None:
         self.set_status(status)
+        self.reply_json(msgspec.json.encode(answer))
+
+    def reply_json(self, encoded: bytes) -> None:
         self.set_header("Content-Type", "application/json")
-        self.finish(msgspec.json.encode(answer))
+        self.finish(encoded)
 
     def reply_snapshot(self, position: str, answer: object) -> None:
         self.set_header("Last-Event-ID", position)

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, cast
 
+import msgspec
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
 from tornado.iostream import IOStream
@@ -17,7 +19,7 @@ from db.pool import Database
 from db.positions import Positions
 from db.sender import Sender
 from db.sessions import Sessions
-from handlers import logs, problems
+from handlers import asyncapi, logs, openapi, problems
 from handlers.assets import Assets
 from handlers.base import Handler, Refusal
 from handlers.delivery import publisher
@@ -37,6 +39,7 @@ class Messenger(Application):
     def __init__(self, config: Config, db: Database, secret: str, routes: Sequence[Any]) -> None:
         super().__init__(list(routes))
         self.use(config)
+        self._routes = routes
         self.secret = secret
         self.db = db
         self.assets = Assets(STATIC_DIR)
@@ -55,6 +58,14 @@ class Messenger(Application):
         self.draining = False
         self._in_flight: set[RequestHandler] = set()
         self._all_finished = asyncio.Event()
+
+    @cached_property
+    def openapi(self) -> bytes:
+        return msgspec.json.encode(openapi.description(self._routes))
+
+    @cached_property
+    def asyncapi(self) -> bytes:
+        return msgspec.json.encode(asyncapi.description())
 
     def use(self, config: Config) -> None:
         self.config = config

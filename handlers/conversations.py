@@ -4,12 +4,15 @@ import msgspec
 
 from db import conversations, snapshot
 from db.conversations import Opening, WithOneself
+from db.shapes import Username
 from handlers import limits, names, problems
 from handlers.api import ApiHandler, ConversationHandler
 
 
 class OpeningFields(msgspec.Struct):
-    username: str
+    """With whom."""
+
+    username: Username
 
 
 class ConversationsHandler(ApiHandler):

@@ -5,6 +5,8 @@ import hmac
 
 from db.snapshot import Place
 
+PATTERN = "^[A-Za-z0-9_-]+$"
+
 _MAC_BYTES = 12  # 96 bits; guessing one gains nothing but a place in one's own list
 
 

@@ -11,7 +11,7 @@ from db.messages import Message
 from db.reads import Read
 from db.users import User
 
-_NAMES: dict[type, str | None] = {
+NAMES: dict[type, str | None] = {
     Message: None,
     Conversation: "conversation",
     Read: "read",
@@ -32,4 +32,4 @@ def publisher(bus: Bus) -> Callable[[Sequence[Event]], None]:
 
 def encoded(fact: Event) -> Frame:
     """The event as its user's streams carry it, live or replayed."""
-    return event.frame(fact.data, name=_NAMES[type(fact.data)], event_id=f"{fact.epoch}-{fact.seq}")
+    return event.frame(fact.data, name=NAMES[type(fact.data)], event_id=f"{fact.epoch}-{fact.seq}")

@@ -2,12 +2,14 @@
 
 import re
 import uuid
+from typing import Annotated
 
 import msgspec
 
 from db import messages
 from db.messages import ClientIdReused, Draft, Stored
 from db.reads import NoSuchMessage, Reading
+from db.shapes import Id, Uuid
 from handlers import limits, problems
 from handlers.api import LARGEST_ID, ConversationHandler
 
@@ -17,13 +19,30 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 
 
+# A NUL is nowhere, and somewhere there is more than white space.
+_SPACE = r"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_CONTENT = rf"^[^\u0000]*[^\u0000{_SPACE}][^\u0000]*$"
+
+Content = Annotated[
+    str,
+    msgspec.Meta(
+        description="CRLF becomes LF, white space goes at both ends, all else stays.",
+        extra_json_schema={"maxLength": LONGEST_CONTENT, "pattern": _CONTENT},
+    ),
+]
+
+
 class MessageFields(msgspec.Struct, rename="camel"):
-    content: str
-    client_id: str | None = None
+    """A message to be stored; with a `clientId` it is stored once, however often it is sent."""
+
+    content: Content
+    client_id: Uuid | None = None
 
 
 class ReadFields(msgspec.Struct, rename="camel"):
-    last_read_message_id: str | None = None
+    """How far somebody has read; without an id, all of it."""
+
+    last_read_message_id: Id | None = None
 
 
 class MessagesHandler(ConversationHandler):

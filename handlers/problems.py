@@ -18,6 +18,17 @@ from tornado.web import HTTPError
 RETRY_SECONDS = 2
 
 
+class Details(msgspec.Struct):
+    """What went wrong, as RFC 9457 has it: `code` for programs, `detail` for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET  # field to sentence, with 422
+
+
 class Problem(HTTPError):
     """What a client is told: `code` is for programs and stable, `detail` for people."""
 
@@ -38,15 +49,14 @@ class Problem(HTTPError):
         self.errors = errors
 
     def body(self) -> bytes:
-        told: dict[str, object] = {
-            "type": "about:blank",
-            "title": self.status.phrase,
-            "status": int(self.status),
-            "detail": self.detail,
-            "code": self.code,
-        }
-        if self.errors:
-            told["errors"] = self.errors
+        told = Details(
+            type="about:blank",
+            title=self.status.phrase,
+            status=int(self.status),
+            detail=self.detail,
+            code=self.code,
+            errors=self.errors or msgspec.UNSET,
+        )
         return msgspec.json.encode(told)
 
 

@@ -7,6 +7,7 @@ from handlers.conversations import (
     OneConversationHandler,
     OtherParticipantHandler,
 )
+from handlers.descriptions import AsyncApiHandler, OpenApiHandler
 from handlers.github_sign_in import BeginHandler, CallbackHandler
 from handlers.health import LiveHandler, MetricsHandler, ReadyHandler
 from handlers.messages import MessagesHandler, ReadMessagesHandler
@@ -41,6 +42,8 @@ ROUTES = [  # tried in this order: what is asked for most comes first
     (rf"/api/conversations/{_ID}/read_messages", ReadMessagesHandler),
     (r"/api/oauth/github", BeginHandler),
     (r"/api/oauth/github/callback", CallbackHandler),
+    (r"/api/openapi.json", OpenApiHandler),
+    (r"/api/asyncapi.json", AsyncApiHandler),
     (r"/avatars/([0-9a-f]{64}\.(?:png|jpg|webp))", AvatarHandler),
     (r"/health/live", LiveHandler),
     (r"/health/ready", ReadyHandler),

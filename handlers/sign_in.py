@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from db import snapshot, users
+from db.shapes import Time, Username
 from db.users import User
 from handlers import limits, names, problems
 from handlers.api import ApiHandler
@@ -15,16 +16,29 @@ _PROXY_MARKS = ("Forwarded", "X-Real-Ip", "Via")
 
 
 class LoginFields(msgspec.Struct):
-    username: str
+    """As whom."""
+
+    username: Username
 
 
 class Grant(msgspec.Struct, rename="camel"):
+    """A token, and when it ends."""
+
     token: str
-    expires_at: str
+    expires_at: Time
 
 
 class Login(Grant, kw_only=True, rename="camel"):
+    """A token, and whose."""
+
     auth_user: User
+
+
+class SignInMethods(msgspec.Struct):
+    """Which ways in are open."""
+
+    dev: bool
+    github: bool
 
 
 class SignInHandler(ApiHandler):
@@ -101,4 +115,4 @@ class SignInMethodsHandler(ApiHandler):
     needs_database = False
 
     async def get(self) -> None:
-        self.reply({"dev": self.app.config.dev_login, "github": self.app.github is not None})
+        self.reply(SignInMethods(self.app.config.dev_login, self.app.github is not None))

@@ -1,0 +1,19 @@
+"""GET /api/openapi.json and /api/asyncapi.json: what programs can read about this API."""
+
+from handlers.api import ApiHandler
+
+
+class OpenApiHandler(ApiHandler):
+    needs_credentials = False
+    needs_database = False
+
+    async def get(self) -> None:
+        self.reply_json(self.app.openapi)
+
+
+class AsyncApiHandler(ApiHandler):
+    needs_credentials = False
+    needs_database = False
+
+    async def get(self) -> None:
+        self.reply_json(self.app.asyncapi)
