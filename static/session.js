@@ -4,6 +4,7 @@
  */
 
 import * as api from "./api.js";
+import { inTurn } from "./lib/turns.js";
 
 const WHO = "messenger.user";
 const REFRESHED = "messenger.refreshed";
@@ -20,7 +21,7 @@ const LOOK_MILLISECONDS = 3600 * 1000;
 export function keep(user, { changed, refused }, signal) {
   write(WHO, user.id);
   addEventListener("storage", (event) => event.key === WHO && event.newValue !== user.id && changed(), { signal });
-  const look = () => refreshDaily().catch(refused);
+  const look = () => inTurn(REFRESHED, signal, refreshDaily).catch(refused);
   const timer = setInterval(look, LOOK_MILLISECONDS);
   signal.addEventListener("abort", () => clearInterval(timer));
   document.addEventListener("visibilitychange", look, { signal }); // timers stand still in sleep
@@ -39,7 +40,8 @@ export const isStill = (userId) => (read(WHO) ?? userId) === userId;
 export const end = () => write(WHO, "");
 
 async function refreshDaily() {
-  if (Date.now() - Number(read(REFRESHED)) < DAY_MILLISECONDS) return;
+  const age = Date.now() - Number(read(REFRESHED));
+  if (Math.abs(age) < DAY_MILLISECONDS) return; // days in the future: the clock had been wrong
   await api.refreshToken();
   write(REFRESHED, `${Date.now()}`);
 }

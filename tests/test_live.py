@@ -1,6 +1,7 @@
 """The page is live again within 35 seconds of any trouble: nothing lost, nothing doubled."""
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -152,7 +153,17 @@ async def test_a_proxy_that_answers_502_for_a_while_is_waited_out(
 
 
 @pytest.mark.gen_test(timeout=240)
-async def test_a_server_that_is_killed_and_comes_back_is_found_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("end", "flags"),
+    [
+        pytest.param(signal.SIGKILL, (), id="killed"),
+        pytest.param(signal.SIGTERM, (), id="drained"),
+        pytest.param(signal.SIGKILL, ("--new-epoch",), id="restored"),
+    ],
+)
+async def test_a_server_that_is_ended_and_comes_back_is_found_again(
+    tmp_path: Path, end: signal.Signals, flags: tuple[str, ...]
+) -> None:
     with ServerProcess(tmp_path) as server:
         john, jane = Caller(server.url, "john"), Caller(server.url, "jane")
         conversation = john.ask("/api/conversations", {"username": "jane"})["id"]
@@ -165,12 +176,12 @@ async def test_a_server_that_is_killed_and_comes_back_is_found_again(tmp_path: P
                 await expect_live(page)
             john.ask(path, {"content": "before"})
             await expect_shown(pages, ["before"], 5)
-            server.process.kill()
-            await asyncio.to_thread(server.process.wait)
+            await asyncio.to_thread(server.end, end)
             for n, page in enumerate(pages):
                 await write(page, f"from tab {n}")
             await expect_line(pages[0], "Connecting…")
             server.output.clear()
+            server.flags += flags
             server.start()
             await asyncio.to_thread(server.wait_until_ready)
             await asyncio.to_thread(john.ask, path, {"content": "after"})
@@ -294,17 +305,24 @@ async def test_a_token_is_refreshed_once_a_day_by_one_of_the_tabs(
     _, jane, conversation = await two(visitor)
     async with browser(base_url) as tabs:
         page = await open_conversation(tabs, base_url, jane, conversation)
-        await page.clock.install()
-        await page.reload()
-        await expect_live(page)
+        context = page.context
+        await context.clock.install()
+        pages = [page, await context.new_page()]
+        for page in pages:
+            await page.goto(f"{base_url}/conversations/{conversation}")
+            await expect_live(page)
         refreshed: list[str] = []
-        page.on("request", lambda r: "refresh_token" in r.url and refreshed.append(r.url))
-        await page.clock.fast_forward("23:00:00")
-        await expect_live(page)
+        context.on("request", lambda r: "refresh_token" in r.url and refreshed.append(r.url))
+
+        async def pass_time(hours: str) -> None:
+            await context.clock.fast_forward(hours)
+            for page in pages:  # its own look is over, and so are those before it
+                await page.evaluate("navigator.locks.request('messenger.refreshed', () => {})")
+
+        await pass_time("23:00:00")
         assert refreshed == []
-        async with page.expect_response("**/api/refresh_token") as answer:
-            await page.clock.fast_forward("02:00:00")
-        assert (await answer.value).ok
+        await pass_time("02:00:00")
+        assert len(refreshed) == 1
         forget_trouble(tabs)
 
 

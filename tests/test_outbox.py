@@ -8,7 +8,7 @@ from playwright.async_api import BrowserContext, Page, Route, expect
 
 from tests.support.chromium import Chromium
 from tests.support.people import Person, Visitor, two
-from tests.support.tabs import crash, hanging
+from tests.support.tabs import asleep, crash, hanging
 from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # an autouse fixture
 
 SENDS = "**/api/conversations/*/messages"
@@ -334,4 +334,120 @@ async def test_what_one_person_wrote_is_never_shown_or_sent_under_another(
             ("by john", False),
             ("by jane", True),
         ]
+        forget_refusals(tabs)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_tab_that_slept_while_somebody_else_signed_in_sends_nothing_under_that_name(
+    base_url: str, visitor: Visitor, tmp_path: Path
+) -> None:
+    john, jane, conversation = await two(visitor)
+    url = f"{base_url}/conversations/{conversation}"
+    async with Chromium(tmp_path).open() as context:
+        await context.add_cookies([jane.cookie])
+        sleeper = await context.new_page()
+        await sleeper.goto(url)
+        await cut_sends(context)
+        await write(sleeper, "by jane")
+        await expect_sending(sleeper, ["by jane"])
+        async with asleep(sleeper):
+            assert (await jane.post("/api/logout")).status == 204
+            await context.unroute(SENDS)
+            page = await context.new_page()
+            await page.goto(url)
+            await page.get_by_label("User name", exact=True).fill("john")
+            await page.get_by_role("button", name="Sign in").click()
+            await expect(page.locator(".account .name")).to_have_text("john")
+        await expect(sleeper.locator(".account .name")).to_have_text("john")
+        for name in ("by john", "by john again"):
+            await write(sleeper, name)
+        await expect_sent(page, ["by john", "by john again"])
+        assert await stored(john, conversation) == ["by john", "by john again"]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_signing_out_in_one_tab_tells_of_what_is_unsent_in_another_and_ends_both(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await at_the_conversation(tabs, f"{base_url}/conversations/{conversation}")
+        other = await page.context.new_page()
+        await other.goto(page.url)
+        await cut_sends(page.context)
+        await write(other, "in the other tab")
+        await expect_sending(page, ["in the other tab"])
+        await page.get_by_role("button", name="Sign out").click()
+        question = page.get_by_role("alertdialog")
+        await expect(question).to_contain_text("A message has not been sent.")
+        await question.get_by_role("button", name="Discard and sign out").click()
+        for tab in (page, other):
+            await expect(tab.get_by_label("User name", exact=True)).to_be_visible()
+        left = await page.evaluate("""async () => {
+            const open = indexedDB.open((await indexedDB.databases())[0].name);
+            await new Promise((resolve) => { open.onsuccess = resolve; });
+            const all = open.result.transaction("drafts").objectStore("drafts").getAll();
+            await new Promise((resolve) => { all.onsuccess = resolve; });
+            const unsent = Object.keys(localStorage).filter((key) => key.includes("unsent"));
+            return [...all.result, ...unsent];
+        }""")
+        assert left == []
+        assert await stored(john, conversation) == []
+        forget_refusals(tabs)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_what_is_half_written_is_kept_for_each_conversation(
+    base_url: str, visitor: Visitor
+) -> None:
+    _, jane, conversation = await two(visitor)
+    mallory = await visitor.sign_in("mallory")
+    other = await mallory.talk_to(jane)
+    async with browser(base_url) as tabs:
+        page = await at_the_conversation(tabs, f"{base_url}/conversations/{conversation}")
+        text = page.get_by_role("textbox", name="Message")
+        thoughts = {"john": "Dear John,\n\n", "mallory": "no"}
+        for name, thought in thoughts.items():
+            await page.get_by_role("link", name=name).click()
+            await expect(page.locator("conversation-view h1")).to_have_text(name)
+            await expect(text).to_have_value("")
+            await text.fill(thought)
+        await page.reload()
+        await expect(text).to_have_value(thoughts["mallory"])
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        await expect(text).to_have_value(thoughts["john"])
+        await write(page, "Dear John")
+        await expect_sent(page, ["Dear John"])
+        await page.reload()
+        await expect(text).to_have_value("")
+        await page.goto(f"{base_url}/conversations/{other}")
+        await expect(text).to_have_value(thoughts["mallory"])
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_where_tabs_cannot_take_turns_each_is_live_and_nothing_is_doubled(
+    base_url: str, visitor: Visitor
+) -> None:
+    """As over plain http:// to another machine, where browsers have no Web Locks."""
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await page.context.add_init_script(
+            "Object.defineProperty(navigator, 'locks', { value: undefined })"
+        )
+        pages = [page, await page.context.new_page()]
+        for page in pages:
+            await page.goto(f"{base_url}/conversations/{conversation}")
+            await expect(page.locator("conversation-view h1")).to_have_text("john")
+        await cut_sends(page.context)
+        for n, page in enumerate(pages):
+            await write(page, f"from tab {n}")
+        for page in pages:
+            await expect(page.locator(".message.sending")).to_have_count(2)
+        await page.context.unroute(SENDS)
+        await expect(page.locator(".message.mine")).to_have_count(2)
+        for page in pages:
+            await expect(page.locator(".message.sending")).to_have_count(0, timeout=40_000)
+            await expect(page.locator(".message.mine")).to_have_count(2)
+        assert sorted(await stored(john, conversation)) == ["from tab 0", "from tab 1"]
         forget_refusals(tabs)

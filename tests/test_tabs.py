@@ -11,7 +11,7 @@ from handlers.application import Messenger
 from tests.support.chromium import Chromium
 from tests.support.people import Person, Visitor, two
 from tests.support.tabs import asleep, crash, hanging
-from tests.test_browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # the fixture is autouse
 
 TABS = 12  # a browser has six connections to a server over HTTP/1.1
 
@@ -69,6 +69,14 @@ async def test_twelve_tabs_are_live_on_one_stream(
         await only_stream(app, jane)
         await john.send(conversation, "to all of them")
         await expect_shown(pages, ["to all of them"])
+        for n, page in enumerate(pages):
+            await write(page, f"from tab {n}")
+        for page in pages:
+            await expect(page.locator(".message")).to_have_count(1 + TABS, timeout=20_000)
+            await expect(page.locator(".message.sending")).to_have_count(0)
+        [first, *others] = [await shown(page) for page in pages]
+        assert all(other == first for other in others)
+        assert sorted(first[1:]) == sorted(f"from tab {n}" for n in range(TABS))
         for page in pages:
             await expect(page.locator("connection-line").first).to_have_attribute(
                 "data-status", "live"
