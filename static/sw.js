@@ -1,7 +1,8 @@
 /**
  * Keeps the page itself, and nothing that anyone said: index.html and the files that it names, so that it opens
  * where the server cannot be reached. The network comes first, so that nobody is shown an old page who could
- * have a new one; what lies under /api/, /health/ and /metrics never passes through here.
+ * have a new one; what lies under /api/, /avatars/, /health/ and /metrics never passes
+ * through here.
  */
 
 /** @typedef {FetchEvent & {preloadResponse?: Promise<Response | undefined>}} Asked */
@@ -11,7 +12,7 @@ const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (
 const SHELL = "messenger-shell-1"; // another name where what is kept changes its shape
 const PAGE = "/";
 const NAMED = /(?:href|src)="(\/[^"]+)"/g;
-const NOT_OURS = /^\/(?:api|health|metrics)(?:\/|$)/;
+const NOT_OURS = /^\/(?:api|avatars|health|metrics)(?:\/|$)/;
 const FILE = /\.(?:css|js|png|svg|webmanifest)$/;
 
 worker.addEventListener("install", (event) => event.waitUntil(install(event)));

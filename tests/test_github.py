@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from db.pool import Database
 from handlers.application import Messenger
 from handlers.attempts import LIFETIME_SECONDS, LONGEST_PATH, Attempts, Unknown
 from handlers.github import GitHub
+from handlers.limits import Unlimited
 from tests.conftest import SECRET
 from tests.support.callers import wait_for_a_lock
 from tests.support.github import (
@@ -231,6 +233,59 @@ class TestBehindTls:
         (cleared,) = back.headers.get_list("Set-Cookie")
         assert cleared.startswith('__Host-sign-in="";')
         assert {"Secure", "Path=/"} <= set(cleared.split("; "))  # else it would not be taken
+
+
+class TestLimits:
+    @pytest.fixture
+    def config(self, config: Config) -> Config:
+        return dataclasses.replace(config, rate_limits=True, sign_ins_per_minute=2)
+
+    @pytest.mark.gen_test
+    async def test_an_address_signs_in_so_often_and_a_refusal_takes_no_attempt(
+        self, browser: Browser, app: Messenger, github: FakeGitHub
+    ) -> None:
+        for _ in range(2):
+            assert await browser.sign_in_with_github() == "/"
+        back = await browser.consent(await browser.begin())
+        refused = await browser.get(back)
+        assert (refused.status, refused.json["code"]) == (429, "rate_limited")
+        assert int(refused.headers["Retry-After"]) > 0
+        app.limits.sign_ins = Unlimited()  # a minute later
+        assert (await browser.get(back)).headers["Location"] == "/"
+
+    @pytest.mark.gen_test
+    async def test_nor_does_a_server_that_is_not_ready(
+        self, browser: Browser, app: Messenger, github: FakeGitHub
+    ) -> None:
+        back = await browser.consent(await browser.begin())
+        app.draining = True
+        refused = await browser.get(back)
+        assert (refused.status, refused.json["code"]) == (503, "draining")
+        app.draining = False
+        assert (await browser.get(back)).headers["Location"] == "/"
+
+
+@pytest.mark.gen_test
+async def test_no_secret_of_a_sign_in_reaches_the_log(
+    browser: Browser, github: FakeGitHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    github.picture = PNG
+    secrets = {CLIENT_SECRET}
+    for misdeed in ({}, {"token": answers('{"error": "x"}')}, {"user": answers("", 500)}):
+        github.instead = misdeed
+        back = await browser.consent(await browser.begin("/return/to/this"))
+        secrets |= {*query_of(back).values(), browser.cookies["sign-in"].strip('"')}
+        await browser.get(back)
+    secrets.add(browser.cookies["session"])
+    for _, headers, fields in github.asked:
+        secrets |= {fields.get("code_verifier", CLIENT_SECRET)}
+        secrets |= {headers.get("Authorization", CLIENT_SECRET).removeprefix("Bearer ")}
+    assert len(secrets) > 12
+    said = "\n".join(str(record.__dict__) + record.getMessage() for record in caplog.records)
+    assert "/api/oauth/github/callback" in said
+    assert "unreachable" in said
+    assert [secret for secret in secrets if secret in said] == []
 
 
 class TestState:

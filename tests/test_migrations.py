@@ -1,0 +1,64 @@
+"""What earlier versions have stored is right under the present schema."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yoyo
+
+from db import feed, opening
+from db.conversations import Conversation
+from db.feed import After
+from db.pool import Database
+from db.users import User
+from tests.support.postgres import Postgres, ask
+
+BEFORE_GITHUB = """
+    INSERT INTO meta (epoch) VALUES ('e');
+    INSERT INTO users (username, avatar_url) VALUES ('john', NULL), ('jane', NULL);
+    INSERT INTO feeds (user_id, last_seq) VALUES (1, 2), (2, 2);
+    INSERT INTO conversations (low_user_id, high_user_id) VALUES (1, 2);
+    INSERT INTO participants (user_id, conversation_id) VALUES (1, 1), (2, 1);
+    INSERT INTO feed_events (user_id, seq, kind, conversation_id, reader_id, last_read_message_id)
+    VALUES
+        (1, 1, 'conversation', 1, NULL, NULL),
+        (2, 1, 'conversation', 1, NULL, NULL),
+        (1, 2, 'read', 1, 2, 7),
+        (2, 2, 'read', 1, 2, 7)
+"""
+
+
+@pytest.fixture
+def empty(postgres: Postgres) -> Iterator[str]:
+    with postgres.database(template="template0") as dsn:
+        yield dsn
+
+
+def migrate(dsn: str, first: int | None = None) -> None:
+    """With the first migrations alone, or with all."""
+    backend = opening._backend(dsn)
+    found = yoyo.read_migrations(str(opening.MIGRATIONS))
+    backend.apply_migrations(backend.to_apply(found[:first]))
+    backend.connection.close()
+
+
+@pytest.mark.gen_test
+async def test_events_from_before_users_could_change_show_who_it_was(empty: str) -> None:
+    migrate(empty, 1)
+    ask(empty, BEFORE_GITHUB)
+    migrate(empty)
+    ask(empty, "UPDATE users SET username = 'janet' WHERE username = 'jane'")
+    db = Database(empty)
+    to_john, to_jane = await feed.pages(db, [After(1, 0), After(2, 0)], 10)
+    assert to_john[0].data == Conversation.new("1", User("2", "jane", None))
+    assert to_jane[0].data == Conversation.new("1", User("1", "john", None))
+    assert [event.seq for event in to_john] == [1, 2]
+    await db.close()
+
+
+def test_migrations_are_numbered_and_each_names_the_one_before() -> None:
+    names = sorted(path.stem for path in Path(opening.MIGRATIONS).glob("*.sql"))
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+    for name, before in zip(names, ["", *names], strict=False):
+        first_line = (opening.MIGRATIONS / f"{name}.sql").read_text().splitlines()[0]
+        assert first_line == f"-- depends: {before}".strip()
