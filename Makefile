@@ -7,7 +7,7 @@ NODE := $(shell node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/
 GO := $(shell PATH=$$PATH:/usr/local/go/bin go version 2>/dev/null \
 	| grep -qE 'go(1\.(2[5-9]|[3-9][0-9])|[2-9])' || echo .venv/go.stamp)
 
-.PHONY: setup run test check fmt chaos bench bench-full
+.PHONY: setup run test check fmt screenshots chaos bench bench-full
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 test check fmt: export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -22,6 +22,11 @@ test: .venv/test.stamp node_modules/.package-lock.json
 	tools/browser
 	npm test --silent
 	python -m pytest
+
+# Each page and state, small and large, light and dark, into .screenshots/; README's into docs/ as well.
+screenshots: .venv/test.stamp
+	tools/browser
+	.venv/bin/python -m pytest tests/screenshots.py
 
 # 100 kills of the server and 20 of its database under load, and what came of it: some minutes.
 chaos: .venv/test.stamp

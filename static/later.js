@@ -10,3 +10,4 @@ import "./components/new-conversation.js";
 import "./components/theme-switch.js";
 import "./offline.js";
 import "./shared-stream.js"; // which app.js asks for when it knows where to go on from
+import "./viewport.js";

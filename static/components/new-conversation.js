@@ -43,7 +43,8 @@ class NewConversation extends Component {
   #typed() {
     this.#error.textContent = "";
     this.#asked.abort();
-    clearTimeout(this.#timer); // what is shown stays until there is something newer
+    clearTimeout(this.#timer);
+    this.#choose(-1); // what is shown stays until there is something newer, but was not chosen for this
     const search = this.#input.value.trim();
     if (search === "") return this.#close();
     this.#timer = setTimeout(() => this.#suggest(search), PAUSE_MILLISECONDS);
@@ -101,7 +102,8 @@ class NewConversation extends Component {
   #choose(index) {
     this.#chosen = index;
     [...this.#list.children].forEach((option, nth) => option.setAttribute("aria-selected", `${nth === index}`));
-    this.#input.setAttribute("aria-activedescendant", `suggestion-${index}`);
+    if (index < 0) this.#input.removeAttribute("aria-activedescendant");
+    else this.#input.setAttribute("aria-activedescendant", `suggestion-${index}`);
   }
 
   /** @param {SubmitEvent} event */

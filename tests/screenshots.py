@@ -1,0 +1,40 @@
+"""`make screenshots`: every page and state, small and large, light and dark, into .screenshots/.
+
+A file of pytest's that it finds only when told: it needs the server and the people of the tests.
+Those that README.md shows are copied into docs/screenshots/.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.people import Visitor
+from tests.support.states import Cast, states
+from tests.test_browser import browser, browser_here  # noqa: F401  # the fixture is autouse
+
+ROOT = Path(__file__).resolve().parents[1]
+TAKEN = ROOT / ".screenshots"
+SHOWN = ROOT / "docs" / "screenshots"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.gen_test(timeout=300)
+async def test_every_page_and_state_is_pictured(
+    base_url: str, visitor: Visitor, dsn: str, width: int
+) -> None:
+    TAKEN.mkdir(exist_ok=True)
+    cast = Cast(visitor, dsn)
+    await cast.prepare()
+    async with browser(base_url) as tabs:
+        async for name, page in states(tabs, cast, width):
+            for scheme in ("light", "dark"):
+                await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+                await page.screenshot(path=TAKEN / f"{name}-{width}-{scheme}.png")
+        tabs.complaints.clear()
+
+
+def test_what_the_readme_shows_is_of_today() -> None:
+    for name in re.findall(r"docs/screenshots/([\w-]+\.png)", (ROOT / "README.md").read_text()):
+        shutil.copy(TAKEN / name, SHOWN / name)

@@ -1,0 +1,165 @@
+"""Every page and state that somebody can be at, in turn: to be checked, and looked at."""
+
+import json
+from collections.abc import AsyncIterator
+
+from playwright.async_api import Page, Route, expect
+
+from tests.support.people import Person, Visitor
+from tests.support.postgres import ask
+from tests.test_browser import Tabs, talk, write
+
+TALK = """
+jane: Good morning! Did you see the new harbour bridge?
+john: I did, from the ferry. They lit it up last night.
+jane: There is a walk across it on Sunday, before the cars may use it:
+jane: https://harbour.example/bridge/opening-day?from=jane
+john: I am in 🙂
+john: Shall I ask Ann and Bob as well?
+jane: Please do. If it rains we take the tram:
+jane: ```
+line 4   09:40   Harbour
+line 4   10:00   Harbour
+```
+john: شكرا، أراكم هناك
+jane: See you on Sunday then.
+""".strip()
+OTHERS = {
+    "ann": "I'll bring the coffee",
+    "bob": "Which platform was it?",
+    "carla": "The keys are under the blue pot, as always. Do not tell the cat.",
+    "maximilian-of-the-very-long-user-names": "It fits, somehow",
+}
+
+YESTERDAY = """
+    UPDATE messages
+    SET created_at = date_trunc('day', now()) - interval '5 hours' + id * interval '3 minutes'
+    WHERE id < (SELECT max(id) - 5 FROM messages)
+    RETURNING id
+"""
+
+
+class Cast:
+    """John's conversations: with Jane one over two days, and something unread of Ann's."""
+
+    def __init__(self, visitor: Visitor, dsn: str) -> None:
+        self._visitor = visitor
+        self._dsn = dsn
+        self.jane: Person
+        self.conversation = ""
+
+    async def prepare(self) -> None:
+        john, self.jane = await self._visitor.sign_in("john"), await self._visitor.sign_in("jane")
+        for name in reversed(OTHERS):
+            other = await self._visitor.sign_in(name)
+            conversation = await john.talk_to(other)
+            await john.send(conversation, f"Hello {name}, are you coming on Sunday?")
+            await other.send(conversation, OTHERS[name])
+            if name != "ann":
+                await john.read(conversation)
+        self.conversation = await john.talk_to(self.jane)
+        people = {"john": john, "jane": self.jane}
+        for line in (
+            TALK.replace("\njohn: ", "\0john: ").replace("\njane: ", "\0jane: ").split("\0")
+        ):
+            name, _, content = line.partition(": ")
+            await people[name].send(self.conversation, content)
+            await people["john" if name == "jane" else "jane"].read(self.conversation)
+        ask(self._dsn, YESTERDAY)
+
+
+async def states(tabs: Tabs, cast: Cast, width: int) -> AsyncIterator[tuple[str, Page]]:
+    """A name, and a page that is in the state of that name until the next one is asked for."""
+    page = await tabs.open(width=width)
+    await expect(page.get_by_label("User name")).to_be_visible()
+    yield "access", page
+    await page.get_by_label("User name").fill("-jane-")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("letters, digits or hyphens")
+    yield "access-refused", page
+    await page.close()
+
+    page = await tabs.sign_in("nina", width=width)
+    yield "home-empty", page
+    await page.close()
+
+    page = await tabs.sign_in("john", width=width)
+    await expect(page.get_by_role("link", name="jane")).to_be_visible()
+    yield "home", page
+    name = page.get_by_role("combobox")
+    await name.fill("a")
+    await expect(page.get_by_role("option").first).to_be_visible()
+    await page.keyboard.press("ArrowDown")
+    yield "suggestions", page
+    await name.fill("nobody-of-that-name")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("new-conversation .error")).not_to_be_empty()
+    yield "nobody-of-that-name", page
+    await name.fill("")
+
+    await page.get_by_role("link", name="jane").click()
+    await expect(page.locator(".message").last).to_contain_text("See you on Sunday")
+    yield "conversation", page
+    text = page.get_by_role("textbox", name="Message")
+    if width > 700:  # smaller ones have on-screen keyboards, with emoji of their own
+        await page.get_by_role("button", name="Emoji").click()
+        await expect(page.locator("emoji-picker button").first).to_be_visible()
+        yield "emoji", page
+        await page.keyboard.press("Escape")
+    await text.fill("a line that is one of many\n" * 12)
+    yield "writing", page
+    await text.fill("so many words " * 300)
+    await expect(page.locator(".counter")).to_contain_text("too many")
+    yield "too-long", page
+    await text.fill("")
+
+    await page.route("**/api/conversations/*/messages", refuse)
+    await write(page, "This one will be refused")
+    await expect(page.locator(".message.failed")).to_be_visible()
+    yield "failed", page
+    await page.get_by_role("button", name="Discard").click()
+    await page.unroute("**/api/conversations/*/messages")
+    await page.context.set_offline(True)
+    await expect(page.locator("connection-line:visible").first).to_contain_text("Offline")
+    await write(page, "This one waits for the network")
+    await expect(page.locator(".message.sending")).to_be_visible()
+    yield "offline", page
+    await page.context.set_offline(False)
+    await expect(page.locator(".message.sending")).to_have_count(0, timeout=40_000)
+
+    await page.goto(page.url.rpartition("/conversations")[0] + "/sessions")
+    await expect(page.get_by_role("button", name="Sign out all others")).to_be_visible()
+    yield "devices", page
+    await page.goto(page.url.replace("/sessions", "/no/such/place"))
+    await expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    yield "not-found", page
+    await page.goto(page.url.replace("/no/such/place", "/conversations/999999"))
+    await expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    yield "no-such-conversation", page
+    await page.goto(page.url.replace("/conversations/999999", ""))
+    if width <= 700:
+        await expect(page.get_by_role("combobox")).to_be_visible()
+    await talk(page, "nina")
+    await expect(page.get_by_text("Nothing has been said yet")).to_be_visible()
+    yield "conversation-empty", page
+
+    await page.route("**/api/auth_user", lambda route: route.abort())
+    await page.reload()
+    await expect(page.get_by_role("heading", name="The server cannot be reached")).to_be_visible()
+    yield "unreachable", page
+    await page.close()
+
+
+async def refuse(route: Route) -> None:
+    """As the server refuses what no repeat mends."""
+    if route.request.method != "POST":
+        return await route.continue_()
+    problem = {
+        "title": "Forbidden",
+        "status": 403,
+        "detail": "You may not write here.",
+        "code": "x",
+    }
+    return await route.fulfill(
+        status=403, content_type="application/problem+json", body=json.dumps(problem)
+    )

@@ -1,0 +1,200 @@
+"""The page is for everyone: by keyboard, by ear, in any size, light or dark, without motion."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.support.people import Visitor, two
+from tests.support.processes import ROOT
+from tests.support.states import Cast, states
+from tests.test_browser import browser, browser_here  # noqa: F401  # the fixture is autouse
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+CHECK = "axe.run(document, {resultTypes: ['violations']}).then(({violations}) => violations)"
+WIDTHS = [320, 390, 600, 768, 1024, 1280, 1920, 2560]
+# Elements that reach out of the window, and are not cut off, or scrolled, within it.
+OUTSIDE = """
+  [...document.body.querySelectorAll("*")].filter((element) => {
+    const isOut = (element) => {
+      const { left, right, width } = element.getBoundingClientRect();
+      return width > 1 && (left < -0.5 || right > innerWidth + 0.5);
+    };
+    const cuts = (element) => getComputedStyle(element).overflowX !== "visible";
+    for (let box = element.parentElement; box !== document.body; box = box.parentElement) {
+      if (cuts(box) && !isOut(box)) return false;
+    }
+    return isOut(element);
+  }).map((element) => element.outerHTML.slice(0, 120))
+"""
+FOCUSABLE = """
+  [...document.querySelectorAll("a[href], button, input, textarea, select, [tabindex='0']")]
+    .filter((element) => element.checkVisibility({ visibilityProperty: true }) && !element.disabled)
+    .filter((element) => element.tabIndex >= 0).length
+"""
+FOCUSED = """
+  (() => {
+    const element = document.activeElement;
+    if (element === document.body) return null;
+    window.visited ??= [];
+    if (window.visited.includes(element)) return null;
+    window.visited.push(element);
+    const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(element);
+    return [outlineStyle, parseFloat(outlineWidth), outlineColor, element.outerHTML.slice(0, 100)];
+  })()
+"""
+
+
+async def found_by_axe(page: Page) -> list[Any]:
+    """What it finds, in few words; scrolled to where it was again."""
+    await page.evaluate(AXE.read_text())
+    return [
+        (found["impact"], found["id"], [node["html"][:200] for node in found["nodes"]])
+        for found in await page.evaluate(CHECK)
+    ]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.gen_test(timeout=300)
+async def test_axe_finds_nothing_in_any_state_and_theme(
+    base_url: str, visitor: Visitor, dsn: str, width: int
+) -> None:
+    cast = Cast(visitor, dsn)
+    await cast.prepare()
+    found: dict[str, list[Any]] = {}
+    async with browser(base_url) as tabs:
+        async for name, page in states(tabs, cast, width):
+            for scheme in ("light", "dark"):
+                await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+                found[f"{name}, {scheme}"] = await found_by_axe(page)
+        tabs.complaints.clear()
+    assert len(found) > 20, "it has looked"
+    assert {state: what for state, what in found.items() if what} == {}
+
+
+@pytest.mark.gen_test(timeout=300)
+async def test_from_320_to_2560_pixels_nothing_is_out_of_sight(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    cast = Cast(visitor, dsn)
+    await cast.prepare()
+    outside: dict[str, list[str]] = {}
+    async with browser(base_url) as tabs:
+        async for name, page in states(tabs, cast, 1280):
+            for width in WIDTHS:
+                await page.set_viewport_size({"width": width, "height": 700})
+                if there := await page.evaluate(OUTSIDE):
+                    outside[f"{name} at {width}"] = there
+            await page.set_viewport_size({"width": 1280, "height": 800})
+        tabs.complaints.clear()
+    assert outside == {}
+
+
+@pytest.mark.gen_test(timeout=300)
+async def test_all_that_can_be_pressed_is_reached_by_tab_and_shows_that_it_has_the_focus(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    cast = Cast(visitor, dsn)
+    await cast.prepare()
+    async with browser(base_url) as tabs:
+        async for name, page in states(tabs, cast, 1280):
+            if name in ("access", "home", "conversation", "failed", "devices"):
+                await reached_by_tab(page, name)
+        tabs.complaints.clear()
+
+
+async def reached_by_tab(page: Page, name: str) -> None:
+    await page.evaluate("document.activeElement.blur(); window.visited = []")
+    there = await page.evaluate(FOCUSABLE)
+    assert there > 3, name
+    seen = []
+    for _ in range(there + 3):  # the browser itself has a stop
+        await page.keyboard.press("Tab")
+        if (focused := await page.evaluate(FOCUSED)) is not None:
+            seen.append(focused)
+    assert len(seen) == there, (name, seen)
+    for style, pixels, colour, html in seen:
+        assert style != "none", (name, html)
+        assert pixels >= 1, (name, html)
+        assert "rgba(0, 0, 0, 0)" not in colour, (name, html)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_two_people_can_talk_by_keyboard_alone(base_url: str, visitor: Visitor) -> None:
+    await visitor.sign_in("jane")
+    async with browser(base_url) as tabs:
+        page = await tabs.open()
+        await expect(page.get_by_label("User name")).to_be_focused()
+        await page.keyboard.type("john")
+        await page.keyboard.press("Enter")
+        combobox = page.get_by_role("combobox")
+        await expect(combobox).to_be_visible()
+        while not await combobox.evaluate("e => e === document.activeElement"):
+            await page.keyboard.press("Tab")
+        await page.keyboard.type("ja")
+        await expect(page.get_by_role("option", name="jane")).to_be_visible()
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("textbox", name="Message")).to_be_focused()
+        await page.keyboard.type("Hello")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".message.mine .content")).to_have_text("Hello")
+        await page.go_back()
+        await expect(page.get_by_role("link", name="jane")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("conversation-view h1")).to_have_text("jane")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_nothing_moves_for_who_asks_for_that(base_url: str, visitor: Visitor) -> None:
+    moving = """
+      [...document.querySelectorAll("*")].filter((element) => {
+        const { transitionDuration, animationName, scrollBehavior } = getComputedStyle(element);
+        const still = transitionDuration.split(",").every((duration) => parseFloat(duration) === 0);
+        return !still || animationName !== "none" || scrollBehavior === "smooth";
+      }).length
+    """
+    john, _, conversation = await two(visitor)
+    await john.send(conversation, "hello")
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await page.get_by_role("link", name="john").click()
+        await expect(page.locator(".message")).to_have_count(1)
+        assert await page.evaluate(moving) > 0, "there is something to keep still"
+        await page.emulate_media(reduced_motion="reduce")
+        assert await page.evaluate(moving) == 0
+
+
+@pytest.mark.parametrize("laid_over", [False, True])
+@pytest.mark.gen_test(timeout=60)
+async def test_an_on_screen_keyboard_covers_neither_what_is_written_nor_what_was_said(
+    base_url: str, visitor: Visitor, laid_over: bool
+) -> None:
+    john, _, conversation = await two(visitor)
+    for n in range(30):
+        await john.send(conversation, f"number {n}")
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane", width=390)
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        await expect(page.locator(".message").last).to_contain_text("number 29")
+        if laid_over:  # as Safari does; Chromium has no such keyboard to open
+            await page.evaluate("""
+              Object.defineProperty(visualViewport, "height", { value: 420 });
+              visualViewport.dispatchEvent(new Event("resize"));
+            """)
+        else:
+            await page.set_viewport_size({"width": 390, "height": 420})
+        for part in (page.locator(".message").last, page.get_by_role("button", name="Send")):
+            await expect(part).to_be_in_viewport()
+            await expect_above(part, 420)
+
+
+async def expect_above(part: Any, pixels: int) -> None:
+    async def bottom() -> float:
+        return float(await part.evaluate("e => e.getBoundingClientRect().bottom"))
+
+    for _ in range(100):
+        if await bottom() <= pixels:
+            return
+        await part.page.wait_for_timeout(20)
+    raise AssertionError(await bottom())
