@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 
 import jwt
+import psutil
 import psycopg2
 from psycopg2.extensions import make_dsn
 
@@ -45,6 +46,7 @@ class Postgres:
     """One cluster, and in it a new database for each server that wants one."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._embedded = EmbeddedPostgres(folder)
         self._numbers = count(1)
         self._admin = ""
@@ -59,6 +61,14 @@ class Postgres:
 
     def __exit__(self, *_: object) -> None:
         self._embedded.stop()
+
+    def processor_seconds(self) -> float:
+        """That its processes have had, those of sessions that ended included."""
+        pid = int((self._folder / "postgres" / "postmaster.pid").read_text().split()[0])
+        postmaster = psutil.Process(pid)
+        own = sum(postmaster.cpu_times()[:4])  # with those of its children that have ended
+        living = (child.cpu_times() for child in postmaster.children(recursive=True))
+        return own + sum(times.user + times.system for times in living)
 
     def version(self) -> str:
         return str(ask(self._admin, "SHOW server_version"))

@@ -17,6 +17,7 @@ MISSED = 3  # messages, by each stream of a restart
 AT_ONCE = 256  # streams that are being opened
 
 SERVER = "server's share of a core"
+DATABASE = "database's share of a core"
 LOAD = "load's share of a core"
 HELD = "loop held at most, ms"
 
@@ -113,12 +114,17 @@ def sending(server: Server, sizes: Sizes) -> Taken:
         together = [server.send(1, 1), server.send(1, 2)]
         turns = [(f"{n} sender{'s' if n > 1 else ''}", n, apart) for n in SENDERS]
         for name, senders, requests in [*turns, ("32 in one conversation", 32, together)]:
+            began, busy = time.monotonic(), server.postgres.processor_seconds()
             one = load(
                 server, "requests", requests=requests, clients=senders, seconds=sizes.send_seconds
             )
+            busy = server.postgres.processor_seconds() - busy
             found[f"{name}, stored/s"] = one["perSecond"]
             found[f"{name}, p50 ms"] = one["p50Ms"]
             found[f"{name}, p99 ms"] = one["p99Ms"]
+            if senders == 32 and requests is apart:
+                found[f"{name}, {SERVER}"] = one["serverShare"]
+                found[f"{name}, {DATABASE}"] = busy / (time.monotonic() - began)
             load_shares.append(one["loadShare"])
         return {"sending": {**found, LOAD: max(load_shares), **holds(server)}}
 

@@ -24,6 +24,7 @@ ROOT = HERE.parent
 # The wheel's, where `make` has put one since the machine's is too old; else the machine's.
 GO = [str(Path(sys.prefix) / "bin" / "go"), "go", "/usr/local/go/bin/go"]
 NGINX = Path("/usr/sbin/nginx")
+NCHAN_PACKAGE = "libnginx-mod-nchan"  # Debian's
 NCHAN = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 CONTENT = "A message of the usual length, as people send them all day, ~ and no longer than that."
 
@@ -192,7 +193,9 @@ class Messenger(Server):
 class Go(Server):
     name = "Go net/http"
     stores = True
-    # Connections. Of 2, 4, 8, 16 and 32 this and the next store most; pgx itself takes 4.
+    # Connections. Of 2, 4, 8, 16 and 32 this and the next store most: 3,000 messages a second with
+    # 32 senders, where pgx's own 4 store 1,950. (database/sql keeps two that are idle: through it
+    # the same statements store 890, with a p99 of 140 ms.)
     POOL = 16
 
     def command(self, stack: ExitStack) -> list[str]:
@@ -348,12 +351,11 @@ class Tools:
                 line = next(line for line in lines if f"/{module}" in line and " v" in line)
                 found[module.capitalize()] = line.split()[1].removeprefix("v")
         if NGINX.exists():
-            said = subprocess.run([NGINX, "-v"], capture_output=True, text=True, check=False)
-            found["nginx"] = said.stderr.strip().rpartition("/")[2]
+            told = subprocess.run([NGINX, "-v"], capture_output=True, text=True, check=False)
+            found["nginx"] = told.stderr.strip().rpartition("/")[2]
         if NCHAN.exists() and shutil.which("dpkg-query"):
-            found["nchan"] = output(
-                "dpkg-query", "-Wf", "${source:Upstream-Version}", "libnginx-mod-nchan"
-            )
+            said = output("dpkg-query", "-Wf", "${source:Upstream-Version}", NCHAN_PACKAGE)
+            found["nchan"] = said.partition("+")[0]
         return found
 
     def built(self, path: str, package: str = ".") -> str:
