@@ -6,21 +6,25 @@ them forget who has been away the longest, so that their memory has an end.
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from cachetools import LRUCache
 
 from config import Config
+from db import pool
 from handlers import problems
 
 MOST_IN_BUCKETS = 50_000  # keys remembered, at about 150 bytes each
 MOST_IN_WINDOWS = 10_000  # at up to 2 KB each
 MINUTE = 60.0  # seconds
+PAUSE_SECONDS = 0.005  # before a refusal: at most 200 a second for who floods, a tenth of a core
 
 Clock = Callable[[], float]
 
@@ -89,15 +93,34 @@ class Limits:
             Window(config.conversations_per_minute, now) if on else Unlimited()
         )
         self.sign_ins: Limit = Window(config.sign_ins_per_minute, now) if on else Unlimited()
-        # Beyond its limit a request may still be a repeat, or wrong in a way that is told first.
-        # To look costs a query: one at a time, so that whoever floods waits for themselves.
-        self.beyond = asyncio.Lock()
+        self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
+    async def check(self, limit: Limit, key: Hashable) -> None:
+        """Takes one. Raises `problems.TooMany`."""
+        if wait := limit.take(key):
+            async with self.turn(key, wait):
+                raise too_many(wait)
 
-def check(limit: Limit, key: Hashable) -> None:
-    """Takes one. Raises `problems.TooMany`."""
-    if wait := limit.take(key):
-        raise too_many(wait)
+    @contextlib.asynccontextmanager
+    async def turn(self, key: Hashable, wait: float) -> AsyncIterator[None]:
+        """For what is told beyond a limit: one at a time for each `key`, and slowly.
+
+        So who floods, over however many connections, waits for themselves, and others do not.
+        Raises `problems.TooMany` for who would wait longer than a request may.
+        """
+        lock = self._turns.get(key)
+        if lock is None:
+            lock = self._turns[key] = asyncio.Lock()
+        try:
+            async with asyncio.timeout_at(pool.deadline()):
+                await lock.acquire()
+        except TimeoutError:
+            raise too_many(wait) from None
+        try:
+            await asyncio.sleep(PAUSE_SECONDS)
+            yield
+        finally:
+            lock.release()
 
 
 def too_many(wait: float) -> problems.TooMany:

@@ -1,7 +1,7 @@
 """GET /api/usernames: whom one could mean."""
 
 from db import users
-from handlers import limits, problems
+from handlers import problems
 from handlers.api import ApiHandler
 
 
@@ -10,7 +10,7 @@ class UsernamesHandler(ApiHandler):
         search = self.get_query_argument("search", "", strip=False)
         if not search:
             raise problems.Invalid({"search": "must not be empty"})
-        limits.check(self.app.limits.searches, self.me.user_id)
+        await self.app.limits.check(self.app.limits.searches, self.me.user_id)
         if not search.isascii() or "\0" in search:
             return self.reply([])  # no name begins so, and PostgreSQL's text holds no NUL
         self.reply(await users.usernames(self.app.db, self.me.user_id, search))
