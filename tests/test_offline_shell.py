@@ -138,6 +138,24 @@ async def test_a_proxy_whose_server_is_away_is_as_good_as_no_network(tmp_path: P
 
 
 @pytest.mark.gen_test(timeout=60)
+async def test_nothing_is_asked_of_another_host(base_url: str, visitor: Visitor) -> None:
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await tabs.open()
+        asked: set[str] = set()
+        page.context.on("request", lambda request: asked.add(request.url))
+        await page.reload()
+        await page.get_by_label("User name").fill("jane")
+        await page.keyboard.press("Enter")
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        await john.send(conversation, "look: https://elsewhere.example/picture.png")
+        await expect(page.locator(".message a").first).to_be_visible()
+        await kept(page)
+    assert len(asked) > 30, "it has listened"
+    assert [url for url in asked if not url.startswith(f"{base_url}/")] == []
+
+
+@pytest.mark.gen_test(timeout=60)
 async def test_what_the_network_puts_in_place_of_the_page_is_not_kept(
     base_url: str, app: Messenger, visitor: Visitor, tmp_path: Path
 ) -> None:

@@ -21,8 +21,11 @@ export function action(label, act) {
   return button;
 }
 
-export const nothingChosen = () =>
-  notice("No conversation is open", "Choose one from the list, or start one by a user name.");
+export function nothingChosen() {
+  const place = notice("No conversation is open", "Choose one from the list, or start one by a user name.");
+  place.prepend(el("img", { src: "/favicon.svg", alt: "", class: "mark" }));
+  return place;
+}
 
 export const nothingHere = (sentence = "The address may be mistyped, or what it led to is not yours to see.") =>
   notice("There is nothing here", sentence, el("a", { href: "/" }, "To your conversations"));
