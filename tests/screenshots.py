@@ -36,5 +36,6 @@ async def test_every_page_and_state_is_pictured(
 
 
 def test_what_the_readme_shows_is_of_today() -> None:
+    SHOWN.mkdir(exist_ok=True)
     for name in re.findall(r"docs/screenshots/([\w-]+\.png)", (ROOT / "README.md").read_text()):
         shutil.copy(TAKEN / name, SHOWN / name)
