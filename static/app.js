@@ -27,16 +27,19 @@ class MessengerApp extends HTMLElement {
   #ended = new AbortController();
   /** @type {import("./shared-stream.js").SharedStream | null} */
   #stream = null;
+  /** @type {PromiseWithResolvers<import("./notifications.js").Notifications>} they come with later.js */
+  #notifications = Promise.withResolvers();
   #fetching = new Set();
   #signingOut = false;
   #path = location.pathname;
-  /** @type {(Outbox | Unsent)[]} what is kept in the browser for who is signed in */
+  /** @type {{clear: () => Promise<void>}[]} what is kept in the browser for who is signed in */
   #kept = [];
   /** @type {Context} */
   #context = {
     store: this.#store,
     outbox: /** @type {any} */ (null), // these two are a user's
     unsent: /** @type {any} */ (null),
+    notifications: this.#notifications.promise,
     navigate: (path) => this.#navigate(path),
     signedIn: (user) => this.#signedIn(user),
     signOut: () => this.#signOut(),
@@ -87,16 +90,29 @@ class MessengerApp extends HTMLElement {
     const { position } = snapshot;
     this.#store.dispatch({ type: "listening", position });
     this.#store.dispatch({ type: "conversations", snapshot, older: false });
-    const later = await import("./shared-stream.js").catch(() => null);
+    const later = await Promise.all([import("./shared-stream.js"), import("./notifications.js")]).catch(() => null);
     if (later === null) this.#leave(); // the network went while the page came: from the start
     if (later === null || this.#ended.signal.aborted) return;
-    this.#stream = new later.SharedStream(userId, position, {
-      event: (event) => this.#store.dispatch(event),
+    const [{ SharedStream }, { Notifications }] = later;
+    const notifications = new Notifications(userId, {
+      store: this.#store,
+      navigate: this.#context.navigate,
+      here: conversationHere,
+      leads: () => this.#stream?.leads ?? true,
+      signal: this.#ended.signal,
+    });
+    this.#stream = new SharedStream(userId, position, {
+      event: (event) => {
+        this.#store.dispatch(event);
+        notifications.hear(event);
+      },
       connection: (status) => this.#store.dispatch({ type: "connection", status }),
       reset: (position) => this.#reset(position),
       isStill: () => session.isStill(userId) || this.#leave(),
       mayGoOn: () => this.#mayGoOn(),
     });
+    this.#kept.push(notifications);
+    this.#notifications.resolve(notifications);
   }
 
   /**
@@ -275,7 +291,7 @@ class MessengerApp extends HTMLElement {
 
   #side() {
     const brand = el("a", { href: "/" }, el("img", { src: "/favicon.svg", alt: "" }), "Messenger");
-    const names = ["connection-line", "new-conversation", "conversation-list", "account-bar"];
+    const names = ["connection-line", "new-conversation", "conversation-list", "notification-offer", "account-bar"];
     const parts = names.map((name) => make(name, { context: this.#context }));
     return el("div", { class: "sidebar" }, el("header", { class: "brand" }, brand, document.createElement("theme-switch")), ...parts);
   }

@@ -7,7 +7,10 @@ import "./components/access-page.js";
 import "./components/account-bar.js";
 import "./components/emoji-picker.js";
 import "./components/new-conversation.js";
+import "./components/notification-bell.js";
+import "./components/notification-offer.js";
 import "./components/theme-switch.js";
+import "./notifications.js"; // which app.js asks for, as the next but one, when it knows where to go on from
 import "./offline.js";
-import "./shared-stream.js"; // which app.js asks for when it knows where to go on from
+import "./shared-stream.js";
 import "./viewport.js";

@@ -47,7 +47,7 @@ async function refreshDaily() {
 }
 
 /** @param {string} key */
-function read(key) {
+export function read(key) {
   try {
     return localStorage.getItem(key);
   } catch {
@@ -59,7 +59,7 @@ function read(key) {
  * @param {string} key
  * @param {string} value
  */
-function write(key, value) {
+export function write(key, value) {
   try {
     localStorage.setItem(key, value);
   } catch {

@@ -56,6 +56,11 @@ export class SharedStream {
     this.#ended.abort();
   }
 
+  /** Whether events come to this tab first. */
+  get leads() {
+    return this.#stream !== null;
+  }
+
   /** @param {AbortSignal} present */
   #come(present) {
     present.addEventListener("abort", () => this.#go());

@@ -21,6 +21,10 @@ worker.addEventListener("fetch", (event) => {
   const key = keyOf(event.request);
   if (key) event.respondWith(answer(event, key));
 });
+worker.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(lead(event.notification.data.path));
+});
 
 /** Requests of the API need not even wake this worker, in browsers that can be told so. @param {Installed} event */
 async function install(event) {
@@ -61,6 +65,17 @@ async function answer(event, key) {
     if (response) return response;
     throw error;
   }
+}
+
+/**
+ * To where a message is: in the tab that was looked at last, or in a new one.
+ * @param {string} path
+ */
+async function lead(path) {
+  const [tab] = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
+  if (!tab) return worker.clients.openWindow(path);
+  tab.postMessage({ type: "go", path }); // which notifications.js listens for
+  return tab.focus();
 }
 
 /** @param {string} key */

@@ -8,18 +8,22 @@ const COLOURS = 8;
 
 /** @param {User} user */
 export function avatar(user) {
-  if (!user.avatarURL || !isOwnPath(user.avatarURL)) return initial(user);
-  const picture = el("img", { class: "avatar", src: user.avatarURL, alt: "" });
+  const src = avatarPath(user);
+  if (src === null) return initial(user);
+  const picture = el("img", { class: "avatar", src, alt: "" });
   picture.addEventListener("error", () => picture.replaceWith(initial(user)), { once: true });
   return picture;
 }
 
 /**
- * A picture from anywhere else would tell that place who looks at it.
- * @param {string} url
+ * Where a user's picture is, if it is a path of this server: one from anywhere else would tell that place
+ * who looks at it.
+ * @param {User | undefined} user
  */
-function isOwnPath(url) {
-  return url.startsWith("/") && URL.canParse(url, location.origin) && new URL(url, location.origin).origin === location.origin;
+export function avatarPath(user) {
+  const path = user?.avatarURL ?? "";
+  const isOwn = path.startsWith("/") && URL.canParse(path, location.origin);
+  return isOwn && new URL(path, location.origin).origin === location.origin ? path : null;
 }
 
 /** @param {User} user */

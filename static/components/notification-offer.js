@@ -1,0 +1,23 @@
+/** <notification-offer></notification-offer>: a quiet question, once somebody has written while nobody looked. */
+
+import { el } from "../lib/dom.js";
+import { Component } from "./context.js";
+
+class NotificationOffer extends Component {
+  async connected() {
+    const { gone } = this;
+    this.hidden = true;
+    const notifications = await this.context.notifications;
+    if (gone.aborted) return;
+    const yes = el("button", { type: "button", class: "quiet" }, "Turn on notifications");
+    const no = el("button", { type: "button", class: "quiet" }, "Not now");
+    this.replaceChildren(el("p", {}, "Somebody wrote while you were elsewhere."), yes, no);
+    this.setAttribute("role", "region");
+    this.setAttribute("aria-label", "Notifications");
+    yes.addEventListener("click", () => notifications.turnOn(), { signal: gone });
+    no.addEventListener("click", () => notifications.turnOff(), { signal: gone });
+    notifications.subscribe(() => (this.hidden = !notifications.offered), gone);
+  }
+}
+
+customElements.define("notification-offer", NotificationOffer);

@@ -1,0 +1,262 @@
+/**
+ * Tells of messages that nobody looks at: one notification for each, however many tabs are open.
+ *
+ * Every tab hears of every message. The one that leads the stream tells at once; the others look a
+ * little later whether that was done (notified.js), since a tab may end between hearing and telling.
+ * Which conversations somebody looks at, the tabs know from each other by shared locks: a tab's locks
+ * end with it.
+ */
+
+import { avatarPath } from "./components/avatar.js";
+import { whilePresent } from "./lib/presence.js";
+import { Notified } from "./notified.js";
+import { read, write } from "./session.js";
+import { compareIds } from "./store.js";
+
+/** @typedef {import("./types.js").FeedEvent} FeedEvent */
+/** @typedef {import("./types.js").Message} Message */
+/** @typedef {FeedEvent & {name: "message"}} MessageEvent */
+/**
+ * "ask": nobody has been asked yet; "blocked": the browser's user has said no to it.
+ * @typedef {"missing" | "ask" | "blocked" | "on" | "off"} Status
+ * @typedef {{conversationId: string, messageId: string, path: string}} Place
+ */
+
+const FOLLOWING_MILLISECONDS = 1500; // longer than the leader takes
+const PAUSE_MILLISECONDS = 1000; // between two times of telling: what comes meanwhile is told together
+const MOST_AT_ONCE = 3; // of one conversation; more are told as a number
+const LONGEST_BODY = 200; // more than any system shows
+const ICON = "/icons/192.png";
+
+export class Notifications {
+  /** Somebody has written while nobody looked, and whether to tell of that has not been decided. */
+  offered = false;
+  #store;
+  #navigate;
+  #here;
+  #leads;
+  #signal;
+  #setting;
+  #looking;
+  #notified;
+  /** @type {MessageEvent[]} */
+  #heard = [];
+  #timer = 0;
+  #working = false;
+  /** @type {Set<Notification>} */
+  #shown = new Set();
+  /** @type {Set<() => void>} */
+  #subscribers = new Set();
+
+  /**
+   * @param {string} userId
+   * @param {object} given
+   * @param {import("./store.js").Store} given.store
+   * @param {(path: string) => void} given.navigate
+   * @param {() => string | undefined} given.here the conversation that is open here
+   * @param {() => boolean} given.leads whether this is the tab that events come to first
+   * @param {AbortSignal} given.signal
+   */
+  constructor(userId, { store, navigate, here, leads, signal }) {
+    this.#store = store;
+    this.#navigate = navigate;
+    this.#here = here;
+    this.#leads = leads;
+    this.#signal = signal;
+    this.#setting = `messenger.notifications.${userId}`;
+    this.#looking = `messenger.looking.${userId}.`;
+    this.#notified = new Notified(userId);
+    if (this.status === "missing") return;
+    whilePresent((present) => this.#tellWhereOneLooks(present), signal);
+    addEventListener("storage", ({ key }) => key === this.#setting && this.#changed(), { signal });
+    navigator.permissions
+      ?.query({ name: "notifications" })
+      .then((permission) => permission.addEventListener("change", () => this.#changed(), { signal }), () => {});
+    // Of sw.js: a notification has been clicked.
+    const go = (/** @type {globalThis.MessageEvent} */ { data }) => data?.type === "go" && this.#navigate(data.path);
+    navigator.serviceWorker?.addEventListener("message", go, { signal });
+  }
+
+  /** @returns {Status} */
+  get status() {
+    // Without locks (on http:// but for this machine) there are no notifications either.
+    if (!("Notification" in globalThis) || !navigator.locks) return "missing";
+    if (Notification.permission === "denied") return "blocked";
+    if (read(this.#setting) === "off") return "off";
+    return Notification.permission === "granted" ? "on" : "ask";
+  }
+
+  /** To be called for a gesture of the user's: browsers ask at no other time, and neither should we. */
+  async turnOn() {
+    write(this.#setting, "on");
+    if (Notification.permission === "default") await Notification.requestPermission();
+    this.#changed();
+  }
+
+  turnOff() {
+    write(this.#setting, "off");
+    this.#changed();
+  }
+
+  /**
+   * Calls `subscriber` now and at each change, until `signal` aborts.
+   * @param {() => void} subscriber
+   * @param {AbortSignal} signal
+   */
+  subscribe(subscriber, signal) {
+    this.#subscribers.add(subscriber);
+    signal.addEventListener("abort", () => this.#subscribers.delete(subscriber));
+    subscriber();
+  }
+
+  /** @param {FeedEvent} event after the store has been told */
+  hear(event) {
+    if (event.name === "read" && event.data.userId === this.#store.state.me?.id) this.#close(event.data);
+    if (event.name !== "message" || event.data.mine) return;
+    if (this.status === "ask" && !isLookedAt() && !this.offered) this.#offer();
+    if (this.status !== "on") return;
+    this.#heard.push(event);
+    if (this.#leads()) this.#work();
+    else this.#timer ||= setTimeout(() => this.#work(), FOLLOWING_MILLISECONDS);
+  }
+
+  /** Nothing stays of who signs out. */
+  async clear() {
+    for (const notification of await this.#open()) notification.close();
+    await this.#notified.clear();
+  }
+
+  #offer() {
+    this.offered = true;
+    this.#changed();
+  }
+
+  #changed() {
+    if (this.status !== "ask") this.offered = false;
+    for (const subscriber of [...this.#subscribers]) subscriber();
+  }
+
+  async #work() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    if (this.#working) return;
+    this.#working = true;
+    while (this.#heard.length > 0 && !this.#signal.aborted) {
+      await this.#tell(this.#heard.splice(0)).catch(console.error);
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MILLISECONDS));
+    }
+    this.#working = false;
+  }
+
+  /** @param {MessageEvent[]} events */
+  async #tell(events) {
+    const news = (await this.#notified.claim(events)).map(({ data }) => data);
+    const lookedAt = await this.#lookedAt();
+    const untold = news.filter((message) => !lookedAt.has(message.conversationId) && !this.#isRead(message));
+    for (const [conversationId, messages] of Map.groupBy(untold, (message) => message.conversationId)) {
+      if (messages.length > MOST_AT_ONCE) await this.#show(messages.slice(-1), conversationId, messages.length);
+      else await this.#show(messages, conversationId);
+    }
+  }
+
+  /**
+   * @param {Message[]} messages
+   * @param {string} conversationId
+   * @param {number} [count] how many the last one stands for
+   */
+  async #show(messages, conversationId, count) {
+    const name = this.#entry(conversationId)?.otherParticipant.username ?? "Messenger";
+    const icon = avatarPath(this.#entry(conversationId)?.otherParticipant) ?? ICON;
+    for (const { id, content } of messages) {
+      /** @type {Place} */
+      const data = { conversationId, messageId: id, path: `/conversations/${conversationId}` };
+      const tag = count ? `messenger conversation ${conversationId}` : `messenger message ${id}`;
+      const title = count ? `${name}: ${count} new messages` : name;
+      const body = [...content].slice(0, LONGEST_BODY).join("");
+      await this.#notify(title, { body, tag, icon, dir: "auto", data });
+    }
+  }
+
+  /**
+   * By the service worker where there is one: phones know no other way, and a click may then open the page anew.
+   * @param {string} title
+   * @param {NotificationOptions & {data: Place}} options
+   */
+  async #notify(title, options) {
+    const registration = await navigator.serviceWorker?.getRegistration();
+    if (registration?.active) return registration.showNotification(title, options);
+    const notification = new Notification(title, options);
+    this.#shown.add(notification);
+    notification.addEventListener("close", () => this.#shown.delete(notification));
+    notification.addEventListener("click", () => {
+      focus();
+      this.#navigate(options.data.path);
+      notification.close();
+    });
+  }
+
+  /** What has been read, here or on another device, is no news. @param {import("./types.js").Read} read */
+  async #close({ conversationId, lastReadMessageId }) {
+    if (this.status !== "on") return;
+    for (const notification of await this.#open()) {
+      const { data } = notification;
+      const isRead = compareIds(data.messageId, lastReadMessageId) <= 0;
+      if (data.conversationId === conversationId && isRead) notification.close();
+    }
+  }
+
+  async #open() {
+    const registration = await navigator.serviceWorker?.getRegistration();
+    const kept = (await registration?.getNotifications?.()) ?? [];
+    return [...this.#shown, ...kept.filter(({ tag }) => tag.startsWith("messenger "))];
+  }
+
+  /** @param {Message} message */
+  #isRead({ id, conversationId }) {
+    const upTo = this.#entry(conversationId)?.lastReadMessageId;
+    return Boolean(upTo) && compareIds(id, upTo ?? "") <= 0;
+  }
+
+  /** @param {string} id */
+  #entry(id) {
+    return this.#store.state.entries?.find(({ conversation }) => conversation.id === id)?.conversation;
+  }
+
+  /** In any tab. */
+  async #lookedAt() {
+    const { held = [] } = await navigator.locks.query();
+    const names = held.map(({ name = "" }) => name).filter((name) => name.startsWith(this.#looking));
+    return new Set(names.map((name) => name.slice(this.#looking.length)));
+  }
+
+  /** @param {AbortSignal} present */
+  #tellWhereOneLooks(present) {
+    let before = "";
+    let release = () => {};
+    const look = () => {
+      const here = isLookedAt() && !present.aborted ? (this.#here() ?? "") : "";
+      if (here === before) return;
+      before = here;
+      release();
+      if (here) release = held(this.#looking + here);
+    };
+    for (const name of ["focus", "blur", "popstate"]) addEventListener(name, look, { signal: present });
+    document.addEventListener("visibilitychange", look, { signal: present });
+    present.addEventListener("abort", look);
+    look();
+  }
+}
+
+const isLookedAt = () => document.visibilityState === "visible" && document.hasFocus();
+
+/**
+ * Holds a lock beside whoever else holds it.
+ * @param {string} name
+ * @returns {() => void} lets go of it
+ */
+function held(name) {
+  const end = new AbortController();
+  const until = () => new Promise((resolve) => end.signal.addEventListener("abort", resolve));
+  navigator.locks.request(name, { mode: "shared" }, () => (end.signal.aborted ? undefined : until())).catch(() => {});
+  return () => end.abort();
+}

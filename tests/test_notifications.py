@@ -1,0 +1,329 @@
+"""Notifications: asked for at a sensible moment, one a message, none for what is in view."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from handlers.application import Messenger
+from tests.support.people import Visitor, two
+from tests.test_browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
+
+# Chromium's own notifications, and a list of those that each page has shown.
+LISTEN = """
+    window.told = [];
+    window.asked = 0;
+    const Browsers = Notification;
+    window.Notification = class extends Browsers {
+        constructor(title, options) {
+            super(title, options);
+            told.push({ title, ...options, notification: this });
+        }
+        static async requestPermission() {
+            window.asked += 1;
+            await window.allow(); // nobody answers Chromium's own question here
+            return Browsers.permission;
+        }
+    };
+    const show = ServiceWorkerRegistration.prototype.showNotification;
+    ServiceWorkerRegistration.prototype.showNotification = function (title, options) {
+        told.push({ title, ...options });
+        return show.call(this, title, options);
+    };
+"""
+ON_SCREEN = """navigator.serviceWorker.ready
+    .then((worker) => worker.getNotifications())
+    .then((all) => all.length === {})"""
+TOLD = "told.map(({ title, body, tag }) => ({ title, body, tag }))"
+
+
+async def somebody(tabs: Tabs, name: str, *, allowed: bool = True) -> Page:
+    """At home, with the focus it really has: Playwright has all pages believe in theirs."""
+    page = await tabs.sign_in(name)
+    context = page.context
+    await context.add_init_script(LISTEN)
+    await context.expose_function("allow", lambda: context.grant_permissions(["notifications"]))
+    if allowed:
+        await context.grant_permissions(["notifications"])
+    await at(page, page.url)
+    return page
+
+
+async def focus_as_it_is(page: Page) -> None:
+    """To be said anew after each navigation."""
+    devtools = await page.context.new_cdp_session(page)
+    await devtools.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
+
+
+async def another_tab(page: Page, url: str) -> Page:
+    """Which takes the focus from the first."""
+    tab = await page.context.new_page()
+    await at(tab, url)
+    await tab.bring_to_front()
+    return tab
+
+
+async def elsewhere(page: Page) -> Page:
+    """Somebody looks at something else."""
+    tab = await page.context.new_page()
+    await focus_as_it_is(tab)
+    await tab.bring_to_front()
+    await until(page, "!document.hasFocus()")
+    return tab
+
+
+async def until(page: Page, true: str) -> None:
+    async with asyncio.timeout(10):
+        while not await page.evaluate(true):
+            await asyncio.sleep(0.02)
+
+
+async def told(*pages: Page) -> list[Any]:
+    return [one for page in pages for one in await page.evaluate(TOLD)]
+
+
+async def expect_told(count: int, *pages: Page) -> list[Any]:
+    async with asyncio.timeout(10):
+        while len(found := await told(*pages)) < count:
+            await asyncio.sleep(0.02)
+    return found
+
+
+async def at(page: Page, url: str) -> None:
+    await page.goto(url)
+    await focus_as_it_is(page)
+    await page.evaluate("navigator.serviceWorker.ready.then(() => {})")
+    await expect(page.locator("connection-line").first).to_have_attribute("data-status", "live")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_nobody_is_asked_until_somebody_has_written_while_the_page_was_not_looked_at(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, "jane", allowed=False)
+        offer = page.get_by_role("button", name="Turn on notifications")
+        await john.send(conversation, "while she looks")
+        await expect(page.locator(".preview")).to_have_text("while she looks")
+        await expect(offer).to_be_hidden()
+        await elsewhere(page)
+        await john.send(conversation, "while she does not")
+        await expect(offer).to_be_visible()
+        assert await page.evaluate("asked") == 0
+        await page.bring_to_front()
+        await offer.click()
+        await expect(offer).to_be_hidden()
+        bell = page.get_by_role("button", name="Notifications", exact=True)
+        await expect(bell).to_have_attribute("aria-pressed", "true")
+        await elsewhere(page)
+        await john.send(conversation, "and now?")
+        [one] = await expect_told(1, page)
+        assert (one["title"], one["body"]) == ("john", "and now?")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_who_says_not_now_is_not_asked_again_and_the_bell_turns_them_on_and_off(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, "jane", allowed=False)
+        offer = page.get_by_role("button", name="Turn on notifications")
+        await elsewhere(page)
+        await john.send(conversation, "hello?")
+        await expect(offer).to_be_visible()
+        await page.bring_to_front()
+        await page.get_by_role("button", name="Not now").click()
+        await expect(offer).to_be_hidden()
+        await at(page, base_url)
+        await elsewhere(page)
+        await john.send(conversation, "hello??")
+        await expect(page.locator(".preview")).to_have_text("hello??")
+        await expect(offer).to_be_hidden()
+        assert await page.evaluate("asked") == 0
+        bell = page.get_by_role("button", name="Notifications", exact=True)
+        await page.bring_to_front()
+        for pressed in ("true", "false"):
+            await bell.click()
+            await expect(bell).to_have_attribute("aria-pressed", pressed)
+        await elsewhere(page)
+        await john.send(conversation, "hello???")
+        await expect(page.locator(".preview")).to_have_text("hello???")
+        await page.bring_to_front()
+        await bell.click()
+        await elsewhere(page)
+        await john.send(conversation, "hello!")
+        assert [one["body"] for one in await expect_told(1, page)] == ["hello!"]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_message_makes_one_notification_however_many_tabs_there_are(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, "jane")
+        pages = [page, *[await another_tab(page, base_url) for _ in range(4)]]
+        await elsewhere(page)
+        bodies = [f"number {n}" for n in range(3)]
+        for body in bodies:
+            await john.send(conversation, body)
+        await expect_told(3, *pages)
+        await asyncio.sleep(2)  # in which the other tabs look whether it was done
+        found = await told(*pages)
+        assert [one["body"] for one in found] == bodies
+        assert len({one["tag"] for one in found}) == 3
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_tab_that_heard_of_a_message_tells_when_the_one_whose_turn_it_was_does_not(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, "jane")
+        other = await another_tab(page, base_url)
+        await elsewhere(page)
+        # The leader passes the message on, and comes to nothing else.
+        await page.evaluate("void (IDBObjectStore.prototype.get = () => { throw new Error() })")
+        await john.send(conversation, "all the same")
+        assert [one["body"] for one in await expect_told(1, other)] == ["all the same"]
+        tabs.complaints.clear()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_what_somebody_looks_at_in_any_tab_makes_none_and_what_they_do_not_look_at_does(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane, conversation = await two(visitor)
+    mary = await visitor.sign_in("mary")
+    with_mary = await mary.talk_to(jane)
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, "jane")
+        reading = await another_tab(page, f"{base_url}/conversations/{conversation}")
+        await john.send(conversation, "she reads this")
+        await expect(reading.locator(".message .content")).to_have_text(["she reads this"])
+        await mary.send(with_mary, "and not this")
+        [one] = await expect_told(1, page, reading)
+        assert (one["title"], one["body"]) == ("mary", "and not this")
+        await elsewhere(page)
+        await john.send(conversation, "gone for a moment")
+        found = await expect_told(2, page, reading)
+        assert {one["body"] for one in found} == {"and not this", "gone for a moment"}
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_flood_is_told_as_a_number(base_url: str, visitor: Visitor) -> None:
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, "jane")
+        await elsewhere(page)
+        for n in range(40):
+            await john.send(conversation, f"number {n}")
+        await until(page, "told.at(-1)?.body === 'number 39'")
+        found = await told(page)
+        assert len(found) <= 12
+        assert any("new messages" in one["title"] for one in found)
+
+
+# What a click does in the worker. Only a real one may focus or open a window: both are noted.
+CLICK = """async () => {
+    const done = [];
+    WindowClient.prototype.focus = async function () { done.push("focused " + this.url); };
+    clients.openWindow = async (path) => { done.push("opened " + path); };
+    const [notification] = await registration.getNotifications();
+    try {
+        dispatchEvent(new NotificationEvent("notificationclick", { notification }));
+    } catch {}
+    while (done.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    return [...done, (await registration.getNotifications()).length];
+}"""
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_click_focuses_a_tab_and_leads_to_the_conversation_there(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, "jane")
+        await elsewhere(page)
+        await john.send(conversation, "look here")
+        await expect_told(1, page)
+        [worker] = page.context.service_workers
+        assert await worker.evaluate(CLICK) == [f"focused {base_url}/", 0]
+        await expect(page.locator(".message .content")).to_have_text(["look here"])
+        assert page.url == f"{base_url}/conversations/{conversation}"
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_click_when_no_tab_is_left_opens_one_at_the_conversation(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, "jane")
+        await elsewhere(page)
+        await john.send(conversation, "look here")
+        await expect_told(1, page)
+        [worker] = page.context.service_workers
+        await page.close()
+        assert await worker.evaluate(CLICK) == [f"opened /conversations/{conversation}", 0]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_where_there_is_no_worker_the_tab_itself_tells_and_is_led(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, "jane")
+        await page.evaluate(
+            "navigator.serviceWorker.getRegistration = async () => undefined; void 0"
+        )
+        await elsewhere(page)
+        await john.send(conversation, "look here")
+        await expect_told(1, page)
+        await page.evaluate("""() => {
+            window.focus = () => told.push({ title: "focused" });
+            told[0].notification.dispatchEvent(new Event("click"));
+        }""")
+        await expect(page.locator(".message .content")).to_have_text(["look here"])
+        assert (await told(page))[-1]["title"] == "focused"
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_one_is_taken_back_when_its_message_is_read_on_another_device(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, "jane")
+        await elsewhere(page)
+        await john.send(conversation, "never mind")
+        await until(page, ON_SCREEN.format(1))
+        await jane.read(conversation)
+        await until(page, ON_SCREEN.format(0))
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_message_that_comes_late_and_has_been_read_makes_none(
+    base_url: str, visitor: Visitor, app: Messenger
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, "jane")
+        await elsewhere(page)
+        await page.context.set_offline(True)
+        for stream in app.bus.streams_of(int(jane.id)):
+            stream.break_off()
+        await john.send(conversation, "read on a phone")
+        await jane.read(conversation)
+        await john.send(conversation, "not read anywhere")
+        await page.context.set_offline(False)
+        found = await expect_told(1, page)
+        await asyncio.sleep(1)  # were there another, it would come now
+        assert [one["body"] for one in await told(page)] == ["not read anywhere"], found
+        tabs.complaints.clear()
