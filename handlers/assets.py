@@ -18,6 +18,8 @@ TYPES = {
 }
 _COMPRESSED_ALREADY = frozenset({".png"})
 _IMPORT = re.compile(rb'@import url\("([a-z-]+\.css)"\) layer\(([a-z]+)\);')
+# Those that stand on lines of their own; the line breaks stay, so that errors tell the same places.
+_COMMENT = re.compile(rb"^[ \t]*(?:/\*\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)", re.MULTILINE)
 _NOT_AT_ALL = re.compile(r"q=0(\.0*)?")
 
 Stamp = tuple[int, int, int]
@@ -82,6 +84,11 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return False
 
 
+def without_comments(script: bytes) -> bytes:
+    """A quarter less to send: who reads the page's scripts asks for them plain, or has them here."""
+    return _COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), script)
+
+
 def _parts(file: Path) -> list[Path]:
     """The files that what is sent for this one is made of, or may be."""
     return sorted(file.parent.glob("*.css")) if file.suffix == ".css" else [file]
@@ -106,7 +113,8 @@ def _made(content: bytes, suffix: str) -> Asset:
     version = hashlib.sha256(content).hexdigest()[:32]
     smaller = None
     if suffix not in _COMPRESSED_ALREADY:
-        packed = gzip.compress(content, mtime=0)  # the level is 9
+        lean = without_comments(content) if suffix == ".js" else content
+        packed = gzip.compress(lean, mtime=0)  # the level is 9
         if len(packed) < len(content):
             smaller = Sent(packed, f'"{version}-gzip"')
     content_type = TYPES.get(suffix, "application/octet-stream")
