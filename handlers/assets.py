@@ -85,7 +85,7 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 
 def without_comments(script: bytes) -> bytes:
-    """A quarter less to send: who reads the page's scripts asks for them plain, or has them here."""
+    """A quarter less to send: who reads the scripts asks for them plain, or has them here."""
     return _COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), script)
 
 
