@@ -1,9 +1,14 @@
 """The pictures of users, by the path that names their content."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
+from db.batching import Batched
 from db.pool import Database
 from db.snapshot import NotFound
+
+LARGEST_BATCH = 16  # pictures of 256 KB read in one statement
 
 
 class Avatar(NamedTuple):
@@ -11,17 +16,34 @@ class Avatar(NamedTuple):
     content: bytes
 
 
-async def one(db: Database, path: str) -> Avatar:
-    """Raises `NotFound` where nobody has that picture any more."""
-    row = await db.row(
+class Avatars:
+    """Read together: whoever asks for thousands takes one connection, and others have the rest."""
+
+    def __init__(self, db: Database) -> None:
+        self._batched = Batched[str, Avatar | None](partial(_found, db), LARGEST_BATCH)
+
+    async def one(self, path: str) -> Avatar:
+        """Raises `NotFound` where nobody has that picture any more, `errors.DatabaseError`."""
+        avatar = await self._batched.ask(path)
+        if avatar is None:
+            raise NotFound
+        return avatar
+
+
+async def _found(db: Database, paths: Sequence[str]) -> list[Avatar | None]:
+    """In the order asked; one for each, whatever is asked twice, and whoever else has the same."""
+    rows = await db.rows(
         """
-        SELECT media_type, content
-        FROM avatars
-        WHERE path = %(path)s
-        LIMIT 1
+        SELECT found.media_type, found.content
+        FROM unnest(%(paths)s::text[]) WITH ORDINALITY AS wanted (path, n)
+        LEFT JOIN LATERAL (
+            SELECT media_type, content
+            FROM avatars
+            WHERE avatars.path = wanted.path
+            LIMIT 1
+        ) found ON true
+        ORDER BY wanted.n
         """,
-        {"path": path},
+        {"paths": list(paths)},
     )
-    if row is None:
-        raise NotFound
-    return Avatar(row[0], bytes(row[1]))
+    return [None if media_type is None else Avatar(media_type, bytes(c)) for media_type, c in rows]

@@ -14,6 +14,7 @@ from tornado.web import Application, RequestHandler, _HandlerDelegate
 from bus.bus import Bus
 from bus.heart import Heart
 from config import STATIC_DIR, Config
+from db.avatars import Avatars
 from db.feed import Replays
 from db.pool import Database
 from db.positions import Positions
@@ -51,6 +52,7 @@ class Messenger(Application):
         self.github = GitHub(config, secret) if offered else None
         self.tokens = Tokens(secret)
         self.sessions = Sessions(db)
+        self.avatars = Avatars(db)
         self.positions = Positions(db)
         self.replays = Replays(db)
         self.sender = Sender(db, publisher(self.bus), self.lookout.look_at_all)

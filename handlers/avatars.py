@@ -1,6 +1,6 @@
 """GET /avatars/…: the pictures of users, from this server's own origin."""
 
-from db import avatars, pool, snapshot
+from db import snapshot
 from handlers import problems
 from handlers.base import Handler
 
@@ -12,9 +12,8 @@ class AvatarHandler(Handler):
     """For anyone: the path is made of the content, so who can tell it has been shown either."""
 
     async def get(self, name: str) -> None:
-        pool.begin_request()
         try:
-            found = await avatars.one(self.app.db, f"/avatars/{name}")
+            found = await self.app.avatars.one(f"/avatars/{name}")
         except snapshot.NotFound:
             raise problems.NotFound from None
         self.set_header("Content-Type", found.media_type)

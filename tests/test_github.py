@@ -868,6 +868,22 @@ class TestPictures:
         assert (await visitor.get(path)).body == PNG
 
     @pytest.mark.gen_test
+    async def test_many_that_are_asked_for_at_once_each_come_to_whom_they_were_asked_by(
+        self, browser: Browser, visitor: Visitor, github: FakeGitHub
+    ) -> None:
+        paths = {}
+        for number in range(1, 4):
+            github.picture = PNG + b"%d" % number
+            github.sign_in(number, f"jane-{number}")
+            await browser.sign_in_with_github()
+            paths[(await browser.who())["avatarURL"]] = github.picture
+        asked = [*paths, f"/avatars/{'0' * 64}.png"] * 10
+        answers = await asyncio.gather(*(visitor.get(path) for path in asked))
+        for path, answer in zip(asked, answers, strict=True):
+            assert (answer.body == paths.get(path)) is (path in paths)
+            assert answer.status == (200 if path in paths else 404)
+
+    @pytest.mark.gen_test
     async def test_the_largest_one_is_taken(
         self, browser: Browser, visitor: Visitor, github: FakeGitHub
     ) -> None:

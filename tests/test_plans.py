@@ -223,7 +223,8 @@ STATEMENTS: dict[str, Act] = {
     "github._signed_in taken": signing_in(1, "user7"),
     "github._signed_in renamed": signing_in(70, "somebody"),
     "github._signed_in renamed who talks most": signing_in(10 * READER, "somebody"),
-    "avatars.one": lambda db: avatars.one(db, "/avatars/8888"),
+    "avatars._found one": lambda db: avatars._found(db, ["/avatars/8888"]),
+    "avatars._found most": lambda db: avatars._found(db, [f"/avatars/{n}" for n in range(16)]),
     "conversations.page first": lambda db: conversations.page(db, READER, limit=25),
     "conversations.page longest": lambda db: conversations.page(db, READER, limit=100),
     "conversations.page later": lambda db: conversations.page(
