@@ -60,6 +60,7 @@ class AccessPage extends Component {
       error,
       button,
       el("p", { id: "username-hint", class: "hint" }, "Development sign-in: any name will do, such as ", ...names(input), "."),
+      el("p", { class: "hint" }, "To see both sides of a conversation, sign in as the other in a private window."),
     );
     form.addEventListener(
       "submit",

@@ -24,13 +24,14 @@ class NewConversation extends Component {
     maxlength: "39",
   });
   #list = el("ul", { id: "suggestions", role: "listbox", "aria-label": "Suggestions", hidden: true });
+  #found = el("p", { class: "hint", role: "status" });
   #error = el("p", { id: "new-conversation-error", class: "error", role: "alert" });
   #asked = new AbortController();
   #timer = 0;
   #chosen = -1;
 
   connected() {
-    const form = el("form", { role: "search", class: "new" }, this.#input, this.#list, this.#error);
+    const form = el("form", { role: "search", class: "new" }, this.#input, this.#list, this.#found, this.#error);
     this.replaceChildren(form);
     const options = { signal: this.gone };
     this.#input.addEventListener("input", () => this.#typed(), options);
@@ -50,15 +51,33 @@ class NewConversation extends Component {
     this.#timer = setTimeout(() => this.#suggest(search), PAUSE_MILLISECONDS);
   }
 
-  /** @param {string} search */
+  /**
+   * Refused or out of reach: the name can still be typed out. Where it was asked too often, it is asked again.
+   * @param {string} search
+   */
   async #suggest(search) {
     const { signal } = (this.#asked = new AbortController());
     try {
       const names = await api.usernames(search, signal);
-      if (!signal.aborted && document.activeElement === this.#input) this.#show(names);
+      if (signal.aborted || document.activeElement !== this.#input) return;
+      this.#show(names);
+      this.#tell(search, names.length);
     } catch (error) {
-      if (!signal.aborted) this.context.refused(error); // no suggestions: the name can be typed out
+      if (signal.aborted) return;
+      this.context.refused(error);
+      const seconds = error instanceof api.ApiProblem && error.status === 429 ? error.retryAfterSeconds : 0;
+      if (seconds > 0) this.#timer = setTimeout(() => this.#suggest(search), seconds * 1000);
     }
+  }
+
+  /**
+   * How many there are is seen; that there are none is not.
+   * @param {string} search
+   * @param {number} count
+   */
+  #tell(search, count) {
+    this.#found.className = count === 0 ? "hint" : "visually-hidden";
+    this.#found.textContent = count === 0 ? `No name begins with “${search}”.` : `${count} found`;
   }
 
   /** @param {string[]} names */
@@ -82,6 +101,7 @@ class NewConversation extends Component {
   #close() {
     this.#asked.abort();
     clearTimeout(this.#timer);
+    this.#found.textContent = "";
     this.#show([]);
   }
 
@@ -134,6 +154,7 @@ class NewConversation extends Component {
 function sentence(error, name) {
   if (!(error instanceof api.ApiProblem)) return "Something went wrong.";
   if (error.status === 404) return `There is nobody called ${name}.`;
+  if (error.status === 429) return "That were many at once. Try again in a moment.";
   if (error.status === 422) return `A user name ${error.errors.username ?? "looks different"}.`;
   return error.message;
 }

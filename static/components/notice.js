@@ -22,7 +22,8 @@ export function action(label, act) {
 }
 
 export function nothingChosen() {
-  const place = notice("No conversation is open", "Choose one from the list, or start one by a user name.");
+  const start = action("Start a conversation", () => document.getElementById("new-conversation")?.focus());
+  const place = notice("No conversation is open", "Choose one from the list, or start one by a user name.", start);
   place.prepend(el("img", { src: "/favicon.svg", alt: "", class: "mark" }));
   return place;
 }

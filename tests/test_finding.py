@@ -1,0 +1,210 @@
+"""Finding people: suggestions as one types, one step to a conversation, help in empty places."""
+
+import asyncio
+import dataclasses
+
+import pytest
+from playwright.async_api import Locator, Page, Request, Route, expect
+
+from config import Config
+from tests.support.people import Visitor
+from tests.test_browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
+
+NAMES = ["jack", "jane", "john", "mary"]
+
+
+async def somebody(tabs: Tabs, visitor: Visitor) -> Page:
+    """Bob's page; all others are there to be found."""
+    for name in NAMES:
+        await visitor.sign_in(name)
+    return await tabs.sign_in("bob")
+
+
+def field(page: Page) -> Locator:
+    return page.get_by_role("combobox", name="User name to talk with")
+
+
+def options(page: Page) -> Locator:
+    return page.get_by_role("listbox", name="Suggestions").get_by_role("option")
+
+
+async def active(page: Page) -> str | None:
+    """The option that a screen reader speaks of."""
+    text: str | None = await field(page).evaluate(
+        "(e) => document.getElementById(e.getAttribute('aria-activedescendant'))?.textContent"
+    )
+    return text
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_names_are_suggested_while_one_types_and_a_click_starts_the_conversation(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, visitor)
+        await field(page).press_sequentially("ja", delay=20)
+        await expect(options(page)).to_have_text(["jack", "jane"])
+        await expect(field(page)).to_have_attribute("aria-expanded", "true")
+        await options(page).nth(1).click()
+        await expect(page.locator("conversation-view h1")).to_have_text("jane")
+        await expect(page.get_by_role("textbox", name="Message")).to_be_focused()
+        await expect(field(page)).to_have_value("")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_they_are_chosen_by_keys_alone_as_a_combobox_has_it(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, visitor)
+        await field(page).press_sequentially("j")
+        await expect(options(page)).to_have_text(["jack", "jane", "john"])
+        await expect(page.locator("new-conversation [role=status]")).to_have_text("3 found")
+        assert await active(page) is None
+        for key, name in (
+            ("ArrowDown", "jack"),
+            ("ArrowUp", "john"),
+            ("ArrowUp", "jane"),
+            ("ArrowDown", "john"),
+            ("ArrowDown", "jack"),
+        ):
+            await page.keyboard.press(key)
+            assert await active(page) == name
+            chosen = page.locator("[role=option][aria-selected=true]")
+            await expect(chosen).to_have_text([name])
+        await page.keyboard.press("Escape")
+        await expect(options(page)).to_have_count(0)
+        await expect(field(page)).to_have_value("j")
+        await page.keyboard.type("o")
+        await expect(options(page)).to_have_text(["john"])
+        await page.keyboard.press("ArrowDown")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("conversation-view h1")).to_have_text("john")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_name_typed_out_starts_the_conversation_by_enter_without_a_suggestion(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, visitor)
+        await page.route("**/api/usernames*", lambda route: route.abort())
+        await field(page).fill("MARY")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("conversation-view h1")).to_have_text("mary")
+        tabs.complaints.clear()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_quick_typing_asks_once_and_an_answer_that_comes_late_is_dropped(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, visitor)
+        asked: list[str] = []
+        held = asyncio.Event()
+
+        def note(request: Request) -> None:
+            if "/api/usernames" in request.url:
+                asked.append(request.url.partition("search=")[2])
+
+        async def first_last(route: Route) -> None:
+            if route.request.url.endswith("=j"):
+                await held.wait()
+            await route.continue_()
+
+        page.on("request", note)
+        await page.route("**/api/usernames*", first_last)
+        await field(page).press_sequentially("m")
+        await expect(options(page)).to_have_text(["mary"])
+        await field(page).fill("j")
+        async with page.expect_request("**/api/usernames?search=j"):
+            pass
+        await field(page).press_sequentially("an", delay=5)
+        await expect(options(page)).to_have_text(["jane"])
+        held.set()
+        await page.evaluate("fetch('/api/usernames?search=j').then((answer) => answer.text())")
+        await expect(options(page)).to_have_text(["jane"])
+        assert "ja" not in asked  # it was typed past
+        tabs.complaints.clear()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_what_is_typed_is_asked_for_to_the_letter(base_url: str, visitor: Visitor) -> None:
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, visitor)
+        for typed in ("%", "_", "j&search=m", "j#", "<b>", "\u00e9"):
+            await field(page).fill(typed)
+            nobody = page.get_by_text(f"No name begins with \u201c{typed}\u201d.")
+            await expect(nobody).to_be_visible()
+            await expect(options(page)).to_have_count(0)
+        await field(page).fill("")
+        await expect(page.locator("new-conversation [role=status]")).to_be_empty()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_who_nobody_is_called_and_oneself_are_told_by_a_sentence(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, visitor)
+        error = page.locator("new-conversation .error")
+        for typed, sentence in (
+            ("nobody", "There is nobody called nobody."),
+            ("-no name-", "A user name"),
+            ("bob", "somebody else"),
+        ):
+            await field(page).fill(typed)
+            await page.keyboard.press("Enter")
+            await expect(error).to_contain_text(sentence)
+        await field(page).fill("j")
+        await expect(error).to_be_empty()
+        tabs.complaints.clear()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_empty_places_say_what_to_do(base_url: str, visitor: Visitor) -> None:
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, visitor)
+        await expect(page.get_by_text("You have no conversations yet.")).to_be_visible()
+        await page.get_by_role("main").get_by_role("button", name="Start a conversation").click()
+        await expect(field(page)).to_be_focused()
+        await page.keyboard.type("jane")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("Write the first message.")).to_be_visible()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_the_access_page_offers_names_and_one_click_signs_in(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        for name in ("john", "jane"):
+            page = await tabs.open()
+            await page.get_by_role("button", name=name, exact=True).click()
+            await expect(page.locator(".account .name")).to_have_text(name)
+
+
+class TestWithFewSearches:
+    """Where the server answers the second search with a 429."""
+
+    @pytest.fixture
+    def config(self, config: Config) -> Config:
+        return dataclasses.replace(
+            config, rate_limits=True, searches_at_once=1, searches_per_second=1
+        )
+
+    @pytest.mark.gen_test(timeout=60)
+    async def test_a_search_too_many_is_quiet_and_asked_again_when_it_may(
+        self, base_url: str, visitor: Visitor
+    ) -> None:
+        async with browser(base_url) as tabs:
+            page = await somebody(tabs, visitor)
+            await field(page).fill("m")
+            await expect(options(page)).to_have_text(["mary"])
+            async with page.expect_response(lambda answer: answer.status == 429):
+                await field(page).fill("jan")
+            await expect(options(page)).to_have_text(["jane"])
+            await expect(page.locator("new-conversation .error")).to_be_empty()
+            assert all("429" in complaint for complaint in tabs.complaints)
+            tabs.complaints.clear()
