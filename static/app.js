@@ -90,9 +90,10 @@ class MessengerApp extends HTMLElement {
     const { position } = snapshot;
     this.#store.dispatch({ type: "listening", position });
     this.#store.dispatch({ type: "conversations", snapshot, older: false });
-    const later = await Promise.all([import("./shared-stream.js"), import("./notifications.js")]).catch(() => null);
-    if (later === null) this.#leave(); // the network went while the page came: from the start
-    if (later === null || this.#ended.signal.aborted) return;
+    const modules = Promise.all([import("./shared-stream.js"), import("./notifications.js"), import("./later.js")]);
+    const later = await modules.catch(() => null);
+    if (later === null) return this.#startAgain();
+    if (this.#ended.signal.aborted) return;
     const [{ SharedStream }, { Notifications }] = later;
     const notifications = new Notifications(userId, {
       store: this.#store,
@@ -113,6 +114,13 @@ class MessengerApp extends HTMLElement {
     });
     this.#kept.push(notifications);
     this.#notifications.resolve(notifications);
+  }
+
+  /** The network went while the page came: from the start, once there is somebody to load it from. */
+  async #startAgain() {
+    await pause(backoff(1), this.#ended.signal);
+    await this.#insist(api.authUser);
+    this.#leave();
   }
 
   /**

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from handlers.application import Messenger
 from handlers.tokens import LIFETIME_SECONDS, Tokens
@@ -24,7 +24,7 @@ from tests.test_tabs import only_stream
 
 RECOVERY_SECONDS = 35
 REFUSING_SECONDS = 8  # a whole minute ends the same way: it was tried by hand
-NETWORK = ("net::ERR_", "status of 502", "INCOMPLETE_CHUNKED", "preloaded")  # said of troubles
+NETWORK = ("net::ERR_", "status of 502", "INCOMPLETE_CHUNKED", "preloaded", "MIME")
 
 
 async def open_conversation(tabs: Tabs, url: str, person: Person, conversation: str) -> Page:
@@ -357,4 +357,32 @@ async def test_who_was_away_for_more_than_the_feed_repeats_fetches_all_anew(
         await john.send(conversation, "after")
         await expect(page.locator(".message .content").last).to_have_text("after")
         await expect(page.locator(".preview")).to_have_text("after")
+        forget_trouble(tabs)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_what_could_not_be_fetched_is_asked_for_again_by_itself(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane, conversation = await two(visitor)
+    await john.send(conversation, "there all the time")
+    async with browser(base_url) as tabs:
+        page = await tabs.open("/no-such-file.txt")
+        await page.context.add_cookies([jane.cookie])
+        asked = dict.fromkeys(["auth_user", "conversations", "messages", "shared-stream.js"], 0)
+
+        async def be_away(route: Route) -> None:
+            name = route.request.url.rpartition("/")[2]
+            asked[name] += 1
+            if asked[name] > 2:
+                await route.continue_()
+            else:
+                await route.fulfill(status=502, body="<h1>Bad Gateway</h1>")
+
+        for name in asked:
+            await page.route(f"**/{name}", be_away)
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        await expect_shown([page], ["there all the time"], RECOVERY_SECONDS)
+        await expect_live(page, RECOVERY_SECONDS)
+        assert all(times > 2 for times in asked.values()), asked
         forget_trouble(tabs)

@@ -4,6 +4,7 @@
  */
 
 import * as api from "../api.js";
+import { backoff, pause } from "../lib/backoff.js";
 import { el } from "../lib/dom.js";
 import { compareIds } from "../store.js";
 import { avatar } from "./avatar.js";
@@ -30,6 +31,7 @@ class ConversationView extends Component {
   #drawn = null;
   /** @type {"loading" | "shown" | "failed" | "not found"} */
   #status = "shown";
+  #failures = 0;
   #marked = "";
 
   connected() {
@@ -57,11 +59,17 @@ class ConversationView extends Component {
       await Promise.all([thread ?? this.#loadMessages(), entry ?? this.#loadConversation()]);
       if (failed) this.#show();
       this.#status = "shown";
+      this.#failures = 0;
       setTimeout(() => this.gone.aborted || this.#load(), STALE_PAUSE_MILLISECONDS);
     } catch (error) {
       this.context.refused(error);
       this.#fail(error);
     }
+  }
+
+  async #loadLater() {
+    await pause(backoff(this.#failures), this.gone);
+    if (!this.gone.aborted) this.#load();
   }
 
   async #loadConversation() {
@@ -125,6 +133,8 @@ class ConversationView extends Component {
       this.replaceChildren(nothingHere("There is no such conversation, or it is not yours."));
     } else {
       const again = action("Try again", () => this.#load());
+      this.#failures += 1;
+      this.#loadLater();
       this.replaceChildren(notice("This cannot be shown now", problem?.message ?? "Something went wrong.", again));
     }
   }
