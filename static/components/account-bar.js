@@ -1,12 +1,13 @@
 /** <account-bar></account-bar>: who is signed in here and where else, and the way out. */
 
 import { el } from "../lib/dom.js";
+import { icon } from "../lib/icon.js";
 import { avatar } from "./avatar.js";
 import { Component, make } from "./context.js";
 
 class AccountBar extends Component {
   #name = el("span", { class: "name" });
-  #devices = el("a", { href: "/sessions", class: "button quiet" }, "Devices");
+  #devices = el("a", { href: "/sessions", class: "button quiet devices", "aria-label": "Devices", title: "Signed-in devices" }, icon("devices"));
   #out = el("button", { type: "button", class: "quiet" }, "Sign out");
   #error = el("p", { class: "error", role: "alert" });
   /** @type {import("../types.js").User | null} */
