@@ -185,7 +185,7 @@ async def test_a_server_that_is_ended_and_comes_back_is_found_again(
             server.start()
             await asyncio.to_thread(server.wait_until_ready)
             await asyncio.to_thread(john.ask, path, {"content": "after"})
-            locator = pages[0].locator(".message .content")
+            locator = pages[0].locator(".message:not(.sending)")
             await expect(locator).to_have_count(5, timeout=RECOVERY_SECONDS * 1000)
             kept = [m["content"] for m in reversed(jane.ask(path))]
             assert sorted(kept[1:]) == ["after", "from tab 0", "from tab 1", "from tab 2"]

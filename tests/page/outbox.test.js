@@ -11,10 +11,11 @@ globalThis.document ??= new EventTarget();
 /** An outbox whose sends are answered by `answer(content, clientId)`; a number is a refusal. */
 function outbox(t, answer) {
   const sent = [];
-  t.mock.method(globalThis, "fetch", async (path, { body }) => {
+  t.mock.method(globalThis, "fetch", async (path, { body, signal }) => {
     const { content, clientId } = JSON.parse(body);
     sent.push([content, clientId]);
-    const status = (await answer(content, sent.length)) ?? 201;
+    const givenUp = new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    const status = (await Promise.race([answer(content, sent.length), givenUp])) ?? 201;
     if (status >= 400) return Response.json({ detail: "It is refused." }, { status });
     const id = `${sent.length}`;
     return Response.json({ id, conversationId: path.split("/")[3], userId: "1", content, createdAt: "", mine: true, clientId });
@@ -80,4 +81,32 @@ test("one that failed may be tried again under its client id, or discarded", asy
   await until(() => store.state.drafts.length === 0);
   assert.deepEqual(contents(sent), ["a", "b", "a"]);
   assert.equal(sent[2][1], sent[0][1]);
+});
+
+test("a conversation does not wait for another one", async (t) => {
+  const { store, sent, box } = outbox(t, (content) => (content === "stuck" ? 503 : 201));
+  box.send("1", "stuck");
+  box.send("2", "free");
+  await until(() => store.state.drafts.length === 1);
+  assert.deepEqual(store.state.drafts.map((draft) => draft.content), ["stuck"]);
+  assert.ok(contents(sent).includes("free"));
+});
+
+test("a stream that comes alive ends the pause before the next try, and a try that hangs", async (t) => {
+  const hanging = new Promise(() => {});
+  const { store, sent, box } = outbox(t, (_, n) => (n === 1 ? 503 : n === 2 ? hanging : 201));
+  t.mock.method(Math, "random", () => 1); // the longest pause there is
+  const live = () => {
+    store.dispatch({ type: "connection", status: "connecting" });
+    store.dispatch({ type: "connection", status: "live" });
+  };
+  box.send("1", "a");
+  for (const tries of [1, 2]) {
+    await until(() => sent.length === tries);
+    await new Promise((resolve) => setTimeout(resolve, 50)); // into the pause, or into the try
+    live();
+  }
+  await until(() => store.state.drafts.length === 0);
+  assert.deepEqual(contents(sent), ["a", "a", "a"]);
+  assert.equal(new Set(sent.map(([, clientId]) => clientId)).size, 1);
 });

@@ -325,6 +325,14 @@ test("a conversation that both an event and a visit told of before the list came
   assert.deepEqual(listed(state).map((c) => c.id), ["1"]);
 });
 
+test("of the drafts that are kept, those that the server is known to have are left out", () => {
+  const drafts = ["a", "b", "c"].map((id) => draft(id));
+  const state = run(page(1, [mine(4, "a")]), event(2, "message", mine(5, "b")), { type: "drafts", drafts });
+  assert.deepEqual(state.drafts.map((d) => d.clientId), ["c"]);
+  const none = run(page(1, []));
+  assert.equal(apply(none, { type: "drafts", drafts: [] }), none);
+});
+
 test("a message on its way stays through a reset", () => {
   const state = run({ type: "sending", draft: draft("c") }, { type: "listening", position: "e-9" });
   assert.deepEqual(state.drafts.map((d) => d.clientId), ["c"]);
