@@ -110,3 +110,17 @@ test("a stream that comes alive ends the pause before the next try, and a try th
   assert.deepEqual(contents(sent), ["a", "a", "a"]);
   assert.equal(new Set(sent.map(([, clientId]) => clientId)).size, 1);
 });
+
+test("nothing is sent once the tabs have told each other that somebody else is signed in", async (t) => {
+  let who = "1";
+  globalThis.localStorage = { getItem: () => who };
+  t.after(() => delete globalThis.localStorage);
+  const { store, sent, box } = outbox(t, (_, n) => (n === 1 ? 503 : 201));
+  box.send("1", "a");
+  await until(() => sent.length === 1);
+  who = "2";
+  store.dispatch({ type: "connection", status: "live" }); // which would have it tried at once
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal(sent.length, 1);
+  assert.equal(store.state.drafts.length, 1);
+});
