@@ -301,7 +301,8 @@ class MessengerApp extends HTMLElement {
     const brand = el("a", { href: "/" }, el("img", { src: "/favicon.svg", alt: "" }), "Messenger");
     const names = ["connection-line", "new-conversation", "conversation-list", "notification-offer", "account-bar"];
     const parts = names.map((name) => make(name, { context: this.#context }));
-    return el("div", { class: "sidebar" }, el("header", { class: "brand" }, brand, document.createElement("theme-switch")), ...parts);
+    const switches = [make("notification-bell", { context: this.#context }), document.createElement("theme-switch")];
+    return el("div", { class: "sidebar" }, el("header", { class: "brand" }, brand, ...switches), ...parts);
   }
 
   /** @param {string} id */

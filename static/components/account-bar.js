@@ -3,7 +3,7 @@
 import { el } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
 import { avatar } from "./avatar.js";
-import { Component, make } from "./context.js";
+import { Component } from "./context.js";
 
 class AccountBar extends Component {
   #name = el("span", { class: "name" });
@@ -14,8 +14,7 @@ class AccountBar extends Component {
   #drawn = null;
 
   connected() {
-    const bell = make("notification-bell", { context: this.context });
-    this.replaceChildren(el("footer", { class: "account" }, this.#name, bell, this.#devices, this.#out, this.#error));
+    this.replaceChildren(el("footer", { class: "account" }, this.#name, this.#devices, this.#out, this.#error));
     this.#out.addEventListener("click", () => this.#leave(), { signal: this.gone });
     this.context.store.subscribe(({ me }) => this.#draw(me), this.gone);
   }

@@ -15,7 +15,7 @@ const SENTENCES = {
 };
 
 class NotificationBell extends Component {
-  #button = el("button", { type: "button", class: "quiet bell", "aria-label": "Notifications" });
+  #button = el("button", { type: "button", class: "icon-button", "aria-label": "Notifications" });
 
   async connected() {
     const { gone } = this;
