@@ -94,11 +94,20 @@ export async function openConversation(username) {
 
 /**
  * @param {string} conversationId
- * @param {string | null} link the `next` of the page before
  * @returns {Promise<Snapshot<Message[]>>}
  */
-export const messages = (conversationId, link = null) =>
-  snapshot(link ?? `/api/conversations/${conversationId}/messages`);
+export const messages = (conversationId) => snapshot(`/api/conversations/${conversationId}/messages`);
+
+/**
+ * @param {string} link the `next` of the page before
+ * @param {number} limit
+ * @returns {Promise<Snapshot<Message[]>>}
+ */
+export function olderMessages(link, limit) {
+  const url = new URL(link, "http://here");
+  url.searchParams.set("limit", `${limit}`);
+  return snapshot(url.pathname + url.search);
+}
 
 /**
  * @param {string} conversationId
@@ -108,7 +117,7 @@ export const messages = (conversationId, link = null) =>
  * @returns {Promise<Message>}
  */
 export async function send(conversationId, content, clientId, signal) {
-  const answer = await post(`/api/conversations/${conversationId}/messages`, { content, clientId }, signal);
+  const answer = await post(`/api/conversations/${conversationId}/messages`, { content, clientId }, { signal });
   return json(answer);
 }
 
@@ -117,7 +126,7 @@ export async function send(conversationId, content, clientId, signal) {
  * @param {string} lastReadMessageId
  */
 export const markRead = (conversationId, lastReadMessageId) =>
-  post(`/api/conversations/${conversationId}/read_messages`, { lastReadMessageId });
+  post(`/api/conversations/${conversationId}/read_messages`, { lastReadMessageId }, { keepalive: true });
 
 /**
  * @param {string} path
@@ -148,12 +157,12 @@ function get(path, signal) {
 /**
  * @param {string} path
  * @param {object} [fields]
- * @param {AbortSignal} [signal]
+ * @param {RequestInit} [more] `signal`, or `keepalive`: it is sent though the page goes meanwhile
  */
-function post(path, fields, signal) {
-  if (fields === undefined) return ask(path, { method: "POST" });
+function post(path, fields, more = {}) {
+  if (fields === undefined) return ask(path, { ...more, method: "POST" });
   const headers = { "Content-Type": "application/json" };
-  return ask(path, { method: "POST", headers, body: JSON.stringify(fields), signal });
+  return ask(path, { ...more, method: "POST", headers, body: JSON.stringify(fields) });
 }
 
 /**

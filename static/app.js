@@ -11,6 +11,7 @@ import "./components/conversation-view.js";
 import { nothingChosen, nothingHere, notice } from "./components/notice.js";
 import { backoff, pause } from "./lib/backoff.js";
 import { el } from "./lib/dom.js";
+import { placeAt } from "./lib/ids.js";
 import { failure } from "./lib/sign-in-failure.js";
 import { Outbox } from "./outbox.js";
 import * as session from "./session.js";
@@ -51,8 +52,13 @@ class MessengerApp extends HTMLElement {
     addEventListener("popstate", () => this.#moved(), options);
     this.addEventListener("click", (event) => this.#follow(event), options);
     this.#store.subscribe((state) => this.#fetchUnknown(state), this.#ended.signal);
-    this.#store.subscribe((state) => drawTitle(state), this.#ended.signal);
+    this.#showUnread();
     this.#begin();
+  }
+
+  async #showUnread() {
+    const later = await import("./unread.js").catch(() => null);
+    later?.showUnread(this.#store, this.#ended.signal);
   }
 
   disconnectedCallback() {
@@ -98,7 +104,7 @@ class MessengerApp extends HTMLElement {
     const notifications = new Notifications(userId, {
       store: this.#store,
       navigate: this.#context.navigate,
-      here: conversationHere,
+      here: () => placeAt(location.pathname).conversationId,
       leads: () => this.#stream?.leads ?? true,
       signal: this.#ended.signal,
     });
@@ -262,12 +268,11 @@ class MessengerApp extends HTMLElement {
     if (me === undefined) return;
     if (me) this.#drawPlace();
     else this.replaceChildren(make("access-page", { context: this.#context }));
-    drawTitle(this.#store.state);
   }
 
   /** The list stays as it is; what stands beside it changes, unless it is there already. */
   #drawPlace() {
-    const id = conversationHere();
+    const { conversationId: id } = placeAt(location.pathname);
     const home = location.pathname === "/";
     const layout = this.querySelector(".layout") ?? el("div", {}, this.#side(), nothingChosen());
     layout.className = home ? "layout at-home" : "layout";
@@ -317,19 +322,5 @@ const unreachable = () => notice("The server cannot be reached", "This page trie
 
 /** @param {unknown} error */
 const isSignedOut = (error) => error instanceof api.ApiProblem && error.status === 401;
-
-/** The id in the address, if it is a conversation's. */
-function conversationHere() {
-  return location.pathname.match(/^\/conversations\/([1-9][0-9]*)$/)?.[1];
-}
-
-/** @param {State} state */
-function drawTitle(state) {
-  const unread = (state.entries ?? []).filter((entry) => entry.conversation.hasUnreadMessages).length;
-  const id = conversationHere();
-  const open = state.me && state.entries?.find((entry) => entry.conversation.id === id);
-  const place = open ? `${open.conversation.otherParticipant.username} · Messenger` : "Messenger";
-  document.title = unread > 0 ? `(${unread}) ${place}` : place;
-}
 
 customElements.define("messenger-app", MessengerApp);

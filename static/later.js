@@ -13,4 +13,5 @@ import "./components/theme-switch.js";
 import "./notifications.js"; // which app.js asks for, as the next but one, when it knows where to go on from
 import "./offline.js";
 import "./shared-stream.js";
+import "./unread.js";
 import "./viewport.js";

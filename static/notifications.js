@@ -8,10 +8,10 @@
  */
 
 import { avatarPath } from "./components/avatar.js";
-import { whilePresent } from "./lib/presence.js";
+import { isLookedAt, whilePresent } from "./lib/presence.js";
+import { compareIds } from "./lib/ids.js";
 import { Notified } from "./notified.js";
 import { read, write } from "./session.js";
-import { compareIds } from "./store.js";
 
 /** @typedef {import("./types.js").FeedEvent} FeedEvent */
 /** @typedef {import("./types.js").Message} Message */
@@ -246,8 +246,6 @@ export class Notifications {
     look();
   }
 }
-
-const isLookedAt = () => document.visibilityState === "visible" && document.hasFocus();
 
 /**
  * Holds a lock beside whoever else holds it.

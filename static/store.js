@@ -6,6 +6,7 @@
  * and what it reflects already is not applied to it again.
  */
 
+import { compareIds, countUpTo } from "./lib/ids.js";
 import { reflects, steps } from "./lib/position.js";
 
 /** @typedef {import("./types.js").Action} Action */
@@ -74,6 +75,8 @@ export function apply(state, action) {
       };
     case "discarded":
       return { ...state, drafts: without(state.drafts, action.draft.clientId) };
+    case "reading":
+      return withReading(state, action.conversationId, action.messageId);
     case "event":
       return withEvent(state, action);
   }
@@ -203,8 +206,30 @@ function afterRead(conversation, read) {
   if (read.userId === conversation.otherParticipant.id) {
     return { ...conversation, otherLastReadMessageId: read.lastReadMessageId };
   }
+  const before = conversation.lastReadMessageId;
+  if (before && compareIds(before, read.lastReadMessageId) > 0) return conversation; // it has been read on since, here
   const own = { ...conversation, lastReadMessageId: read.lastReadMessageId };
   return counted(own, read.unreadCount ?? conversation.unreadCount);
+}
+
+/**
+ * What is being looked at is read at once, before the server says so: no count flashes up for it.
+ * @param {State} state
+ * @param {string} id
+ * @param {string} messageId
+ * @returns {State}
+ */
+function withReading(state, id, messageId) {
+  const index = state.entries?.findIndex((entry) => entry.conversation.id === id) ?? -1;
+  const thread = state.threads[id];
+  if (!state.entries || index < 0 || !thread) return state;
+  const entry = state.entries[index];
+  const before = entry.conversation.lastReadMessageId;
+  if (before && compareIds(before, messageId) >= 0) return state;
+  const further = thread.messages.slice(countUpTo(thread.messages, messageId));
+  const unread = further.filter((message) => !message.mine).length;
+  const conversation = counted({ ...entry.conversation, lastReadMessageId: messageId }, unread);
+  return { ...state, entries: state.entries.with(index, { ...entry, conversation }) };
 }
 
 /**
@@ -374,13 +399,25 @@ function placed(entries, entry) {
 }
 
 /**
- * Oldest first, each once.
+ * Oldest first, each once. A page of history goes before, a live message behind: among ten thousand
+ * neither must cost a sort.
  * @param {Message[]} known
  * @param {Message[]} more
  */
 function merged(known, more) {
+  if (isBefore(known, more)) return [...known, ...more];
+  if (isBefore(more, known)) return [...more, ...known];
   const byId = new Map([...known, ...more].map((message) => [message.id, message]));
   return [...byId.values()].sort((a, b) => compareIds(a.id, b.id));
+}
+
+/**
+ * @param {Message[]} earlier
+ * @param {Message[]} later
+ */
+function isBefore(earlier, later) {
+  const last = earlier.at(-1);
+  return !last || later.length === 0 || compareIds(last.id, later[0].id) < 0;
 }
 
 /**
@@ -401,14 +438,6 @@ function counted(conversation, unread) {
 }
 
 /**
- * Ids are decimal numbers, longer than a Number may hold.
- * @param {string} a
- * @param {string} b
- */
-export function compareIds(a, b) {
-  return a.length - b.length || (a < b ? -1 : Number(a > b));
-}
-
 /**
  * Whether the server is known to have it.
  * @param {State} state

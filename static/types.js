@@ -59,7 +59,8 @@
  *   | {type: "sending", draft: Draft}
  *   | {type: "sent", message: Message}
  *   | {type: "failed", draft: Draft, reason: string}
- *   | {type: "discarded", draft: Draft}} Action
+ *   | {type: "discarded", draft: Draft}
+ *   | {type: "reading", conversationId: string, messageId: string}} Action
  *
  * A message on its way, known by its client id until the server has given it an id.
  * @typedef {{conversationId: string, clientId: string, content: string, createdAt: string, failure: string | null}} Draft

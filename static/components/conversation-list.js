@@ -2,7 +2,8 @@
 
 import * as api from "../api.js";
 import { el, reconcile } from "../lib/dom.js";
-import { fullTime, shortTime } from "../lib/time.js";
+import { pathOfConversation, placeAt } from "../lib/ids.js";
+import { fullTime, shortTime, whenTimesChange } from "../lib/time.js";
 import { avatar } from "./avatar.js";
 import { Component } from "./context.js";
 
@@ -25,6 +26,7 @@ class ConversationList extends Component {
     this.#more.addEventListener("click", () => this.#loadMore(), { signal: this.gone });
     this.context.store.subscribe((state) => this.#draw(state), this.gone);
     addEventListener("popstate", () => this.#draw(this.context.store.state), { signal: this.gone });
+    whenTimesChange(() => this.#drawAnew(), this.gone);
   }
 
   /** @param {State} state */
@@ -39,13 +41,18 @@ class ConversationList extends Component {
     );
   }
 
+  #drawAnew() {
+    this.#drawn = new WeakMap();
+    this.#draw(this.context.store.state);
+  }
+
   /**
    * @param {Conversation} conversation
    * @param {HTMLElement} item
    */
   #row(conversation, item) {
     const { lastMessage } = conversation;
-    const current = location.pathname === pathOf(conversation);
+    const current = placeAt(location.pathname).conversationId === conversation.id;
     const time = lastMessage ? shortTime(lastMessage.createdAt) : "";
     const before = this.#drawn.get(item);
     if (before?.conversation === conversation && before.current === current && before.time === time) return;
@@ -78,7 +85,7 @@ function drawn({ conversation, current, time }) {
   return el(
     "a",
     {
-      href: pathOf(conversation),
+      href: pathOfConversation(conversation.id),
       class: hasUnreadMessages ? "unread" : null,
       "aria-current": current ? "page" : null,
     },
@@ -89,9 +96,6 @@ function drawn({ conversation, current, time }) {
     ...badge(conversation),
   );
 }
-
-/** @param {Conversation} conversation */
-const pathOf = ({ id }) => `/conversations/${id}`;
 
 /** The prefix stands apart, so that the text's own direction is its own. @param {Conversation} conversation */
 function preview({ lastMessage }) {

@@ -5,14 +5,16 @@
 
 import * as api from "../api.js";
 import { backoff, pause } from "../lib/backoff.js";
+import { isLookedAt, whenLookedAt } from "../lib/presence.js";
 import { el } from "../lib/dom.js";
-import { compareIds } from "../store.js";
+import { compareIds } from "../lib/ids.js";
 import { avatar } from "./avatar.js";
 import "./connection-line.js";
 import { Component, make } from "./context.js";
 import "./message-composer.js";
 import "./message-list.js";
 import { action, nothingHere, notice } from "./notice.js";
+import { ReadMarker } from "./read-marker.js";
 
 /** @typedef {import("../types.js").State} State */
 
@@ -32,14 +34,17 @@ class ConversationView extends Component {
   /** @type {"loading" | "shown" | "failed" | "not found"} */
   #status = "shown";
   #failures = 0;
-  #marked = "";
+  #looked = "0"; // the other one's latest message that has been on the screen
+  #marker = new ReadMarker(
+    (messageId) => api.markRead(this.conversationId, messageId),
+    (error) => this.#notMarked(error),
+  );
 
   connected() {
+    this.addEventListener("looked", (event) => this.#look(event), { signal: this.gone });
     this.#show();
     this.context.store.subscribe((state) => this.#draw(state), this.gone);
-    const options = { signal: this.gone };
-    addEventListener("focus", () => this.#markRead(this.context.store.state), options);
-    document.addEventListener("visibilitychange", () => this.#markRead(this.context.store.state), options);
+    whenLookedAt(() => this.#markRead(), this.gone);
     this.#load();
   }
 
@@ -93,7 +98,6 @@ class ConversationView extends Component {
     const { entry } = this.#known(state);
     const other = entry?.conversation.otherParticipant;
     if (other && other !== this.#drawn) this.#drawTitle(other);
-    this.#markRead(state);
     if (state.connection === "live") this.#load(); // what was let go of at a reset, or out of reach before
   }
 
@@ -105,24 +109,27 @@ class ConversationView extends Component {
     this.#title.textContent = other.username;
   }
 
-  /**
-   * Up to the newest message that is not one's own, while somebody looks at it.
-   * @param {State} state
-   */
-  async #markRead(state) {
-    if (document.visibilityState !== "visible" || !document.hasFocus()) return;
-    const { entry, thread } = this.#known(state);
-    const last = thread?.messages.findLast((message) => !message.mine);
-    if (!entry || !last || last.id === this.#marked) return;
-    const { lastReadMessageId } = entry.conversation;
-    if (lastReadMessageId && compareIds(lastReadMessageId, last.id) >= 0) return;
-    this.#marked = last.id;
-    try {
-      await api.markRead(this.conversationId, last.id);
-    } catch (error) {
-      if (this.#marked === last.id) this.#marked = ""; // the next change, or look, tries again
-      this.context.refused(error);
-    }
+  /** @param {Event} event of message-list */
+  #look(event) {
+    const { detail } = /** @type {CustomEvent<string>} */ (event);
+    if (compareIds(detail, this.#looked) > 0) this.#looked = detail;
+    this.#markRead();
+  }
+
+  /** What has been on the screen, once somebody looks at the page. */
+  #markRead() {
+    const { entry } = this.#known(this.context.store.state);
+    if (!entry || !isLookedAt()) return;
+    if (compareIds(entry.conversation.lastReadMessageId ?? "0", this.#looked) >= 0) return;
+    this.#marker.moveTo(this.#looked);
+    const { conversationId } = this;
+    this.context.store.dispatch({ type: "reading", conversationId, messageId: this.#looked });
+  }
+
+  /** @param {unknown} error */
+  #notMarked(error) {
+    this.context.refused(error);
+    return !(error instanceof api.ApiProblem) || error.isFinal;
   }
 
   /** @param {unknown} error */

@@ -1,8 +1,9 @@
 /** What stands in a conversation, line by line: days, messages in groups, and what is on its way. Pure. */
 
-import { dayName } from "../lib/time.js";
-import { compareIds } from "../store.js";
+import { compareIds, countUpTo } from "../lib/ids.js";
+import { dayName, dayNumber } from "../lib/time.js";
 
+/** @typedef {import("../types.js").Conversation} Conversation */
 /** @typedef {import("../types.js").Draft} Draft */
 /** @typedef {import("../types.js").Message} Message */
 /** @typedef {import("../types.js").State} State */
@@ -10,9 +11,17 @@ import { compareIds } from "../store.js";
 /**
  * `first` and `last` of the messages that one person wrote within minutes: these are drawn as a group.
  * @typedef {{kind: "day", key: string, day: string}} DayLine
+ * @typedef {{kind: "unread", key: string}} UnreadLine where the unread begin
  * @typedef {{kind: "message", key: string, message: Message, first: boolean, last: boolean, seen: boolean}} MessageLine
  * @typedef {{kind: "draft", key: string, draft: Draft}} DraftLine
- * @typedef {DayLine | MessageLine | DraftLine} Line
+ * @typedef {DayLine | UnreadLine | MessageLine | DraftLine} Line
+ */
+
+/**
+ * @typedef {object} View
+ * @property {number} from the first message that is shown, by its place among those that are known
+ * @property {number} to where those shown end; at the end of all stands what is on its way
+ * @property {string | null} unreadAfter what comes after this one is unread
  */
 
 const TOGETHER_MILLISECONDS = 5 * 60 * 1000;
@@ -21,36 +30,82 @@ const TOGETHER_MILLISECONDS = 5 * 60 * 1000;
  * Nothing where the conversation's messages are not there yet.
  * @param {State} state
  * @param {string} conversationId
+ * @param {Partial<View>} [view] all of it, and nothing unread
  * @param {Date} [now]
  * @returns {Line[]}
  */
-export function linesOf(state, conversationId, now = new Date()) {
-  const messages = state.threads[conversationId]?.messages ?? [];
-  const seen = lastSeen(state, conversationId, messages);
-  const days = messages.map(({ createdAt }) => dayName(createdAt, now));
-  const begins = messages.map((message, n) => n === 0 || days[n] !== days[n - 1] || !follows(messages[n - 1], message));
+export function linesOf(state, conversationId, view = {}, now = new Date()) {
+  const { messages: all, older } = state.threads[conversationId] ?? { messages: [], older: null };
+  const { from = 0, to = all.length, unreadAfter = null } = view;
+  const messages = all.slice(from, to);
+  const seen = lastSeen(state, conversationId, all);
+  const unread = firstUnread(all, older === null, unreadAfter)?.id;
+  const days = messages.map(({ createdAt }) => dayNumber(createdAt));
+  const newDay = days.map((day, n) => n === 0 || !Object.is(day, days[n - 1]));
+  const begins = messages.map(
+    (message, n) => newDay[n] || message.id === unread || !follows(messages[n - 1], message),
+  );
   /** @type {Line[]} */
-  const lines = messages.flatMap((message, n) => [
-    ...(n === 0 || days[n] !== days[n - 1] ? [dayLine(days[n], message)] : []),
-    {
-      kind: /** @type {const} */ ("message"),
+  const lines = [];
+  messages.forEach((message, n) => {
+    if (newDay[n]) lines.push({ kind: "day", key: `day ${message.id}`, day: dayName(message.createdAt, now) });
+    if (message.id === unread) lines.push({ kind: "unread", key: "unread" });
+    lines.push({
+      kind: "message",
       key: message.clientId ?? message.id, // as while it was on its way, so that its line stays
       message,
       first: begins[n],
       last: begins[n + 1] ?? true,
       seen: message.id === seen,
-    },
-  ]);
-  const drafts = state.drafts.filter((draft) => draft.conversationId === conversationId);
-  return [...lines, ...drafts.map((draft) => ({ kind: /** @type {const} */ ("draft"), key: draft.clientId, draft }))];
+    });
+  });
+  if (to === all.length) lines.push(...drafts(state, conversationId));
+  return lines;
 }
 
 /**
- * @param {string} day
- * @param {Message} message the first of that day
- * @returns {DayLine}
+ * The first of the other one's messages after `unreadAfter`; none where it may be further up than what
+ * is known.
+ * @param {Message[]} messages oldest first
+ * @param {boolean} complete whether they go back to the beginning
+ * @param {string | null} unreadAfter
  */
-const dayLine = (day, message) => ({ kind: "day", key: `day ${message.id}`, day });
+export function firstUnread(messages, complete, unreadAfter) {
+  if (unreadAfter === null) return undefined;
+  const begin = countUpTo(messages, unreadAfter);
+  return begin > 0 || complete ? messages.slice(begin).find((message) => !message.mine) : undefined;
+}
+
+/**
+ * After which message the unread begin, for the line that says so. It stays through a visit, and moves on
+ * when more come while nobody looks. undefined at the beginning of a visit, null where there is no line.
+ * @param {string | null | undefined} before
+ * @param {Conversation} conversation
+ * @param {boolean} looking
+ */
+export function unreadAfter(before, conversation, looking) {
+  if (!conversation.hasUnreadMessages || (looking && before !== undefined)) return before ?? null;
+  return conversation.lastReadMessageId ?? "0";
+}
+
+/**
+ * How many of the other one's messages came after `id`.
+ * @param {Message[]} messages oldest first
+ * @param {string} id
+ */
+export function countAfter(messages, id) {
+  return messages.slice(countUpTo(messages, id)).filter((message) => !message.mine).length;
+}
+
+/**
+ * @param {State} state
+ * @param {string} conversationId
+ * @returns {DraftLine[]}
+ */
+function drafts(state, conversationId) {
+  const own = state.drafts.filter((draft) => draft.conversationId === conversationId);
+  return own.map((draft) => ({ kind: "draft", key: draft.clientId, draft }));
+}
 
 /**
  * The latest of one's own messages that the other one has read.

@@ -1,15 +1,28 @@
-/** <message-list></message-list> with `conversationId`: what was said, oldest on top, and what is on its way. */
+/**
+ * <message-list></message-list> with `conversationId`: what was said, oldest on top, and what is on its
+ * way. A stretch of it stands in the page, and moves along as one scrolls.
+ *
+ * Tells by an event "looked" with a message's id that everything up to it has been on the screen.
+ */
 
 import * as api from "../api.js";
-import { el, reconcile } from "../lib/dom.js";
+import { isLookedAt } from "../lib/presence.js";
+import { el, inSight, lastInSight, onceAFrame, reconcile } from "../lib/dom.js";
+import { compareIds, countBefore, placeAt } from "../lib/ids.js";
+import { whenTimesChange } from "../lib/time.js";
 import { Component } from "./context.js";
-import { linesOf } from "./lines.js";
-import { drawDay, drawDraft, drawMessage } from "./message.js";
+import { jumpButton } from "./jump-button.js";
+import { countAfter, firstUnread, linesOf, unreadAfter } from "./lines.js";
+import { drawDay, drawDraft, drawMessage, drawUnread } from "./message.js";
+import * as stretch from "./stretch.js";
 
 /** @typedef {import("./lines.js").Line} Line */
 /** @typedef {import("../types.js").State} State */
+/** @typedef {import("../types.js").Thread} Thread */
+/** A message that is looked for, or the first unread one after it. @typedef {{id: string, unread: boolean}} Sought */
 
-const NEAR_PIXELS = 80; // from the end: closer than that, one is reading along
+const NEAR_PIXELS = 32; // from the end: closer than that, one is reading along
+const MARGIN_PIXELS = 24; // above what was jumped to
 
 class MessageList extends Component {
   conversationId = "";
@@ -25,34 +38,98 @@ class MessageList extends Component {
     this.#empty,
     this.#log,
   );
-  #begun = false;
+  #up = jumpButton("up", () => this.#seek({ id: this.#unreadAfter ?? "0", unread: true }));
+  #down = jumpButton("down", () => this.#toEnd());
+  #status = el("p", { class: "seeking", role: "status" });
+  /** @type {Line[]} as they are drawn: each one's item stands at the same place in the list */
+  #lines = [];
+  /** @type {unknown[]} what they were drawn from */
+  #drawnFrom = [];
+  /** @type {stretch.Stretch | null} null before the first draw */
+  #stretch = null;
   #following = true; // whether the end was in view before whatever happens now
+  #top = 0; // how far down it was scrolled then
+  /** @type {{item: Element, at: number}[]} what was in sight, and where */
+  #sight = [];
+  /** @type {string | null | undefined} */
+  #unreadAfter;
+  #missed = 0; // how many of the unread have not been in sight, further up
+  #looked = "0";
   #latestDraft = "";
+  /** @type {Sought | null} */
+  #sought = null;
+  /** @type {string | undefined} the message that the address leads to */
+  #linked;
+  #drawSoon = onceAFrame(() => this.#draw());
+  #loudSoon = onceAFrame(() => this.#log.setAttribute("aria-live", "polite"));
 
   connected() {
-    this.replaceChildren(this.#scroller);
+    this.replaceChildren(this.#scroller, this.#up.button, this.#down.button, this.#status);
     const options = { signal: this.gone };
-    this.#older.addEventListener("click", () => this.#loadOlder(), options);
+    this.#older.addEventListener("click", () => this.#reachUp(), options);
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), options);
-    const resizes = new ResizeObserver(() => this.#follow());
+    this.#scroller.addEventListener("keydown", (event) => this.#key(event), options);
+    addEventListener("popstate", () => this.#goToLinked(), options);
+    const resizes = new ResizeObserver(() => this.#resized());
     resizes.observe(this.#scroller);
+    resizes.observe(this.#list);
     this.gone.addEventListener("abort", () => resizes.disconnect());
-    this.context.store.subscribe((state) => this.#draw(state), this.gone);
+    whenTimesChange(() => this.#drawAnew(), this.gone);
+    this.#goToLinked();
+    this.context.store.subscribe(() => this.#changed(), this.gone);
   }
 
-  /** @param {State} state */
-  #draw(state) {
-    const thread = state.threads[this.conversationId];
-    if (!thread) return;
-    const lines = linesOf(state, this.conversationId);
-    this.#older.hidden = thread.older === null;
-    this.#empty.hidden = lines.length > 0;
-    this.#notePlace();
-    this.#keepingPlace(() => reconcile(this.#list, lines, ({ key }) => key, (line, item) => this.#line(line, item)));
-    this.#followOwn(lines);
+  #changed() {
+    this.#noteUnread(); // at once: what is looked at is read by the time of the next frame
+    if (this.#stretch) this.#drawSoon();
+    else this.#draw();
+  }
+
+  get #state() {
+    return this.context.store.state;
+  }
+
+  /** @returns {Thread | undefined} */
+  get #thread() {
+    return this.#state.threads[this.conversationId];
+  }
+
+  get #conversation() {
+    return this.#state.entries?.find(({ conversation }) => conversation.id === this.conversationId)?.conversation;
+  }
+
+  #draw() {
+    const thread = this.#thread;
+    if (!thread || this.gone.aborted) return;
+    if (this.#stretch) this.#notePlace();
+    else this.#quietly();
+    this.#followOwn();
+    this.#noteReset(thread);
+    const found = this.#found(thread);
+    this.#stretch = stretch.fitted(thread.messages, this.#stretch ?? stretch.newest(thread.messages), this.#following);
+    this.#drawLines(thread);
+    if (found) this.#bringToSight(found);
     this.#follow();
-    if (!this.#begun) requestAnimationFrame(() => this.#log.setAttribute("aria-live", "polite"));
-    this.#begun = true;
+    this.#look();
+    if (this.#scroller.scrollHeight <= this.#scroller.clientHeight) this.#reachUp();
+  }
+
+  /** @param {Thread} thread */
+  #drawLines(thread) {
+    const { from, to } = stretch.bounds(thread.messages, this.#stretch ?? stretch.NEWEST);
+    const { drafts } = this.#state;
+    const drawnFrom = [thread, drafts, this.#conversation?.otherLastReadMessageId, from, to, this.#unreadAfter, this.#linked];
+    if (drawnFrom.every((value, n) => value === this.#drawnFrom[n])) return;
+    this.#drawnFrom = drawnFrom;
+    this.#lines = linesOf(this.#state, this.conversationId, { from, to, unreadAfter: this.#unreadAfter ?? null });
+    this.#older.hidden = thread.older === null && from === 0;
+    this.#empty.hidden = this.#lines.length > 0;
+    const focused = this.#list.contains(document.activeElement) && document.activeElement?.closest("li");
+    this.#keepingPlace(() =>
+      reconcile(this.#list, this.#lines, ({ key }) => key, (line, item) => this.#line(line, item)),
+    );
+    if (focused && !focused.contains(document.activeElement)) timeIn(focused)?.focus({ preventScroll: true });
+    this.#placeTabStop();
   }
 
   /**
@@ -61,8 +138,20 @@ class MessageList extends Component {
    */
   #line(line, item) {
     if (line.kind === "day") drawDay(item, line);
+    else if (line.kind === "unread") drawUnread(item);
     else if (line.kind === "message") drawMessage(item, line);
     else drawDraft(item, line, this.context.outbox);
+    const isLinked = line.kind === "message" && line.message.id === this.#linked;
+    if (isLinked) item.setAttribute("aria-current", "true");
+    else item.removeAttribute("aria-current");
+  }
+
+  /** Each line forgets what it shows. */
+  #drawAnew() {
+    for (const item of this.#list.children) item.removeAttribute("data-state");
+    this.#drawnFrom = [];
+    this.#quietly();
+    this.#draw();
   }
 
   /**
@@ -70,61 +159,258 @@ class MessageList extends Component {
    * @param {() => void} change
    */
   #keepingPlace(change) {
-    if (this.#following) return change();
-    const { top } = this.#scroller.getBoundingClientRect();
-    const places = [...this.#list.children].map((item) => ({ item, at: item.getBoundingClientRect() }));
-    const seen = places.filter(({ at }) => at.bottom > top);
+    if (!this.#following) this.#noteSight();
     change();
-    const stayed = seen.find(({ item }) => item.isConnected); // the name of a day may move up
-    if (stayed) this.#scroller.scrollTop += stayed.item.getBoundingClientRect().top - stayed.at.top;
+    if (!this.#following) this.#restoreSight();
+  }
+
+  #noteSight() {
+    const { top, bottom } = this.#scroller.getBoundingClientRect();
+    this.#sight = inSight(this.#list.children, top, bottom).filter(({ item }) => item.className !== "day"); // it may move up
+  }
+
+  #restoreSight() {
+    const stayed = this.#sight.find(({ item }) => item.isConnected);
+    if (stayed) this.#scroller.scrollTop += stayed.item.getBoundingClientRect().top - stayed.at;
+  }
+
+  /** Who sends wants to see it, wherever they were reading. */
+  #followOwn() {
+    const last = this.#state.drafts.findLast((draft) => draft.conversationId === this.conversationId);
+    if (!last || last.clientId === this.#latestDraft) return;
+    this.#latestDraft = last.clientId;
+    this.#unreadAfter = null;
+    this.#goToEnd();
   }
 
   /**
-   * Who sends wants to see it, wherever they were reading.
-   * @param {Line[]} lines
+   * The conversation was read anew, and what one looked at is further up than what is known of it now.
+   * @param {Thread} thread
    */
-  #followOwn(lines) {
-    const last = lines.at(-1);
-    if (last?.kind !== "draft" || last.key === this.#latestDraft) return;
-    this.#latestDraft = last.key;
-    this.#following = true;
+  #noteReset({ messages, older }) {
+    const [top] = this.#sight;
+    const line = this.#lines[[...this.#list.children].indexOf(top?.item)];
+    if (this.#following || this.#sought || older === null || line?.kind !== "message") return;
+    const { id } = line.message;
+    if (messages.length > 0 && compareIds(id, messages[0].id) < 0) this.#sought = { id, unread: false };
+  }
+
+  #noteUnread() {
+    const conversation = this.#conversation;
+    if (!conversation) return;
+    const before = this.#unreadAfter;
+    const inSight = this.#following || this.#sight.some(({ item }) => item.className === "unread");
+    const looking = isLookedAt() && inSight;
+    this.#unreadAfter = unreadAfter(before, conversation, looking);
+    if (this.#unreadAfter === null) this.#missed = 0;
+    else if (before === undefined || !looking) this.#missed = conversation.unreadCount;
   }
 
   #follow() {
-    if (this.#following) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    if (!this.#following) return;
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#top = this.#scroller.scrollTop;
   }
 
-  /** The event that tells of a scroll comes a frame late: a draw in between must not undo it. */
+  /**
+   * The event that tells of a scroll comes a frame late, and so does that of a resize: a draw in between
+   * must undo neither. Who was at the end and has not gone up still is there.
+   */
   #notePlace() {
-    if (!this.#begun) return;
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    this.#following = scrollHeight - scrollTop - clientHeight < NEAR_PIXELS;
+    const isNear = scrollHeight - scrollTop - clientHeight < NEAR_PIXELS;
+    const stayed = this.#following && scrollTop >= this.#top;
+    this.#following = this.#stretch?.last === null && (isNear || stayed);
+    this.#top = scrollTop;
+  }
+
+  #resized() {
+    if (!this.#stretch) return;
+    if (this.#following) this.#follow();
+    else this.#restoreSight();
+    this.#look();
   }
 
   #scrolled() {
+    if (!this.#stretch) return;
     this.#notePlace();
-    const nearTop = this.#scroller.scrollTop < NEAR_PIXELS;
-    if (this.#begun && nearTop && !this.#following && !this.#older.hidden) this.#loadOlder();
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    if (!this.#following && scrollTop < clientHeight) this.#reachUp();
+    else if (this.#stretch.last && scrollHeight - scrollTop - clientHeight < clientHeight) this.#reachDown();
+    this.#look();
+  }
+
+  /** Further up: from what is known, and what is not known yet is asked for ahead of time. */
+  #reachUp() {
+    const thread = this.#thread;
+    if (!thread || !this.#stretch) return;
+    const { from } = stretch.bounds(thread.messages, this.#stretch);
+    if (from > 0) this.#move(stretch.earlier(thread.messages, this.#stretch));
+    if (from <= stretch.STEP) this.#loadOlder();
+  }
+
+  #reachDown() {
+    if (this.#thread && this.#stretch) this.#move(stretch.later(this.#thread.messages, this.#stretch));
+  }
+
+  /** @param {stretch.Stretch} to */
+  #move(to) {
+    this.#stretch = to;
+    this.#quietly();
+    this.#draw();
+  }
+
+  /** What was said before is not read out when it comes into the page. */
+  #quietly() {
+    this.#log.setAttribute("aria-live", "off");
+    this.#loudSoon();
   }
 
   async #loadOlder() {
-    const link = this.context.store.state.threads[this.conversationId]?.older;
+    const link = this.#thread?.older;
     if (!link || this.#older.disabled) return;
     this.#older.disabled = true;
-    this.#log.setAttribute("aria-live", "off");
     try {
-      const snapshot = await api.messages(this.conversationId, link);
+      const snapshot = await api.olderMessages(link, stretch.STEP);
       this.context.store.dispatch({ type: "messages", conversationId: this.conversationId, snapshot, older: true });
       this.#older.textContent = "Load older messages";
-      requestAnimationFrame(() => this.#scrolled()); // who went on to the top meanwhile wants more
     } catch (error) {
       this.#older.textContent = "Older messages could not be loaded. Try again";
+      this.#status.textContent = "";
       this.context.refused(error);
+      return;
     } finally {
       this.#older.disabled = false;
-      requestAnimationFrame(() => this.#log.setAttribute("aria-live", "polite"));
     }
+    if (this.gone.aborted) return;
+    this.#draw();
+    this.#scrolled(); // who went on to the top meanwhile wants more
+  }
+
+  /** What is on the screen has been seen, down to the end of it. */
+  #look() {
+    if (!this.#following) this.#noteSight();
+    const { top, bottom, height } = this.#scroller.getBoundingClientRect();
+    const at = lastInSight(this.#list.children, bottom, height);
+    const last = this.#lines.slice(0, at + 1).findLast((line) => line.kind === "message" && !line.message.mine);
+    if (last?.kind === "message") this.#seen(last.message.id);
+    const unread = this.#lines.findIndex((line) => line.kind === "unread");
+    if (unread >= 0 && this.#list.children[unread].getBoundingClientRect().bottom > top) this.#missed = 0;
+    this.#drawJumps();
+  }
+
+  /** @param {string} messageId */
+  #seen(messageId) {
+    if (compareIds(messageId, this.#looked) > 0) this.#looked = messageId;
+    this.dispatchEvent(new CustomEvent("looked", { detail: messageId, bubbles: true }));
+  }
+
+  #drawJumps() {
+    const marker = this.#conversation?.lastReadMessageId ?? "0";
+    const from = compareIds(marker, this.#looked) > 0 ? marker : this.#looked;
+    const fresh = this.#following ? 0 : countAfter(this.#thread?.messages ?? [], from);
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    const isFar = this.#stretch?.last !== null || scrollHeight - scrollTop > 2 * clientHeight;
+    this.#down.draw(fresh, fresh > 0 || isFar);
+    this.#up.draw(this.#missed, this.#missed > 0);
+  }
+
+  #goToEnd() {
+    const { messages } = this.#thread ?? { messages: [] };
+    this.#stretch = stretch.newest(messages);
+    this.#following = true;
+  }
+
+  #toEnd() {
+    this.#goToEnd();
+    this.#quietly();
+    this.#drawLines(/** @type {Thread} */ (this.#thread));
+    this.#follow();
+    this.#look();
+    this.#scroller.focus({ preventScroll: true });
+  }
+
+  #goToLinked() {
+    const { conversationId, messageId } = placeAt(location.pathname);
+    if (conversationId !== this.conversationId) return;
+    this.#linked = messageId;
+    if (messageId) this.#seek({ id: messageId, unread: false });
+    else this.#drawSoon();
+  }
+
+  /** @param {Sought} sought */
+  #seek(sought) {
+    this.#sought = sought;
+    this.#missed = 0;
+    this.#drawSoon();
+  }
+
+  /**
+   * What is sought, if it is known by now; else further pages are asked for until it is there.
+   * @param {Thread} thread
+   */
+  #found({ messages, older }) {
+    if (!this.#sought) return null;
+    const { id, unread } = this.#sought;
+    const there = messages[countBefore(messages, id)];
+    const found = unread ? firstUnread(messages, older === null, id) : there?.id === id ? there : undefined;
+    const isPast = messages.length > 0 && compareIds(messages[0].id, id) < 0;
+    if (!found && older !== null && !isPast) {
+      this.#status.textContent = unread ? "Looking for where the unread begin…" : "Looking for the message…";
+      queueMicrotask(() => this.#loadOlder());
+      return null;
+    }
+    this.#sought = null;
+    this.#status.textContent = found ? "" : "That message is not in this conversation.";
+    if (!found) return null;
+    this.#stretch = stretch.around(messages, found.id);
+    this.#following = false;
+    this.#sight = [];
+    this.#quietly();
+    return { id: found.id, unread };
+  }
+
+  /**
+   * One message in the middle; the unread from the top on.
+   * @param {Sought} found
+   */
+  #bringToSight({ id, unread }) {
+    const index = this.#lines.findIndex((line) => (unread ? line.kind === "unread" : line.kind === "message" && line.message.id === id));
+    const item = this.#list.children[index];
+    if (!item) return;
+    const frame = this.#scroller.getBoundingClientRect();
+    const box = item.getBoundingClientRect();
+    const above = unread ? MARGIN_PIXELS : Math.max(MARGIN_PIXELS, (frame.height - box.height) / 2);
+    this.#scroller.scrollTop += box.top - frame.top - above;
+    this.#notePlace();
+    if (id === this.#linked) timeIn(item)?.focus({ preventScroll: true }); // reading goes on from there
+  }
+
+  /** Of the times of all messages the latest is a stop of the tab key; the arrows lead on from there. */
+  #placeTabStop() {
+    const times = this.#times;
+    const stop = times.findLast((time) => time === document.activeElement) ?? times.at(-1);
+    for (const time of times) time.tabIndex = time === stop ? 0 : -1;
+  }
+
+  get #times() {
+    return [.../** @type {NodeListOf<HTMLElement>} */ (this.#list.querySelectorAll("a.time"))];
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.key === "End" && this.#stretch?.last !== null) this.#toEnd();
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const times = this.#times;
+    const at = times.findIndex((time) => time === event.target);
+    if (!step || at < 0) return;
+    event.preventDefault();
+    times[at + step]?.focus();
+    this.#placeTabStop();
   }
 }
+
+/** @param {Element} item */
+const timeIn = (item) => /** @type {HTMLElement | null} */ (item.querySelector("a.time"));
 
 customElements.define("message-list", MessageList);

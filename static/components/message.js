@@ -1,6 +1,7 @@
 /** Drawing one line of a conversation into its list item. */
 
 import { el } from "../lib/dom.js";
+import { pathOfMessage } from "../lib/ids.js";
 import { isEmojiOnly, piecesOf } from "../lib/text.js";
 import { clockTime, fullTime } from "../lib/time.js";
 
@@ -15,6 +16,13 @@ export function drawDay(item, { day }) {
   if (item.textContent !== day) item.replaceChildren(day);
 }
 
+/** @param {HTMLElement} item */
+export function drawUnread(item) {
+  if (item.className === "unread") return;
+  item.className = "unread";
+  item.replaceChildren("New messages");
+}
+
 /**
  * @param {HTMLElement} item
  * @param {import("./lines.js").MessageLine} line
@@ -23,12 +31,11 @@ export function drawMessage(item, { message, first, last, seen }) {
   const state = `${message.id} ${first} ${last} ${seen}`;
   if (item.dataset.state === state) return;
   item.className = classes("message", message.mine ? "mine" : "theirs", first && "first", last && "last");
-  const time = el("time", { datetime: message.createdAt, title: fullTime(message.createdAt) }, clockTime(message.createdAt));
   const shown = last || seen; // within a group the time is for those who ask: screen readers, and a pointer
   item.replaceChildren(
     el("span", { class: "visually-hidden" }, message.mine ? "You: " : "They: "),
     content(message.content, fullTime(message.createdAt)),
-    el("span", { class: shown ? "state" : "visually-hidden" }, time, seen ? " · Seen" : null),
+    el("span", { class: shown ? "state" : "state aside" }, timeOf(message), seen ? " · Seen" : null),
   );
   item.dataset.state = state;
 }
@@ -45,6 +52,15 @@ export function drawDraft(item, { draft }, outbox) {
   const below = draft.failure === null ? el("span", { class: "state" }, "Sending…") : failure(draft, outbox);
   item.replaceChildren(content(draft.content, null), below);
   item.dataset.state = state;
+}
+
+/**
+ * It leads to the message itself. Among many only the latest is a stop of the tab key; see message-list.js.
+ * @param {import("../types.js").Message} message
+ */
+function timeOf({ id, conversationId, createdAt }) {
+  const time = el("time", { datetime: createdAt, title: fullTime(createdAt) }, clockTime(createdAt));
+  return el("a", { href: pathOfMessage(conversationId, id), class: "time", tabindex: "-1" }, time);
 }
 
 /**

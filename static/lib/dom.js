@@ -1,4 +1,6 @@
-/** Building elements: text is only ever text. */
+/** Elements: built, where text is only ever text; drawn anew, once a frame; and found where they are in sight. */
+
+const HIDDEN_MILLISECONDS = 100; // a page that is not on screen has no frames
 
 /**
  * An element with attributes and children; a string child becomes a text node.
@@ -59,4 +61,68 @@ function drawSafely(item, element, draw) {
     element.className = "broken";
     element.replaceChildren("This cannot be shown.");
   }
+}
+
+/**
+ * Has `act` done once before the next paint, however often it was asked for.
+ * @param {() => void} act
+ * @returns {() => void} asks for it
+ */
+export function onceAFrame(act) {
+  let frame = 0;
+  let timer = 0;
+  const run = () => {
+    cancelAnimationFrame(frame);
+    clearTimeout(timer);
+    frame = 0;
+    act();
+  };
+  return () => {
+    if (frame !== 0) return;
+    frame = requestAnimationFrame(run);
+    timer = setTimeout(run, HIDDEN_MILLISECONDS);
+  };
+}
+
+/**
+ * Of a list whose items stand one below the other, so that a few looks find any of them: those that are at least
+ * partly below `top` and above `bottom`, with where each begins.
+ * @param {HTMLCollection} items
+ * @param {number} top
+ * @param {number} bottom
+ */
+export function inSight(items, top, bottom) {
+  const found = [];
+  for (let n = firstWhere(items, (box) => box.bottom > top); n < items.length; n += 1) {
+    const { top: at } = items[n].getBoundingClientRect();
+    if (at >= bottom) break;
+    found.push({ item: items[n], at });
+  }
+  return found;
+}
+
+/**
+ * The index of the last item that one has seen when one sees down to `bottom`: half of it, or of what
+ * there is room for. -1 for none.
+ * @param {HTMLCollection} items
+ * @param {number} bottom
+ * @param {number} room
+ */
+export function lastInSight(items, bottom, room) {
+  return firstWhere(items, (box) => box.top + Math.min(box.height, room) / 2 > bottom) - 1;
+}
+
+/**
+ * @param {HTMLCollection} items
+ * @param {(box: DOMRect) => boolean} holds true from some item on
+ * @returns {number} their number, where it holds for none
+ */
+function firstWhere(items, holds) {
+  let [low, high] = [0, items.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (holds(items[middle].getBoundingClientRect())) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

@@ -1,4 +1,4 @@
-/** When the page runs: neither frozen, nor only kept for going back to. */
+/** When the page runs, neither frozen nor only kept for going back to; and when somebody looks at it. */
 
 /**
  * Calls `work` now, and again each time that the page has been away and is back. What it is given
@@ -24,4 +24,18 @@ export function whilePresent(work, signal) {
   document.addEventListener("resume", come, { signal });
   signal.addEventListener("abort", go);
   come();
+}
+
+/** As far as a page can know. */
+export const isLookedAt = () => document.visibilityState === "visible" && document.hasFocus();
+
+/**
+ * Calls `act` when it may have changed.
+ * @param {() => void} act
+ * @param {AbortSignal} signal
+ */
+export function whenLookedAt(act, signal) {
+  addEventListener("focus", act, { signal });
+  addEventListener("blur", act, { signal });
+  document.addEventListener("visibilitychange", act, { signal });
 }

@@ -1,16 +1,25 @@
 /** Times as people read them, in their own zone and language. What is no time is an empty text. */
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: "short" });
-const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
-const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+const LOOK_MILLISECONDS = 30_000; // timers stand still while a machine sleeps, so midnight alone is no good
+
+const DAY_MILLISECONDS = 24 * 3600 * 1000;
+
+/** Each of these keeps the zone and the language that it was made in. */
+const formatsHere = () => ({
+  clock: new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" }),
+  weekday: new Intl.DateTimeFormat(undefined, { weekday: "short" }),
+  date: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" }),
+  day: new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" }),
+  full: new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" }),
+});
+
+let formats = formatsHere();
 
 /** @param {string} at */
-export const clockTime = (at) => formatted(clock, at);
+export const clockTime = (at) => formatted("clock", at);
 
 /** @param {string} at */
-export const fullTime = (at) => formatted(full, at);
+export const fullTime = (at) => formatted("full", at);
 
 /**
  * As short as it can be without being wrong: a time today, a weekday this week, else a date.
@@ -20,7 +29,7 @@ export const fullTime = (at) => formatted(full, at);
 export function shortTime(at, now = new Date()) {
   const days = daysBetween(new Date(at), now);
   if (days <= 0) return clockTime(at);
-  return formatted(days < 7 ? weekday : date, at);
+  return formatted(days < 7 ? "weekday" : "date", at);
 }
 
 /**
@@ -30,16 +39,59 @@ export function shortTime(at, now = new Date()) {
 export function dayName(at, now = new Date()) {
   const days = daysBetween(new Date(at), now);
   if (days <= 0) return "Today"; // also where the server's clock is ahead of this one
-  return days === 1 ? "Yesterday" : formatted(day, at);
+  return days === 1 ? "Yesterday" : formatted("day", at);
 }
 
 /**
- * @param {Intl.DateTimeFormat} format
+ * The same for all times of one day; NaN for what is no time.
+ * @param {string} at
+ */
+export function dayNumber(at) {
+  const time = new Date(at);
+  return (time.getFullYear() * 12 + time.getMonth()) * 31 + time.getDate();
+}
+
+/**
+ * Calls `changed` when what was written of times is wrong now: a day has begun, or the zone or the
+ * language is another.
+ * @param {() => void} changed
+ * @param {AbortSignal} signal
+ */
+export function whenTimesChange(changed, signal) {
+  let written = stamp();
+  const look = () => {
+    const now = stamp();
+    if (now === written) return;
+    written = now;
+    formats = formatsHere();
+    changed();
+  };
+  let timer = 0;
+  const wait = () => {
+    timer = setTimeout(() => (look(), wait()), Math.min(LOOK_MILLISECONDS, untilMidnight()));
+  };
+  wait();
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  document.addEventListener("visibilitychange", look, { signal });
+  for (const event of ["focus", "pageshow", "languagechange"]) addEventListener(event, look, { signal });
+}
+
+const stamp = () => `${new Date().toDateString()} ${zone()} ${navigator.language}`;
+
+const zone = () => new Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+function untilMidnight() {
+  const now = new Date();
+  return new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1).getTime() - now.getTime();
+}
+
+/**
+ * @param {keyof typeof formats} format
  * @param {string} at
  */
 function formatted(format, at) {
   const time = new Date(at);
-  return Number.isNaN(time.getTime()) ? "" : format.format(time);
+  return Number.isNaN(time.getTime()) ? "" : formats[format].format(time);
 }
 
 /**
@@ -48,5 +100,5 @@ function formatted(format, at) {
  */
 function daysBetween(from, to) {
   const midnight = (/** @type {Date} */ d) => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime();
-  return Math.round((midnight(to) - midnight(from)) / 86_400_000);
+  return Math.round((midnight(to) - midnight(from)) / DAY_MILLISECONDS);
 }

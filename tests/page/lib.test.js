@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { backoff } from "../../static/lib/backoff.js";
-import { clockTime, dayName, fullTime, shortTime } from "../../static/lib/time.js";
+import { clockTime, dayName, dayNumber, fullTime, shortTime } from "../../static/lib/time.js";
 import { uuid } from "../../static/lib/uuid.js";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -42,4 +42,11 @@ test("days are told apart by midnight, not by hours", () => {
 
 test("what is no time is an empty text, not an error", () => {
   for (const format of [clockTime, fullTime, shortTime, dayName]) assert.equal(format("no time"), "");
+});
+
+test("times of one day have one number, and those of others another", () => {
+  const numbers = ["2026-01-31T23:59:59", "2026-02-01T00:00:00", "2026-02-01T23:59:00"].map(dayNumber);
+  assert.notEqual(numbers[0], numbers[1]);
+  assert.equal(numbers[1], numbers[2]);
+  assert.ok(Number.isNaN(dayNumber("no time")));
 });

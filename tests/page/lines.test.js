@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { linesOf } from "../../static/components/lines.js";
+import { countAfter, firstUnread, linesOf, unreadAfter } from "../../static/components/lines.js";
 import { EMPTY } from "../../static/store.js";
 
 const NOW = new Date("2026-01-03T12:00:00");
@@ -25,7 +25,7 @@ const stateOf = (messages, fields = {}) => ({
   ...fields,
 });
 
-const lines = (state) => linesOf(state, "1", NOW);
+const lines = (state, view = {}) => linesOf(state, "1", view, NOW);
 const seenBy = (otherLastReadMessageId) => [{ position: "e-1", conversation: { id: "1", otherLastReadMessageId } }];
 
 test("a conversation that is not there yet has no lines", () => {
@@ -75,4 +75,59 @@ test("a time that is none does not keep the next message from being drawn", () =
   const broken = { ...message(1, NOW), createdAt: "yesterday, perhaps" };
   const drawn = lines(stateOf([broken, message(2, NOW)]));
   assert.deepEqual(drawn.filter((line) => line.kind === "message").map((line) => line.key), ["1", "2"]);
+});
+
+test("a stretch is drawn as if it were all, and what is on its way stands behind the newest alone", () => {
+  const at = "2026-01-03T09:00:00";
+  const draft = { conversationId: "1", clientId: "c", content: "hello", createdAt: "", failure: null };
+  const state = stateOf([1, 2, 3, 4].map((id) => message(id, at)), { drafts: [draft] });
+  const keys = (view) => lines(state, view).map(({ key }) => key);
+  assert.deepEqual(keys({ from: 1, to: 3 }), ["day 2", "2", "3"]);
+  assert.deepEqual(keys({ from: 2 }), ["day 3", "3", "4", "c"]);
+});
+
+test("a line stands where the unread begin, and begins a group", () => {
+  const at = "2026-01-03T09:00:00";
+  const state = stateOf([message(9, at), message(10, at), message(11, at)]);
+  const drawn = lines(state, { unreadAfter: "9" });
+  assert.deepEqual(drawn.map(({ key }) => key), ["day 9", "9", "unread", "10", "11"]);
+  assert.deepEqual(drawn.filter(({ kind }) => kind === "message").map(({ first }) => first), [true, true, false]);
+  assert.ok(lines(state, { unreadAfter: null }).every(({ kind }) => kind !== "unread"));
+  assert.ok(lines(state, { unreadAfter: "11" }).every(({ kind }) => kind !== "unread"));
+});
+
+test("one's own messages are never the first unread one", () => {
+  const at = "2026-01-03T09:00:00";
+  const messages = [message(1, at), mine(2, at), message(3, at)];
+  assert.equal(firstUnread(messages, true, "1").id, "3");
+  assert.equal(firstUnread(messages, true, "0").id, "1");
+  assert.equal(firstUnread(messages, true, "3"), undefined);
+});
+
+test("nobody knows where the unread begin before the message that was read last is there", () => {
+  const at = "2026-01-03T09:00:00";
+  const messages = [message(8, at), message(9, at)];
+  assert.equal(firstUnread(messages, false, "5"), undefined);
+  assert.equal(firstUnread(messages, true, "5").id, "8");
+  assert.equal(firstUnread(messages, false, "8").id, "9");
+});
+
+test("the line of the unread stays through a visit, and moves on when more come while nobody looks", () => {
+  const read = { hasUnreadMessages: false, lastReadMessageId: "9" };
+  const unread = { hasUnreadMessages: true, lastReadMessageId: "9" };
+  assert.equal(unreadAfter(undefined, read, true), null);
+  assert.equal(unreadAfter(undefined, unread, true), "9");
+  assert.equal(unreadAfter(undefined, { ...unread, lastReadMessageId: null }, true), "0");
+  assert.equal(unreadAfter("5", read, true), "5");
+  assert.equal(unreadAfter("5", unread, true), "5");
+  assert.equal(unreadAfter(null, unread, true), null);
+  assert.equal(unreadAfter("5", unread, false), "9");
+  assert.equal(unreadAfter(null, unread, false), "9");
+  assert.equal(unreadAfter("5", read, false), "5");
+});
+
+test("of what came after a message the other one's count", () => {
+  const at = "2026-01-03T09:00:00";
+  const messages = [message(1, at), mine(2, at), message(3, at), message(4, at)];
+  assert.deepEqual(["0", "1", "3", "4"].map((id) => countAfter(messages, id)), [3, 2, 1, 0]);
 });

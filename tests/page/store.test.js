@@ -364,3 +364,43 @@ test("apply leaves the state that it was given as it was", () => {
   [event(2, "message", mine(4, "c")), { type: "sent", message: mine(4, "c") }, list(5, [])].reduce(apply, before);
   assert.deepEqual(before, copy);
 });
+
+const reading = (messageId) => ({ type: "reading", conversationId: "1", messageId });
+
+test("what is being looked at is read before the server says so", () => {
+  const before = run(list(1, [conversation()]), page(1, []), ...[4, 5, 6].map((id) => event(id, "message", message(id))));
+  assert.equal(listed(before)[0].unreadCount, 3);
+  const [found] = listed(apply(before, reading("5")));
+  assert.deepEqual([found.lastReadMessageId, found.unreadCount, found.hasUnreadMessages], ["5", 1, true]);
+  const [all] = listed(apply(before, reading("6")));
+  assert.deepEqual([all.lastReadMessageId, all.unreadCount, all.hasUnreadMessages], ["6", 0, false]);
+});
+
+test("the server's word on an earlier read does not bring back what has been read since", () => {
+  const told = (seq, lastReadMessageId, unreadCount) =>
+    event(seq, "read", { conversationId: "1", userId: "1", lastReadMessageId, unreadCount });
+  const state = run(
+    list(1, [conversation()]),
+    page(1, []),
+    event(2, "message", message(4)),
+    event(3, "message", message(5)),
+    reading("5"),
+    told(4, "4", 1),
+  );
+  assert.deepEqual([listed(state)[0].lastReadMessageId, listed(state)[0].unreadCount], ["5", 0]);
+  const [both] = listed(apply(state, told(5, "5", 0)));
+  assert.deepEqual([both.lastReadMessageId, both.unreadCount], ["5", 0]);
+});
+
+test("reading moves nothing back, and nothing that is not there", () => {
+  const read = conversation({ lastReadMessageId: "9" });
+  const state = run(list(1, [read]), page(1, [message(9)]));
+  assert.equal(apply(state, reading("9")), state);
+  assert.equal(apply(state, reading("8")), state);
+  assert.equal(apply(EMPTY, reading("9")), EMPTY);
+});
+
+test("a page that overlaps with what is known is merged, each message once", () => {
+  const state = run(page(3, [message(6), message(5)], "/older"), page(9, [message(5), message(4)], null, true));
+  assert.deepEqual(ids(state), ["4", "5", "6"]);
+});

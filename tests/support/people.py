@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -168,6 +168,19 @@ async def eventually(true: Any, seconds: float = 5) -> None:
             await asyncio.sleep(0.005)
 
 
+async def eventually_equal(
+    expected: object, ask: Callable[[], Awaitable[object]], seconds: float = 5
+) -> None:
+    """Waits until `ask()` answers `expected`; for what no event tells of."""
+    answer = None
+    try:
+        async with asyncio.timeout(seconds):
+            while (answer := await ask()) != expected:
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"{answer!r}, and not {expected!r}, after {seconds} s") from None
+
+
 def _answer(response: HTTPResponse) -> Answer:
     content_type = response.headers.get("Content-Type", "")
     body = response.body or b""
@@ -182,6 +195,7 @@ __all__ = [
     "Visitor",
     "cursor_of",
     "eventually",
+    "eventually_equal",
     "path",
     "two",
 ]

@@ -1,0 +1,48 @@
+/** Tells the server how far one has read: at once, and then no more often than it matters. */
+
+import { backoff, pause } from "../lib/backoff.js";
+import { compareIds } from "../lib/ids.js";
+
+const PAUSE_MILLISECONDS = 300; // fifty messages a second are read by three requests, and in step within one
+
+export class ReadMarker {
+  #wanted = "0";
+  #told = "0";
+  #busy = false;
+
+  /**
+   * @param {(messageId: string) => Promise<unknown>} tell
+   * @param {(error: unknown) => boolean} refused whether to leave it at that; else it is tried again
+   */
+  constructor(tell, refused) {
+    this.tell = tell;
+    this.refused = refused;
+  }
+
+  /**
+   * The marker only moves forward.
+   * @param {string} messageId
+   */
+  moveTo(messageId) {
+    if (compareIds(messageId, this.#wanted) <= 0) return;
+    this.#wanted = messageId;
+    if (!this.#busy) this.#run();
+  }
+
+  async #run() {
+    this.#busy = true;
+    for (let failures = 0; this.#told !== this.#wanted; ) {
+      const wanted = this.#wanted;
+      try {
+        await this.tell(wanted);
+        this.#told = wanted;
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        if (this.refused(error)) this.#told = wanted;
+      }
+      await pause(failures === 0 ? PAUSE_MILLISECONDS : backoff(failures));
+    }
+    this.#busy = false;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Which stretch of a conversation stands in the page: of ten thousand messages a few hundred, that
+ * move along as one scrolls. Pure.
+ */
+
+import { countBefore, countUpTo } from "../lib/ids.js";
+
+/** @typedef {import("../types.js").Message} Message */
+
+/**
+ * The ids at both ends; `last` null: up to the newest, whatever comes.
+ * @typedef {{first: string, last: string | null}} Stretch
+ */
+
+export const MOST = 1000; // as much as a page may hold and stay quick; searching in it finds all of that
+export const STEP = 50; // some screens: more at a time costs a frame
+
+/** Where a conversation opens. @type {Stretch} */
+export const NEWEST = { first: "0", last: null };
+
+/**
+ * Where it begins and ends among `messages`, oldest first; never longer than there is room for.
+ * @param {Message[]} messages
+ * @param {Stretch} stretch
+ */
+export function bounds(messages, { first, last }) {
+  const from = countBefore(messages, first);
+  return { from, to: last === null ? messages.length : countUpTo(messages, last) };
+}
+
+/**
+ * With the newest at its end, as many as there is room for.
+ * @param {Message[]} messages
+ * @returns {Stretch}
+ */
+export const newest = (messages) => between(messages, messages.length - MOST + STEP, messages.length);
+
+/**
+ * Further up; what is furthest down gives way.
+ * @param {Message[]} messages
+ * @param {Stretch} stretch
+ */
+export function earlier(messages, stretch) {
+  const { from, to } = bounds(messages, stretch);
+  const start = Math.max(from - STEP, 0);
+  return between(messages, start, Math.min(to, start + MOST));
+}
+
+/**
+ * Further down; what is furthest up gives way.
+ * @param {Message[]} messages
+ * @param {Stretch} stretch
+ */
+export function later(messages, stretch) {
+  const { from, to } = bounds(messages, stretch);
+  return between(messages, Math.max(from, to + STEP - MOST), to + STEP);
+}
+
+/**
+ * With some on either side of `id`.
+ * @param {Message[]} messages
+ * @param {string} id
+ */
+export function around(messages, id) {
+  const at = countBefore(messages, id);
+  return between(messages, at - STEP, at + STEP);
+}
+
+/**
+ * As messages come: who reads along has the oldest give way, for whoever reads further up the newest wait.
+ * @param {Message[]} messages
+ * @param {Stretch} stretch
+ * @param {boolean} following
+ */
+export function fitted(messages, stretch, following) {
+  const { from, to } = bounds(messages, stretch);
+  if (to - from > MOST) return following ? newest(messages) : between(messages, from, from + MOST);
+  return to === from ? newest(messages) : stretch; // none of it is there any more: it was read anew
+}
+
+/**
+ * @param {Message[]} messages
+ * @param {number} from
+ * @param {number} to
+ * @returns {Stretch}
+ */
+function between(messages, from, to) {
+  return {
+    first: messages[Math.max(from, 0)]?.id ?? NEWEST.first,
+    last: to < messages.length ? messages[to - 1].id : null,
+  };
+}

@@ -1,0 +1,54 @@
+/** Ids of messages and conversations, decimal numbers that no Number may hold: their order, and their addresses. */
+
+/**
+ * Those of a conversation's messages ascend.
+ * @param {string} a
+ * @param {string} b
+ */
+export function compareIds(a, b) {
+  return a.length - b.length || (a < b ? -1 : Number(a > b));
+}
+
+/**
+ * How many of `messages`, oldest first, come before `id`: where it stands, if it is one of them.
+ * @param {{id: string}[]} messages
+ * @param {string} id
+ */
+export function countBefore(messages, id) {
+  let [low, high] = [0, messages.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compareIds(messages[middle].id, id) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/**
+ * How many of `messages`, oldest first, are no later than `id`.
+ * @param {{id: string}[]} messages
+ * @param {string} id
+ */
+export function countUpTo(messages, id) {
+  const before = countBefore(messages, id);
+  return messages[before]?.id === id ? before + 1 : before;
+}
+
+/** @param {string} conversationId */
+export const pathOfConversation = (conversationId) => `/conversations/${conversationId}`;
+
+/**
+ * @param {string} conversationId
+ * @param {string} messageId
+ */
+export const pathOfMessage = (conversationId, messageId) =>
+  `${pathOfConversation(conversationId)}/messages/${messageId}`;
+
+/**
+ * The conversation that an address leads to, and the message within it; undefined where it names none.
+ * @param {string} path
+ */
+export function placeAt(path) {
+  const [, conversationId, messageId] = path.match(/^\/conversations\/([1-9]\d*)(?:\/messages\/([1-9]\d*))?$/) ?? [];
+  return { conversationId, messageId };
+}

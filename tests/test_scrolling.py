@@ -1,0 +1,279 @@
+"""Scrolling through a conversation: what one looks at stays where it is, whatever comes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from tests.support.history import fill
+from tests.support.people import Visitor, eventually_equal, two
+from tests.test_browser import browser, browser_here, write  # noqa: F401  # the fixture is autouse
+from tests.test_reading import at, settled
+
+FIRST = "number 0" + " and so on" * 40
+
+# Where the line in the middle of the screen stands, frame by frame, however it is drawn anew.
+WATCH = """() => {
+    const frame = document.querySelector(".scroller").getBoundingClientRect();
+    const middle = frame.top + frame.height / 2;
+    const lines = [...document.querySelectorAll(".message")];
+    const found = lines.find((line) => line.getBoundingClientRect().bottom > middle);
+    const { key } = found.dataset;
+    const places = (window.places = []);
+    (function look() {
+        if (places !== window.places) return; // it is watched anew
+        const line = document.querySelector(`.message[data-key="${key}"]`);
+        places.push(line ? line.getBoundingClientRect().top : null);
+        requestAnimationFrame(look);
+    })();
+}"""
+
+
+async def jumps(page: Page) -> list[float]:
+    """From frame to frame, all of a pixel and more, and -1 for a line that was gone."""
+    jumps: list[float] = await page.evaluate("""
+        places.map((place, n) => (place === null ? -1 : n && Math.abs(place - places[n - 1])))
+            .filter((jump) => jump < 0 || jump >= 1)
+    """)
+    return jumps
+
+
+async def distance_from_the_end(page: Page) -> float:
+    pixels: float = await page.locator(".scroller").evaluate(
+        "e => e.scrollHeight - e.scrollTop - e.clientHeight"
+    )
+    return pixels
+
+
+@asynccontextmanager
+async def holding(page: Page) -> AsyncIterator[list[asyncio.Event]]:
+    """The requests for older messages: each goes on when its event is set, or at the end."""
+    held: list[asyncio.Event] = []
+    over = False
+
+    async def hold(route: Route) -> None:
+        if not over:
+            held.append(asyncio.Event())
+            await held[-1].wait()
+        await route.continue_()
+
+    await page.route("**/messages?*", hold)
+    yield held
+    over = True
+    for going_on in held:
+        going_on.set()
+    await page.unroute_all(behavior="wait")
+
+
+async def more_than(page: Page, messages: int) -> bool:
+    return await page.locator(".message").count() > messages
+
+
+async def to_the_beginning(page: Page) -> None:
+    first = page.locator(".message .content").first
+    async with asyncio.timeout(30):
+        while await first.text_content() != FIRST:
+            await page.locator(".scroller").evaluate("e => { e.scrollTop = 0 }")
+            await frames(page)
+
+
+async def frames(page: Page, count: int = 5) -> None:
+    await page.evaluate(
+        """(count) => new Promise((resolve) => {
+            const next = () => (count-- > 0 ? requestAnimationFrame(next) : resolve());
+            next();
+        })""",
+        count,
+    )
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.gen_test(timeout=120)
+async def test_older_messages_come_as_one_scrolls_and_nothing_jumps(
+    base_url: str, visitor: Visitor, dsn: str, width: int
+) -> None:
+    john, jane, conversation = await two(visitor)
+    fill(dsn, conversation, john, jane, 400)
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation, width=width)
+        async with holding(page) as held:
+            grown = 0
+            for _ in range(4):
+                while not held:
+                    await page.locator(".scroller").evaluate("e => { e.scrollTop -= 300 }")
+                    await frames(page)
+                await page.locator(".scroller").evaluate("e => { e.scrollTop -= 3000 }")
+                await frames(page)
+                await page.evaluate(WATCH)
+                known = await page.locator(".message").count()
+                async with page.expect_response("**/messages?*"):
+                    held.pop().set()
+                await settled(page)
+                assert await jumps(page) == []
+                grown += await page.locator(".message").count() > known
+            assert grown > 0, "else nothing came while it was watched"
+        await to_the_beginning(page)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_at_the_very_top_older_messages_push_nothing_down(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    fill(dsn, conversation, john, jane, 200)
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        async with holding(page) as held:
+            await page.locator(".scroller").evaluate("e => { e.scrollTop = 0 }")
+            await frames(page)
+            assert await page.locator(".scroller").evaluate("e => e.scrollTop") == 0
+            await page.evaluate(WATCH)
+            held.pop().set()
+            await eventually_equal(True, partial(more_than, page, 25))
+            await frames(page)
+            assert await jumps(page) == []
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_nothing_jumps_when_lines_far_away_give_way_to_others(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    fill(dsn, conversation, john, jane, 2000)
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        # Each step is as long as it was asked for: what the page does itself is not to be seen.
+        odd = await page.locator(".scroller").evaluate("""async (scroller) => {
+            const odd = [];
+            const frame = () => new Promise(requestAnimationFrame);
+            const middle = scroller.getBoundingClientRect().top + scroller.clientHeight / 2;
+            for (let n = 0; n < 450; n += 1) {
+                const step = n < 300 ? -330 : 370;
+                const lines = [...document.querySelectorAll(".message")];
+                const line = lines.find((line) => line.getBoundingClientRect().bottom > middle);
+                const [top, place] = [line.getBoundingClientRect().top, scroller.scrollTop];
+                scroller.scrollTop += step;
+                const moved = scroller.scrollTop - place;
+                await frame();
+                await frame();
+                const off = line.getBoundingClientRect().top - (top - moved);
+                if (!line.isConnected || Math.abs(off) >= 1) odd.push([n, off]);
+            }
+            return odd;
+        }""")
+        assert odd == []
+        assert await page.locator(".message").count() <= 1000
+        assert await page.get_by_text("number 1999").count() <= 1  # in the list alone
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_it_follows_what_comes_only_if_the_end_was_in_view(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    fill(dsn, conversation, john, jane, 60)
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        for n in range(3):
+            await john.send(conversation, f"followed {n}")
+            await expect(page.get_by_text(f"followed {n}").last).to_be_in_viewport()
+        assert await distance_from_the_end(page) < 1
+        await page.mouse.move(800, 400)
+        await page.mouse.wheel(0, -200)
+        await eventually_equal(200, partial(distance_from_the_end, page))
+        await frames(page)
+        await page.evaluate(WATCH)
+        for n in (1, 2):
+            await john.send(conversation, f"not followed {n}\nof three\nlines")
+            await expect(page.get_by_role("button", name=f"{n} new ↓")).to_be_visible()
+        await frames(page)
+        assert await jumps(page) == []
+        await page.get_by_role("button", name="2 new ↓").click()
+        await expect(page.locator(".message").last).to_be_in_viewport()
+        await expect(page.get_by_role("button", name="new ↓")).to_be_hidden()
+        await expect(page.locator(".badge")).to_have_count(0)
+        await john.send(conversation, "followed again")
+        await expect(page.get_by_text("followed again").last).to_be_in_viewport()
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_the_new_ones_are_counted_down_as_they_come_into_view(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    fill(dsn, conversation, john, jane, 60)
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        await page.locator(".scroller").evaluate("e => { e.scrollTop -= 400 }")
+        for n in range(3):
+            await john.send(conversation, f"fresh {n}" + "\n" * 20 + "end")
+        await jane.send(conversation, "one's own is not new")
+        await expect(page.get_by_role("button", name="3 new ↓")).to_be_visible()
+        fresh = page.locator(".message", has_text="fresh 0")
+        await fresh.evaluate("e => e.scrollIntoView({ block: 'end' })")
+        await expect(page.get_by_role("button", name="2 new ↓")).to_be_visible()
+        await page.locator(".scroller").evaluate("e => { e.scrollTop = e.scrollHeight }")
+        await expect(page.get_by_role("button", name="↓")).to_be_hidden()
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_who_sends_sees_it_wherever_they_were_reading(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    fill(dsn, conversation, john, jane, 600)
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        for _ in range(6):
+            await page.locator(".scroller").evaluate("e => { e.scrollTop = 0 }")
+            await frames(page, 10)
+        await write(page, "here I am")
+        await expect(page.get_by_text("here I am").last).to_be_in_viewport()
+        assert await distance_from_the_end(page) < 1
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_the_end_stays_in_view_and_the_place_is_kept_when_the_window_changes(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    fill(dsn, conversation, john, jane, 100)
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        for width, height in ((1280, 400), (600, 700), (390, 800)):  # as a keyboard comes up
+            await page.set_viewport_size({"width": width, "height": height})
+            await frames(page)
+            assert await distance_from_the_end(page) < 1
+        await page.locator(".scroller").evaluate("e => { e.scrollTop -= 500 }")
+        await frames(page)
+        first = """() => {
+            const { top } = document.querySelector(".scroller").getBoundingClientRect();
+            const lines = [...document.querySelectorAll(".message")];
+            const line = lines.find((line) => line.getBoundingClientRect().bottom > top);
+            return [line.dataset.key, line.getBoundingClientRect().top];
+        }"""
+        key, place = await page.evaluate(first)
+        await page.set_viewport_size({"width": 1000, "height": 700})
+        await frames(page)
+        assert [key, pytest.approx(place, abs=1)] == await page.evaluate(first)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_older_messages_that_could_not_be_loaded_are_asked_for_again(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    fill(dsn, conversation, john, jane, 60)
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        await page.route("**/messages?*", lambda route: route.abort())
+        await page.locator(".scroller").evaluate("e => { e.scrollTop = 0 }")
+        again = page.get_by_role("button", name="Older messages could not be loaded. Try again")
+        await expect(again).to_be_visible()
+        await page.unroute("**/messages?*")
+        await again.click()
+        await expect(page.locator(".message")).to_have_count(60)
+        tabs.complaints = [line for line in tabs.complaints if "ERR_FAILED" not in line]
