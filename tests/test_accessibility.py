@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 from tests.support.people import Visitor, two
 from tests.support.processes import ROOT
 from tests.support.states import Cast, states
-from tests.test_browser import browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.test_browser import browser, browser_here, write  # noqa: F401  # autouse
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 CHECK = "axe.run(document, {resultTypes: ['violations']}).then(({violations}) => violations)"
@@ -42,6 +42,19 @@ FOCUSED = """
     const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(element);
     return [outlineStyle, parseFloat(outlineWidth), outlineColor, element.outerHTML.slice(0, 100)];
   })()
+"""
+
+
+# What a screen reader is told of: text that comes into a live region while it is one.
+LISTEN = """
+  window.told = [];
+  new MutationObserver((mutations) => {
+    for (const { addedNodes, target } of mutations) {
+      const log = target.parentElement?.closest("[role=log]") ?? null;
+      if (!log || log.getAttribute("aria-live") === "off") continue;
+      for (const node of addedNodes) if (node.textContent) window.told.push(node.textContent);
+    }
+  }).observe(document, { childList: true, subtree: true });
 """
 
 
@@ -143,6 +156,43 @@ async def test_two_people_can_talk_by_keyboard_alone(base_url: str, visitor: Vis
         await expect(page.get_by_role("link", name="jane")).to_be_focused()
         await page.keyboard.press("Enter")
         await expect(page.locator("conversation-view h1")).to_have_text("jane")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_only_new_messages_are_read_out(base_url: str, visitor: Visitor) -> None:
+    john, _, conversation = await two(visitor)
+    for n in range(60):
+        await john.send(conversation, f"old {n}")
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await page.add_init_script(LISTEN)
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        log = page.get_by_role("log")
+        await expect(page.locator(".message").last).to_contain_text("old 59")
+        await expect(log).to_have_attribute("aria-live", "polite")
+        await page.locator(".scroller").evaluate("e => { e.scrollTop = 0 }")
+        await expect(page.locator(".message").first).to_contain_text("old 1")
+        await expect(log).to_have_attribute("aria-live", "polite")
+        assert await page.evaluate("window.told") == []
+        await page.locator(".scroller").evaluate("e => { e.scrollTop = e.scrollHeight }")
+        await expect(page.locator(".message").last).to_contain_text("old 59")
+        await john.send(conversation, "something new")
+        await expect(page.locator(".message").last).to_contain_text("something new")
+        await write(page, "an answer")
+        await expect(page.locator(".message.mine")).to_contain_text("an answer")
+        await expect(page.locator(".message.sending")).to_have_count(0)
+        told = await page.evaluate("window.told")
+        assert [text for text in told if "old" in text] == [], (
+            "what was there is not read out again"
+        )
+        assert len([text for text in told if "something new" in text]) == 1
+        assert "They: " in next(text for text in told if "something new" in text)
+        await john.read(conversation)
+        await expect(page.locator(".message.mine .state")).to_contain_text("Seen")
+        told = await page.evaluate("window.told")
+        assert len([text for text in told if "an answer" in text]) == 1, (
+            "not when it was sent or seen"
+        )
 
 
 @pytest.mark.gen_test(timeout=60)

@@ -30,13 +30,14 @@ export function drawUnread(item) {
 export function drawMessage(item, { message, first, last, seen }) {
   const state = `${message.id} ${first} ${last} ${seen}`;
   if (item.dataset.state === state) return;
+  const isThere = item.dataset.state?.startsWith(`${message.id} `);
   item.className = classes("message", message.mine ? "mine" : "theirs", first && "first", last && "last");
+  if (!isThere) fill(item, message.mine, message.content, fullTime(message.createdAt), el("span", {}, timeOf(message)));
+  const below = /** @type {Element} */ (item.lastElementChild);
   const shown = last || seen; // within a group the time is for those who ask: screen readers, and a pointer
-  item.replaceChildren(
-    el("span", { class: "visually-hidden" }, message.mine ? "You: " : "They: "),
-    content(message.content, fullTime(message.createdAt)),
-    el("span", { class: shown ? "state" : "state aside" }, timeOf(message), seen ? " · Seen" : null),
-  );
+  below.className = shown ? "state" : "state aside";
+  below.querySelector(".seen")?.remove();
+  if (seen) below.append(el("span", { class: "seen" }, " · Seen"));
   item.dataset.state = state;
 }
 
@@ -50,8 +51,26 @@ export function drawDraft(item, { draft }, outbox) {
   if (item.dataset.state === state) return;
   item.className = classes("message mine first last", draft.failure === null ? "sending" : "failed");
   const below = draft.failure === null ? el("span", { class: "state" }, "Sending…") : failure(draft, outbox);
-  item.replaceChildren(content(draft.content, null), below);
+  fill(item, true, draft.content, null, below);
   item.dataset.state = state;
+}
+
+/**
+ * A text that stands there already stays: what is put there anew, a screen reader reads out anew.
+ * @param {HTMLElement} item
+ * @param {boolean} mine
+ * @param {string} text
+ * @param {string | null} title
+ * @param {Element} below
+ */
+function fill(item, mine, text, title, below) {
+  const there = item.querySelector(".content");
+  if (there?.textContent === text) {
+    if (title !== null) there.setAttribute("title", title);
+    item.lastElementChild?.replaceWith(below);
+  } else {
+    item.replaceChildren(el("span", { class: "visually-hidden" }, mine ? "You: " : "They: "), content(text, title), below);
+  }
 }
 
 /**
