@@ -1,0 +1,102 @@
+"""Days and times: right where one is, and still right when a day begins or the zone changes."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.async_api import CDPSession, expect
+
+from tests.support.people import Person, Visitor, two
+from tests.support.postgres import ask
+from tests.test_browser import browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.test_reading import at
+
+
+async def lived(dsn: str, john: Person, conversation: str, times: list[datetime]) -> None:
+    """A message of john's at each of `times`."""
+    for time in times:
+        message = await john.send(conversation, f"at {time:%d %H:%M}")
+        ask(dsn, "UPDATE messages SET created_at = %s WHERE id = %s", (time, message["id"]))
+
+
+async def zone(devtools: CDPSession, name: str) -> None:
+    await devtools.send("Emulation.setTimezoneOverride", {"timezoneId": name})
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_each_day_has_its_name_and_each_message_its_full_time_on_hover(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, _, conversation = await two(visitor)
+    noon = datetime.now(UTC).replace(hour=12, minute=5, second=30, microsecond=0)
+    await lived(
+        dsn, john, conversation, [noon - timedelta(days=400), noon - timedelta(days=1), noon]
+    )
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        long_ago = re.compile(rf"\w+day, \w+ \d+, {(noon - timedelta(days=400)).year}")
+        await expect(page.locator(".messages .day")).to_have_text([long_ago, "Yesterday", "Today"])
+        time = page.locator(".message time").first
+        at_length = re.compile(r"\w+day, \w+ \d+, \d{4} at \d+:05:30.[AP]M")
+        await expect(time).to_have_attribute("title", at_length)
+        await expect(time).to_have_attribute("datetime", re.compile(r"T12:05:30\.000Z$"))
+        await expect(page.locator(".message .content").first).to_have_attribute("title", at_length)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_what_one_person_writes_within_minutes_is_a_group(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    noon = datetime.now(UTC).replace(hour=12, minute=0)
+    await lived(dsn, john, conversation, [noon + timedelta(minutes=n) for n in (0, 1, 2, 30)])
+    await jane.send(conversation, "mine")
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        groups = await page.locator(".message").evaluate_all(
+            """lines => lines.map(({ classList }) =>
+                ["first", "last"].map((name) => classList.contains(name)))"""
+        )
+        assert groups == [[True, False], [False, False], [False, True], [True, True], [True, True]]
+        shown = page.locator(".message .state:not(.aside)")
+        await expect(shown).to_have_count(3)  # one time for each group; the others for a pointer
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_days_are_named_anew_at_midnight(base_url: str, visitor: Visitor) -> None:
+    john, _, conversation = await two(visitor)
+    await john.send(conversation, "hello")
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await page.clock.install()
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        time = page.locator(".conversations time")
+        await expect(page.locator(".messages .day")).to_have_text("Today")
+        await expect(time).to_have_text(re.compile(r"^\d+:\d\d.[AP]M$"))
+        until_midnight = await page.evaluate("new Date().setHours(24, 0, 0, 0) - Date.now()")
+        await page.clock.run_for(until_midnight - 60_000)
+        await expect(page.locator(".messages .day")).to_have_text("Today")
+        await page.clock.run_for(61_000)
+        await expect(page.locator(".messages .day")).to_have_text("Yesterday")
+        await expect(time).to_have_text(re.compile(r"^\w{3}$"))
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_times_are_told_anew_when_the_zone_changes(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, _, conversation = await two(visitor)
+    noon = (datetime.now(UTC) - timedelta(days=2)).replace(hour=12, minute=5)
+    await lived(dsn, john, conversation, [noon])
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        devtools = await page.context.new_cdp_session(page)
+        await zone(devtools, "Europe/London")
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        hours = 12 if await page.evaluate("new Date().getTimezoneOffset()") == 0 else 13
+        time = page.locator(".message time")
+        await expect(time).to_have_text(f"{hours % 12 or 12}:05\u202fPM")
+        await zone(devtools, "Asia/Tokyo")
+        await page.evaluate("dispatchEvent(new Event('focus'))")  # as one comes back to the page
+        await expect(time).to_have_text("9:05\u202fPM")
+        await expect(time).to_have_attribute("title", re.compile("9:05:"))
