@@ -1,98 +1,118 @@
-"""The listening socket: a server that knows how many connections it has room for."""
+"""The listening sockets: a server that knows how many connections it has room for."""
 
-import contextlib
+import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Collection, Iterable
-from typing import Any
+import time
+from collections.abc import Iterable
 
-from tornado.httpserver import HTTPServer
-from tornado.ioloop import IOLoop
-from tornado.iostream import IOStream, UnsatisfiableReadError
+from tornado.httputil import HTTPServerConnectionDelegate
 
-ACCEPTED_AT_ONCE = 16  # in one turn of the loop: some 3 ms
+from connection import Connection, Limits, Turns
+
+ACCEPTED_AT_ONCE = 64  # in one turn of the loop: about a millisecond
 AGAIN_SECONDS = 0.1  # before a full server looks whether somebody has left
+SWEEP_SECONDS = 1.0  # how exact the patience with slow requests is
 
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_TOO_LONG = b"""\
-HTTP/1.1 431 Request Header Fields Too Large\r
-Connection: close\r
-Content-Length: 0\r
-\r
-"""
 _log = logging.getLogger("messenger")
 
 
-class Connection(IOStream):
-    """Says why before it closes on headers that are too long, which Tornado does not.
-
-    It is counted until it closes, whoever has it by then.
-    """
-
-    def __init__(self, sock: socket.socket, among: "set[Connection]", **limits: Any) -> None:
-        super().__init__(sock, **limits)
-        self._among = among
-        among.add(self)
-
-    def close(self, exc_info: Any = False) -> None:
-        if isinstance(exc_info, UnsatisfiableReadError) and not self.closed():
-            with contextlib.suppress(OSError):
-                self.socket.send(_TOO_LONG)
-        super().close(exc_info)
-        self._among.discard(self)
-
-
-class Listener(HTTPServer):
+class Listener:
     """Accepts up to `most_connections`; who comes after that waits in the kernel's backlog.
 
-    Tornado's own way of accepting is called again at once, for ever, when there is no descriptor
-    left, and holds the loop.
+    `header_timeout` and `body_timeout`, in seconds, are for what has to arrive; a connection that
+    is kept alive waits for the head of its next request as long as for that of its first.
     """
 
-    def initialize(  # type: ignore[override]  # what Tornado has in place of a constructor
-        self, *args: Any, most_connections: int, **kwargs: Any
+    def __init__(
+        self,
+        app: HTTPServerConnectionDelegate,
+        *,
+        most_connections: int,
+        limits: Limits,
+        header_timeout: float,
+        body_timeout: float,
     ) -> None:
-        super().initialize(*args, **kwargs)
+        self.limits = limits
+        self.turns = Turns()
+        self.is_stopping = False
+        self._app = app
         self._most = most_connections
         self._listening: set[socket.socket] = set()
         self._resting: set[socket.socket] = set()  # of those
-        self._connections_open: set[Connection] = set()
+        self._open: set[Connection] = set()
+        self._arriving = (_Patience(header_timeout), _Patience(body_timeout))
+        self._sweep: asyncio.TimerHandle | None = None
+        self._beginning: set[asyncio.Task[None]] = set()
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        """Needs a running loop, as all the rest does."""
         for sock in sockets:
             self._listening.add(sock)
-            IOLoop.current().add_handler(sock, self._accept, IOLoop.READ)
+            sock.setblocking(False)
+            asyncio.get_running_loop().add_reader(sock, self._accept, sock)
+        self._sweep_again()
 
     def stop(self) -> None:
         """New connections are refused from now on; those that are open stay."""
+        self.is_stopping = True
+        if self._sweep is not None:
+            self._sweep.cancel()
         for sock in self._listening - self._resting:
-            IOLoop.current().remove_handler(sock)
+            asyncio.get_running_loop().remove_reader(sock)
         for sock in self._listening:
             sock.close()
         self._listening.clear()
         self._resting.clear()
 
-    def close_idle(self, busy: Collection[IOStream]) -> None:
-        """Closes connections without a request, or with one that has not arrived as a whole.
-
-        `busy` are those whose requests are being answered.
-        """
-        for stream in self._connections_open.difference(busy):
-            if not stream.writing():
-                stream.close()
+    def close_idle(self) -> None:
+        """Closes connections without a request, or with one that has not arrived as a whole."""
+        for connection in list(self._open):
+            connection.close_if_idle()
 
     async def close_all_connections(self) -> None:
-        await super().close_all_connections()
-        for stream in list(self._connections_open):
-            stream.close()
+        if self._beginning:
+            await asyncio.wait(self._beginning)
+        for connection in list(self._open):
+            connection.abort()
+        while self._open:
+            await asyncio.sleep(0)
 
-    def _accept(self, sock: socket.socket, events: int) -> None:
+    # What the connections tell.
+
+    def has_opened(self, connection: Connection) -> None:
+        self._open.add(connection)
+        self.waits_for_head(connection)
+
+    def waits_for_head(self, connection: Connection) -> None:
+        for_head, for_body = self._arriving
+        for_body.leave(connection)
+        for_head.begin(connection)
+
+    def waits_for_body(self, connection: Connection) -> None:
+        for_head, for_body = self._arriving
+        for_head.leave(connection)
+        for_body.begin(connection)
+
+    def is_answering(self, connection: Connection) -> None:
+        for patience in self._arriving:
+            patience.leave(connection)
+
+    def has_closed(self, connection: Connection) -> None:
+        self.is_answering(connection)
+        self._open.discard(connection)
+
+    # Accepting.
+
+    def _accept(self, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
         for _ in range(ACCEPTED_AT_ONCE):
-            if len(self._connections_open) >= self._most:
+            if len(self._open) + len(self._beginning) >= self._most:
                 return self._rest(sock, "all connections that it has room for are open")
             try:
-                connection, address = sock.accept()
+                accepted, address = sock.accept()
             except BlockingIOError:
                 return None
             except ConnectionAbortedError:
@@ -101,21 +121,57 @@ class Listener(HTTPServer):
                 if error.errno not in _FULL:
                     raise
                 return self._rest(sock, str(error))
-            stream = Connection(
-                connection,
-                self._connections_open,
-                max_buffer_size=self.max_buffer_size,
-                read_chunk_size=self.read_chunk_size,
+            beginning = loop.create_task(self._begin(accepted, address[0]))
+            self._beginning.add(beginning)
+            beginning.add_done_callback(self._beginning.discard)
+
+    async def _begin(self, accepted: socket.socket, remote_ip: str) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.connect_accepted_socket(
+                lambda: Connection(self._app, self, remote_ip), accepted
             )
-            self.handle_stream(stream, address)
+        except OSError:
+            accepted.close()  # it has left already
 
     def _rest(self, sock: socket.socket, why: str) -> None:
         _log.debug("the server accepts nobody for a moment: %s", why)
         self._resting.add(sock)
-        IOLoop.current().remove_handler(sock)
-        IOLoop.current().call_later(AGAIN_SECONDS, self._go_on, sock)
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(sock)
+        loop.call_later(AGAIN_SECONDS, self._go_on, sock)
 
     def _go_on(self, sock: socket.socket) -> None:
         if sock in self._resting:
             self._resting.discard(sock)
-            IOLoop.current().add_handler(sock, self._accept, IOLoop.READ)
+            asyncio.get_running_loop().add_reader(sock, self._accept, sock)
+
+    def _sweep_again(self) -> None:
+        for patience in self._arriving:
+            patience.end()
+        self._sweep = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep_again)
+
+
+class _Patience:
+    """With those who have to send something: one look a second at who came first, for all."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since: dict[Connection, float] = {}  # in the order of their times
+
+    def begin(self, connection: Connection) -> None:
+        self._since.pop(connection, None)
+        self._since[connection] = time.monotonic()
+
+    def leave(self, connection: Connection) -> None:
+        self._since.pop(connection, None)
+
+    def end(self) -> None:
+        """Drops those with whom it has come to its end."""
+        until = time.monotonic() - self._seconds
+        while self._since:
+            connection, since = next(iter(self._since.items()))
+            if since > until:
+                break
+            self.leave(connection)
+            connection.abort()

@@ -25,6 +25,7 @@ from tornado.netutil import bind_sockets
 
 import config as options
 from config import MIN_SECRET_BYTES, Config
+from connection import Limits
 from db import embedded, errors, opening
 from db.embedded import DirectoryLock, EmbeddedPostgres
 from db.pool import Database
@@ -58,10 +59,8 @@ def make_server(app: Messenger) -> Listener:
     return Listener(
         app,
         most_connections=options.connections_that_fit(),
-        max_header_size=app.config.max_header_bytes,
-        max_body_size=app.config.max_body_bytes,
-        max_buffer_size=2 * max(app.config.max_header_bytes, app.config.max_body_bytes),
-        idle_connection_timeout=app.config.header_timeout,  # before headers, and while they come
+        limits=Limits(app.config.max_header_bytes, app.config.max_body_bytes),
+        header_timeout=app.config.header_timeout,
         body_timeout=app.config.body_timeout,
     )
 
@@ -108,7 +107,7 @@ async def drain(app: Messenger, server: Listener) -> None:
     """Takes nothing new, finishes what was begun, and says goodbye to every stream."""
     app.draining = True
     server.stop()
-    server.close_idle(app.busy_connections())
+    server.close_idle()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(FINISH_SECONDS):
             await app.requests_finished()

@@ -72,7 +72,7 @@ setup(
     description="A self-hosted real-time messenger: one process, PostgreSQL, a plain web page",
     license="MIT",
     python_requires=">=3.11",
-    py_modules=["server", "config", "listening"],
+    py_modules=["server", "config", "connection", "listening"],
     packages=["handlers", "bus", "db"],
     package_data={"db": ["migrations/*.sql"]},
     install_requires=RUN,

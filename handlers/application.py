@@ -6,9 +6,7 @@ from functools import cached_property
 from typing import Any, cast
 
 import msgspec
-from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPServerRequest
-from tornado.iostream import IOStream
 from tornado.web import Application, RequestHandler, _HandlerDelegate
 
 from bus.bus import Bus
@@ -87,12 +85,6 @@ class Messenger(Application):
         """Returns when all requests whose handlers have begun are answered."""
         if self._in_flight:
             await self._all_finished.wait()
-
-    def busy_connections(self) -> set[IOStream]:
-        """Those whose requests are being answered, open streams among them."""
-        streams = {cast("StreamHandler", stream).iostream for stream in self.bus}
-        handlers = {cast("HTTP1Connection", h.request.connection).stream for h in self._in_flight}
-        return streams | handlers
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> _HandlerDelegate:
         if self.proxies:

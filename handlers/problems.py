@@ -111,6 +111,20 @@ class Conflict(Problem):
     status = HTTPStatus.CONFLICT
 
 
+class ContentTooLarge(Problem):
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+    def __init__(self) -> None:
+        super().__init__("content_too_large", "The body is larger than this server takes.")
+
+
+class HeadersTooLarge(Problem):
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+    def __init__(self) -> None:
+        super().__init__("headers_too_large", "The headers are larger than this server takes.")
+
+
 class UnsupportedMediaType(Problem):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 

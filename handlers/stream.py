@@ -9,18 +9,20 @@ import logging
 import random
 import time
 from enum import Enum
+from typing import cast
 
 from tornado.httputil import HTTPHeaders
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import StreamClosedError
 
 from bus import event
 from bus.event import Frame
+from connection import Connection
 from db.errors import DatabaseError
 from db.positions import Position, Wanted
 from handlers import logs, problems, resuming
 from handlers.api import ApiHandler
 from handlers.delivery import encoded
-from handlers.wire import Closed, Full, Wire
+from handlers.wire import Full, Wire
 
 PIECE_BYTES = 32 * 1024  # of a replay, written at once; a page may be longer than a buffer
 BACKLOG_BYTES = 64 * 1024  # live events held aside while reading; beyond it they are read instead
@@ -31,6 +33,7 @@ _log = logging.getLogger("messenger.stream")
 
 
 class State(Enum):
+    ASKING = "asking"  # the bus does not know of it
     OPENING = "opening"  # registered; no byte was sent
     READING = "reading"  # headers are sent; the feed is being read
     LIVE = "live"  # every event is written as it comes
@@ -44,7 +47,7 @@ class StreamHandler(ApiHandler):
     other_sites_may_read = False  # an open stream is a thing that we have few of
 
     def initialize(self) -> None:
-        self._state = State.OPENING
+        self._state = State.ASKING
         self._end_reason: str | None = None  # set while it cannot be said yet
         self._last_seq = 0
         self._backlog: list[tuple[int, Frame]] | None = []  # None: it overflowed
@@ -118,7 +121,6 @@ class StreamHandler(ApiHandler):
             self.end("expired")
         elif self._wire is not None and self._state is not State.LEFT:
             self._write(event.PING)
-            self._wire.listen_again()
 
     def end(self, reason: str) -> None:
         if self._state is State.OPENING:
@@ -130,7 +132,7 @@ class StreamHandler(ApiHandler):
 
     def break_off(self, reason: str = "broken") -> None:
         self.leave(reason)
-        self.iostream.close()
+        self.connection.abort()
 
     # How it begins and ends.
 
@@ -143,7 +145,7 @@ class StreamHandler(ApiHandler):
 
         `gone`: the client has left.
         """
-        if self._state is State.LEFT:
+        if self._state in (State.ASKING, State.LEFT):
             return
         self.app.metrics.stream_ended(reason)
         if self._wire is not None:
@@ -156,16 +158,14 @@ class StreamHandler(ApiHandler):
         self.app.heart.discard(self)
 
     @property
-    def iostream(self) -> IOStream:
+    def connection(self) -> Connection:
         if self._wire is not None:
-            return self._wire.iostream
-        stream = self.request.connection.stream  # type: ignore[union-attr]
-        assert isinstance(stream, IOStream)
-        return stream
+            return self._wire.connection
+        return cast("Connection", self.request.connection)
 
     def _has_left(self) -> bool:
         """Whether the client has gone; the handler is told of it in a later turn of the loop."""
-        return self.iostream.closed()
+        return self.connection.closed()
 
     def _refusal(self) -> problems.Problem | None:
         try:
@@ -193,8 +193,8 @@ class StreamHandler(ApiHandler):
     def _register(self) -> bool:
         """With the bus, unless the client has gone meanwhile: its close was told already then."""
         if self._has_left():
-            self._state = State.LEFT
             return False
+        self._state = State.OPENING
         self.app.bus.add(self)
         self.app.heart.add(self)
         return True
@@ -216,7 +216,7 @@ class StreamHandler(ApiHandler):
         start = resuming.start(self._last_event_id(), position)
         event_id = f"{position.epoch}-{start.seq}"
         self._opened_at = time.monotonic()
-        self._wire = Wire(self.iostream, chunked=self.request.version != "HTTP/1.0")
+        self._wire = Wire(self.connection, chunked=self.request.version != "HTTP/1.0")
         self._set_headers()
         self.write(event.hello(None if start.reset else event_id).plain)
         if start.reset:
@@ -230,11 +230,6 @@ class StreamHandler(ApiHandler):
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         self.set_header("Cache-Control", "no-store, no-transform")
         self.set_header("X-Accel-Buffering", "no")  # nginx would gather events and send them late
-        if self.request.version == "HTTP/1.0":
-            # Without chunks the end of the connection is the end of the stream; Tornado would
-            # answer a wish to keep it alive.
-            self.request.headers.pop("Connection", None)
-            self.set_header("Connection", "close")
 
     def _begin(self) -> None:
         """Live at once where nothing was missed, so that most streams need no task at all."""
@@ -245,9 +240,8 @@ class StreamHandler(ApiHandler):
 
     def _let_go(self) -> None:
         """Of all that Tornado keeps for a request: see `handlers/wire.py`."""
-        assert self._wire is not None
         self.detach()
-        self._wire.take_over(self.on_connection_close)
+        self.connection.set_close_callback(self.on_connection_close)
         self._is_detached = True
         self.request = self.ui = None  # type: ignore[assignment]
         self._headers = _NO_HEADERS
@@ -348,5 +342,3 @@ class StreamHandler(ApiHandler):
         except Full:
             _log.info("a stream of user %d does not keep up and is ended", self.user_id)
             self.break_off("slow")
-        except Closed:
-            self.leave()

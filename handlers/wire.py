@@ -1,19 +1,15 @@
 """The connection of an open stream: bytes to a socket, and as little else as can be.
 
-Of what Tornado keeps for a request (its connection's loop and coroutines, headers, delegates) an
-open stream needs nothing: a handler that has said hello takes its IOStream (`detach`), and lets go
-of the rest: 5.0 KB a stream in place of 13.3. A frame goes to the socket in one call, past the
-IOStream's buffer and its future for each write, unless some of it has to wait there: twice as many
-frames a second.
+Of what is kept for a request (its headers, its body, its delegates) an open stream needs nothing:
+a handler that has said hello takes its connection (`detach`), and lets go of the rest. A frame goes
+to the transport in one call.
 """
 
 import socket
-from asyncio import Future
 from collections.abc import Callable
 
-from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
-
 from bus.event import Frame, framed
+from connection import Connection
 
 BUFFER_BYTES = 256 * 1024  # what may wait for one client in our memory
 SEND_BUFFER_BYTES = 64 * 1024  # what may wait in the kernel's; it would take up to 4 MB
@@ -26,89 +22,43 @@ class Full(Exception):
     """The client does not keep up."""
 
 
-class Closed(Exception):
-    """The client has gone."""
-
-
 class Wire:
     """Frames in, bytes out; in chunks, where the answer is in chunked coding (HTTP/1.1)."""
 
-    __slots__ = ("_chunked", "_iostream", "_is_behind", "_send")
+    __slots__ = ("_chunked", "_connection", "_write")
 
-    def __init__(self, iostream: IOStream, *, chunked: bool) -> None:
-        iostream.max_write_buffer_size = BUFFER_BYTES
-        _set_options(iostream)
-        self._iostream = iostream
-        self._send: Callable[[bytes], int] = iostream.socket.send
+    def __init__(self, connection: Connection, *, chunked: bool) -> None:
+        _set_options(connection.transport.get_extra_info("socket"))
+        self._connection = connection
+        self._write: Callable[[bytes], None] = connection.transport.write
         self._chunked = chunked
-        self._is_behind = (
-            True  # something waits in the IOStream, and the rest has to wait behind it
-        )
 
     @property
-    def iostream(self) -> IOStream:
-        return self._iostream
-
-    def take_over(self, closed: Callable[[], None]) -> None:
-        """`closed` is called once: later, whoever closes the connection, or now if it is closed."""
-        if self._iostream.closed():
-            return closed()
-        self._iostream.set_close_callback(closed)
-        self._hand_over(b"")
+    def connection(self) -> Connection:
+        return self._connection
 
     def write(self, frame: Frame) -> None:
-        """Hands a frame on, and waits for nobody. Raises `Full` and `Closed`."""
+        """Hands a frame on, and waits for nobody. Raises `Full`."""
         data = frame.chunk if self._chunked else frame.plain
-        if not self._is_behind:
-            try:
-                sent = self._send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                self._iostream.close()
-                raise Closed from None
-            if sent == len(data):
-                return
-            data = data[sent:]
-        try:
-            self._hand_over(data)
-        except StreamBufferFullError:
-            raise Full from None
-        except StreamClosedError:
-            raise Closed from None
+        if self._connection.is_behind:
+            waiting = self._connection.transport.get_write_buffer_size()
+            if waiting + len(data) > BUFFER_BYTES:
+                raise Full
+        self._write(data)
 
     async def write_through(self, plain: bytes) -> None:
         """Returns when the kernel has taken all of it. Raises `StreamClosedError`."""
-        await self._hand_over(framed(plain).chunk if self._chunked else plain)
-
-    def _hand_over(self, data: bytes) -> Future[None]:
-        future = self._iostream.write(data)
-        self._is_behind = self._iostream.writing()
-        if self._is_behind:
-            future.add_done_callback(self._look_again)
-        return future
-
-    def _look_again(self, _: Future[None]) -> None:
-        self._is_behind = self._iostream.writing()
+        self._write(framed(plain).chunk if self._chunked else plain)
+        await self._connection.drained()
 
     def end(self) -> None:
         """Closes when all that waits is written."""
-        if self._iostream.closed():
-            return
-        last = self._iostream.write(_LAST_CHUNK if self._chunked else b"")
-        last.add_done_callback(lambda _: self._iostream.close())
-
-    def listen_again(self) -> None:
-        """Whoever sends more behind the request would not be seen to leave: Tornado waits for
-        somebody to read that first. It is thrown away."""
-        unread = self._iostream._read_buffer_size
-        if unread and not self._iostream.closed():
-            self._iostream.read_bytes(unread)  # done already
+        if not self._connection.closed():
+            self._write(_LAST_CHUNK if self._chunked else b"")
+            self._connection.close()
 
 
-def _set_options(iostream: IOStream) -> None:
-    iostream.set_nodelay(True)
-    sock = iostream.socket
+def _set_options(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux

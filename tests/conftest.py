@@ -75,11 +75,18 @@ def http_server(
 ) -> Iterator[Listener]:
     """As `main` makes it, limits included, on pytest-tornado's port."""
     server = make_server(app)
-    server.add_socket(_unused_port[0])  # type: ignore[arg-type]
+
+    async def listen() -> None:
+        server.add_sockets([_unused_port[0]])  # type: ignore[list-item]
+
+    async def stop() -> None:
+        server.stop()
+        for stream in list(app.bus):
+            stream.break_off()
+
+    io_loop.run_sync(listen)
     yield server
-    server.stop()
-    for stream in list(app.bus):
-        stream.break_off()
+    io_loop.run_sync(stop)
     io_loop.run_sync(server.close_all_connections)
 
 

@@ -109,11 +109,12 @@ async def test_a_replay_is_longer_than_any_buffer_and_waits_for_its_reader(
     for n in range(100):  # 1.2 MB
         await john.send(conversation, f"{n} {LONG}")
     slow = Unread(jane, str(position))
-    iostream = (await only_stream(app, jane)).iostream
-    await eventually(iostream.writing)
+    connection = (await only_stream(app, jane)).connection
+    await eventually(lambda: connection.is_behind)
     for n in range(100, 110):
         await john.send(conversation, f"{n} {LONG}")
-        assert len(iostream._write_buffer) < streams.PIECE_BYTES + 2 * len(LONG.encode())
+        waiting = connection.transport.get_write_buffer_size()
+        assert waiting < streams.PIECE_BYTES + 2 * len(LONG.encode())
     reader = await slow.read()
     assert (await reader.event()).name == "hello"
     assert [number(event) for event in await reader.events(110)] == list(range(110))
@@ -158,7 +159,7 @@ async def test_the_kernel_is_told_to_keep_little_and_to_notice_the_dead(
 ) -> None:
     jane = await visitor.sign_in("jane")
     async with jane.stream():
-        sock = (await only_stream(app, jane)).iostream.socket
+        sock = (await only_stream(app, jane)).connection.transport.get_extra_info("socket")
         for level, option, value in [
             (socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * wire.SEND_BUFFER_BYTES),
             (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),

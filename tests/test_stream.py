@@ -147,7 +147,7 @@ async def test_a_stream_that_is_ended_just_after_its_client_left_is_left_in_peac
     async with jane.stream(position):
         (handler,) = app.bus.streams_of(int(jane.id))
         assert isinstance(handler, StreamHandler)
-        handler.iostream.close()
+        handler.connection.close()
         handler.end("draining")
         assert handler.left
         assert app.bus.count_of(int(jane.id)) == 0

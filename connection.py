@@ -1,0 +1,461 @@
+"""One client's connection: requests of HTTP/1.1 in, answers out, on the loop's own transport.
+
+Tornado's application runs on it unchanged: this is its `HTTPConnection`, without an IOStream and
+without a coroutine, two futures and two timers for each request. Heads are read by Tornado's own
+strict parsers; a body's framing follows RFC 9112, section 6, and nothing that is not quite clear.
+
+What has come is worked off in turns (`Turns`), so that thousands who come, ask or leave in the same
+moment hold the loop for one short turn after the other.
+"""
+
+import asyncio
+import logging
+import re
+from asyncio import Future
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple, Protocol, cast
+
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPInputError,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+    parse_request_start_line,
+)
+from tornado.iostream import StreamClosedError
+
+from handlers import problems
+
+TURN_SECONDS = 0.01  # of the loop for what has come; its other work waits for as long
+
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}")
+_LONGEST_SIZE_LINE = 10  # bytes, with its CRLF
+_WITHOUT_BODY = frozenset({204, 304})
+_log = logging.getLogger("messenger")
+
+
+class Limits(NamedTuple):
+    header_bytes: int
+    body_bytes: int
+
+
+class Owner(Protocol):
+    """What a connection tells the one that accepted it."""
+
+    limits: Limits
+    turns: "Turns"
+
+    @property
+    def is_stopping(self) -> bool:
+        """No request is taken any more."""
+
+    def has_opened(self, connection: "Connection") -> None: ...
+    def waits_for_head(self, connection: "Connection") -> None: ...
+    def waits_for_body(self, connection: "Connection") -> None: ...
+    def is_answering(self, connection: "Connection") -> None: ...
+    def has_closed(self, connection: "Connection") -> None: ...
+
+
+class Turns:
+    """Work, in the order in which it came: at once, until a turn of the loop has had enough."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._until: float | None = None  # of the present turn; None: nothing was done in it
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Now, or in a turn to come."""
+        loop = asyncio.get_running_loop()
+        if self._until is None:
+            self._until = loop.time() + TURN_SECONDS
+            loop.call_soon(self._go_on)
+        if self._waiting or loop.time() >= self._until:
+            self._waiting.append(work)
+        else:
+            work()
+
+    def put_off(self, work: Callable[[], None]) -> None:
+        """In a turn to come."""
+        self._waiting.append(work)
+        if self._until is None:
+            self._until = 0
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._until = until = loop.time() + TURN_SECONDS
+        while self._waiting and loop.time() < until:
+            work = self._waiting.popleft()
+            try:
+                work()
+            except Exception:
+                _log.exception("a connection broke")
+        if self._waiting:
+            loop.call_soon(self._go_on)
+        else:
+            self._until = None
+
+
+class State(Enum):
+    HEAD = "waits for a request's head, or for the rest of it"
+    BODY = "waits for the rest of a body"
+    ANSWERING = "a request is being answered"
+    STREAM = "an answer without an end; what the client sends is thrown away"
+
+
+class Connection(asyncio.Protocol):
+    """`HTTPConnection` for Tornado's handlers, and a place for `handlers/wire.py` to write to."""
+
+    __slots__ = (
+        "_app",
+        "_body",
+        "_body_left",
+        "_chunked_in",
+        "_chunked_out",
+        "_closed",
+        "_delegate",
+        "_drained",
+        "_is_due",
+        "_keeps_alive",
+        "_length_left",
+        "_on_close",
+        "_owner",
+        "_received",
+        "_request",
+        "_state",
+        "is_behind",
+        "protocol",
+        "remote_ip",
+        "transport",
+    )
+
+    def __init__(self, app: HTTPServerConnectionDelegate, owner: Owner, remote_ip: str) -> None:
+        self._app = app
+        self._owner = owner
+        self.remote_ip = remote_ip
+        self.protocol = "http"
+        self.transport: asyncio.Transport
+        self.is_behind = False  # something waits in the transport, and the rest behind it
+        self._closed = False
+        self._drained: Future[None] | None = None
+        self._on_close: Callable[[], None] | None = None
+        self._received = b""  # and not read yet
+        self._is_due = False  # to be read in a turn to come
+        self._state = State.HEAD
+        self._delegate: HTTPMessageDelegate | None = None
+        self._request: RequestStartLine | None = None
+        self._keeps_alive = True
+        self._chunked_in = False
+        self._body_left = 0  # to come, of a body that has told its length
+        self._body = b""  # of a body in chunks, so far
+        self._chunked_out = False
+        self._length_left: int | None = None  # of an answer that has told its length
+
+    @property
+    def context(self) -> "Connection":
+        """Where Tornado's requests look for `remote_ip` and `protocol`."""
+        return self
+
+    # What the transport tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are none by name
+        self.transport.set_write_buffer_limits(high=0)  # told as soon as anything has to wait
+        self._owner.has_opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._state is State.STREAM:
+            return
+        self._received += data
+        if self._state is not State.ANSWERING:
+            if not self._is_due:
+                self._is_due = True
+                self._owner.turns.do(self._read)
+        elif len(self._received) > self._owner.limits.body_bytes:
+            self.transport.pause_reading()  # whoever asks on and on, and does not wait for answers
+
+    def pause_writing(self) -> None:
+        self.is_behind = True
+
+    def resume_writing(self) -> None:
+        self.is_behind = False
+        if self._drained is not None:
+            drained, self._drained = self._drained, None
+            if not drained.done():
+                drained.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed = True
+        self._owner.has_closed(self)
+        self._owner.turns.do(self._tell_of_close)
+
+    def _tell_of_close(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_exception(StreamClosedError())
+            self._drained.exception()  # whoever waits is told all the same
+        if self._on_close is not None:
+            on_close, self._on_close = self._on_close, None
+            on_close()
+        elif self._state is State.BODY and self._delegate is not None:
+            self._delegate.on_connection_close()
+        self._delegate = None
+
+    # From bytes to requests.
+
+    def _read(self) -> None:
+        """Up to the end of a request, whose answer comes before the next one is read."""
+        self._is_due = False
+        try:
+            if self._state is State.HEAD:
+                self._read_head()
+            if self._state is State.BODY:
+                self._read_body()
+        except HTTPInputError:
+            self._refuse(problems.Framework(400))
+        except problems.Problem as problem:
+            self._refuse(problem)
+        except Exception:
+            _log.exception("a request from %s broke", self.remote_ip)
+            self.abort()
+
+    def _read_head(self) -> None:
+        end = _HEAD_END.search(self._received)
+        largest = self._owner.limits.header_bytes
+        if (len(self._received) if end is None else end.end()) > largest:
+            raise problems.HeadersTooLarge
+        if end is None:
+            return
+        head = self._received[: end.end()].decode("latin-1").lstrip("\r\n")
+        self._received = self._received[end.end() :]
+        first, _, rest = head.partition("\n")
+        self._request = parse_request_start_line(first.rstrip("\r"))
+        headers = HTTPHeaders.parse(rest)
+        self._keeps_alive = _keeps_alive(self._request, headers)
+        self._delegate = self._app.start_request(self, self)  # type: ignore[arg-type]
+        self._delegate.headers_received(self._request, headers)
+        self._expect_body(headers)
+
+    def _expect_body(self, headers: HTTPHeaders) -> None:
+        self._chunked_in, length = _framing(headers)
+        if length > self._owner.limits.body_bytes:
+            raise problems.ContentTooLarge
+        self._body_left = length
+        self._state = State.BODY
+        if (self._chunked_in or length) and not self._received:
+            self._owner.waits_for_body(self)
+            if headers.get("Expect", "").lower() == "100-continue":
+                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _read_body(self) -> None:
+        body = self._chunks() if self._chunked_in else self._whole()
+        if body is None:
+            return
+        assert self._delegate is not None
+        if body:
+            self._delegate.data_received(body)
+        self._state = State.ANSWERING
+        self._owner.is_answering(self)
+        self._delegate.finish()
+
+    def _whole(self) -> bytes | None:
+        if len(self._received) < self._body_left:
+            return None
+        body = self._received[: self._body_left]
+        self._received = self._received[self._body_left :]
+        return body
+
+    def _chunks(self) -> bytes | None:
+        """RFC 9112, section 7.1, without extensions and trailers, which nobody here would read."""
+        received, at = self._received, 0
+        while True:
+            end = received.find(b"\r\n", at, at + _LONGEST_SIZE_LINE)
+            if end < 0:
+                if len(received) - at >= _LONGEST_SIZE_LINE:
+                    raise HTTPInputError("a chunk has no size")
+                break
+            if not _CHUNK_SIZE.fullmatch(received, at, end):
+                raise HTTPInputError("a chunk's size is no number")
+            size = int(received[at:end], 16)
+            if len(self._body) + size > self._owner.limits.body_bytes:
+                raise problems.ContentTooLarge
+            begin, after = end + 2, end + 4 + size
+            if len(received) < after:
+                break
+            if received[after - 2 : after] != b"\r\n":
+                raise HTTPInputError("a chunk does not end where it should")
+            self._body += received[begin : after - 2]
+            at = after
+            if size == 0:
+                self._received, body, self._body = received[at:], self._body, b""
+                return body
+        self._received = received[at:]
+        return None
+
+    def _refuse(self, problem: problems.Problem) -> None:
+        """Answers what is no request, and closes: where the next one begins is unknown."""
+        body = problem.body()
+        head = (
+            f"HTTP/1.1 {problem.status} {problem.status.phrase}\r\n"
+            "Content-Type: application/problem+json\r\n"
+            "Cache-Control: no-store\r\n"
+            "X-Content-Type-Options: nosniff\r\n"
+            "Referrer-Policy: no-referrer\r\n"
+            f"Content-Length: {len(body)}\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        self._received = b""
+        self._state = State.STREAM  # whatever comes now is not read any more
+        self._on_close = None
+        self._delegate = None
+        if not self._closed:
+            self.transport.write(head.encode("latin-1") + body)
+            self.transport.close()
+
+    # `HTTPConnection`, as Tornado's handlers use it.
+
+    def set_close_callback(self, callback: Callable[[], None] | None) -> None:
+        self._on_close = callback
+
+    def write_headers(
+        self, start_line: ResponseStartLine, headers: HTTPHeaders, chunk: bytes | None = None
+    ) -> "Future[None]":
+        request = self._request
+        assert request is not None
+        with_body = request.method != "HEAD" and start_line.code not in _WITHOUT_BODY
+        length = headers.get("Content-Length")
+        self._chunked_out = with_body and length is None and request.version == "HTTP/1.1"
+        self._length_left = int(length) if with_body and length is not None else None
+        if self._owner.is_stopping or (with_body and length is None and not self._chunked_out):
+            self._keeps_alive = False
+        if self._chunked_out:
+            headers["Transfer-Encoding"] = "chunked"
+        if request.version != "HTTP/1.1":
+            headers["Connection"] = "keep-alive" if self._keeps_alive else "close"
+        elif not self._keeps_alive:
+            headers["Connection"] = "close"
+        lines = [f"HTTP/1.1 {start_line.code} {start_line.reason}"]
+        lines.extend(f"{name}: {value}" for name, value in headers.get_all())
+        head = "\r\n".join(lines)
+        if head.count("\n") >= len(lines) or head.count("\r") >= len(lines):
+            raise ValueError("a header would end its line")
+        return self._write(head.encode("latin-1") + b"\r\n\r\n" + self._framed(chunk or b""))
+
+    def write(self, chunk: bytes) -> "Future[None]":
+        return self._write(self._framed(chunk))
+
+    def finish(self) -> None:
+        if self._length_left:
+            self.transport.abort()
+            raise ValueError(f"{self._length_left} bytes of an answer are missing")
+        if self._chunked_out and not self._closed:
+            self.transport.write(b"0\r\n\r\n")
+        self._delegate = None
+        if self._state is not State.ANSWERING or self._closed:
+            return
+        if not self._keeps_alive or self._owner.is_stopping:
+            self._state = State.STREAM
+            self.transport.close()
+            return
+        self._state = State.HEAD
+        self._owner.waits_for_head(self)
+        if self._received:
+            self._resume_reading()
+            self._is_due = True
+            self._owner.turns.put_off(self._read)
+
+    def _framed(self, chunk: bytes) -> bytes:
+        if self._length_left is not None:
+            self._length_left -= len(chunk)
+            if self._length_left < 0:
+                self.transport.abort()
+                raise ValueError("an answer is longer than it said")
+        if self._chunked_out and chunk:
+            return b"%x\r\n%b\r\n" % (len(chunk), chunk)
+        return chunk
+
+    def _write(self, data: bytes) -> "Future[None]":
+        if not self.closed():
+            self.transport.write(data)
+        return self.drained()
+
+    # For a stream that lives on when its request is forgotten.
+
+    def closed(self) -> bool:
+        return self._closed or self.transport.is_closing()
+
+    def drained(self) -> "Future[None]":
+        """Done when the kernel has taken all that was written; fails with `StreamClosedError`."""
+        future: Future[None]
+        if self.is_behind and not self.closed():
+            if self._drained is None or self._drained.done():
+                self._drained = asyncio.get_running_loop().create_future()
+            return self._drained
+        future = asyncio.get_running_loop().create_future()
+        if self.closed():
+            future.set_exception(StreamClosedError())
+            future.exception()  # nobody has to look at it
+        else:
+            future.set_result(None)
+        return future
+
+    def detach(self) -> "Connection":
+        """Lets go of the request, for a stream; what the client sends is not read any more."""
+        self._state = State.STREAM
+        self._received = b""
+        self._request = self._delegate = None
+        if not self.closed():
+            self._resume_reading()  # who does not read is not told of a close
+        return self
+
+    def _resume_reading(self) -> None:
+        if not self.transport.is_reading():
+            self.transport.resume_reading()
+
+    def close_if_idle(self) -> None:
+        """Unless a request that has arrived is being answered."""
+        self._read()
+        if self._state in (State.HEAD, State.BODY):
+            self.close()
+
+    def close(self) -> None:
+        """When what was written is on its way."""
+        if not self._closed:
+            self.transport.close()
+
+    def abort(self) -> None:
+        if not self._closed:
+            self.transport.abort()
+
+
+def _framing(headers: HTTPHeaders) -> tuple[bool, int]:
+    """Whether the body comes in chunks, and else its length (RFC 9112, section 6.3).
+
+    Raises `HTTPInputError` for what two readers could read in two ways.
+    """
+    coding, length = headers.get("Transfer-Encoding"), headers.get("Content-Length")
+    if coding is not None:
+        if length is not None:
+            raise HTTPInputError("both Transfer-Encoding and Content-Length")
+        if coding.lower() != "chunked":
+            raise HTTPInputError("an unknown Transfer-Encoding")
+        return True, 0
+    if length is None:
+        return False, 0
+    # Several that say the same, in one line or in many, are one.
+    lengths = set(re.split(r",\s*", length))
+    only = lengths.pop()
+    if lengths or not re.fullmatch(r"[0-9]{1,18}", only, re.ASCII):
+        raise HTTPInputError("no one Content-Length")
+    return False, int(only)
+
+
+def _keeps_alive(request: RequestStartLine, headers: HTTPHeaders) -> bool:
+    options = [option.strip() for option in headers.get("Connection", "").lower().split(",")]
+    if request.version == "HTTP/1.1":
+        return "close" not in options
+    return "keep-alive" in options
