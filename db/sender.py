@@ -23,6 +23,7 @@ from db.pool import Database
 from db.reads import Read, Reading
 from db.users import User
 
+FEW = 4  # are stored together, however many wait
 LARGEST_BATCH = 128  # the statement's cost grows with it, and everybody in it waits for its commit
 MOST_APART = 4  # waiting for locked feeds at once: half the pool, others have the rest
 PAUSE_SECONDS = 0.1  # between attempts at a database that is away
@@ -143,9 +144,14 @@ class Sender:
             raise
 
     def _next_batch(self, queue: Queue) -> list[AnyJob]:
-        """The jobs at the head of the queue that one statement can store."""
+        """The jobs at the head of the queue that one statement can store.
+
+        Half of what waits, where many wait: while PostgreSQL stores these, the loop answers those
+        before them, and reads the next. All at once, each of the two would wait for the other.
+        """
         batch: list[AnyJob] = []
-        while queue and len(batch) < LARGEST_BATCH:
+        most = min(max(FEW, -(-len(queue) // 2)), LARGEST_BATCH)
+        while queue and len(batch) < most:
             job = queue[0]
             if job.future.done():
                 queue.popleft()  # given up: its deadline passed
