@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
+from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
+from tornado.httputil import HTTPHeaders, format_timestamp
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
@@ -35,6 +38,11 @@ def _method(kind: type[RequestHandler], name: str) -> object:
     return getattr(kind, name.lower())
 
 
+@lru_cache(1)
+def _date(second: int) -> str:
+    return format_timestamp(second)
+
+
 class Handler(RequestHandler):
     """Refuses in the order of the contract: no such route, wrong method, another site's page."""
 
@@ -55,8 +63,15 @@ class Handler(RequestHandler):
             self._request_id = logs.new_request_id()
         return self._request_id
 
+    def clear(self) -> None:
+        """As Tornado's, which makes the date anew for each answer, and headers that we replace."""
+        self._headers = HTTPHeaders()
+        self._headers["Date"] = _date(int(time.time()))
+        self.set_default_headers()
+        self._write_buffer = []
+        self._status_code, self._reason = 200, "OK"
+
     def set_default_headers(self) -> None:
-        self.clear_header("Server")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "no-referrer")
         if self.app.config.secure:

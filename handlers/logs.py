@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import logging
 import random
@@ -9,7 +11,7 @@ import re
 import sys
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from handlers.base import Handler
@@ -21,10 +23,11 @@ _access = logging.getLogger("messenger.access")
 
 def configure(log_format: str) -> None:
     """All loggers to stderr, as readable text or as JSON lines."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = TurnHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     # What no line of ours says need not be looked up for each of them.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # nor where it was called from: "Optimization", in logging's manual
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("tornado.general").setLevel(logging.ERROR)  # what clients do wrong
     logging.getLogger("yoyo").setLevel(logging.WARNING)
@@ -75,6 +78,39 @@ def log_stream(request_id: str, user_id: int, reason: str, seconds: float) -> No
         fields,
         extra={"fields": fields},
     )
+
+
+class TurnHandler(logging.StreamHandler[TextIO]):
+    """Writes the lines of one turn of the loop together, at its end, and an error's at once."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.append(self.format(record) + self.terminator)
+            if record.levelno >= logging.ERROR or not self._will_flush():
+                self.flush()
+        except Exception:  # as logging does: what cannot be logged breaks nothing else
+            self.handleError(record)
+
+    def flush(self) -> None:
+        with self.lock or contextlib.nullcontext():
+            if self._lines:
+                lines, self._lines = self._lines, []
+                self.stream.write("".join(lines))
+            super().flush()
+
+    def _will_flush(self) -> bool:
+        """False where no loop runs: before it, after it, and in threads."""
+        if len(self._lines) > 1:
+            return True
+        try:
+            asyncio.get_running_loop().call_soon(self.flush)
+        except RuntimeError:
+            return False
+        return True
 
 
 class TextFormatter(logging.Formatter):
