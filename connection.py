@@ -121,6 +121,7 @@ class Connection(asyncio.Protocol):
         "_delegate",
         "_drained",
         "_is_due",
+        "_is_paused",
         "_keeps_alive",
         "_length_left",
         "_on_close",
@@ -146,6 +147,7 @@ class Connection(asyncio.Protocol):
         self._on_close: Callable[[], None] | None = None
         self._received = b""  # and not read yet
         self._is_due = False  # to be read in a turn to come
+        self._is_paused = False
         self._state = State.HEAD
         self._delegate: HTTPMessageDelegate | None = None
         self._request: RequestStartLine | None = None
@@ -172,12 +174,11 @@ class Connection(asyncio.Protocol):
         if self._state is State.STREAM:
             return
         self._received += data
-        if self._state is not State.ANSWERING:
-            if not self._is_due:
-                self._is_due = True
-                self._owner.turns.do(self._read)
-        elif len(self._received) > self._owner.limits.body_bytes:
-            self.transport.pause_reading()  # whoever asks on and on, and does not wait for answers
+        if self._state is not State.ANSWERING and not self._is_due and not self.is_behind:
+            self._is_due = True
+            self._owner.turns.do(self._read)
+        if len(self._received) > self._owner.limits.body_bytes:
+            self._pause_reading()
 
     def pause_writing(self) -> None:
         self.is_behind = True
@@ -188,6 +189,9 @@ class Connection(asyncio.Protocol):
             drained, self._drained = self._drained, None
             if not drained.done():
                 drained.set_result(None)
+        if self._received and self._state in (State.HEAD, State.BODY) and not self._is_due:
+            self._is_due = True
+            self._owner.turns.do(self._read)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed = True
@@ -208,8 +212,13 @@ class Connection(asyncio.Protocol):
     # From bytes to requests.
 
     def _read(self) -> None:
-        """Up to the end of a request, whose answer comes before the next one is read."""
+        """Up to the end of a request, whose answer comes before the next one is read.
+
+        Not before the client has taken the answers that it has: see `resume_writing`.
+        """
         self._is_due = False
+        if self.is_behind:
+            return
         try:
             if self._state is State.HEAD:
                 self._read_head()
@@ -222,6 +231,8 @@ class Connection(asyncio.Protocol):
         except Exception:
             _log.exception("a request from %s broke", self.remote_ip)
             self.abort()
+        if self._state in (State.HEAD, State.BODY) and not self._is_due:
+            self._resume_reading()
 
     def _read_head(self) -> None:
         end = _HEAD_END.search(self._received)
@@ -364,9 +375,10 @@ class Connection(asyncio.Protocol):
         self._state = State.HEAD
         self._owner.waits_for_head(self)
         if self._received:
-            self._resume_reading()
             self._is_due = True
             self._owner.turns.put_off(self._read)
+        else:
+            self._resume_reading()
 
     def _framed(self, chunk: bytes) -> bytes:
         if self._length_left is not None:
@@ -408,12 +420,19 @@ class Connection(asyncio.Protocol):
         self._state = State.STREAM
         self._received = b""
         self._request = self._delegate = None
-        if not self.closed():
-            self._resume_reading()  # who does not read is not told of a close
+        self._resume_reading()  # who does not read is not told of a close
         return self
 
+    def _pause_reading(self) -> None:
+        """Of whoever asks on and on, and does not wait for answers; a body is let come in."""
+        waits = self._state is State.ANSWERING or self._is_due or self.is_behind
+        if waits and not self._is_paused and not self.closed():
+            self._is_paused = True
+            self.transport.pause_reading()
+
     def _resume_reading(self) -> None:
-        if not self.transport.is_reading():
+        if self._is_paused and not self.closed():
+            self._is_paused = False
             self.transport.resume_reading()
 
     def close_if_idle(self) -> None:
