@@ -58,6 +58,7 @@ class Owner(Protocol):
     def waits_for_head(self, connection: "Connection") -> None: ...
     def waits_for_body(self, connection: "Connection") -> None: ...
     def is_answering(self, connection: "Connection") -> None: ...
+    def is_leaving(self, connection: "Connection") -> None: ...
     def has_closed(self, connection: "Connection") -> None: ...
 
 
@@ -117,7 +118,6 @@ class Connection(asyncio.Protocol):
         "_body_left",
         "_chunked_in",
         "_chunked_out",
-        "_closed",
         "_delegate",
         "_drained",
         "_is_due",
@@ -130,6 +130,7 @@ class Connection(asyncio.Protocol):
         "_request",
         "_state",
         "is_behind",
+        "is_lost",
         "protocol",
         "remote_ip",
         "transport",
@@ -142,7 +143,7 @@ class Connection(asyncio.Protocol):
         self.protocol = "http"
         self.transport: asyncio.Transport
         self.is_behind = False  # something waits in the transport, and the rest behind it
-        self._closed = False
+        self.is_lost = False  # nothing may be written; the handler hears of it in a turn to come
         self._drained: Future[None] | None = None
         self._on_close: Callable[[], None] | None = None
         self._received = b""  # and not read yet
@@ -193,8 +194,12 @@ class Connection(asyncio.Protocol):
             self._is_due = True
             self._owner.turns.do(self._read)
 
+    def eof_received(self) -> None:
+        """The client is done, and does not wait for answers; what was written it may take yet."""
+        self._owner.is_leaving(self)
+
     def connection_lost(self, exc: Exception | None) -> None:
-        self._closed = True
+        self.is_lost = True
         self._owner.has_closed(self)
         self._owner.turns.do(self._tell_of_close)
 
@@ -320,12 +325,15 @@ class Connection(asyncio.Protocol):
             "Connection: close\r\n\r\n"
         )
         self._received = b""
-        self._state = State.STREAM  # whatever comes now is not read any more
+        self._state = State.STREAM  # whatever comes now is thrown away
         self._on_close = None
         self._delegate = None
-        if not self._closed:
+        if not self.closed():
+            # To close at once, with something unread, would reset: the answer might be lost.
+            self._resume_reading()
             self.transport.write(head.encode("latin-1") + body)
-            self.transport.close()
+            self.transport.write_eof()
+            self._owner.is_leaving(self)
 
     # `HTTPConnection`, as Tornado's handlers use it.
 
@@ -363,14 +371,15 @@ class Connection(asyncio.Protocol):
         if self._length_left:
             self.transport.abort()
             raise ValueError(f"{self._length_left} bytes of an answer are missing")
-        if self._chunked_out and not self._closed:
+        if self._chunked_out and not self.is_lost:
             self.transport.write(b"0\r\n\r\n")
         self._delegate = None
-        if self._state is not State.ANSWERING or self._closed:
+        if self._state is not State.ANSWERING or self.is_lost:
             return
-        if not self._keeps_alive or self._owner.is_stopping:
+        if not self._keeps_alive or self._owner.is_stopping or self.closed():
             self._state = State.STREAM
-            self.transport.close()
+            self._received = b""
+            self.close()
             return
         self._state = State.HEAD
         self._owner.waits_for_head(self)
@@ -395,10 +404,14 @@ class Connection(asyncio.Protocol):
             self.transport.write(data)
         return self.drained()
 
+    def untaken(self) -> int:
+        """Bytes that wait until the client takes them."""
+        return self.transport.get_write_buffer_size() if self.is_behind else 0
+
     # For a stream that lives on when its request is forgotten.
 
     def closed(self) -> bool:
-        return self._closed or self.transport.is_closing()
+        return self.is_lost or self.transport.is_closing()
 
     def drained(self) -> "Future[None]":
         """Done when the kernel has taken all that was written; fails with `StreamClosedError`."""
@@ -442,12 +455,13 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def close(self) -> None:
-        """When what was written is on its way."""
-        if not self._closed:
+        """When what was written is on its way; the owner has patience with who does not take it."""
+        if not self.is_lost:
+            self._owner.is_leaving(self)
             self.transport.close()
 
     def abort(self) -> None:
-        if not self._closed:
+        if not self.is_lost:
             self.transport.abort()
 
 

@@ -100,6 +100,10 @@ class Listener:
         for patience in self._arriving:
             patience.leave(connection)
 
+    def is_leaving(self, connection: Connection) -> None:
+        """It has to take what is left for it, and to close, or only that."""
+        self.waits_for_head(connection)
+
     def has_closed(self, connection: Connection) -> None:
         self.is_answering(connection)
         self._open.discard(connection)
@@ -153,15 +157,18 @@ class Listener:
 
 
 class _Patience:
-    """With those who have to send something: one look a second at who came first, for all."""
+    """With those who have to send something: one look a second at who came first, for all.
+
+    Whoever still takes an answer, however slowly, gets as many seconds once more.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._since: dict[Connection, float] = {}  # in the order of their times
+        self._since: dict[Connection, tuple[float, int]] = {}  # in the order of their times
 
     def begin(self, connection: Connection) -> None:
         self._since.pop(connection, None)
-        self._since[connection] = time.monotonic()
+        self._since[connection] = time.monotonic(), connection.untaken()
 
     def leave(self, connection: Connection) -> None:
         self._since.pop(connection, None)
@@ -170,8 +177,11 @@ class _Patience:
         """Drops those with whom it has come to its end."""
         until = time.monotonic() - self._seconds
         while self._since:
-            connection, since = next(iter(self._since.items()))
+            connection, (since, untaken) = next(iter(self._since.items()))
             if since > until:
                 break
             self.leave(connection)
-            connection.abort()
+            if 0 < connection.untaken() < untaken:
+                self.begin(connection)
+            else:
+                connection.abort()

@@ -38,7 +38,12 @@ class Wire:
         return self._connection
 
     def write(self, frame: Frame) -> None:
-        """Hands a frame on, and waits for nobody. Raises `Full`."""
+        """Hands a frame on, and waits for nobody. Raises `Full`.
+
+        Its stream hears of a client that has gone in a turn to come: nothing is written until then.
+        """
+        if self._connection.is_lost:
+            return
         data = frame.chunk if self._chunked else frame.plain
         if self._connection.is_behind:
             waiting = self._connection.transport.get_write_buffer_size()
@@ -48,7 +53,8 @@ class Wire:
 
     async def write_through(self, plain: bytes) -> None:
         """Returns when the kernel has taken all of it. Raises `StreamClosedError`."""
-        self._write(framed(plain).chunk if self._chunked else plain)
+        if not self._connection.is_lost:
+            self._write(framed(plain).chunk if self._chunked else plain)
         await self._connection.drained()
 
     def end(self) -> None:

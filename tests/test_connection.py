@@ -2,12 +2,20 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import socket
+import time
 from collections.abc import AsyncIterator
 
 import pytest
+import uvloop
+from tornado.iostream import StreamClosedError
+from tornado.web import Application
 
-from connection import Connection
+from bus.event import PING
+from config import Config
+from connection import Connection, Limits
+from handlers.wire import Wire
 from listening import Listener
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -45,14 +53,16 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def client(port: int, *, buffer_bytes: int | None = None) -> AsyncIterator[Client]:
+async def client(
+    port: int, *, buffer_bytes: int | None = None, limit: int = 64 * 1024
+) -> AsyncIterator[Client]:
     sock = socket.socket()
     if buffer_bytes is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer_bytes)
     sock.setblocking(False)
     await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
-    reader, writer = await asyncio.open_connection(sock=sock)
+    reader, writer = await asyncio.open_connection(sock=sock, limit=limit)
     try:
         yield Client(reader, writer)
     finally:
@@ -66,6 +76,12 @@ async def accepted(server: Listener) -> Connection:
             await asyncio.sleep(0.01)
     (connection,) = server._open
     return connection
+
+
+def shrink(transport: asyncio.Transport) -> None:
+    """What the kernel keeps for the client, which may be megabytes."""
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * 1024)
 
 
 def bytes_kept(connection: Connection) -> int:
@@ -100,3 +116,84 @@ async def test_requests_at_once_are_answered_one_by_one_in_their_order(
         statuses = [(await eager.answer())[0] for _ in range(1800)]
         assert statuses == [200, 404, 200] * 600
         await saying
+
+
+class TestPatience:
+    @pytest.fixture
+    def config(self, config: Config) -> Config:
+        return dataclasses.replace(config, header_timeout=2, body_timeout=2)
+
+    @pytest.mark.parametrize("close", [b"", b"Connection: close\r\n"], ids=["kept alive", "closed"])
+    @pytest.mark.gen_test
+    async def test_who_does_not_take_an_answer_is_dropped(
+        self, http_server: Listener, http_port: int, close: bytes
+    ) -> None:
+        async with client(http_port, buffer_bytes=2 * 1024) as idle:
+            shrink((await accepted(http_server)).transport)
+            idle.reader._transport.pause_reading()  # type: ignore[attr-defined]
+            await idle.say(SCRIPT.replace(b"\r\n\r\n", b"\r\n" + close + b"\r\n"))
+            connection = await accepted(http_server)
+            async with asyncio.timeout(10):
+                while not connection.is_behind:
+                    await asyncio.sleep(0.01)
+                while http_server._open:
+                    await asyncio.sleep(0.1)
+            assert connection.is_lost
+
+    @pytest.mark.gen_test
+    async def test_who_takes_an_answer_slowly_has_it_all(
+        self, http_server: Listener, http_port: int
+    ) -> None:
+        async with client(http_port, buffer_bytes=2 * 1024, limit=1024) as slow:
+            connection = await accepted(http_server)
+            shrink(connection.transport)
+            await slow.say(SCRIPT)
+            _, headers = await slow.head()
+            left = int(headers["content-length"])
+            began = time.monotonic()
+            waited = 0.0  # for this client, by the server
+            while left:
+                left -= len(await slow.reader.readexactly(min(left, 512)))
+                await asyncio.sleep(0.2)
+                waited = time.monotonic() - began if connection.is_behind else waited
+            assert waited > 4  # longer than for a head, twice
+
+
+@pytest.mark.gen_test
+async def test_a_refusal_reaches_who_is_still_sending(http_server: Listener, http_port: int) -> None:
+    async with client(http_port) as talker:
+        size = 8 * 1024 * 1024
+        head = b"POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % size
+        await talker.say(head + b" " * size)
+        status, headers, body = await talker.answer()
+        assert (status, headers["connection"]) == (413, "close")
+        assert b"content_too_large" in body
+        assert await talker.rest() == b""
+
+
+def test_nothing_is_written_to_who_has_gone_though_the_stream_was_not_told_yet() -> None:
+    """On the server's own loop, whose transports raise for that."""
+
+    async def leave() -> None:
+        listener = Listener(
+            Application(),
+            most_connections=1,
+            limits=Limits(1024, 1024),
+            header_timeout=10,
+            body_timeout=10,
+        )
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            listener.add_sockets([listening])
+            async with client(listening.getsockname()[1]):
+                connection = await accepted(listener)
+                wire = Wire(connection, chunked=True)
+            while not connection.is_lost:
+                await asyncio.sleep(0.01)
+            wire.write(PING)
+            with pytest.raises(StreamClosedError):
+                await wire.write_through(b"data: x\n\n")
+            wire.end()
+            listener.stop()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(leave())
