@@ -35,6 +35,8 @@ TURN_SECONDS = 0.01  # of the loop for what has come; its other work waits for a
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}")
 _LONGEST_SIZE_LINE = 10  # bytes, with its CRLF
+_CHUNKS_AT_ONCE = 500  # read in one turn: about a millisecond
+_MOST_HEADERS = 128  # a browser behind proxies sends 30; to read thousands takes 0.1 s
 _WITHOUT_BODY = frozenset({204, 304})
 _log = logging.getLogger("messenger")
 
@@ -124,6 +126,7 @@ class Connection(asyncio.Protocol):
         "_is_paused",
         "_keeps_alive",
         "_length_left",
+        "_looked_at",
         "_on_close",
         "_owner",
         "_received",
@@ -147,6 +150,7 @@ class Connection(asyncio.Protocol):
         self._drained: Future[None] | None = None
         self._on_close: Callable[[], None] | None = None
         self._received = b""  # and not read yet
+        self._looked_at = 0  # bytes of that, for the end of a head
         self._is_due = False  # to be read in a turn to come
         self._is_paused = False
         self._state = State.HEAD
@@ -155,7 +159,7 @@ class Connection(asyncio.Protocol):
         self._keeps_alive = True
         self._chunked_in = False
         self._body_left = 0  # to come, of a body that has told its length
-        self._body = b""  # of a body in chunks, so far
+        self._body = bytearray()  # of a body in chunks, so far
         self._chunked_out = False
         self._length_left: int | None = None  # of an answer that has told its length
 
@@ -240,16 +244,22 @@ class Connection(asyncio.Protocol):
             self._resume_reading()
 
     def _read_head(self) -> None:
-        end = _HEAD_END.search(self._received)
+        end = _HEAD_END.search(self._received, max(self._looked_at - 3, 0))
         largest = self._owner.limits.header_bytes
         if (len(self._received) if end is None else end.end()) > largest:
             raise problems.HeadersTooLarge
         if end is None:
+            self._looked_at = len(self._received)
             return
+        self._looked_at = 0
         head = self._received[: end.end()].decode("latin-1").lstrip("\r\n")
         self._received = self._received[end.end() :]
         first, _, rest = head.partition("\n")
-        self._request = parse_request_start_line(first.rstrip("\r"))
+        if rest.count("\n") > _MOST_HEADERS:
+            raise problems.HeadersTooLarge
+        self._request = parse_request_start_line(first.removesuffix("\r"))
+        if self._request.version != "HTTP/1.0":  # a later one is answered as what we speak
+            self._request = self._request._replace(version="HTTP/1.1")
         headers = HTTPHeaders.parse(rest)
         self._keeps_alive = _keeps_alive(self._request, headers)
         self._delegate = self._app.start_request(self, self)  # type: ignore[arg-type]
@@ -257,14 +267,17 @@ class Connection(asyncio.Protocol):
         self._expect_body(headers)
 
     def _expect_body(self, headers: HTTPHeaders) -> None:
-        self._chunked_in, length = _framing(headers)
+        assert self._request is not None
+        version = self._request.version
+        self._chunked_in, length = _framing(version, headers)
         if length > self._owner.limits.body_bytes:
             raise problems.ContentTooLarge
         self._body_left = length
         self._state = State.BODY
-        if (self._chunked_in or length) and not self._received:
+        if self._chunked_in or len(self._received) < length:
             self._owner.waits_for_body(self)
-            if headers.get("Expect", "").lower() == "100-continue":
+            expects = version == "HTTP/1.1" and headers.get("Expect", "").lower() == "100-continue"
+            if expects and not self._received and not self.closed():
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _read_body(self) -> None:
@@ -288,7 +301,7 @@ class Connection(asyncio.Protocol):
     def _chunks(self) -> bytes | None:
         """RFC 9112, section 7.1, without extensions and trailers, which nobody here would read."""
         received, at = self._received, 0
-        while True:
+        for _ in range(_CHUNKS_AT_ONCE):
             end = received.find(b"\r\n", at, at + _LONGEST_SIZE_LINE)
             if end < 0:
                 if len(received) - at >= _LONGEST_SIZE_LINE:
@@ -307,8 +320,12 @@ class Connection(asyncio.Protocol):
             self._body += received[begin : after - 2]
             at = after
             if size == 0:
-                self._received, body, self._body = received[at:], self._body, b""
+                self._received, body = received[at:], bytes(self._body)
+                self._body.clear()
                 return body
+        else:
+            self._is_due = True
+            self._owner.turns.put_off(self._read)
         self._received = received[at:]
         return None
 
@@ -465,7 +482,7 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
 
 
-def _framing(headers: HTTPHeaders) -> tuple[bool, int]:
+def _framing(version: str, headers: HTTPHeaders) -> tuple[bool, int]:
     """Whether the body comes in chunks, and else its length (RFC 9112, section 6.3).
 
     Raises `HTTPInputError` for what two readers could read in two ways.
@@ -474,13 +491,13 @@ def _framing(headers: HTTPHeaders) -> tuple[bool, int]:
     if coding is not None:
         if length is not None:
             raise HTTPInputError("both Transfer-Encoding and Content-Length")
-        if coding.lower() != "chunked":
+        if version == "HTTP/1.0" or coding.lower() != "chunked":
             raise HTTPInputError("an unknown Transfer-Encoding")
         return True, 0
     if length is None:
         return False, 0
     # Several that say the same, in one line or in many, are one.
-    lengths = set(re.split(r",\s*", length))
+    lengths = set(re.split(r",[ \t]*", length))
     only = lengths.pop()
     if lengths or not re.fullmatch(r"[0-9]{1,18}", only, re.ASCII):
         raise HTTPInputError("no one Content-Length")

@@ -160,7 +160,9 @@ class TestPatience:
 
 
 @pytest.mark.gen_test
-async def test_a_refusal_reaches_who_is_still_sending(http_server: Listener, http_port: int) -> None:
+async def test_a_refusal_reaches_who_is_still_sending(
+    http_server: Listener, http_port: int
+) -> None:
     async with client(http_port) as talker:
         size = 8 * 1024 * 1024
         head = b"POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % size
@@ -197,3 +199,132 @@ def test_nothing_is_written_to_who_has_gone_though_the_stream_was_not_told_yet()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(leave())
+
+
+HOST = b"Host: localhost\r\n"
+CHUNKED = b"POST /api/login HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /health/live HTTP/1.1\r\n" + HOST + b" folded\r\n\r\n", 400),
+        (b"GET /health/live HTTP/1.1\r\nHost : localhost\r\n\r\n", 400),
+        (b"GET /health/live HTTP/1.1\r\nHost: localhost\r\r\n\r\n", 400),
+        (b"GET /health/live HTTP/1.1\r\r\n" + HOST + b"\r\n", 400),
+        (b"GET  /health/live HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+        (b"GET /health/live HTTP/2.0\r\n" + HOST + b"\r\n", 400),
+        (b"GET /health/live\r\n\r\n", 400),
+        (b"GET /health/live HTTP/1.1\r\n" + HOST + b"X: a\x00b\r\n\r\n", 400),
+        (b"GET /health/live HTTP/1.1\r\n" + HOST + b"X:\r\n" * 200 + b"\r\n", 431),
+        (b"GET /" + b"x" * 20_000, 431),
+        (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 1, 2\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 1,\xa01\r\n\r\nx", 400),
+        (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: +1\r\n\r\nx", 400),
+        (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length:\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: " + b"9" * 99 + b"\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: \x0bchunked\r\n\r\n", 400),
+        (CHUNKED.replace(b"1.1", b"1.0") + b"0\r\n\r\n", 400),
+        (CHUNKED.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n"), 400),
+        (CHUNKED + b"-1\r\nx\r\n0\r\n\r\n", 400),
+        (CHUNKED + b"0x1\r\nx\r\n0\r\n\r\n", 400),
+        (CHUNKED + b"1 \r\nx\r\n0\r\n\r\n", 400),
+        (CHUNKED + b"1;a=b\r\nx\r\n0\r\n\r\n", 400),
+        (CHUNKED + b"1\nx\n0\n\n\r\n\r\n", 400),
+        (CHUNKED + b"1\r\nxy0\r\n\r\n", 400),
+        (CHUNKED + b"0\r\nTrailer: x\r\n\r\n", 400),
+        (CHUNKED + b"100000001\r\n", 400),
+        (CHUNKED + b"ffffffff\r\n", 413),
+    ],
+    ids=lambda value: ascii(value)[-50:],
+)
+@pytest.mark.parametrize("piece", [1, 10_000_000], ids=["in bytes", "at once"])
+@pytest.mark.gen_test
+async def test_what_two_could_read_in_two_ways_is_refused_and_nothing_after_it_is_read(
+    http_server: Listener, http_port: int, sent: bytes, status: int, piece: int
+) -> None:
+    async with client(http_port) as rude:
+        for at in range(0, len(sent), piece):
+            await rude.say(sent[at : at + piece])
+            await asyncio.sleep(0)
+        await rude.say(LIVE)
+        answer = await rude.answer()
+        assert (answer[0], answer[1]["connection"]) == (status, "close")
+        assert await rude.rest() == b""
+
+
+@pytest.mark.parametrize(
+    ("sent", "statuses"),
+    [
+        (b"\r\n" + LIVE, [200]),
+        (LIVE.replace(b"\r\n", b"\n"), [200]),
+        (LIVE.replace(b"1.1", b"1.7"), [200]),
+        (b"HEAD" + LIVE[3:], [200]),
+        (LIVE.replace(b"\r\n\r\n", b"\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"), [200]),
+        (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 1, 1\r\n\r\nx", [405]),
+        (CHUNKED + b"1\r\n{\r\n01\r\n}\r\n0\r\n\r\n", [415]),
+        (CHUNKED + b"0\r\n\r\n" + LIVE, [415, 200]),
+    ],
+    ids=lambda value: ascii(value)[-50:],
+)
+@pytest.mark.parametrize("piece", [1, 10_000_000], ids=["in bytes", "at once"])
+@pytest.mark.gen_test
+async def test_what_is_clear_is_answered_and_so_is_what_comes_after_it(
+    http_server: Listener, http_port: int, sent: bytes, statuses: list[int], piece: int
+) -> None:
+    async with client(http_port) as person:
+        for at in range(0, len(sent), piece):
+            await person.say(sent[at : at + piece])
+            await asyncio.sleep(0)
+        await person.say(NOTHING)
+        for status in [*statuses, 404]:
+            answered, headers = await person.head()
+            assert answered == status
+            if not (sent.startswith(b"HEAD") and status == 200):
+                await person.reader.readexactly(int(headers["content-length"]))
+
+
+@pytest.mark.gen_test
+async def test_who_expects_is_told_to_go_on_where_that_is_understood(
+    http_server: Listener, http_port: int
+) -> None:
+    head = (
+        b"POST /api/login HTTP/1.%d\r\n"
+        + HOST
+        + b"Content-Length: 1\r\nExpect: 100-continue\r\n\r\n"
+    )
+    async with client(http_port) as modern, client(http_port) as old:
+        await modern.say(head % 1)
+        assert await modern.head() == (100, {})
+        await modern.say(b"{")
+        assert (await modern.answer())[0] == 415
+        await old.say(head % 0)
+        await asyncio.sleep(0.1)
+        await old.say(b"{")
+        assert (await old.answer())[0] == 415
+
+
+class _Reads(Connection):
+    """Notes how many chunks were read in each turn."""
+
+    chunks: list[int]
+
+    def _read(self) -> None:
+        before = len(self._body)
+        super()._read()
+        self.chunks.append(max(len(self._body) - before, 0))
+
+
+@pytest.mark.gen_test
+async def test_a_body_in_tiny_chunks_is_read_in_many_turns(
+    http_server: Listener, http_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Reads, "chunks", [], raising=False)
+    monkeypatch.setattr("listening.Connection", _Reads)
+    async with client(http_port) as crumbling:
+        await crumbling.say(CHUNKED + b"1\r\n \r\n" * 60_000 + b"0\r\n\r\n" + LIVE)
+        assert (await crumbling.answer())[0] == 415
+        assert (await crumbling.answer())[0] == 200
+    assert len(_Reads.chunks) > 100
+    assert max(_Reads.chunks) <= 500
