@@ -25,16 +25,16 @@ from tornado.netutil import bind_sockets
 
 import config as options
 from config import MIN_SECRET_BYTES, Config
-from connection import Limits
 from db import embedded, errors, opening
 from db.embedded import DirectoryLock, EmbeddedPostgres
 from db.pool import Database
 from db.pruning import Pruner
 from db.server_lock import ServerLock
-from handlers import logs
+from handlers import logs, problems
 from handlers.application import Messenger
 from handlers.routes import ROUTES
-from listening import Listener
+from http1.connection import Limits
+from http1.listener import Listener
 
 BACKLOG = 4096  # thousands of clients return at once after a restart; the kernel's own cap applies
 PATIENCE_SECONDS = ServerLock.PATIENCE_SECONDS
@@ -60,6 +60,7 @@ def make_server(app: Messenger) -> Listener:
         app,
         most_connections=options.connections_that_fit(),
         limits=Limits(app.config.max_header_bytes, app.config.max_body_bytes),
+        refusal=problems.refusal,
         header_timeout=app.config.header_timeout,
         body_timeout=app.config.body_timeout,
     )

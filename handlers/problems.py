@@ -174,3 +174,14 @@ class Framework(Problem):
     def __init__(self, status: int) -> None:
         self.status = HTTPStatus(status)
         super().__init__(self.status.name.lower(), f"{self.status.description or 'Refused'}.")
+
+
+def refusal(status: int) -> bytes:
+    """What the answer to something that is no request says; see `http1/connection.py`."""
+    match status:
+        case 413:
+            return ContentTooLarge().body()
+        case 431:
+            return HeadersTooLarge().body()
+        case _:
+            return Framework(status).body()

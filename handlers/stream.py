@@ -16,13 +16,13 @@ from tornado.iostream import StreamClosedError
 
 from bus import event
 from bus.event import Frame
-from connection import Connection
 from db.errors import DatabaseError
 from db.positions import Position, Wanted
 from handlers import logs, problems, resuming
 from handlers.api import ApiHandler
 from handlers.delivery import encoded
 from handlers.wire import Full, Wire
+from http1.connection import Connection
 
 PIECE_BYTES = 32 * 1024  # of a replay, written at once; a page may be longer than a buffer
 BACKLOG_BYTES = 64 * 1024  # live events held aside while reading; beyond it they are read instead

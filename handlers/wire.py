@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 
 from bus.event import Frame, framed
-from connection import Connection
+from http1.connection import Connection
 
 BUFFER_BYTES = 256 * 1024  # what may wait for one client in our memory
 SEND_BUFFER_BYTES = 64 * 1024  # what may wait in the kernel's; it would take up to 4 MB

@@ -12,7 +12,7 @@ import config as options
 from config import Config
 from db.pool import Database
 from handlers.application import Messenger
-from listening import Listener
+from http1.listener import Listener
 from server import make_app, make_server
 from tests.support.people import Visitor
 from tests.support.postgres import Postgres

@@ -14,9 +14,10 @@ from tornado.web import Application
 
 from bus.event import PING
 from config import Config
-from connection import Connection, Limits
+from handlers import problems
 from handlers.wire import Wire
-from listening import Listener
+from http1.connection import Connection, Limits
+from http1.listener import Listener
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 NOTHING = b"GET /api/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -181,6 +182,7 @@ def test_nothing_is_written_to_who_has_gone_though_the_stream_was_not_told_yet()
             Application(),
             most_connections=1,
             limits=Limits(1024, 1024),
+            refusal=problems.refusal,
             header_timeout=10,
             body_timeout=10,
         )
@@ -321,7 +323,7 @@ async def test_a_body_in_tiny_chunks_is_read_in_many_turns(
     http_server: Listener, http_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_Reads, "chunks", [], raising=False)
-    monkeypatch.setattr("listening.Connection", _Reads)
+    monkeypatch.setattr("http1.listener.Connection", _Reads)
     async with client(http_port) as crumbling:
         await crumbling.say(CHUNKED + b"1\r\n \r\n" * 60_000 + b"0\r\n\r\n" + LIVE)
         assert (await crumbling.answer())[0] == 415

@@ -5,11 +5,12 @@ import errno
 import logging
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from tornado.httputil import HTTPServerConnectionDelegate
 
-from connection import Connection, Limits, Turns
+from http1.connection import Connection, Limits
+from http1.turns import Turns
 
 ACCEPTED_AT_ONCE = 64  # in one turn of the loop: about a millisecond
 AGAIN_SECONDS = 0.1  # before a full server looks whether somebody has left
@@ -32,10 +33,12 @@ class Listener:
         *,
         most_connections: int,
         limits: Limits,
+        refusal: Callable[[int], bytes],
         header_timeout: float,
         body_timeout: float,
     ) -> None:
         self.limits = limits
+        self.refusal = refusal
         self.turns = Turns()
         self.is_stopping = False
         self._app = app

@@ -4,17 +4,16 @@ Tornado's application runs on it unchanged: this is its `HTTPConnection`, withou
 without a coroutine, two futures and two timers for each request. Heads are read by Tornado's own
 strict parsers; a body's framing follows RFC 9112, section 6, and nothing that is not quite clear.
 
-What has come is worked off in turns (`Turns`), so that thousands who come, ask or leave in the same
-moment hold the loop for one short turn after the other.
+What has come is worked off in turns of the loop, see `http1/turns.py`.
 """
 
 import asyncio
 import logging
 import re
 from asyncio import Future
-from collections import deque
 from collections.abc import Callable
 from enum import Enum
+from http import HTTPStatus
 from typing import NamedTuple, Protocol, cast
 
 from tornado.httputil import (
@@ -28,9 +27,7 @@ from tornado.httputil import (
 )
 from tornado.iostream import StreamClosedError
 
-from handlers import problems
-
-TURN_SECONDS = 0.01  # of the loop for what has come; its other work waits for as long
+from http1.turns import Turns
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}")
@@ -39,6 +36,14 @@ _CHUNKS_AT_ONCE = 500  # read in one turn: about a millisecond
 _MOST_HEADERS = 128  # a browser behind proxies sends 30; to read thousands takes 0.1 s
 _WITHOUT_BODY = frozenset({204, 304})
 _log = logging.getLogger("messenger")
+
+
+class Refused(Exception):
+    """This is no request, or one that is too large: it is answered with `status`, and no more."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 class Limits(NamedTuple):
@@ -50,7 +55,10 @@ class Owner(Protocol):
     """What a connection tells the one that accepted it."""
 
     limits: Limits
-    turns: "Turns"
+    turns: Turns
+
+    def refusal(self, status: int) -> bytes:
+        """The body of an answer to what is no request: problem details (RFC 9457)."""
 
     @property
     def is_stopping(self) -> bool:
@@ -62,46 +70,6 @@ class Owner(Protocol):
     def is_answering(self, connection: "Connection") -> None: ...
     def is_leaving(self, connection: "Connection") -> None: ...
     def has_closed(self, connection: "Connection") -> None: ...
-
-
-class Turns:
-    """Work, in the order in which it came: at once, until a turn of the loop has had enough."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[Callable[[], None]] = deque()
-        self._until: float | None = None  # of the present turn; None: nothing was done in it
-
-    def do(self, work: Callable[[], None]) -> None:
-        """Now, or in a turn to come."""
-        loop = asyncio.get_running_loop()
-        if self._until is None:
-            self._until = loop.time() + TURN_SECONDS
-            loop.call_soon(self._go_on)
-        if self._waiting or loop.time() >= self._until:
-            self._waiting.append(work)
-        else:
-            work()
-
-    def put_off(self, work: Callable[[], None]) -> None:
-        """In a turn to come."""
-        self._waiting.append(work)
-        if self._until is None:
-            self._until = 0
-            asyncio.get_running_loop().call_soon(self._go_on)
-
-    def _go_on(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._until = until = loop.time() + TURN_SECONDS
-        while self._waiting and loop.time() < until:
-            work = self._waiting.popleft()
-            try:
-                work()
-            except Exception:
-                _log.exception("a connection broke")
-        if self._waiting:
-            loop.call_soon(self._go_on)
-        else:
-            self._until = None
 
 
 class State(Enum):
@@ -234,9 +202,9 @@ class Connection(asyncio.Protocol):
             if self._state is State.BODY:
                 self._read_body()
         except HTTPInputError:
-            self._refuse(problems.Framework(400))
-        except problems.Problem as problem:
-            self._refuse(problem)
+            self._refuse(HTTPStatus.BAD_REQUEST)
+        except Refused as refused:
+            self._refuse(HTTPStatus(refused.status))
         except Exception:
             _log.exception("a request from %s broke", self.remote_ip)
             self.abort()
@@ -247,7 +215,7 @@ class Connection(asyncio.Protocol):
         end = _HEAD_END.search(self._received, max(self._looked_at - 3, 0))
         largest = self._owner.limits.header_bytes
         if (len(self._received) if end is None else end.end()) > largest:
-            raise problems.HeadersTooLarge
+            raise Refused(431)
         if end is None:
             self._looked_at = len(self._received)
             return
@@ -256,7 +224,7 @@ class Connection(asyncio.Protocol):
         self._received = self._received[end.end() :]
         first, _, rest = head.partition("\n")
         if rest.count("\n") > _MOST_HEADERS:
-            raise problems.HeadersTooLarge
+            raise Refused(431)
         self._request = parse_request_start_line(first.removesuffix("\r"))
         if self._request.version != "HTTP/1.0":  # a later one is answered as what we speak
             self._request = self._request._replace(version="HTTP/1.1")
@@ -271,7 +239,7 @@ class Connection(asyncio.Protocol):
         version = self._request.version
         self._chunked_in, length = _framing(version, headers)
         if length > self._owner.limits.body_bytes:
-            raise problems.ContentTooLarge
+            raise Refused(413)
         self._body_left = length
         self._state = State.BODY
         if self._chunked_in or len(self._received) < length:
@@ -311,7 +279,7 @@ class Connection(asyncio.Protocol):
                 raise HTTPInputError("a chunk's size is no number")
             size = int(received[at:end], 16)
             if len(self._body) + size > self._owner.limits.body_bytes:
-                raise problems.ContentTooLarge
+                raise Refused(413)
             begin, after = end + 2, end + 4 + size
             if len(received) < after:
                 break
@@ -329,11 +297,11 @@ class Connection(asyncio.Protocol):
         self._received = received[at:]
         return None
 
-    def _refuse(self, problem: problems.Problem) -> None:
+    def _refuse(self, status: HTTPStatus) -> None:
         """Answers what is no request, and closes: where the next one begins is unknown."""
-        body = problem.body()
+        body = self._owner.refusal(status)
         head = (
-            f"HTTP/1.1 {problem.status} {problem.status.phrase}\r\n"
+            f"HTTP/1.1 {status} {status.phrase}\r\n"
             "Content-Type: application/problem+json\r\n"
             "Cache-Control: no-store\r\n"
             "X-Content-Type-Options: nosniff\r\n"
