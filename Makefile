@@ -1,7 +1,7 @@
 PYTHON ?= python3
 INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable
 # Node 20 or newer is the machine's, or else a wheel's.
-NODE := $(shell node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null \
+NODE := $(shell node -e 'process.exit(Number(parseInt(process.versions.node) < 20))' 2>/dev/null \
 	&& command -v npm >/dev/null || echo .venv/node.stamp)
 # So is Go 1.25 or newer, for the benchmarks.
 GO := $(shell PATH=$$PATH:/usr/local/go/bin go version 2>/dev/null \

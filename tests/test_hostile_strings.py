@@ -13,6 +13,7 @@ from tests.support.people import Visitor, two
 from tests.test_browser import browser, browser_here  # noqa: F401  # the fixture is autouse
 
 AT_ONCE = 20
+IN_A_HISTORY = 300  # the page holds no more than 400 at once
 SENDABLE = hostile.sendable()
 ALL = [*SENDABLE, *hostile.of_answers()]
 
@@ -124,21 +125,25 @@ async def test_in_a_history_they_are_text_also_where_the_server_should_have_refu
     async with browser(base_url) as tabs:
         page = await tabs.sign_in("jane")
 
+        texts: list[str] = []
+
         def history(messages: list[Any]) -> list[Any]:
             [message] = messages
             first = int(message["id"])
             told = [
-                message | {"id": str(first + n), "content": text} for n, text in enumerate(ALL, 1)
+                message | {"id": str(first + n), "content": text} for n, text in enumerate(texts, 1)
             ]
             return [*reversed(told), message]
 
         kinds = await watched(page, f"{base_url}/conversations/{conversation}")
         await page.route("**/messages", lambda route: answer(route, history))
         await page.route("**/read_messages", lambda route: route.fulfill(status=204))
-        await page.reload()
-        await expect(page.locator(".message")).to_have_count(len(ALL) + 1)
-        assert (await texts_of(page, ".message .content"))[1:] == ALL
-        await expect_nothing_strange(page, kinds)
+        for n in range(0, len(ALL), IN_A_HISTORY):
+            texts = ALL[n : n + IN_A_HISTORY]
+            await page.reload()
+            await expect(page.locator(".message")).to_have_count(len(texts) + 1)
+            assert (await texts_of(page, ".message .content"))[1:] == texts
+            await expect_nothing_strange(page, kinds)
 
 
 @pytest.mark.gen_test(timeout=120)

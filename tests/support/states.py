@@ -127,7 +127,27 @@ async def states(tabs: Tabs, cast: Cast, width: int) -> AsyncIterator[tuple[str,
     await page.context.set_offline(False)
     await expect(page.locator(".message.sending")).to_have_count(0, timeout=40_000)
 
-    await page.goto(page.url.rpartition("/conversations")[0] + "/sessions")
+    await further_up(page)
+    for content in ("Are you still there?", "We could meet at the ferry."):
+        await cast.jane.send(cast.conversation, content)
+    await expect(page.get_by_role("button", name="2 new ↓")).to_be_visible()
+    yield "new-below", page
+    await page.set_viewport_size({"width": width, "height": 800})
+    home = page.url.rpartition("/conversations")[0]
+    await text.fill("half a sentence that")
+    await page.goto(home)
+    await page.get_by_role("button", name="Sign out", exact=True).click()
+    await expect(page.get_by_role("alertdialog")).to_be_visible()
+    yield "signing-out", page
+    await page.get_by_role("button", name="Stay").click()
+    # Chromium answers the question by itself where nobody sees its windows.
+    await page.evaluate("document.querySelector('notification-offer').hidden = false")
+    yield "notification-offer", page
+    await page.get_by_role("link", name="ann").click()
+    await expect(page.locator(".messages .unread")).to_be_visible()
+    yield "unread", page
+
+    await page.goto(home + "/sessions")
     await expect(page.get_by_role("button", name="Sign out all others")).to_be_visible()
     yield "devices", page
     await page.goto(page.url.replace("/sessions", "/no/such/place"))
@@ -148,6 +168,13 @@ async def states(tabs: Tabs, cast: Cast, width: int) -> AsyncIterator[tuple[str,
     await expect(page.get_by_role("heading", name="The server cannot be reached")).to_be_visible()
     yield "unreachable", page
     await page.close()
+
+
+async def further_up(page: Page) -> None:
+    """In a window so low that there is something further up."""
+    assert page.viewport_size is not None
+    await page.set_viewport_size({"width": page.viewport_size["width"], "height": 480})
+    await page.get_by_role("region", name="Conversation").evaluate("(e) => e.scrollTo(0, 0)")
 
 
 async def refuse(route: Route) -> None:

@@ -1,0 +1,128 @@
+"""A conversation of ten thousand messages, and fifty a second that arrive: the page stays quick.
+
+The machine that runs this may give the browser nothing for a while, which looks the same from
+inside. So a measurement is made again, some times: what the page itself takes, it takes each time.
+"""
+
+import asyncio
+import time
+from typing import NamedTuple
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.support.history import fill
+from tests.support.people import Person, Visitor, two
+from tests.test_browser import browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.test_reading import at
+from tests.test_scrolling import distance_from_the_end
+
+MESSAGES = 10_000
+A_SECOND = 50
+SECONDS = 4
+LONGEST_TASK = 100  # milliseconds: longer, and a key that one presses is felt to be late
+LONGEST_GAP = 1000  # between two frames
+TRIES = 4
+MOST_LINES = 450  # in the page: its messages, and the days between them
+
+
+class Measured(NamedTuple):
+    """Milliseconds."""
+
+    gap: float
+    task: float
+    frames: int
+
+
+# From now until `measured`: frames, and tasks of 50 ms and more, which the browser tells of.
+MEASURE = """() => {
+    const found = (window.found = { gap: 0, task: 0, frames: 0, over: false });
+    const look = (entries) => {
+        for (const { duration } of entries) found.task = Math.max(found.task, duration);
+    };
+    found.tasks = new PerformanceObserver((list) => look(list.getEntries()));
+    found.tasks.observe({ type: "longtask" });
+    found.look = look;
+    let last = performance.now();
+    (function frame(now = performance.now()) {
+        found.gap = Math.max(found.gap, now - last);
+        found.frames += 1;
+        last = now;
+        if (!found.over) requestAnimationFrame(frame);
+    })();
+}"""
+
+
+async def measured(page: Page) -> Measured:
+    gap, task, frames = await page.evaluate("""() => {
+        found.over = true;
+        found.look(found.tasks.takeRecords());
+        found.tasks.disconnect();
+        return [found.gap, found.task, found.frames];
+    }""")
+    return Measured(gap, task, frames)
+
+
+async def scroll(page: Page, *, to: str, pixels: int) -> None:
+    """With the wheel, as fast as the page takes it, until the message `to` is in view."""
+    await page.mouse.move(800, 400)
+    wanted = page.locator(".message .content", has_text=to).first
+    async with asyncio.timeout(150):
+        while not await wanted.is_visible():
+            for _ in range(5):
+                await page.mouse.wheel(0, pixels)
+
+
+@pytest.mark.gen_test(timeout=400)
+async def test_ten_thousand_messages_scroll_from_end_to_beginning_without_a_dropped_second(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    fill(dsn, conversation, john, jane, MESSAGES)
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        await page.evaluate(MEASURE)
+        await scroll(page, to="number 0 and", pixels=-3000)
+        up = await measured(page)
+        assert await page.locator(".messages > li").count() <= MOST_LINES
+        await page.get_by_role("button", name="To the newest messages").click()
+        await expect(page.locator(".message").last).to_contain_text(f"number {MESSAGES - 1}")
+        assert await distance_from_the_end(page) < 1
+        assert up.gap < LONGEST_GAP, up
+
+
+@pytest.mark.parametrize("reading", ["along", "further up"])
+@pytest.mark.gen_test(timeout=400)
+async def test_fifty_messages_a_second_leave_no_task_over_a_tenth_of_a_second(
+    base_url: str, visitor: Visitor, dsn: str, reading: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    fill(dsn, conversation, john, jane, MESSAGES)
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        await scroll(page, to="number 8500", pixels=-3000)  # so that the page holds what it may
+        if reading == "along":
+            await page.get_by_role("button", name="To the newest messages").click()
+        tries: list[Measured] = []
+        while not any(found.task < LONGEST_TASK for found in tries):
+            assert len(tries) < TRIES, tries
+            await page.evaluate(MEASURE)
+            await send_steadily(john, conversation, f"in try {len(tries)}")
+            if reading == "along":
+                last = f"in try {len(tries)}: {A_SECOND * SECONDS - 1}"
+                await expect(page.locator(".message").last).to_contain_text(last)
+                assert await distance_from_the_end(page) < 1
+            else:
+                fresh = A_SECOND * SECONDS * (len(tries) + 1)
+                await expect(page.get_by_role("button", name=f"{fresh} new ↓")).to_be_visible()
+            tries.append(await measured(page))
+        assert await page.locator(".messages > li").count() <= MOST_LINES
+
+
+async def send_steadily(john: Person, conversation: str, words: str) -> None:
+    """Fifty a second, however long each answer takes."""
+    begun = time.monotonic()
+    async with asyncio.TaskGroup() as sending:
+        for n in range(A_SECOND * SECONDS):
+            await asyncio.sleep(max(0, begun + n / A_SECOND - time.monotonic()))
+            sending.create_task(john.send(conversation, f"{words}: {n}"))
