@@ -14,6 +14,7 @@ from db.pool import Database
 from handlers.application import Messenger
 from http1.listener import Listener
 from server import make_app, make_server
+from tests.support import secrets
 from tests.support.people import Visitor
 from tests.support.postgres import Postgres
 
@@ -105,8 +106,14 @@ def visitor(http_client: AsyncHTTPClient, base_url: str) -> Visitor:
 def no_unexpected_errors(
     request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
 ) -> Iterator[None]:
-    """An ERROR in the log that the test did not ask for, by `expects_errors`, fails it."""
+    """An ERROR in the log that the test did not ask for, by `expects_errors`, fails it.
+
+    So does a line of the server's that gives away a token, or what somebody has said.
+    """
+    secrets.forget()
+    caplog.set_level(logging.INFO, "messenger")
     yield
+    assert not secrets.told_by(record.getMessage() for record in caplog.get_records("call"))
     if request.node.get_closest_marker("expects_errors"):
         return
     records = [r for r in caplog.get_records("call") if r.levelno >= logging.ERROR]

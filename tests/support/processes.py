@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from db.embedded import EmbeddedPostgres
+from tests.support import secrets
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 45  # the first start makes a database, and CI is slow at times
@@ -69,6 +70,7 @@ class ServerProcess:
         self.process.wait()
         self._reader.join()
         self.stop_postgres()
+        assert not secrets.told_by(self.output)
 
     def start(self) -> None:
         command = (sys.executable, self.program, "--data-dir", str(self.data_dir))
