@@ -10,6 +10,7 @@ import msgspec
 from db import appending
 from db.outcome import Outcome, Recipient
 from db.pool import Database
+from db.prepared import array
 from db.shapes import Id, Time, Uuid
 from db.snapshot import NotFound, Page, Place, Snapshot
 
@@ -224,11 +225,11 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[Outcome[Stored]]:
         ORDER BY drafts.n, numbered.user_id
         """,
         {
-            "conversation_ids": [d.conversation_id for d in drafts],
-            "user_ids": [d.user_id for d in drafts],
+            "conversation_ids": array(d.conversation_id for d in drafts),
+            "user_ids": array(d.user_id for d in drafts),
             "contents": [d.content for d in drafts],
-            "client_ids": [d.client_id for d in drafts],
-            "client_ids_given": [d.client_id_given for d in drafts],
+            "client_ids": array(d.client_id for d in drafts),
+            "client_ids_given": array(d.client_id_given for d in drafts),
         },
         twice=False,  # the sender tries again, and knows then that it was unsure
     )

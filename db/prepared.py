@@ -4,6 +4,7 @@ Planning the statement that stores messages takes longer than running it.
 """
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s(::\w+(?:\[\])?)?")
@@ -27,6 +28,14 @@ def prepared(sql: str, prefix: str) -> Prepared:
         return Prepared("", sql)
     parts = [_prepared(statement, f"{prefix}_{n}") for n, statement in enumerate(statements)]
     return Prepared("".join(p.prepare for p in parts), "; ".join(p.execute for p in parts))
+
+
+def array(values: Iterable[int | str]) -> str:
+    """An array as PostgreSQL writes it, of numbers, booleans or UUIDs, which need no quotes.
+
+    The driver takes a microsecond for each value of a list.
+    """
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def _prepared(statement: str, name: str) -> Prepared:

@@ -76,6 +76,7 @@ class Sender:
         self._publish = publish
         self._unsure = unsure
         self._waiting: Queue = deque()
+        self._met_a_lock = False  # the last batch of those
         self._worker: asyncio.Task[None] | None = None
         self._apart: dict[Hashable, Queue] = {}  # by place: what met a locked feed there
         self._room_apart = asyncio.Semaphore(MOST_APART)
@@ -148,9 +149,11 @@ class Sender:
 
         Half of what waits, where many wait: while PostgreSQL stores these, the loop answers those
         before them, and reads the next. All at once, each of the two would wait for the other.
+        Behind a locked feed all that waits is tried at once, so that its time is lost once.
         """
         batch: list[AnyJob] = []
-        most = min(max(FEW, -(-len(queue) // 2)), LARGEST_BATCH)
+        half = max(FEW, -(-len(queue) // 2))
+        most = LARGEST_BATCH if self._met_a_lock else min(half, LARGEST_BATCH)
         while queue and len(batch) < most:
             job = queue[0]
             if job.future.done():
@@ -170,6 +173,7 @@ class Sender:
                 outcomes = await self._attempt(batch, apart)
             except errors.LockTimeout:
                 if not apart:
+                    self._met_a_lock = True
                     return self._set_apart(batch)
             except errors.Deadlock:
                 _log.warning("a deadlock, which should not be possible; trying again")
@@ -182,6 +186,7 @@ class Sender:
                     return await self._store_singly(batch, apart)
                 return _refuse(batch[0], error)
             else:
+                self._met_a_lock = self._met_a_lock and apart
                 return self._settle(batch, outcomes)
 
     async def _attempt(self, batch: list[AnyJob], apart: bool) -> list[Outcome[Any]]:

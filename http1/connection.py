@@ -172,10 +172,10 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
-        self._owner.has_closed(self)
         self._owner.turns.do(self._tell_of_close)
 
     def _tell_of_close(self) -> None:
+        self._owner.has_closed(self)
         if self._drained is not None and not self._drained.done():
             self._drained.set_exception(StreamClosedError())
             self._drained.exception()  # whoever waits is told all the same

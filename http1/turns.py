@@ -19,11 +19,14 @@ class Turns:
 
     def do(self, work: Callable[[], None]) -> None:
         """Now, or in a turn to come."""
+        if self._waiting:
+            self._waiting.append(work)
+            return
         loop = asyncio.get_running_loop()
         if self._until is None:
             self._until = loop.time() + TURN_SECONDS
             loop.call_soon(self._go_on)
-        if self._waiting or loop.time() >= self._until:
+        if loop.time() >= self._until:
             self._waiting.append(work)
         else:
             work()
