@@ -37,7 +37,7 @@ async def test_several_statements_are_one_transaction_and_the_last_ones_rows_are
 ) -> None:
     await db.rows("CREATE TABLE t (n int PRIMARY KEY)")
     assert await db.rows("INSERT INTO t VALUES (1); SELECT n FROM t") == [(1,)]
-    with pytest.raises(errors.Unexpected, match=r"^UniqueViolation 23505 "):
+    with pytest.raises(errors.Duplicate, match=r"^UniqueViolation 23505 "):
         await db.rows("INSERT INTO t VALUES (2); INSERT INTO t VALUES (1)")
     assert await db.rows("SELECT n FROM t") == [(1,)]
     assert await db.rows("DELETE FROM t") == []

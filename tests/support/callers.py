@@ -5,7 +5,7 @@ import time
 import urllib.request
 from typing import Any
 
-from tests.support import secrets
+from tests.support import discretion
 from tests.support.postgres import ask
 
 
@@ -17,7 +17,7 @@ class Caller:
         self.token = token
         if username is not None:
             self.token = self.ask("/api/login", {"username": username})["token"]
-        secrets.note(self.token)
+        discretion.note(self.token)
 
     def ask(self, path: str, fields: Any = None) -> Any:
         answer = self.open(path, fields)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 
-from tests.support import secrets
+from tests.support import discretion
 from tests.support.sse import EventStream
 
 
@@ -86,7 +86,7 @@ class Person(Visitor):
     def __init__(self, client: AsyncHTTPClient, base_url: str, login: Any) -> None:
         super().__init__(client, base_url)
         self.token: str = login["token"]
-        secrets.note(self.token)
+        discretion.note(self.token)
         self.id: str = login["authUser"]["id"]
         self.username: str = login["authUser"]["username"]
 
@@ -106,7 +106,7 @@ class Person(Visitor):
 
     async def send(self, conversation: str, content: str, client_id: str | None = None) -> Any:
         """The message, stored."""
-        secrets.note(content)
+        discretion.note(content)
         answer = await self.post(
             f"/api/conversations/{conversation}/messages",
             {"content": content, "clientId": client_id},

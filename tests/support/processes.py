@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from db.embedded import EmbeddedPostgres
-from tests.support import secrets
+from tests.support import discretion
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 45  # the first start makes a database, and CI is slow at times
@@ -70,7 +70,7 @@ class ServerProcess:
         self.process.wait()
         self._reader.join()
         self.stop_postgres()
-        assert not secrets.told_by(self.output)
+        assert not discretion.told_by(self.output)
 
     def start(self) -> None:
         command = (sys.executable, self.program, "--data-dir", str(self.data_dir))
