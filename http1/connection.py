@@ -34,6 +34,7 @@ _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}")
 _LONGEST_SIZE_LINE = 10  # bytes, with its CRLF
 _CHUNKS_AT_ONCE = 500  # read in one turn: about a millisecond
 _MOST_HEADERS = 128  # a browser behind proxies sends 30; to read thousands takes 0.1 s
+_THROWN_AWAY = 2**20  # bytes of what is too large, so that its sender reads of it; then it is cut
 _WITHOUT_BODY = frozenset({204, 304})
 _log = logging.getLogger("messenger")
 
@@ -76,6 +77,7 @@ class State(Enum):
     HEAD = "waits for a request's head, or for the rest of it"
     BODY = "waits for the rest of a body"
     ANSWERING = "a request is being answered"
+    REFUSED = "what comes is thrown away, up to a point"
     STREAM = "an answer without an end; what the client sends is thrown away"
 
 
@@ -145,6 +147,11 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._state is State.STREAM:
+            return
+        if self._state is State.REFUSED:
+            self._body_left -= len(data)
+            if self._body_left < 0:
+                self.abort()
             return
         self._received += data
         if self._state is not State.ANSWERING and not self._is_due and not self.is_behind:
@@ -310,7 +317,7 @@ class Connection(asyncio.Protocol):
             "Connection: close\r\n\r\n"
         )
         self._received = b""
-        self._state = State.STREAM  # whatever comes now is thrown away
+        self._state, self._body_left = State.REFUSED, _THROWN_AWAY
         self._on_close = None
         self._delegate = None
         if not self.closed():

@@ -165,7 +165,7 @@ async def test_a_refusal_reaches_who_is_still_sending(
     http_server: Listener, http_port: int
 ) -> None:
     async with client(http_port) as talker:
-        size = 8 * 1024 * 1024
+        size = 512 * 1024
         head = b"POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % size
         await talker.say(head + b" " * size)
         status, headers, body = await talker.answer()
