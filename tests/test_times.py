@@ -79,6 +79,8 @@ async def test_days_are_named_anew_at_midnight(base_url: str, visitor: Visitor) 
         await page.clock.run_for(61_000)
         await expect(page.locator(".messages .day")).to_have_text("Yesterday")
         await expect(time).to_have_text(re.compile(r"^\w{3}$"))
+        # Hours of a page's silence in a few seconds: it asks for more streams than one may have.
+        tabs.complaints = [line for line in tabs.complaints if "429" not in line]
 
 
 @pytest.mark.gen_test(timeout=120)
