@@ -154,9 +154,8 @@ class Connection(asyncio.Protocol):
                 self.abort()
             return
         self._received += data
-        if self._state is not State.ANSWERING and not self._is_due and not self.is_behind:
-            self._is_due = True
-            self._owner.turns.do(self._read)
+        if self._state is not State.ANSWERING and not self.is_behind:
+            self._read_soon()
         if len(self._received) > self._owner.limits.body_bytes:
             self._pause_reading()
 
@@ -169,9 +168,8 @@ class Connection(asyncio.Protocol):
             drained, self._drained = self._drained, None
             if not drained.done():
                 drained.set_result(None)
-        if self._received and self._state in (State.HEAD, State.BODY) and not self._is_due:
-            self._is_due = True
-            self._owner.turns.do(self._read)
+        if self._received and self._state in (State.HEAD, State.BODY):
+            self._read_soon()
 
     def eof_received(self) -> None:
         """The client is done, and does not wait for answers; what was written it may take yet."""
@@ -194,6 +192,11 @@ class Connection(asyncio.Protocol):
         self._delegate = None
 
     # From bytes to requests.
+
+    def _read_soon(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self._owner.turns.do(self._read)
 
     def _read(self) -> None:
         """Up to the end of a request, whose answer comes before the next one is read.
@@ -398,7 +401,7 @@ class Connection(asyncio.Protocol):
 
     def untaken(self) -> int:
         """Bytes that wait until the client takes them."""
-        return self.transport.get_write_buffer_size() if self.is_behind else 0
+        return self.transport.get_write_buffer_size() if self.is_behind and not self.is_lost else 0
 
     # For a stream that lives on when its request is forgotten.
 
