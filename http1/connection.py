@@ -1,8 +1,8 @@
 """One client's connection: requests of HTTP/1.1 in, answers out, on the loop's own transport.
 
 Tornado's application runs on it unchanged: this is its `HTTPConnection`, without an IOStream and
-without a coroutine, two futures and two timers for each request. Heads are read by Tornado's own
-strict parsers; a body's framing follows RFC 9112, section 6, and nothing that is not quite clear.
+without a coroutine, two futures and two timers for each request. What a head says is for
+`http1/head.py` to tell.
 
 What has come is worked off in turns of the loop, see `http1/turns.py`.
 """
@@ -23,10 +23,10 @@ from tornado.httputil import (
     HTTPServerConnectionDelegate,
     RequestStartLine,
     ResponseStartLine,
-    parse_request_start_line,
 )
 from tornado.iostream import StreamClosedError
 
+from http1 import head
 from http1.turns import Turns
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
@@ -230,16 +230,14 @@ class Connection(asyncio.Protocol):
             self._looked_at = len(self._received)
             return
         self._looked_at = 0
-        head = self._received[: end.end()].decode("latin-1").lstrip("\r\n")
+        text = self._received[: end.end()].decode("latin-1").lstrip("\r\n")
         self._received = self._received[end.end() :]
-        first, _, rest = head.partition("\n")
+        first, _, rest = text.partition("\n")
         if rest.count("\n") > _MOST_HEADERS:
             raise Refused(431)
-        self._request = parse_request_start_line(first.removesuffix("\r"))
-        if self._request.version != "HTTP/1.0":  # a later one is answered as what we speak
-            self._request = self._request._replace(version="HTTP/1.1")
-        headers = HTTPHeaders.parse(rest)
-        self._keeps_alive = _keeps_alive(self._request, headers)
+        self._request = head.start_line(first.removesuffix("\r"))
+        headers = head.fields(rest)
+        self._keeps_alive = head.keeps_alive(self._request.version, headers)
         self._delegate = self._app.start_request(self, self)  # type: ignore[arg-type]
         self._delegate.headers_received(self._request, headers)
         self._expect_body(headers)
@@ -247,7 +245,7 @@ class Connection(asyncio.Protocol):
     def _expect_body(self, headers: HTTPHeaders) -> None:
         assert self._request is not None
         version = self._request.version
-        self._chunked_in, length = _framing(version, headers)
+        self._chunked_in, length = head.framing(version, headers)
         if length > self._owner.limits.body_bytes:
             raise Refused(413)
         self._body_left = length
@@ -458,32 +456,3 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         if not self.is_lost:
             self.transport.abort()
-
-
-def _framing(version: str, headers: HTTPHeaders) -> tuple[bool, int]:
-    """Whether the body comes in chunks, and else its length (RFC 9112, section 6.3).
-
-    Raises `HTTPInputError` for what two readers could read in two ways.
-    """
-    coding, length = headers.get("Transfer-Encoding"), headers.get("Content-Length")
-    if coding is not None:
-        if length is not None:
-            raise HTTPInputError("both Transfer-Encoding and Content-Length")
-        if version == "HTTP/1.0" or coding.lower() != "chunked":
-            raise HTTPInputError("an unknown Transfer-Encoding")
-        return True, 0
-    if length is None:
-        return False, 0
-    # Several that say the same, in one line or in many, are one.
-    lengths = set(re.split(r",[ \t]*", length))
-    only = lengths.pop()
-    if lengths or not re.fullmatch(r"[0-9]{1,18}", only, re.ASCII):
-        raise HTTPInputError("no one Content-Length")
-    return False, int(only)
-
-
-def _keeps_alive(request: RequestStartLine, headers: HTTPHeaders) -> bool:
-    options = [option.strip() for option in headers.get("Connection", "").lower().split(",")]
-    if request.version == "HTTP/1.1":
-        return "close" not in options
-    return "keep-alive" in options
