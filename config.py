@@ -49,6 +49,8 @@ class Config:
     trusted_proxies: tuple[Network, ...]
     log_format: str
     rate_limits: bool
+    requests_at_once: int
+    requests_per_second: int
     sends_at_once: int
     sends_per_second: int
     conversations_per_minute: int
@@ -134,6 +136,8 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     option("--trusted-proxies", _networks, (), "CIDRs whose X-Forwarded-* are believed")
     option("--log-format", _choice("text", "json"), "text", "text or json")
     option("--rate-limits", _switch, "on", "on, or off for benchmarks")
+    option("--requests-at-once", _count(1), 30, "what a user asks at once before it waits …")
+    option("--requests-per-second", _count(1), 100, "… and then so many a second")
     option("--sends-at-once", _count(1), 60, "messages a user may send at once, and then …")
     option("--sends-per-second", _count(1), 10, "… so many a second")
     option("--conversations-per-minute", _count(1), 20, "conversations a user may begin")

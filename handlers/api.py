@@ -25,10 +25,12 @@ class ApiHandler(Handler):
 
     needs_database = True
     needs_credentials = True
+    cost = 1.0
     me: Claims
 
     async def prepare(self) -> None:
-        super().prepare()
+        if (turn := super().prepare()) is not None:
+            await turn
         self.set_header("Cache-Control", "no-store")
         if self.needs_database:
             self.check_readiness()
@@ -68,12 +70,6 @@ class ApiHandler(Handler):
             return self.app.tokens.read(token)
         except Refused:
             raise problems.Unauthorized from None
-
-    def presented_token(self) -> str | None:
-        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return token.strip()
-        return self.get_cookie("session")
 
     def fields(self, kind: type[Fields]) -> Fields:
         """The request's body. Raises the problem that fits."""

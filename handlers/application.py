@@ -56,7 +56,7 @@ class Messenger(Application):
         self.sender = Sender(db, publisher(self.bus), self.lookout.look_at_all)
         self.metrics = Metrics(lambda: len(self.bus), lambda: db.away)
         self.draining = False
-        self._in_flight: set[RequestHandler] = set()
+        self._in_flight: set[Handler] = set()
         self._all_finished = asyncio.Event()
 
     @cached_property
@@ -72,11 +72,13 @@ class Messenger(Application):
         self.hosts = Hosts(config)
         self.proxies = Proxies(config.trusted_proxies)
 
-    def begun(self, handler: RequestHandler) -> None:
+    def begun(self, handler: Handler) -> None:
         self._in_flight.add(handler)
 
-    def finished(self, handler: RequestHandler) -> None:
+    def finished(self, handler: Handler) -> None:
         """Or left by its client, or a stream: nobody waits for it any more."""
+        if handler.turn is not None:
+            handler.turn.leave()
         self._in_flight.discard(handler)
         if self.draining and not self._in_flight:
             self._all_finished.set()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Awaitable, Hashable
 from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 from tornado.httputil import HTTPHeaders, format_timestamp
 from tornado.iostream import StreamClosedError
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import Finish, HTTPError, RequestHandler
 
 from db.errors import DatabaseError
 from handlers import logs, problems
+from handlers.limits import Turn, network
+from handlers.tokens import Refused
 
 if TYPE_CHECKING:
     from handlers.application import Messenger
@@ -50,6 +53,9 @@ class Handler(RequestHandler):
     _methods: list[str]
     other_sites_may_read = True  # to read the answer is for CORS to allow, and there is no CORS
 
+    cost: float = 0.25  # of what a request takes that asks the database
+
+    turn: Turn | None = None  # in line, where somebody asks for much at once
     _request_id: str | None = None
 
     @property
@@ -77,10 +83,38 @@ class Handler(RequestHandler):
         if self.app.config.secure:
             self.set_header("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY)
 
-    def prepare(self) -> Any:
+    def prepare(self) -> Awaitable[None] | None:
+        """Tornado awaits what it returns; a class that has more to look at does so itself."""
         self.app.begun(self)
         if self.app.proxies:
             self._request_id = self.request.headers.get("X-Request-Id")
+        if (lines := self.app.limits.lines) is not None:
+            self.turn = lines.turn(self.payer(), self.cost, self.request.connection)
+            if self.turn is not None and not self.turn.has_come:
+                return self._check_in_turn(self.turn)
+        self._check()
+        return None
+
+    def payer(self) -> Hashable:
+        """Whose budget of requests this one is taken from: a user's, or an address's."""
+        try:
+            return self.app.tokens.read(self.presented_token() or "").user_id
+        except Refused:
+            return network(self.request.remote_ip)
+
+    def presented_token(self) -> str | None:
+        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return token.strip()
+        return self.get_cookie("session")
+
+    async def _check_in_turn(self, turn: Turn) -> None:
+        if not await turn.comes():
+            self.set_status(499, "Client Closed Request")  # nginx's, for the log alone
+            raise Finish
+        self._check()
+
+    def _check(self) -> None:
         self.check_route()
         if self.request.method not in self.allowed_methods():
             raise problems.MethodNotAllowed(self.allowed_methods())

@@ -43,8 +43,7 @@ class ConversationsHandler(ApiHandler):
         if not wait:
             opened = await self.app.sender.open(opening)
             return opened.conversation_id, opened.created
-        async with self.app.limits.turn(opening.user_id, wait):
-            known = await conversations.opened_before(self.app.db, opening)
+        known = await conversations.opened_before(self.app.db, opening)
         if known is None:
             raise limits.too_many(wait)
         return known, False

@@ -76,7 +76,7 @@ class BeginHandler(GitHubHandler, OAuth2Mixin):
 class CallbackHandler(GitHubHandler):
     async def get(self) -> None:
         address = limits.network(self.request.remote_ip)
-        await self.app.limits.check(self.app.limits.sign_ins, address)
+        self.app.limits.check(self.app.limits.sign_ins, address)
         return_to = "/"
         try:
             attempt = self._attempt()

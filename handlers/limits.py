@@ -6,25 +6,26 @@ them forget who has been away the longest, so that their memory has an end.
 """
 
 import asyncio
-import contextlib
 import ipaddress
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import Callable, Hashable
+from functools import lru_cache
 from typing import Protocol
-from weakref import WeakValueDictionary
 
 from cachetools import LRUCache
 
 from config import Config
-from db import pool
 from handlers import problems
 
 MOST_IN_BUCKETS = 50_000  # keys remembered, at about 150 bytes each
 MOST_IN_WINDOWS = 10_000  # at up to 2 KB each
 MINUTE = 60.0  # seconds
-PAUSE_SECONDS = 0.005  # before a refusal: at most 200 a second for who floods, a tenth of a core
+REST_SECONDS = 0.005  # between requests of who floods: at most 200 a second
+RESTS = 4  # times as long as the last one took: at most a fifth of the time
+LONGEST_REST_SECONDS = 0.1
+LONGEST_TURN_SECONDS = 0.1  # what takes longer waits for something else, not for the server
 
 Clock = Callable[[], float]
 
@@ -44,13 +45,13 @@ class Bucket:
         self._now = now
         self._full_at: LRUCache[Hashable, float] = LRUCache(MOST_IN_BUCKETS)
 
-    def take(self, key: Hashable) -> float:
+    def take(self, key: Hashable, cost: float = 1.0) -> float:
         now = self._now()
-        full_at = max(now, self._full_at.get(key, now))
-        wait = full_at - self._most_ahead - now
+        full_at = max(now, self._full_at.get(key, now)) + cost * self._interval
+        wait = full_at - self._interval - self._most_ahead - now
         if wait > 1e-9:  # the sum of a hundred intervals is not to the bit what it should be
             return wait
-        self._full_at[key] = full_at + self._interval
+        self._full_at[key] = full_at
         return 0.0
 
 
@@ -93,34 +94,124 @@ class Limits:
             Window(config.conversations_per_minute, now) if on else Unlimited()
         )
         self.sign_ins: Limit = Window(config.sign_ins_per_minute, now) if on else Unlimited()
-        self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
+        # All streams that a user may have may return at once, whatever else is asked.
+        at_once = config.requests_at_once + config.max_streams_per_user
+        self.lines = Lines(Bucket(at_once, config.requests_per_second, now)) if on else None
 
-    async def check(self, limit: Limit, key: Hashable) -> None:
+    def check(self, limit: Limit, key: Hashable) -> None:
         """Takes one. Raises `problems.TooMany`."""
         if wait := limit.take(key):
-            async with self.turn(key, wait):
-                raise too_many(wait)
+            raise too_many(wait)
 
-    @contextlib.asynccontextmanager
-    async def turn(self, key: Hashable, wait: float) -> AsyncIterator[None]:
-        """For what is told beyond a limit: one at a time for each `key`, and slowly.
 
-        So who floods, over however many connections, waits for themselves, and others do not.
-        Raises `problems.TooMany` for who would wait longer than a request may.
-        """
-        lock = self._turns.get(key)
-        if lock is None:
-            lock = self._turns[key] = asyncio.Lock()
-        try:
-            async with asyncio.timeout_at(pool.deadline()):
-                await lock.acquire()
-        except TimeoutError:
-            raise too_many(wait) from None
-        try:
-            await asyncio.sleep(PAUSE_SECONDS)
-            yield
-        finally:
-            lock.release()
+class Lines:
+    """Where those wait who ask for much at once: each payer in a line of their own.
+
+    A payer is a user, or an address where nobody says who asks. Within the budget nobody waits.
+    What is asked beyond it is worked off one at a time, with rests, so that who floods, over
+    however many connections, waits for themselves, and others do not. Who asks one thing after the
+    other, over one connection, has half of the time.
+    """
+
+    def __init__(self, budget: Bucket) -> None:
+        self._budget = budget
+        self._lines: dict[Hashable, _Line] = {}
+
+    def turn(self, payer: Hashable, cost: float, connection: object) -> "Turn | None":
+        """For one request, until it is answered; None where it is within the budget."""
+        if not self._budget.take(payer, cost):
+            return None
+        line = self._lines.get(payer)
+        if line is None:
+            line = self._lines[payer] = _Line(lambda: self._lines.pop(payer))
+        return line.turn(connection)
+
+
+class _Line:
+    """One payer's; `close` is called when there is nobody in it any more."""
+
+    def __init__(self, close: Callable[[], object]) -> None:
+        self._close = close
+        self._waiting: dict[Turn, None] = {}
+        self._latest: Turn | None = None  # that has come
+        self._rest: asyncio.TimerHandle | None = None
+
+    def turn(self, connection: object) -> "Turn":
+        turn = Turn(self, connection)
+        self._waiting[turn] = None
+        latest = self._latest
+        if latest is None:
+            self._go_on()
+        elif len(self._waiting) == 1 and latest.ended and latest.connection is connection:
+            self._rest_for(latest.seconds, since=latest.ended)
+        return turn
+
+    def end(self, turn: "Turn") -> None:
+        rest = min(max(REST_SECONDS, RESTS * turn.seconds), LONGEST_REST_SECONDS)
+        self._rest_for(rest, since=turn.ended)
+
+    def give_up(self, turn: "Turn") -> None:
+        del self._waiting[turn]
+
+    def _rest_for(self, seconds: float, since: float) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+        loop = asyncio.get_running_loop()
+        if loop.time() < since + seconds:
+            self._rest = loop.call_at(since + seconds, self._go_on)
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if not self._waiting:
+            self._close()
+            return
+        self._latest = next(iter(self._waiting))
+        del self._waiting[self._latest]
+        self._latest.begin()
+
+
+class Turn:
+    """One request's, in the line of its payer."""
+
+    def __init__(self, line: _Line, connection: object) -> None:
+        self.connection = connection
+        self.ended = 0.0  # when, in the loop's time
+        self._line = line
+        self._come: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._began = 0.0
+        self._end: asyncio.TimerHandle | None = None
+
+    @property
+    def has_come(self) -> bool:
+        return self._come.done()
+
+    @property
+    def seconds(self) -> float:
+        """That it took."""
+        return self.ended - self._began
+
+    async def comes(self) -> bool:
+        """Whether it did; else the request was given up before."""
+        return await self._come
+
+    def begin(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._began = loop.time()
+        self._end = loop.call_later(LONGEST_TURN_SECONDS, self.leave)
+        self._come.set_result(True)
+
+    def leave(self) -> None:
+        """When it is answered or given up; may be called any number of times."""
+        if self.ended:
+            return
+        self.ended = asyncio.get_running_loop().time()
+        if self._end is None:
+            self._line.give_up(self)
+            self._come.set_result(False)
+        else:
+            self._end.cancel()
+            self._line.end(self)
 
 
 def too_many(wait: float) -> problems.TooMany:
@@ -130,6 +221,7 @@ def too_many(wait: float) -> problems.TooMany:
     )
 
 
+@lru_cache(10_000)
 def network(address: str | None) -> str:
     """Whom an address counts for: of IPv6 the /64, since that is what one subscriber has."""
     try:

@@ -71,8 +71,7 @@ class MessagesHandler(ConversationHandler):
         wait = self.app.limits.sends.take(draft.user_id)
         if not wait:
             return await self.app.sender.send(draft)
-        async with self.app.limits.turn(draft.user_id, wait):
-            earlier = await messages.stored_before(self.app.db, draft)
+        earlier = await messages.stored_before(self.app.db, draft)
         if earlier is None:
             raise limits.too_many(wait)
         return Stored(earlier, created=False)

@@ -75,7 +75,7 @@ class LoginHandler(SignInHandler):
     async def post(self) -> None:
         username = names.checked(self.fields(LoginFields).username)
         address = limits.network(self.request.remote_ip)
-        await self.app.limits.check(self.app.limits.sign_ins, address)
+        self.app.limits.check(self.app.limits.sign_ins, address)
         user = await users.sign_in(self.app.db, username)
         grant = await self.begin_session(int(user.id))
         self.reply(Login(grant.token, grant.expires_at, auth_user=user))

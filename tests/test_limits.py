@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import uuid
+from collections.abc import Hashable
 from fractions import Fraction
 from urllib.parse import urlsplit
 
@@ -16,8 +17,12 @@ from handlers.limits import (
     MINUTE,
     MOST_IN_BUCKETS,
     MOST_IN_WINDOWS,
+    REST_SECONDS,
+    RESTS,
     Bucket,
     Limits,
+    Lines,
+    Turn,
     Window,
     network,
 )
@@ -36,7 +41,8 @@ class Clock:
 
 @pytest.fixture
 def config(config: Config) -> Config:
-    return dataclasses.replace(config, rate_limits=True)
+    """With a budget of requests that no test comes to the end of, save those that are about it."""
+    return dataclasses.replace(config, rate_limits=True, requests_at_once=10_000)
 
 
 @pytest.fixture
@@ -136,6 +142,108 @@ def test_of_an_ipv6_address_the_subscribers_part_counts(
     address: str | None, counts_as: str
 ) -> None:
     assert network(address) == counts_as
+
+
+# Lines.
+
+
+def one_more(lines: Lines, connection: object = None) -> Turn:
+    """Beyond Jane's budget."""
+    turn = lines.turn("jane", 1, connection or object())
+    assert turn is not None
+    return turn
+
+
+async def next_of(turns: list[Turn]) -> list[int]:
+    """Those whose turn has come when the first of them has, besides those whose turn it was."""
+    waiting = {n: turn for n, turn in enumerate(turns) if not turn.has_come}
+    async with asyncio.timeout(5):
+        while not any(turn.has_come for turn in waiting.values()):
+            await asyncio.sleep(0.001)
+    return [n for n, turn in waiting.items() if turn.has_come]
+
+
+@pytest.mark.gen_test
+async def test_beyond_the_budget_one_at_a_time_has_its_turn_and_then_there_is_a_rest(
+    clock: Clock,
+) -> None:
+    lines, loop = Lines(Bucket(3, 1, clock)), asyncio.get_running_loop()
+    assert [lines.turn("jane", 1, object()) for _ in range(3)] == [None] * 3
+    turns = [one_more(lines) for _ in range(3)]
+    first, second, third = turns
+    assert [turn.has_come for turn in turns] == [True, False, False]
+    for left, expected in ((first, 1), (second, 2)):
+        left.leave()
+        began = loop.time()
+        assert await next_of(turns) == [expected]
+        assert loop.time() - began > 0.9 * REST_SECONDS
+    assert lines.turn("john", 1, object()) is None
+    clock.time += 1
+    assert lines.turn("jane", 1, object()) is None
+    third.leave()
+    await nobody_waits(lines)
+
+
+async def nobody_waits(lines: Lines) -> None:
+    async with asyncio.timeout(5):
+        while lines._lines:
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.gen_test
+async def test_who_asks_one_thing_after_the_other_over_one_connection_has_half_of_the_time(
+    clock: Clock,
+) -> None:
+    lines, connection, loop = Lines(Bucket(1, 1, clock)), object(), asyncio.get_running_loop()
+    assert lines.turn("jane", 1, connection) is None
+    turn, rests = one_more(lines, connection), []
+    for _ in range(5):
+        await asyncio.sleep(0.03)
+        turn.leave()
+        since, turn = turn.ended, one_more(lines, connection)
+        assert not turn.has_come
+        assert await turn.comes()
+        rests.append(loop.time() - since)
+    assert 0.02 < min(rests) < RESTS * 0.03 - 0.02
+    turn.leave()
+    await asyncio.sleep(turn.seconds + 0.001)
+    third, other = one_more(lines, connection), one_more(lines)
+    assert third.has_come
+    third.leave()
+    fourth = one_more(lines, connection)
+    for turn in (other, fourth):
+        assert not turn.has_come
+        assert await turn.comes()
+        turn.leave()
+    await nobody_waits(lines)
+
+
+@pytest.mark.gen_test
+async def test_who_has_left_has_no_turn(clock: Clock) -> None:
+    lines = Lines(Bucket(1, 1, clock))
+    assert lines.turn("jane", 1, object()) is None
+    turns = [one_more(lines) for _ in range(4)]
+    first, second, third, fourth = turns
+    for _ in range(2):
+        second.leave()
+        third.leave()
+    assert [await second.comes(), await third.comes()] == [False, False]
+    first.leave()
+    assert await next_of(turns[3:]) == [0]
+    assert await fourth.comes()
+    fourth.leave()
+    await nobody_waits(lines)
+
+
+@pytest.mark.gen_test
+async def test_what_waits_for_something_else_does_not_hold_up_the_line(clock: Clock) -> None:
+    lines = Lines(Bucket(1, 1, clock))
+    assert lines.turn("jane", 1, object()) is None
+    turns = [one_more(lines) for _ in range(2)]
+    assert await next_of(turns) == [1]
+    for turn in turns:
+        turn.leave()
+    await nobody_waits(lines)
 
 
 # What a client sees.
@@ -275,6 +383,93 @@ async def test_an_address_signs_in_sixty_times_a_minute(
     assert await sign_in_from("127.0.0.2", base_url) == 200
     clock.time += MINUTE
     await visitor.sign_in("jane")
+
+
+class TestLines:
+    @pytest.fixture
+    def config(self, config: Config) -> Config:
+        return dataclasses.replace(config, requests_at_once=1, max_streams_per_user=3)
+
+    @pytest.mark.gen_test
+    async def test_who_asks_for_much_at_once_is_told_all_of_it_and_others_do_not_wait(
+        self, visitor: Visitor, app: Messenger
+    ) -> None:
+        john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+        asked = [
+            asyncio.ensure_future(john.get(path))
+            for path in ("/api/auth_user", "/api/nothing", "/", "/api/sessions") * 10
+        ]
+        while not in_line(app):
+            await asyncio.sleep(0.001)
+        assert (await jane.get("/api/auth_user")).status == 200
+        assert in_line(app) == {int(john.id)}
+        statuses = [answer.status for answer in await asyncio.gather(*asked)]
+        assert statuses == [200, 404, 200, 200] * 10
+        await nobody_waits(lines_of(app))
+
+    @pytest.mark.gen_test
+    async def test_a_user_pays_with_whatever_says_who_asks_and_else_an_address(
+        self, visitor: Visitor, app: Messenger, base_url: str
+    ) -> None:
+        john = await visitor.sign_in("john")
+        stream = {"Accept": "text/event-stream"}
+        for path, headers in (
+            ("/", {"Authorization": f"Bearer {john.token}"}),
+            ("/", {"Cookie": f"session={john.token}"}),
+            ("/api/nothing", {"Cookie": f"session={john.token}"}),
+            (f"/api/messages?token={john.token}", stream),
+        ):
+            assert await payers_of(visitor, app, path, headers) == {int(john.id)}
+        for path, headers in (
+            ("/", {}),
+            ("/", {"Authorization": "Bearer x", "Cookie": f"session={john.token}"}),
+            (f"/api/auth_user?token={john.token}", {}),
+        ):
+            assert await payers_of(visitor, app, path, headers) == {"127.0.0.1"}
+
+    @pytest.mark.gen_test
+    async def test_who_leaves_while_waiting_is_forgotten(
+        self, visitor: Visitor, app: Messenger, base_url: str
+    ) -> None:
+        john = await visitor.sign_in("john")
+        url = urlsplit(base_url)
+        request = (
+            f"GET /api/auth_user HTTP/1.1\r\nHost: {url.netloc}\r\n"
+            f"Authorization: Bearer {john.token}\r\n\r\n"
+        ).encode()
+        writers = []
+        for _ in range(50):
+            _, writer = await asyncio.open_connection("127.0.0.1", url.port)
+            writer.write(request)
+            writers.append(writer)
+        while not in_line(app):
+            await asyncio.sleep(0.001)
+        for writer in writers:
+            writer.transport.abort()
+        await nobody_waits(lines_of(app))
+        await app.requests_finished()
+        assert (await john.get("/api/auth_user")).status == 200
+
+
+def lines_of(app: Messenger) -> Lines:
+    assert app.limits.lines is not None
+    return app.limits.lines
+
+
+def in_line(app: Messenger) -> set[Hashable]:
+    return set(lines_of(app)._lines)
+
+
+async def payers_of(
+    visitor: Visitor, app: Messenger, path: str, headers: dict[str, str]
+) -> set[Hashable]:
+    """In whose lines many of these wait."""
+    asked = [asyncio.ensure_future(visitor.ask("HEAD", path, headers=headers)) for _ in range(40)]
+    while not (payers := in_line(app)):
+        await asyncio.sleep(0.001)
+    await asyncio.gather(*asked)
+    await nobody_waits(lines_of(app))
+    return payers
 
 
 class TestOtherLimits:

@@ -30,6 +30,7 @@ def test_without_options_all_is_as_the_contract_says() -> None:
     assert found.github_token_url == "https://github.com/login/oauth/access_token"
     assert found.github_api_url == "https://api.github.com"
     assert (found.log_format, found.rate_limits) == ("text", True)
+    assert (found.requests_at_once, found.requests_per_second) == (30, 100)
     assert (found.sends_at_once, found.sends_per_second) == (60, 10)
     assert (found.searches_at_once, found.searches_per_second) == (20, 5)
     assert (found.conversations_per_minute, found.sign_ins_per_minute) == (20, 60)
@@ -63,6 +64,8 @@ def test_without_options_all_is_as_the_contract_says() -> None:
         ("--github-api-url", "http://ghe.test/api/", "github_api_url", "http://ghe.test/api"),
         ("--log-format", "json", "log_format", "json"),
         ("--rate-limits", "off", "rate_limits", False),
+        ("--requests-at-once", "1", "requests_at_once", 1),
+        ("--requests-per-second", "1", "requests_per_second", 1),
         ("--sends-at-once", "1", "sends_at_once", 1),
         ("--sends-per-second", "1", "sends_per_second", 1),
         ("--conversations-per-minute", "1", "conversations_per_minute", 1),
