@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any, cast
 
 import msgspec
-from tornado.httputil import HTTPServerRequest
-from tornado.web import Application, RequestHandler, _HandlerDelegate
+from tornado.httputil import HTTPConnection, HTTPServerRequest
+from tornado.web import Application, RequestHandler
 
 from bus.bus import Bus
 from bus.heart import Heart
@@ -19,6 +19,7 @@ from db.positions import Positions
 from db.sender import Sender
 from db.sessions import Sessions
 from handlers import asyncapi, logs, openapi, problems
+from handlers.arrival import Arrival, Found, Router
 from handlers.assets import Assets
 from handlers.base import Handler, Refusal
 from handlers.delivery import publisher
@@ -36,9 +37,10 @@ class Messenger(Application):
     """Made once by `make_app`; a handler finds all that it works with here."""
 
     def __init__(self, config: Config, db: Database, secret: str, routes: Sequence[Any]) -> None:
-        super().__init__(list(routes))
+        super().__init__()
         self.use(config)
         self._routes = routes
+        self._router = Router(routes)
         self.secret = secret
         self.db = db
         self.assets = Assets(STATIC_DIR)
@@ -88,7 +90,11 @@ class Messenger(Application):
         if self._in_flight:
             await self._all_finished.wait()
 
-    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> _HandlerDelegate:
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> Arrival:
+        return Arrival(self, request_conn)
+
+    def find(self, request: HTTPServerRequest) -> Found:
+        """Who answers it; a look through the proxies comes first."""
         if self.proxies:
             self.proxies.look_through(request)
         refusal: problems.Problem | None = None
@@ -97,8 +103,8 @@ class Messenger(Application):
         elif not request.path.startswith("/health/") and not self.hosts.serves(request.host):
             refusal = problems.Misdirected()
         if refusal is not None:
-            return self.get_handler_delegate(request, Refusal, {"problem": refusal})
-        return super().find_handler(request, **kwargs)
+            return Found(Refusal, {"problem": refusal}, [])
+        return self._router.find(request.path)
 
     def log_request(self, handler: RequestHandler) -> None:
         request = handler.request

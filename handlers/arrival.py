@@ -1,0 +1,79 @@
+"""From a request's head to its handler: one look at the routes, one object, one task.
+
+In Tornado's own way that is two delegates, three routers, and a coroutine around the handler's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tornado.escape import url_unescape
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+    ResponseStartLine,
+)
+from tornado.web import RequestHandler
+
+if TYPE_CHECKING:
+    from handlers.application import Messenger
+
+
+class Found(NamedTuple):
+    """Which handler it is, what that is made with, and what the path says to its method."""
+
+    handler: type[RequestHandler]
+    made_with: dict[str, Any]
+    path_args: Sequence[bytes]  # as UTF-8, or what should be that
+
+
+class Router:
+    """Routes are tried in their order, and the last one takes every path."""
+
+    def __init__(self, routes: Sequence[tuple[str, type[RequestHandler]]]) -> None:
+        self._routes = [(re.compile(pattern), handler) for pattern, handler in routes]
+
+    def find(self, path: str) -> Found:
+        for pattern, handler in self._routes:
+            if (match := pattern.fullmatch(path)) is not None:
+                args = [url_unescape(arg, encoding=None, plus=False) for arg in match.groups()]
+                return Found(handler, {}, args)
+        raise LookupError(path)
+
+
+class Arrival(HTTPMessageDelegate):
+    """A request while it comes in; what is not to be read further raises `HTTPInputError`."""
+
+    def __init__(self, app: Messenger, connection: HTTPConnection) -> None:
+        self._app = app
+        self._connection = connection
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> None:
+        assert isinstance(start_line, RequestStartLine)
+        self._request = HTTPServerRequest(
+            start_line=start_line, headers=headers, connection=self._connection
+        )
+        self._found = self._app.find(self._request)
+
+    def data_received(self, chunk: bytes) -> None:
+        self._request.body += chunk
+
+    def finish(self) -> None:
+        kind, made_with, path_args = self._found
+        handler = kind(self._app, self._request, **made_with)
+        task = asyncio.get_running_loop().create_task(handler._execute([], *path_args))
+        task.add_done_callback(_tell_of_failure)
+
+
+def _tell_of_failure(task: asyncio.Task[None]) -> None:
+    """To the loop, which logs it; handlers see to all failures of their own."""
+    if not task.cancelled():
+        task.result()
