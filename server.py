@@ -30,7 +30,7 @@ from db.embedded import DirectoryLock, EmbeddedPostgres
 from db.pool import Database
 from db.pruning import Pruner
 from db.server_lock import ServerLock
-from handlers import logs, problems
+from handlers import base, logs, problems
 from handlers.application import Messenger
 from handlers.routes import ROUTES
 from http1.connection import Limits
@@ -60,6 +60,7 @@ def make_server(app: Messenger) -> Listener:
         app,
         most_connections=options.connections_that_fit(),
         limits=Limits(app.config.max_header_bytes, app.config.max_body_bytes),
+        headers=base.common_headers(app.config),
         refusal=problems.refusal,
         header_timeout=app.config.header_timeout,
         body_timeout=app.config.body_timeout,

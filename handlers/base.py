@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable, Hashable
-from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
-from tornado.httputil import HTTPHeaders, format_timestamp
+from tornado.httputil import HTTPHeaders
 from tornado.iostream import StreamClosedError
 from tornado.web import Finish, HTTPError, RequestHandler
 
+from config import Config
 from db.errors import DatabaseError
 from handlers import logs, problems
 from handlers.limits import Turn, network
@@ -41,9 +40,12 @@ def _method(kind: type[RequestHandler], name: str) -> object:
     return getattr(kind, name.lower())
 
 
-@lru_cache(1)
-def _date(second: int) -> str:
-    return format_timestamp(second)
+def common_headers(config: Config) -> dict[str, str]:
+    """Those of every answer, a refusal of what is no request among them."""
+    headers = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+    if config.secure:
+        headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
+    return headers
 
 
 class Handler(RequestHandler):
@@ -70,18 +72,11 @@ class Handler(RequestHandler):
         return self._request_id
 
     def clear(self) -> None:
-        """As Tornado's, which makes the date anew for each answer, and headers that we replace."""
+        """As Tornado's, without headers that we replace."""
         self._headers = HTTPHeaders()
-        self._headers["Date"] = _date(int(time.time()))
         self.set_default_headers()
         self._write_buffer = []
         self._status_code, self._reason = 200, "OK"
-
-    def set_default_headers(self) -> None:
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Referrer-Policy", "no-referrer")
-        if self.app.config.secure:
-            self.set_header("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY)
 
     def prepare(self) -> Awaitable[None] | None:
         """Tornado awaits what it returns; a class that has more to look at does so itself."""

@@ -39,7 +39,6 @@ class PageHandler(Handler):
     _sent: Sent
 
     def set_default_headers(self) -> None:
-        super().set_default_headers()
         self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         self.set_header("Cross-Origin-Resource-Policy", "same-origin")
 

@@ -26,7 +26,7 @@ from tornado.httputil import (
 )
 from tornado.iostream import StreamClosedError
 
-from http1 import head
+from http1 import answer, head
 from http1.turns import Turns
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
@@ -57,6 +57,11 @@ class Owner(Protocol):
 
     limits: Limits
     turns: Turns
+    common: answer.Common
+
+    @property
+    def done(self) -> "Future[None]":
+        """Of what needs no waiting."""
 
     def refusal(self, status: int) -> bytes:
         """The body of an answer to what is no request: problem details (RFC 9457)."""
@@ -308,15 +313,16 @@ class Connection(asyncio.Protocol):
     def _refuse(self, status: HTTPStatus) -> None:
         """Answers what is no request, and closes: where the next one begins is unknown."""
         body = self._owner.refusal(status)
-        head = (
-            f"HTTP/1.1 {status} {status.phrase}\r\n"
-            "Content-Type: application/problem+json\r\n"
-            "Cache-Control: no-store\r\n"
-            "X-Content-Type-Options: nosniff\r\n"
-            "Referrer-Policy: no-referrer\r\n"
-            f"Content-Length: {len(body)}\r\n"
-            "Connection: close\r\n\r\n"
+        headers = HTTPHeaders(
+            {
+                "Content-Type": "application/problem+json",
+                "Cache-Control": "no-store",
+                "Content-Length": str(len(body)),
+                "Connection": "close",
+            }
         )
+        start_line = ResponseStartLine("HTTP/1.1", status, status.phrase)
+        written = answer.head(start_line, headers, self._owner.common)
         self._received = b""
         self._state, self._body_left = State.REFUSED, _THROWN_AWAY
         self._on_close = None
@@ -324,7 +330,7 @@ class Connection(asyncio.Protocol):
         if not self.closed():
             # To close at once, with something unread, would reset: the answer might be lost.
             self._resume_reading()
-            self.transport.write(head.encode("latin-1") + body)
+            self.transport.write(written + body)
             self.transport.write_eof()
             self._owner.is_leaving(self)
 
@@ -350,12 +356,8 @@ class Connection(asyncio.Protocol):
             headers["Connection"] = "keep-alive" if self._keeps_alive else "close"
         elif not self._keeps_alive:
             headers["Connection"] = "close"
-        lines = [f"HTTP/1.1 {start_line.code} {start_line.reason}"]
-        lines.extend(f"{name}: {value}" for name, value in headers.get_all())
-        head = "\r\n".join(lines)
-        if head.count("\n") >= len(lines) or head.count("\r") >= len(lines):
-            raise ValueError("a header would end its line")
-        return self._write(head.encode("latin-1") + b"\r\n\r\n" + self._framed(chunk or b""))
+        written = answer.head(start_line, headers, self._owner.common)
+        return self._write(written + self._framed(chunk or b""))
 
     def write(self, chunk: bytes) -> "Future[None]":
         return self._write(self._framed(chunk))
@@ -408,18 +410,16 @@ class Connection(asyncio.Protocol):
 
     def drained(self) -> "Future[None]":
         """Done when the kernel has taken all that was written; fails with `StreamClosedError`."""
-        future: Future[None]
-        if self.is_behind and not self.closed():
-            if self._drained is None or self._drained.done():
-                self._drained = asyncio.get_running_loop().create_future()
-            return self._drained
-        future = asyncio.get_running_loop().create_future()
         if self.closed():
-            future.set_exception(StreamClosedError())
-            future.exception()  # nobody has to look at it
-        else:
-            future.set_result(None)
-        return future
+            lost: Future[None] = asyncio.get_running_loop().create_future()
+            lost.set_exception(StreamClosedError())
+            lost.exception()  # nobody has to look at it
+            return lost
+        if not self.is_behind:
+            return self._owner.done
+        if self._drained is None or self._drained.done():
+            self._drained = asyncio.get_running_loop().create_future()
+        return self._drained
 
     def detach(self) -> "Connection":
         """Lets go of the request, for a stream; what the client sends is not read any more."""

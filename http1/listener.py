@@ -5,10 +5,13 @@ import errno
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterable
+from asyncio import Future
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 
 from tornado.httputil import HTTPServerConnectionDelegate
 
+from http1.answer import Common
 from http1.connection import Connection, Limits
 from http1.turns import Turns
 
@@ -23,6 +26,7 @@ _log = logging.getLogger("messenger")
 class Listener:
     """Accepts up to `most_connections`; who comes after that waits in the kernel's backlog.
 
+    `headers` are every answer's; `refusal` gives the body of one to what is no request.
     `header_timeout` and `body_timeout`, in seconds, are for what has to arrive; a connection that
     is kept alive waits for the head of its next request as long as for that of its first.
     """
@@ -33,11 +37,13 @@ class Listener:
         *,
         most_connections: int,
         limits: Limits,
+        headers: Mapping[str, str],
         refusal: Callable[[int], bytes],
         header_timeout: float,
         body_timeout: float,
     ) -> None:
         self.limits = limits
+        self.common = Common(headers)
         self.refusal = refusal
         self.turns = Turns()
         self.is_stopping = False
@@ -83,7 +89,13 @@ class Listener:
         while self._open:
             await asyncio.sleep(0)
 
-    # What the connections tell.
+    # What the connections ask and tell.
+
+    @cached_property
+    def done(self) -> "Future[None]":
+        future: Future[None] = asyncio.get_running_loop().create_future()
+        future.set_result(None)
+        return future
 
     def has_opened(self, connection: Connection) -> None:
         self._open.add(connection)

@@ -182,6 +182,7 @@ def test_nothing_is_written_to_who_has_gone_though_the_stream_was_not_told_yet()
             Application(),
             most_connections=1,
             limits=Limits(1024, 1024),
+            headers={},
             refusal=problems.refusal,
             header_timeout=10,
             body_timeout=10,
