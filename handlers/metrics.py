@@ -1,6 +1,7 @@
 """The figures that Prometheus asks for."""
 
 from collections.abc import Callable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -42,13 +43,16 @@ class Metrics:
             registry=self._registry,
         )
 
+        # The look-up by labels takes as long as the counting.
+        self._answered = cache(lambda method, status: self._requests.labels(method, str(status)))
+
     def stream_ended(self, reason: str) -> None:
         self._streams_ended.labels(reason).inc()
 
     def answered(self, method: str, status: int, seconds: float | None) -> None:
         """`seconds` None for a stream, whose length says nothing about the server."""
         known = method if method in _METHODS else "other"  # a label must not grow with its senders
-        self._requests.labels(known, str(status)).inc()
+        self._answered(known, status).inc()
         if seconds is not None:
             self._seconds.observe(seconds)
 

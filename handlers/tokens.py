@@ -27,6 +27,11 @@ class Claims(NamedTuple):
     expires_at: float  # seconds since 1970
 
 
+class _Verified(NamedTuple):
+    claims: Claims
+    begins_at: float  # seconds since 1970
+
+
 class Tokens:
     """Makes and reads tokens with one secret; `now` gives seconds since 1970."""
 
@@ -34,7 +39,7 @@ class Tokens:
         self._secret = secret
         self._now = now
         # Two thirds of the work of a short request: what has been verified once is, to the letter.
-        self._verified: LRUCache[str, dict[str, Any]] = LRUCache(MOST_VERIFIED)
+        self._verified: LRUCache[str, _Verified] = LRUCache(MOST_VERIFIED)
 
     def issue(self, user_id: int, session_id: int) -> tuple[str, int]:
         """A token and the time at which it ends, in seconds since 1970."""
@@ -53,13 +58,14 @@ class Tokens:
 
         Raises `Refused`.
         """
-        claims = self._verified.get(token)
-        if claims is None:
-            claims = self._verify(token)
-            found = self._checked(claims)
-            self._verified[token] = claims
-            return found
-        return self._checked(claims)
+        verified = self._verified.get(token)
+        if verified is None:
+            verified = _understood(self._verify(token))
+            self._check(verified)
+            self._verified[token] = verified
+        else:
+            self._check(verified)
+        return verified.claims
 
     def _verify(self, token: str) -> dict[str, Any]:
         try:
@@ -81,15 +87,20 @@ class Tokens:
         except (jwt.PyJWTError, ValueError, RecursionError):
             raise Refused from None
 
-    def _checked(self, claims: dict[str, Any]) -> Claims:
+    def _check(self, verified: _Verified) -> None:
+        """The times, which are looked at each time."""
         now = self._now()
-        issued_at, expires_at = _seconds(claims["iat"]), _seconds(claims["exp"])
-        not_before = _seconds(claims.get("nbf", issued_at))
-        if expires_at <= now or expires_at - issued_at > LIFETIME_SECONDS:
+        if verified.claims.expires_at <= now or verified.begins_at > now + LEEWAY_SECONDS:
             raise Refused
-        if max(issued_at, not_before) > now + LEEWAY_SECONDS:
-            raise Refused
-        return Claims(_identifier(claims["sub"]), _identifier(claims["sid"]), expires_at)
+
+
+def _understood(claims: dict[str, Any]) -> _Verified:
+    issued_at, expires_at = _seconds(claims["iat"]), _seconds(claims["exp"])
+    not_before = _seconds(claims.get("nbf", issued_at))
+    if expires_at - issued_at > LIFETIME_SECONDS:
+        raise Refused
+    named = Claims(_identifier(claims["sub"]), _identifier(claims["sid"]), expires_at)
+    return _Verified(named, max(issued_at, not_before))
 
 
 def _seconds(value: object) -> float:
