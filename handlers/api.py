@@ -1,8 +1,8 @@
 """What the handlers under /api/ have in common: credentials, JSON in and out, pages of lists."""
 
-import contextlib
+import functools
 import re
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,6 +18,7 @@ LARGEST_LIMIT = 100
 LARGEST_ID = 2**63 - 1
 
 Fields = TypeVar("Fields", bound=msgspec.Struct)
+Handlers = TypeVar("Handlers", bound="ConversationHandler")
 
 
 class ApiHandler(Handler):
@@ -121,25 +122,33 @@ class ApiHandler(Handler):
 class ConversationHandler(ApiHandler):
     """For what lies under one conversation: to a stranger it is not there, whatever they ask."""
 
-    @contextlib.asynccontextmanager
-    async def conversation(self, digits: str) -> AsyncIterator[int]:
-        """The id, for a block whose refusals of fields are told to participants alone."""
-        conversation_id = int(digits) if len(digits) < 20 else LARGEST_ID + 1
-        if conversation_id > LARGEST_ID:
-            conversation_id = 0  # nobody has it, and it is refused in the same order
-        try:
-            yield conversation_id
-        except snapshot.NotFound:
-            raise problems.NotFound from None
-        except problems.Invalid:
-            await self._check_member(conversation_id)
-            raise
-
-    async def _check_member(self, conversation_id: int) -> None:
+    async def check_member(self, conversation_id: int) -> None:
         try:
             await conversations.check_member(self.app.db, self.me.user_id, conversation_id)
         except snapshot.NotFound:
             raise problems.NotFound from None
+
+
+Method = Callable[[Handlers, int], Awaitable[None]]
+
+
+def of_conversation(method: Method[Handlers]) -> Callable[[Handlers, str], Awaitable[None]]:
+    """For methods that are given the conversation's id: refuses strangers first of all."""
+
+    @functools.wraps(method)
+    async def answer(self: Handlers, digits: str) -> None:
+        conversation_id = int(digits) if len(digits) < 20 else LARGEST_ID + 1
+        if conversation_id > LARGEST_ID:
+            conversation_id = 0  # nobody has it, and it is refused in the same order
+        try:
+            await method(self, conversation_id)
+        except snapshot.NotFound:
+            raise problems.NotFound from None
+        except problems.Invalid:
+            await self.check_member(conversation_id)
+            raise
+
+    return answer
 
 
 class UnknownRoute(Handler):

@@ -6,7 +6,7 @@ from db import conversations, snapshot
 from db.conversations import Opening, WithOneself
 from db.shapes import Username
 from handlers import limits, names, problems
-from handlers.api import ApiHandler, ConversationHandler
+from handlers.api import ApiHandler, ConversationHandler, of_conversation
 
 
 class OpeningFields(msgspec.Struct):
@@ -50,16 +50,14 @@ class ConversationsHandler(ApiHandler):
 
 
 class OneConversationHandler(ConversationHandler):
-    async def get(self, digits: str) -> None:
-        async with self.conversation(digits) as conversation_id:
-            found = await conversations.one(self.app.db, self.me.user_id, conversation_id)
-            self.reply_snapshot(*found)
+    @of_conversation
+    async def get(self, conversation_id: int) -> None:
+        found = await conversations.one(self.app.db, self.me.user_id, conversation_id)
+        self.reply_snapshot(*found)
 
 
 class OtherParticipantHandler(ConversationHandler):
-    async def get(self, digits: str) -> None:
-        async with self.conversation(digits) as conversation_id:
-            found = await conversations.other_participant(
-                self.app.db, self.me.user_id, conversation_id
-            )
-            self.reply_snapshot(*found)
+    @of_conversation
+    async def get(self, conversation_id: int) -> None:
+        found = await conversations.other_participant(self.app.db, self.me.user_id, conversation_id)
+        self.reply_snapshot(*found)

@@ -11,7 +11,7 @@ from db.messages import ClientIdReused, Draft, Stored
 from db.reads import NoSuchMessage, Reading
 from db.shapes import Id, Uuid
 from handlers import limits, problems
-from handlers.api import LARGEST_ID, ConversationHandler
+from handlers.api import LARGEST_ID, ConversationHandler, of_conversation
 
 LONGEST_CONTENT = 4000  # code points
 
@@ -46,25 +46,25 @@ class ReadFields(msgspec.Struct, rename="camel"):
 
 
 class MessagesHandler(ConversationHandler):
-    async def get(self, digits: str) -> None:
-        async with self.conversation(digits) as conversation_id:
-            of = f"messages of {conversation_id}"
-            limit, place = self.limit(), self.place(of, messages.NEWEST)
-            position, page = await messages.page(
-                self.app.db, self.me.user_id, conversation_id, before=place, limit=limit
-            )
-            self.reply_page(of, position, page, limit)
+    @of_conversation
+    async def get(self, conversation_id: int) -> None:
+        of = f"messages of {conversation_id}"
+        limit, place = self.limit(), self.place(of, messages.NEWEST)
+        position, page = await messages.page(
+            self.app.db, self.me.user_id, conversation_id, before=place, limit=limit
+        )
+        self.reply_page(of, position, page, limit)
 
-    async def post(self, digits: str) -> None:
-        async with self.conversation(digits) as conversation_id:
-            draft = self._draft(conversation_id)
-            try:
-                message, created = await self._stored(draft)
-            except ClientIdReused:
-                raise problems.Conflict(
-                    "client_id_reused", "This clientId stands for another message."
-                ) from None
-            self.reply(message, 201 if created else 200)
+    @of_conversation
+    async def post(self, conversation_id: int) -> None:
+        draft = self._draft(conversation_id)
+        try:
+            message, created = await self._stored(draft)
+        except ClientIdReused:
+            raise problems.Conflict(
+                "client_id_reused", "This clientId stands for another message."
+            ) from None
+        self.reply(message, 201 if created else 200)
 
     async def _stored(self, draft: Draft) -> Stored:
         """Beyond the limit, what was stored before is still answered."""
@@ -99,16 +99,14 @@ class MessagesHandler(ConversationHandler):
 
 
 class ReadMessagesHandler(ConversationHandler):
-    async def post(self, digits: str) -> None:
-        async with self.conversation(digits) as conversation_id:
-            message_id = self._message_id()
-            try:
-                await self.app.sender.mark_read(
-                    Reading(conversation_id, self.me.user_id, message_id)
-                )
-            except NoSuchMessage:
-                raise _no_such_message() from None
-            self.set_status(204)
+    @of_conversation
+    async def post(self, conversation_id: int) -> None:
+        message_id = self._message_id()
+        try:
+            await self.app.sender.mark_read(Reading(conversation_id, self.me.user_id, message_id))
+        except NoSuchMessage:
+            raise _no_such_message() from None
+        self.set_status(204)
 
     def _message_id(self) -> int | None:
         """None for the newest."""
