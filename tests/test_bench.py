@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import table
+from bench import floods, table
 from bench.__main__ import Run
 from bench.figures import FIGURES, Sizes
 from bench.servers import Messenger, find_go
@@ -33,6 +33,20 @@ def test_each_figure_is_taken_of_this_server() -> None:
         ("restart", "all caught up after, ms"),
     ]:
         assert medians[figure][number]["Messenger"] > 0, (figure, number)
+
+
+@pytest.mark.skipif(not find_go(), reason="there is no Go for the load program: it is optional")
+def test_floods_are_aimed_at_this_server_and_at_another(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    kinds = ["404s", "streams", "sends, pipelined"]
+
+    floods.take(kinds, rounds=1, seconds=0.2)
+
+    _, _, _, *rows = capsys.readouterr().out.splitlines()
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert [kind for kind, *_ in cells] == kinds
+    assert all(float(number) > 0 for _, *numbers in cells for number in numbers), cells
 
 
 def test_the_table_has_ours_divided_by_theirs() -> None:

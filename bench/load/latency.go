@@ -50,9 +50,14 @@ func latency(spec *Spec) map[string]any {
 	c.onData = arrived.received
 	prepared := prepare(spec)
 	var idle []*asker
+	var answeredMs []float64
+	dues := make([]time.Time, spec.Clients)
 	for n := range spec.Clients {
 		a := newAsker(c.poller, spec, n)
-		a.answered = func(int) { idle = append(idle, a) }
+		a.answered = func(int) {
+			answeredMs = append(answeredMs, milliseconds(time.Since(dues[n])))
+			idle = append(idle, a)
+		}
 		idle = append(idle, a)
 	}
 	total, late := int(spec.PerSec*spec.Seconds), 0
@@ -75,6 +80,7 @@ func latency(spec *Spec) map[string]any {
 		prepared[n].stamp(due, 2*n+1)
 		a := idle[len(idle)-1]
 		idle = idle[:len(idle)-1]
+		dues[a.id] = due
 		a.ask(prepared[n])
 		i++
 		c.poll(0)
@@ -91,6 +97,9 @@ func latency(spec *Spec) map[string]any {
 	found["closedAt"] = now()
 	c.close()
 	sort.Float64s(arrived.tookMs)
+	sort.Float64s(answeredMs)
+	found["answered50Ms"] = quantile(answeredMs, 0.5)
+	found["answered99Ms"] = quantile(answeredMs, 0.99)
 	found["p50Ms"] = quantile(arrived.tookMs, 0.5)
 	found["p99Ms"] = quantile(arrived.tookMs, 0.99)
 	found["p999Ms"] = quantile(arrived.tookMs, 0.999)

@@ -1,6 +1,6 @@
 // Load puts a server under load, and says what came of it. One JSON object in, one out:
 //
-//	load streams|latency|requests|reconnect < spec.json
+//	load streams|latency|requests|reconnect|flood < spec.json
 //
 // All sockets are read by one thread on one epoll, requests are made beforehand, and what is due all at once is
 // read in batches, so that the load itself takes little of the machine: `loadShare` in each answer shows how little.
@@ -36,11 +36,16 @@ type Spec struct {
 	Clients  int      `json:"clients"` // connections, each with one request at a time
 	Seconds  float64  `json:"seconds"`
 	PerSec   float64  `json:"perSecond"` // latency: requests, whatever the answers do
+
+	// flood: Requests, Clients, Seconds and
+	Pipelined int  `json:"pipelined"` // requests that a client sends before it waits for answers
+	Fresh     bool `json:"fresh"`     // a connection for each request …
+	HangUp    bool `json:"hangUp"`    // … which is closed as soon as it is sent
 }
 
 func main() {
 	if len(os.Args) != 2 {
-		fail("usage: load streams|latency|requests|reconnect < spec.json")
+		fail("usage: load streams|latency|requests|reconnect|flood < spec.json")
 	}
 	var spec Spec
 	if err := json.NewDecoder(os.Stdin).Decode(&spec); err != nil {
@@ -53,6 +58,7 @@ func main() {
 	debug.SetMemoryLimit(1 << 30)
 	commands := map[string]func(*Spec) map[string]any{
 		"streams": streams, "latency": latency, "requests": requests, "reconnect": reconnect,
+		"flood": floods,
 	}
 	command, known := commands[os.Args[1]]
 	if !known {
