@@ -3,13 +3,16 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
 
 from bus.event import Frame
+from bus.outlet import Outlet
+from bus.volley import Volley, best
 
-SLICE = 200  # streams written to in one turn of the loop: about 5 ms
+SLICE = 2000  # streams written to in one turn of the loop: about 5 ms, 20 where none is ready
+MANY = 16  # streams; for fewer a volley gains nothing
 
 _log = logging.getLogger("messenger.bus")
 
@@ -20,6 +23,7 @@ class Stream(Protocol):
     user_id: int
     session_id: int
     expires_at: float  # in the loop's time
+    outlet: Outlet
 
     @property
     def left(self) -> bool:
@@ -27,6 +31,9 @@ class Stream(Protocol):
 
     def deliver(self, seq: int, frame: Frame) -> None:
         """The event `seq` of its user's feed has happened."""
+
+    def go_on(self, rest: bytes) -> None:
+        """Of the last event its outlet took all but this, which is to be sent first."""
 
     def catch_up(self, seq: int) -> None:
         """Its user's feed has come to `seq`: what it has not been told of, it reads."""
@@ -44,10 +51,12 @@ class Stream(Protocol):
 class Bus:
     """Registers streams and hands each event to all streams of its user, in the order published."""
 
-    def __init__(self) -> None:
-        self._streams: dict[int, set[Stream]] = {}
+    def __init__(self, volley: Volley | None = None) -> None:
+        """`volley`: what writes to many outlets; without one, the best that this machine has."""
+        self._outlets: dict[int, set[Outlet]] = {}
         self._count = 0
-        self._pending: deque[tuple[Iterator[Stream], int, Frame]] = deque()
+        self._pending: deque[tuple[Iterator[Outlet], int, Frame]] = deque()
+        self._volley = volley
 
     def __len__(self) -> int:
         """How many streams are open."""
@@ -55,27 +64,27 @@ class Bus:
 
     def __iter__(self) -> Iterator[Stream]:
         """All open streams, as they are now."""
-        return iter([stream for streams in self._streams.values() for stream in streams])
+        return iter([outlet.stream for outlets in self._outlets.values() for outlet in outlets])
 
     def streams_of(self, user_id: int) -> Collection[Stream]:
         """As they are now: the caller may end them meanwhile."""
-        return tuple(self._streams.get(user_id, ()))
+        return tuple(outlet.stream for outlet in self._outlets.get(user_id, ()))
 
     def count_of(self, user_id: int) -> int:
-        return len(self._streams.get(user_id, ()))
+        return len(self._outlets.get(user_id, ()))
 
     def add(self, stream: Stream) -> None:
-        streams = self._streams.setdefault(stream.user_id, set())
-        self._count += stream not in streams
-        streams.add(stream)
+        outlets = self._outlets.setdefault(stream.user_id, set())
+        self._count += stream.outlet not in outlets
+        outlets.add(stream.outlet)
 
     def discard(self, stream: Stream) -> None:
-        streams = self._streams.get(stream.user_id, set())
-        if stream in streams:
-            streams.remove(stream)
+        outlets = self._outlets.get(stream.user_id, set())
+        if stream.outlet in outlets:
+            outlets.remove(stream.outlet)
             self._count -= 1
-            if not streams:
-                del self._streams[stream.user_id]
+            if not outlets:
+                del self._outlets[stream.user_id]
 
     def publish(self, user_id: int, seq: int, frame: Frame) -> None:
         """Hands the event on without waiting for anyone.
@@ -83,10 +92,10 @@ class Bus:
         Beyond `SLICE` streams the rest follows in later turns of the loop, and all that is
         published meanwhile queues up behind it.
         """
-        streams = self._streams.get(user_id)
-        if not streams:
+        outlets = self._outlets.get(user_id)
+        if not outlets:
             return
-        self._pending.append((iter(tuple(streams)), seq, frame))
+        self._pending.append((iter(tuple(outlets)), seq, frame))
         if len(self._pending) == 1:
             self._hand_out()
 
@@ -99,15 +108,44 @@ class Bus:
     def _hand_out(self) -> None:
         room = SLICE
         while self._pending:
-            streams, seq, frame = self._pending[0]
-            for stream in islice(streams, room):
-                room -= 1
-                try:
-                    stream.deliver(seq, frame)
-                except Exception:
-                    _log.exception("a stream of user %d broke", stream.user_id)
-                    stream.break_off()
+            outlets, seq, frame = self._pending[0]
+            some = list(islice(outlets, room))
+            room -= len(some)
+            if len(some) >= MANY:
+                self._write_to_many(some, seq, frame)
+            for outlet in some:
+                if outlet.seq != seq:
+                    _guarded(outlet.stream, outlet.stream.deliver, seq, frame)
             if room == 0:
                 asyncio.get_running_loop().call_soon(self._hand_out)
                 return
             self._pending.popleft()
+
+    def _write_to_many(self, outlets: Sequence[Outlet], seq: int, frame: Frame) -> None:
+        """To those that take it as it is."""
+        ready = [outlet for outlet in outlets if outlet.takes(seq)]
+        if len(ready) < MANY:
+            return
+        if self._volley is None:
+            self._volley = best()
+        for outlet in ready:
+            outlet.seq = seq
+        try:
+            shorts = self._volley.write([outlet.descriptor for outlet in ready], frame.chunk)
+        except Exception:
+            _log.exception("a volley broke")
+            for outlet in ready:
+                outlet.stream.break_off()
+            return
+        for index, sent in shorts:
+            stream = ready[index].stream
+            _guarded(stream, stream.go_on, frame.chunk[sent:])
+
+
+def _guarded(stream: Stream, call: Callable[..., None], *args: object) -> None:
+    """A stream that breaks is no other's trouble."""
+    try:
+        call(*args)
+    except Exception:
+        _log.exception("a stream of user %d broke", stream.user_id)
+        stream.break_off()

@@ -16,6 +16,7 @@ from tornado.iostream import StreamClosedError
 
 from bus import event
 from bus.event import Frame
+from bus.outlet import Outlet
 from db.errors import DatabaseError
 from db.positions import Position, Wanted
 from handlers import logs, problems, resuming
@@ -49,7 +50,7 @@ class StreamHandler(ApiHandler):
     def initialize(self) -> None:
         self._state = State.ASKING
         self._end_reason: str | None = None  # set while it cannot be said yet
-        self._last_seq = 0
+        self.outlet = Outlet(self)
         self._backlog: list[tuple[int, Frame]] | None = []  # None: it overflowed
         self._held_bytes = 0
         self._reading: asyncio.Task[None] | None = None
@@ -104,15 +105,19 @@ class StreamHandler(ApiHandler):
     def deliver(self, seq: int, frame: Frame) -> None:
         if self._state is not State.LIVE:
             self._hold_back(seq, frame)
-        elif seq == self._last_seq + 1:
-            self._last_seq = seq
+        elif seq == self.outlet.seq + 1:
+            self.outlet.seq = seq
             self._write(frame)
-        elif seq > self._last_seq:
+        elif seq > self.outlet.seq:
             self._hold_back(seq, frame)
             self._read()
 
+    def go_on(self, rest: bytes) -> None:
+        assert self._wire is not None
+        self._wire.go_on(rest)
+
     def catch_up(self, seq: int) -> None:
-        if self._state is State.LIVE and seq > self._last_seq:
+        if self._state is State.LIVE and seq > self.outlet.seq:
             self._newest_known = seq
             self._read()
 
@@ -152,6 +157,7 @@ class StreamHandler(ApiHandler):
             self.app.metrics.answered("GET", 200, None)
             seconds = time.monotonic() - self._opened_at
             logs.log_stream(self.request_id, self.user_id, reason, seconds)
+            self._wire.shut(self.outlet)
         self._state = State.LEFT
         self._backlog = []
         self.app.bus.discard(self)
@@ -222,7 +228,7 @@ class StreamHandler(ApiHandler):
         if start.reset:
             self.write(event.reset(start.reset, event_id).plain)
         self.flush()
-        self._last_seq = start.seq
+        self.outlet.seq = start.seq
         self._newest_known = position.last_seq
         self._state = State.READING
 
@@ -234,7 +240,7 @@ class StreamHandler(ApiHandler):
     def _begin(self) -> None:
         """Live at once where nothing was missed, so that most streams need no task at all."""
         if self._state is not State.LEFT and (
-            self._newest_known > self._last_seq or not self._go_live()
+            self._newest_known > self.outlet.seq or not self._go_live()
         ):
             self._read()
 
@@ -256,6 +262,8 @@ class StreamHandler(ApiHandler):
 
     def _read(self) -> None:
         if self._state is not State.LEFT and self._reading is None:
+            assert self._wire is not None
+            self._wire.shut(self.outlet)
             self._state = State.READING
             self._reading = asyncio.create_task(self._read_up_to_date())
 
@@ -263,7 +271,7 @@ class StreamHandler(ApiHandler):
         """Sends what the feed has beyond the last event sent, until nothing is missing."""
         try:
             while self._state is State.READING:
-                if self._newest_known > self._last_seq:
+                if self._newest_known > self.outlet.seq:
                     await self._send_page()
                 elif self._go_live():
                     break
@@ -277,7 +285,7 @@ class StreamHandler(ApiHandler):
 
     async def _send_page(self) -> None:
         try:
-            events, more = await self.app.replays.read(self.user_id, self._last_seq)
+            events, more = await self.app.replays.read(self.user_id, self.outlet.seq)
         except DatabaseError:
             # The stream stays open, and goes on pinging.
             await asyncio.sleep(AGAIN_SECONDS * random.uniform(1, 2))  # noqa: S311
@@ -286,16 +294,16 @@ class StreamHandler(ApiHandler):
         for fact in events:
             if self._state is not State.READING:
                 return None
-            if fact.seq != self._last_seq + 1:
+            if fact.seq != self.outlet.seq + 1:
                 return self.break_off()  # pruned just now; its client asks again, and is reset
             if fact.data is not None:
                 piece += encoded(fact).plain
-            self._last_seq = fact.seq
+            self.outlet.seq = fact.seq
             if len(piece) >= PIECE_BYTES:
                 await self._send_piece(piece)
                 piece = b""
         if not more:
-            self._newest_known = self._last_seq
+            self._newest_known = self.outlet.seq
         if piece:
             await self._send_piece(piece)
 
@@ -312,19 +320,21 @@ class StreamHandler(ApiHandler):
         """Sends what was held back; False if that has a gap, or was too much to hold."""
         backlog, self._backlog, self._held_bytes = self._backlog, [], 0
         if backlog is None:
-            self._newest_known = self._last_seq + 1
+            self._newest_known = self.outlet.seq + 1
             return False
         for seq, frame in backlog:
-            if seq > self._last_seq + 1:
+            if seq > self.outlet.seq + 1:
                 self._newest_known = seq
                 return False
-            if seq == self._last_seq + 1:
+            if seq == self.outlet.seq + 1:
                 self._write(frame)
-                self._last_seq = seq
+                self.outlet.seq = seq
         if self._state is State.READING:
             self._state = State.LIVE
             if not self._is_detached:
                 self._let_go()
+            assert self._wire is not None
+            self._wire.open(self.outlet)
         return True
 
     def _hold_back(self, seq: int, frame: Frame) -> None:

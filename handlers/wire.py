@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 
 from bus.event import Frame, framed
+from bus.outlet import CLOSED, Outlet
 from http1.connection import Connection
 
 BUFFER_BYTES = 256 * 1024  # what may wait for one client in our memory
@@ -56,6 +57,20 @@ class Wire:
         if not self._connection.is_lost:
             self._write(framed(plain).chunk if self._chunked else plain)
         await self._connection.drained()
+
+    def open(self, outlet: Outlet) -> None:
+        """From now on it knows the descriptor, whenever a chunk may be written to that."""
+        if self._chunked:
+            self._connection.set_writable_callback(outlet.name)
+
+    def shut(self, outlet: Outlet) -> None:
+        self._connection.set_writable_callback(None)
+        outlet.descriptor = CLOSED
+
+    def go_on(self, rest: bytes) -> None:
+        """With what is left of a chunk that was written to the descriptor."""
+        if not self._connection.is_lost:
+            self._write(rest)
 
     def end(self) -> None:
         """Closes when all that waits is written."""

@@ -35,6 +35,7 @@ _LONGEST_SIZE_LINE = 10  # bytes, with its CRLF
 _CHUNKS_AT_ONCE = 500  # read in one turn: about a millisecond
 _MOST_HEADERS = 128  # a browser behind proxies sends 30; to read thousands takes 0.1 s
 _THROWN_AWAY = 2**20  # bytes of what is too large, so that its sender reads of it; then it is cut
+NOT_WRITABLE = -1
 _WITHOUT_BODY = frozenset({204, 304})
 _log = logging.getLogger("messenger")
 
@@ -103,6 +104,7 @@ class Connection(asyncio.Protocol):
         "_length_left",
         "_looked_at",
         "_on_close",
+        "_on_writable",
         "_owner",
         "_received",
         "_request",
@@ -124,6 +126,7 @@ class Connection(asyncio.Protocol):
         self.is_lost = False  # nothing may be written; the handler hears of it in a turn to come
         self._drained: Future[None] | None = None
         self._on_close: Callable[[], None] | None = None
+        self._on_writable: Callable[[int], None] | None = None
         self._received = b""  # and not read yet
         self._looked_at = 0  # bytes of that, for the end of a head
         self._is_due = False  # to be read in a turn to come
@@ -166,9 +169,11 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.is_behind = True
+        self._tell_descriptor()
 
     def resume_writing(self) -> None:
         self.is_behind = False
+        self._tell_descriptor()
         if self._drained is not None:
             drained, self._drained = self._drained, None
             if not drained.done():
@@ -182,6 +187,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
+        self._tell_descriptor()  # in this very step: the transport closes it next
         self._owner.turns.do(self._tell_of_close)
 
     def _tell_of_close(self) -> None:
@@ -420,6 +426,22 @@ class Connection(asyncio.Protocol):
         if self._drained is None or self._drained.done():
             self._drained = asyncio.get_running_loop().create_future()
         return self._drained
+
+    def set_writable_callback(self, callback: Callable[[int], None] | None) -> None:
+        """It is told, now and at each change, to which descriptor bytes may be written directly.
+
+        That is the socket's while nothing waits in the transport; else `NOT_WRITABLE`.
+        """
+        self._on_writable = callback
+        self._tell_descriptor()
+
+    def _tell_descriptor(self) -> None:
+        if self._on_writable is None:
+            return
+        if self.is_behind or self.closed():
+            self._on_writable(NOT_WRITABLE)
+        else:
+            self._on_writable(self.transport.get_extra_info("socket").fileno())
 
     def detach(self) -> "Connection":
         """Lets go of the request, for a stream; what the client sends is not read any more."""

@@ -28,7 +28,7 @@ def no_dedup_at_the_seam() -> None:
 
     def go_live(self: StreamHandler) -> bool:
         for seq, frame in self._backlog or []:
-            if seq <= self._last_seq:
+            if seq <= self.outlet.seq:
                 self._write(frame)
         return original(self)
 

@@ -8,6 +8,7 @@ from bus import event
 from bus.bus import SLICE, Bus
 from bus.event import Frame, framed
 from bus.heart import Heart
+from bus.outlet import Outlet
 from tests.support.people import eventually
 
 FRAME = framed(b"data: {}\n\n")
@@ -21,12 +22,17 @@ class Recorder:
         self.session_id = session_id
         self.expires_at = float("inf")
         self.left = False
+        self.outlet = Outlet(self)
         self.seqs: list[int] = []
+        self.rests: list[bytes] = []
         self.pings = 0
         self.ended: list[str] = []
 
     def deliver(self, seq: int, frame: Frame) -> None:
         self.seqs.append(seq)
+
+    def go_on(self, rest: bytes) -> None:
+        self.rests.append(rest)
 
     def catch_up(self, seq: int) -> None:
         pass
@@ -65,7 +71,7 @@ def test_a_user_without_streams_leaves_nothing_behind() -> None:
         assert (len(bus), bus.count_of(1)) == (1, 1)
         bus.discard(stream)
         bus.discard(stream)
-        assert (len(bus), bus.count_of(1), bus._streams) == (0, 0, {})
+        assert (len(bus), bus.count_of(1), bus._outlets) == (0, 0, {})
     bus.publish(1, 5, FRAME)
     assert stream.seqs == []
 

@@ -106,7 +106,7 @@ async def test_a_client_that_leaves_leaves_nothing_behind(visitor: Visitor, app:
             assert len(app.bus) == 1
             getattr(stream, leave)()
             await eventually(lambda: len(app.bus) == 0)
-            assert not app.bus._streams
+            assert not app.bus._outlets
             assert not app.heart._due
 
 
