@@ -54,8 +54,11 @@ class Connection:
     A string of several statements is one round trip and one implicit transaction.
     """
 
-    def __init__(self, impl: aiopg.Connection) -> None:
+    def __init__(self, impl: aiopg.Connection, cursor: aiopg.Cursor) -> None:
         self._impl = impl
+        # One for all: each has a cycle with its transaction, of which we have no use, and all
+        # together were the garbage that the collector held the loop for.
+        self._cursor = cursor
         self._prepared: dict[str, str] = {}
         self._numbers = count(1)
 
@@ -64,6 +67,9 @@ class Connection:
         """Open, and with no transaction or statement left behind."""
         idle = psycopg2.extensions.TRANSACTION_STATUS_IDLE
         return not self._impl.closed and self._impl.raw.info.transaction_status == idle
+
+    def has_planned(self, sql: str) -> bool:
+        return sql in self._prepared
 
     async def rows(self, sql: str, params: Mapping[str, Any], seconds: float) -> list[Row]:
         """The rows of the last statement in `sql`; none where it has no result."""
@@ -77,9 +83,8 @@ class Connection:
 
     async def _rows(self, sql: str, params: Mapping[str, Any], seconds: float) -> list[Row]:
         with _translated():
-            async with self._impl.cursor() as cursor:
-                await cursor.execute(sql, params or None, timeout=seconds)
-                return await cursor.fetchall() if cursor.description else []
+            await self._cursor.execute(sql, params or None, timeout=seconds)
+            return await self._cursor.fetchall() if self._cursor.description else []
 
     def close(self) -> None:
         # A future that is done already, in aiopg: there is nothing to wait for.
@@ -99,6 +104,7 @@ async def connect(dsn: str, seconds: float) -> Connection:
                 enable_uuid=False,
                 **parameters(params),
             )
+            return Connection(impl, await impl.cursor())
     except psycopg2.ProgrammingError as error:
         raise errors.Refused(_sentence(error)) from None
     except psycopg2.Error as error:
@@ -106,7 +112,6 @@ async def connect(dsn: str, seconds: float) -> Connection:
         raise kind(_sentence(error)) from None
     except (TimeoutError, OSError) as error:
         raise errors.Unavailable(_sentence(error) or "no answer") from None
-    return Connection(impl)
 
 
 def parameters(given: Mapping[str, str]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class Database:
         self._close_idle()
 
     async def _ask(self, sql: str, params: Mapping[str, Any], until: float) -> list[Row]:
-        async with self._connection(until) as conn:
+        async with self._connection(until, sql) as conn:
             seconds = until - asyncio.get_running_loop().time()
             try:
                 return await conn.rows(sql, params, max(seconds, 0.001))
@@ -92,7 +92,7 @@ class Database:
                 raise
 
     @contextlib.asynccontextmanager
-    async def _connection(self, until: float) -> AsyncIterator[Connection]:
+    async def _connection(self, until: float, sql: str) -> AsyncIterator[Connection]:
         now = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout_at(min(until, now + ACQUIRE_SECONDS)):
@@ -101,16 +101,18 @@ class Database:
             raise errors.Unavailable("all connections are busy") from None
         conn = None
         try:
-            conn = self._take_idle() or await self._connect(until)
+            conn = self._take_idle(sql) or await self._connect(until)
             yield conn
         finally:
             self._permits.release()
             if conn is not None:
                 self._give_back(conn)
 
-    def _take_idle(self) -> Connection | None:
+    def _take_idle(self, sql: str) -> Connection | None:
+        """One that has planned this already, where there is one: planning takes milliseconds."""
         while self._idle:
-            conn = self._idle.pop()
+            conn = next((c for c in reversed(self._idle) if c.has_planned(sql)), self._idle[-1])
+            self._idle.remove(conn)
             if conn.usable:
                 return conn
             conn.close()

@@ -45,6 +45,19 @@ async def test_several_statements_are_one_transaction_and_the_last_ones_rows_are
 
 
 @pytest.mark.gen_test
+async def test_a_statement_is_planned_once_while_the_connection_that_has_its_plan_is_free(
+    db: Database,
+) -> None:
+    ask_for_plan = "SELECT pg_backend_pid()"
+    ((planned_by,),) = await db.rows(ask_for_plan)
+    await asyncio.gather(*(db.rows(SLEEP, {"seconds": 0.05}) for _ in range(4)))
+    assert len(db._idle) == 4, "there must be others for this to mean anything"
+    for _ in range(8):
+        await asyncio.gather(*(db.rows(SLEEP, {"seconds": 0.01}) for _ in range(3)))
+        assert await db.rows(ask_for_plan) == [(planned_by,)]
+
+
+@pytest.mark.gen_test
 async def test_a_statement_that_takes_too_long_is_a_timeout_and_spoils_nothing(
     db: Database,
 ) -> None:

@@ -17,7 +17,7 @@ from db.server_lock import ServerLock
 from handlers.application import Messenger
 from tests.support.callers import Caller, contents, someone_talks
 from tests.support.people import Person, Visitor, eventually
-from tests.support.postgres import Postgres
+from tests.support.postgres import Postgres, ask
 from tests.support.processes import ServerProcess
 from tests.support.sse import EventStream
 
@@ -161,6 +161,10 @@ async def test_a_stream_that_is_reading_waits_for_the_database(
         assert [event.data["id"] for event in await stream.events(3)] == [m["id"] for m in sent]
 
 
+def is_held(dsn: str) -> bool:
+    return bool(ask(dsn, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"))
+
+
 @pytest.mark.gen_test(timeout=60)
 async def test_the_servers_lock_is_taken_again_after_a_crash(dsn: str, postgres: Postgres) -> None:
     said: list[str] = []
@@ -169,7 +173,7 @@ async def test_the_servers_lock_is_taken_again_after_a_crash(dsn: str, postgres:
     session = lock._conn
     await in_thread(postgres.crash)
     await in_thread(postgres.revive)
-    await eventually(lambda: lock._conn is not session, 10)
+    await eventually(lambda: lock._conn is not session and is_held(dsn), 10)
     with pytest.raises(errors.InUse):
         await ServerLock.take(dsn, said.append, patience=0.3)
     assert not lost.done()
