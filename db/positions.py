@@ -1,12 +1,12 @@
 """Where streams start: thousands that open at once are looked up in a few statements."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 from db import sessions
 from db.batching import Batched
 from db.pool import Database
+from db.sessions import Sessions
 
 LARGEST_BATCH = 64  # all of them open in one turn of the loop: some 10 ms
 
@@ -29,18 +29,28 @@ class Position(NamedTuple):
 
 
 class Positions:
-    """Looks up what is wanted together.
+    """Looks up what is wanted together, and has the sessions that live remembered.
 
     The statement begins after `look_up` was called: who has registered with the bus before that
     misses nothing between the two.
     """
 
-    def __init__(self, db: Database) -> None:
-        self._batched = Batched[Wanted, Position](partial(_positions, db), LARGEST_BATCH)
+    def __init__(self, db: Database, sessions: Sessions) -> None:
+        self._db = db
+        self._sessions = sessions
+        self._batched = Batched[Wanted, Position](self._look_up, LARGEST_BATCH)
 
     async def look_up(self, wanted: Wanted) -> Position:
         """Raises `errors.DatabaseError`."""
         return await self._batched.ask(wanted)
+
+    async def _look_up(self, wanted: Sequence[Wanted]) -> list[Position]:
+        ends = self._sessions.ends
+        found = await _positions(self._db, wanted)
+        asked = zip(wanted, found, strict=True)
+        living = ((w.session_id, w.user_id) for w, position in asked if position.session_lives)
+        self._sessions.remember(living, ends)
+        return found
 
 
 async def _positions(db: Database, wanted: Sequence[Wanted]) -> list[Position]:

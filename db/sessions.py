@@ -1,9 +1,17 @@
 """Sessions: who has signed in where, and whether that still holds."""
 
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import msgspec
 from cachetools import TTLCache
 
+from db import pool
+from db.errors import DatabaseError
 from db.pool import Database
+from db.prepared import array
 from db.shapes import Id, Time
 from db.snapshot import NotFound
 
@@ -13,6 +21,7 @@ USER_AGENT_LENGTH = 400
 MOST_LISTED = 1000  # of one user's; whoever has more can still end all others
 REMEMBERED = 100_000  # sessions, at about 100 bytes each
 REMEMBERED_SECONDS = 60  # bounds what a change made behind the server's back can do
+GATHER_SECONDS = 0.2  # uses, which are written together while nobody waits for that
 
 
 class Session(msgspec.Struct, frozen=True, rename="camel"):
@@ -25,13 +34,21 @@ class Session(msgspec.Struct, frozen=True, rename="camel"):
     current: bool
 
 
+@dataclass(slots=True)
+class _Living:
+    user_id: int
+    is_used: bool  # False: known from a stream that opened, which is no use
+
+
 class Sessions:
     """Living sessions, remembered for a minute: one server a database, so all ends pass here."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._living: TTLCache[int, int] = TTLCache(REMEMBERED, REMEMBERED_SECONDS)
-        self._ends = 0  # a look-up that began before an end must not be remembered after it
+        self._living: TTLCache[int, _Living] = TTLCache(REMEMBERED, REMEMBERED_SECONDS)
+        self.ends = 0  # a look-up that began before an end must not be remembered after it
+        self._used: set[int] = set()  # and not written yet
+        self._writing: set[asyncio.Task[None]] = set()
 
     async def begin(self, user_id: int, user_agent: str) -> int:
         """A new session's id. Of `user_agent` the beginning is kept, and what can be shown."""
@@ -50,8 +67,11 @@ class Sessions:
     async def is_living(self, session_id: int, user_id: int) -> bool:
         """Whether this is a session of that user which has not ended; counts as its use."""
         if (known := self._living.get(session_id)) is not None:
-            return known == user_id
-        ends = self._ends
+            if known.user_id == user_id and not known.is_used:
+                known.is_used = True
+                self._write_soon(session_id)
+            return known.user_id == user_id
+        ends = self.ends
         row = await self._db.row(
             """
             WITH touched AS (
@@ -75,9 +95,52 @@ class Sessions:
                 "idle_days": IDLE_DAYS,
             },
         )
-        if row is not None and ends == self._ends:
-            self._living[session_id] = user_id
+        if row is not None and ends == self.ends:
+            self._living[session_id] = _Living(user_id, is_used=True)
         return row is not None
+
+    def remember(self, living: Iterable[tuple[int, int]], ends: int) -> None:
+        """Sessions and their users, that were seen to live after `ends` of them had ended."""
+        if ends == self.ends:
+            for session_id, user_id in living:
+                if session_id not in self._living:
+                    self._living[session_id] = _Living(user_id, is_used=False)
+
+    def _write_soon(self, session_id: int) -> None:
+        if not self._used:
+            asyncio.get_running_loop().call_later(GATHER_SECONDS, self._begin_to_write)
+        self._used.add(session_id)
+
+    def _begin_to_write(self) -> None:
+        task = asyncio.create_task(self._write_uses())
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    async def _write_uses(self) -> None:
+        """What is lost here is written when the session is used beyond its minute."""
+        used, self._used = self._used, set()
+        pool.begin_request()
+        with contextlib.suppress(DatabaseError):
+            # Skipped: to wait for one session while others are locked would be half a deadlock.
+            await self._db.rows(
+                """
+                UPDATE sessions
+                SET last_seen_at = clock_timestamp()
+                WHERE id IN (
+                    SELECT id
+                    FROM sessions
+                    WHERE id = ANY (%(session_ids)s::bigint[])
+                        AND last_seen_at < now() - make_interval(mins => %(touch_minutes)s)
+                        AND last_seen_at > now() - make_interval(days => %(idle_days)s)
+                    FOR NO KEY UPDATE SKIP LOCKED
+                )
+                """,
+                {
+                    "session_ids": array(used),
+                    "touch_minutes": TOUCH_MINUTES,
+                    "idle_days": IDLE_DAYS,
+                },
+            )
 
     async def of(self, user_id: int, current_id: int) -> list[Session]:
         """The user's living sessions, latest seen first."""
@@ -107,7 +170,7 @@ class Sessions:
 
     async def end_others(self, user_id: int, kept_id: int) -> None:
         """Ends all of the user's sessions but one."""
-        known = [s for s, owner in self._living.items() if owner == user_id and s != kept_id]
+        known = [s for s, of in self._living.items() if of.user_id == user_id and s != kept_id]
         await self._end(user_id, known, "id <> %(session_id)s", kept_id)
 
     async def _end(self, user_id: int, known: list[int], which: str, session_id: int) -> list[int]:
@@ -124,7 +187,7 @@ class Sessions:
             )
             ended = [session for (session,) in rows]
         finally:  # also when the outcome is unknown: the next request asks the database
-            self._ends += 1
+            self.ends += 1
             for session in {*known, *ended}:
                 self._living.pop(session, None)
         return ended

@@ -53,7 +53,7 @@ class Messenger(Application):
         self.tokens = Tokens(secret)
         self.sessions = Sessions(db)
         self.avatars = Avatars(db)
-        self.positions = Positions(db)
+        self.positions = Positions(db, self.sessions)
         self.replays = Replays(db)
         self.sender = Sender(db, publisher(self.bus), self.lookout.look_at_all)
         self.metrics = Metrics(lambda: len(self.bus), lambda: db.away)

@@ -188,7 +188,7 @@ async def test_mallory_has_a_feed_with_nothing_of_others_in_it(
 
 
 async def position(db: Database, user_id: int, after: int | None, session_id: int = 0) -> Position:
-    return await Positions(db).look_up(Wanted(user_id, session_id, after))
+    return await Positions(db, Sessions(db)).look_up(Wanted(user_id, session_id, after))
 
 
 @pytest.mark.gen_test
@@ -196,7 +196,7 @@ async def test_many_who_come_at_once_are_looked_up_in_a_few_statements(
     db: Counting, sender: Sender, pair: Pair
 ) -> None:
     await send(sender, pair, 3)
-    look, before = Positions(db), db.asked
+    look, before = Positions(db, Sessions(db)), db.asked
     wanted = [Wanted((pair.john, pair.jane, 999)[n % 3], 0, n % 6) for n in range(600)]
     found = await asyncio.gather(*map(look.look_up, wanted))
     assert db.asked - before == -(-600 // positions.LARGEST_BATCH)
@@ -207,7 +207,7 @@ async def test_many_who_come_at_once_are_looked_up_in_a_few_statements(
 async def test_a_look_up_sees_what_was_committed_before_it(
     db: Counting, sender: Sender, pair: Pair, dsn: str
 ) -> None:
-    look = Positions(db)
+    look = Positions(db, Sessions(db))
     bump = "UPDATE feeds SET last_seq = last_seq + 1 WHERE user_id = %s RETURNING last_seq"
     early = []
     for _ in range(20):  # while the one before is under way
@@ -276,7 +276,7 @@ async def test_a_session_lives_until_it_ends_or_lies_idle_and_for_its_user_alone
 async def test_all_who_wait_hear_of_a_database_that_fails_and_the_next_look_up_works(
     db: Counting, pair: Pair, dsn: str
 ) -> None:
-    look = Positions(db)
+    look = Positions(db, Sessions(db))
     ask(dsn, "ALTER TABLE feeds RENAME TO away")
     many = positions.LARGEST_BATCH + 1
     found = await asyncio.gather(

@@ -201,6 +201,12 @@ async def ending(db: Database) -> None:
     await sessions.end(8, await sessions.begin(8, "a browser"))
 
 
+async def using(db: Database) -> None:
+    sessions = Sessions(db)
+    sessions._used.update(range(10, 310))
+    await sessions._write_uses()
+
+
 def signing_in(number: int, name: str) -> Act:
     picture = Picture("/avatars/new", "image/png", b"another picture")
     account = Account("api.github.com", number, name, picture, keeps_picture=False)
@@ -215,6 +221,7 @@ STATEMENTS: dict[str, Act] = {
     "users.usernames all": lambda db: users.usernames(db, 7, "u"),
     "sessions.begin": lambda db: Sessions(db).begin(7, "a browser"),
     "sessions.is_living": lambda db: Sessions(db).is_living(7, 7),
+    "sessions._write_uses": using,
     "sessions.of": lambda db: Sessions(db).of(7, 7),
     "sessions._end one": ending,
     "sessions._end others": lambda db: Sessions(db).end_others(9, 9),

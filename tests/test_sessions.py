@@ -55,6 +55,24 @@ async def test_last_seen_moves_with_use_and_creation_does_not(
 
 
 @pytest.mark.gen_test
+async def test_who_has_opened_a_stream_is_not_looked_up_again_and_yet_seen(
+    visitor: Visitor, app: Messenger, db: Database
+) -> None:
+    jane = await visitor.sign_in("jane")
+    await db.rows(LONG_AGO)
+    sql = "SELECT last_seen_at FROM sessions WHERE user_id = %(id)s"
+    before = await db.rows(sql, {"id": int(jane.id)})
+    async with jane.stream():
+        assert not app.sessions._used, "to open a stream is no use of its session"
+        app.sessions._db = Database("")  # whoever asks it fails
+        assert (await jane.get("/api/auth_user")).status == 200
+        app.sessions._db = db
+    assert app.sessions._used
+    await app.sessions._write_uses()
+    assert await db.rows(sql, {"id": int(jane.id)}) > before
+
+
+@pytest.mark.gen_test
 async def test_a_refused_token_is_no_use_of_its_session(
     visitor: Visitor, app: Messenger, db: Database
 ) -> None:
