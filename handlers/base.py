@@ -19,6 +19,7 @@ from handlers.tokens import Refused
 
 if TYPE_CHECKING:
     from handlers.application import Messenger
+    from http1.connection import Connection
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 STRICT_TRANSPORT_SECURITY = "max-age=31536000"  # a year; other hosts of the domain are not ours
@@ -86,6 +87,8 @@ class Handler(RequestHandler):
         if (lines := self.app.limits.lines) is not None:
             self.turn = lines.turn(self.payer(), self.cost, self.request.connection)
             if self.turn is not None and not self.turn.has_come:
+                if cast("Connection", self.request.connection).closed():
+                    self.turn.leave()  # it was told of that before it was in line
                 return self._check_in_turn(self.turn)
         self._check()
         return None

@@ -5,6 +5,7 @@ import dataclasses
 import uuid
 from collections.abc import Hashable
 from fractions import Fraction
+from typing import cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from config import Config
 from handlers.application import Messenger
+from handlers.base import Handler
 from handlers.limits import (
     MINUTE,
     MOST_IN_BUCKETS,
@@ -26,7 +28,8 @@ from handlers.limits import (
     Window,
     network,
 )
-from tests.support.people import Answer, Visitor, two
+from http1.connection import Connection
+from tests.support.people import Answer, Visitor, eventually, two
 
 
 class Clock:
@@ -449,6 +452,41 @@ class TestLines:
         await nobody_waits(lines_of(app))
         await app.requests_finished()
         assert (await john.get("/api/auth_user")).status == 200
+
+    @pytest.mark.gen_test
+    async def test_who_has_left_before_it_is_in_line_is_forgotten(
+        self, visitor: Visitor, app: Messenger, base_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A crowd that comes and goes at once would else wait, unasked, for minutes."""
+        john = await visitor.sign_in("john")
+        prepared: list[Handler] = []
+        begun: list[Turn] = []
+        prepare, begin = Handler.prepare, Turn.begin
+
+        async def prepare_when_it_has_left(self: Handler) -> None:
+            await eventually(cast("Connection", self.request.connection).closed)
+            prepared.append(self)
+            if (more := prepare(self)) is not None:
+                await more
+
+        def note_and_begin(self: Turn) -> None:
+            begun.append(self)
+            begin(self)
+
+        monkeypatch.setattr(Handler, "prepare", prepare_when_it_has_left)
+        monkeypatch.setattr(Turn, "begin", note_and_begin)
+        url = urlsplit(base_url)
+        for _ in range(50):
+            _, writer = await asyncio.open_connection("127.0.0.1", url.port)
+            writer.write(
+                f"GET /api/auth_user HTTP/1.1\r\nHost: {url.netloc}\r\n"
+                f"Authorization: Bearer {john.token}\r\n\r\n".encode()
+            )
+            writer.close()
+        await eventually(lambda: len(prepared) == 50)
+        await nobody_waits(lines_of(app))
+        await app.requests_finished()
+        assert len(begun) == 1  # where nobody was in line
 
 
 def lines_of(app: Messenger) -> Lines:
