@@ -1,10 +1,10 @@
 /**
  * <messenger-app></messenger-app>: the whole page. Who is there, which place they are at, and the
- * one stream that keeps all of it up to date. What it can begin without is in later.js.
+ * one stream that keeps all of it up to date. What stands here is what a conversation is seen by; writing.js
+ * and later.js come after it.
  */
 
 import * as api from "./api.js";
-import "./components/connection-line.js";
 import { make } from "./components/context.js";
 import "./components/conversation-list.js";
 import "./components/conversation-view.js";
@@ -12,9 +12,6 @@ import { nothingChosen, nothingHere, notice } from "./components/notice.js";
 import { backoff, pause } from "./lib/backoff.js";
 import { el } from "./lib/dom.js";
 import { placeAt } from "./lib/ids.js";
-import { failure } from "./lib/sign-in-failure.js";
-import { Outbox } from "./outbox.js";
-import * as session from "./session.js";
 import { Store } from "./store.js";
 import { Unsent } from "./unsent.js";
 
@@ -38,8 +35,8 @@ class MessengerApp extends HTMLElement {
   /** @type {Context} */
   #context = {
     store: this.#store,
-    outbox: /** @type {any} */ (null), // these two are a user's
-    unsent: /** @type {any} */ (null),
+    unsent: /** @type {any} */ (null), // these two are a user's
+    outbox: /** @type {any} */ (null),
     notifications: this.#notifications.promise,
     navigate: (path) => this.#navigate(path),
     signedIn: (user) => this.#signedIn(user),
@@ -75,31 +72,50 @@ class MessengerApp extends HTMLElement {
   /** @param {import("./types.js").User} user */
   async #signedIn(user) {
     this.#store.dispatch({ type: "signed in", user });
-    const outbox = new Outbox(user.id, this.#store, this.#context.refused, this.#ended.signal);
     const unsent = new Unsent(user.id);
-    this.#kept = [outbox, unsent];
-    Object.assign(this.#context, { outbox, unsent });
-    const listener = { changed: () => this.#leave(), refused: this.#context.refused };
-    session.keep(user, listener, this.#ended.signal);
+    this.#kept.push(unsent);
+    this.#context.unsent = unsent;
     this.#draw();
+    const listed = this.#list();
+    const session = await this.#beginToWrite(user);
+    const position = await listed;
+    if (session && position) this.#listen(user.id, position, session);
+  }
+
+  /** Answers with where the stream goes on from; what was fetched before it is asked for again. */
+  async #list() {
     const snapshot = await this.#insist(() => api.conversations());
-    if (snapshot) this.#listen(user.id, snapshot);
+    if (!snapshot) return null;
+    this.#store.dispatch({ type: "listening", position: snapshot.position });
+    this.#store.dispatch({ type: "conversations", snapshot, older: false });
+    return snapshot.position;
   }
 
   /**
-   * The stream goes on from where the list of conversations is; what was fetched before it is asked
-   * for again.
-   * @param {string} userId
-   * @param {import("./types.js").Snapshot<import("./types.js").Conversation[]>} snapshot
+   * Nobody can write before there is what keeps and sends it, so that no word is lost in between.
+   * @param {import("./types.js").User} user
    */
-  async #listen(userId, snapshot) {
-    const { position } = snapshot;
-    this.#store.dispatch({ type: "listening", position });
-    this.#store.dispatch({ type: "conversations", snapshot, older: false });
+  async #beginToWrite(user) {
+    const writing = await this.#later(import("./writing.js"));
+    if (!writing) return null;
+    const { Outbox, session } = writing;
+    const { refused } = this.#context;
+    session.keep(user, { changed: () => this.#leave(), refused }, this.#ended.signal);
+    const outbox = new Outbox(user.id, this.#store, refused, this.#ended.signal);
+    this.#kept.push(outbox);
+    this.#context.outbox = outbox;
+    return session;
+  }
+
+  /**
+   * @param {string} userId
+   * @param {string} position
+   * @param {typeof import("./session.js")} session
+   */
+  async #listen(userId, position, session) {
     const modules = Promise.all([import("./shared-stream.js"), import("./notifications.js"), import("./later.js")]);
-    const later = await modules.catch(() => null);
-    if (later === null) return this.#startAgain();
-    if (this.#ended.signal.aborted) return;
+    const later = await this.#later(modules);
+    if (!later) return;
     const [{ SharedStream }, { Notifications }] = later;
     const notifications = new Notifications(userId, {
       store: this.#store,
@@ -120,6 +136,18 @@ class MessengerApp extends HTMLElement {
     });
     this.#kept.push(notifications);
     this.#notifications.resolve(notifications);
+  }
+
+  /**
+   * What a module has; null where the page has been left meanwhile, or is about to be, since a part of it is missing.
+   * @template T
+   * @param {Promise<T>} module
+   * @returns {Promise<T | null>}
+   */
+  async #later(module) {
+    const found = await module.catch(() => null);
+    if (found === null) this.#startAgain();
+    return this.#ended.signal.aborted ? null : found;
   }
 
   /** The network went while the page came: from the start, once there is somebody to load it from. */
@@ -193,7 +221,7 @@ class MessengerApp extends HTMLElement {
     } else if (me) {
       this.#leave();
     } else {
-      session.end();
+      endSession();
       this.#store.dispatch({ type: "signed out" });
       this.#draw();
     }
@@ -209,7 +237,7 @@ class MessengerApp extends HTMLElement {
     }
     this.#ended.abort(); // so that nothing is kept any more
     await Promise.allSettled(this.#kept.map((kept) => kept.clear()));
-    session.end();
+    await endSession();
     this.#reload();
   }
 
@@ -283,23 +311,10 @@ class MessengerApp extends HTMLElement {
   }
 
   #otherPlace() {
-    const failed = failure(location);
-    if (failed) return notice("That sign-in did not work", failed, el("a", { href: "/" }, "To your conversations"));
-    if (location.pathname === "/sessions") return this.#sessions();
-    return location.pathname === "/" ? nothingChosen() : nothingHere();
-  }
-
-  /** Few go there: its module is asked for when somebody does. */
-  #sessions() {
-    const place = el("main", { class: "notice" });
-    import("./components/sessions-view.js").then(
-      () => {
-        if (!place.isConnected) return;
-        place.replaceWith(make("sessions-view", { context: this.#context }));
-      },
-      () => place.replaceWith(unreachable()),
-    );
-    return place;
+    const { pathname } = location;
+    if (pathname === "/sessions") return seldom(import("./components/sessions-view.js"), () => make("sessions-view", { context: this.#context }));
+    if (pathname === "/access") return seldom(import("./lib/sign-in-failure.js"), ({ failure }) => failedSignIn(failure(location)));
+    return pathname === "/" ? nothingChosen() : nothingHere();
   }
 
   #side() {
@@ -317,6 +332,28 @@ class MessengerApp extends HTMLElement {
     return view;
   }
 }
+
+/**
+ * Few go there: its module is asked for when somebody does.
+ * @template T
+ * @param {Promise<T>} module
+ * @param {(module: T) => HTMLElement} made
+ */
+function seldom(module, made) {
+  const place = el("main", { class: "notice" });
+  const show = (/** @type {HTMLElement} */ shown) => place.isConnected && place.replaceWith(shown);
+  module.then((found) => show(made(found)), () => show(unreachable()));
+  return place;
+}
+
+/** @param {string | null} sentence */
+function failedSignIn(sentence) {
+  if (sentence === null) return nothingHere();
+  return notice("That sign-in did not work", sentence, el("a", { href: "/" }, "To your conversations"));
+}
+
+/** Tells the other tabs. */
+const endSession = () => import("./session.js").then(({ end }) => end(), () => {});
 
 const unreachable = () => notice("The server cannot be reached", "This page tries again by itself.");
 

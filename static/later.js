@@ -1,14 +1,17 @@
 /**
- * What a conversation can be seen without: a script of its own, so that the first one to run does not wait for it.
+ * What a conversation can be seen and written in without: a script of its own, so that the first one to run does not wait for it.
  * Elements that stand in the page already begin to work when they are defined here.
  */
 
 import "./components/access-page.js";
 import "./components/account-bar.js";
+import "./components/connection-line.js";
 import "./components/emoji-picker.js";
+import "./components/jump-button.js";
 import "./components/new-conversation.js";
 import "./components/notification-bell.js";
 import "./components/notification-offer.js";
+import "./components/read-marker.js"; // which <conversation-view> asks for
 import "./components/theme-switch.js";
 import "./notifications.js"; // which app.js asks for, as the next but one, when it knows where to go on from
 import "./offline.js";

@@ -1,6 +1,6 @@
 /** Which messages a notification has been shown for: in this browser, for one user, told once to whichever tab asks first. */
 
-import { steps } from "./lib/position.js";
+import { steps } from "./lib/ids.js";
 
 /** @typedef {{id: string}} Event of the feed, where ids ascend */
 

@@ -7,7 +7,7 @@
  * is lost when a leader dies, whatever it had passed on by then.
  */
 
-import { steps } from "./lib/position.js";
+import { steps } from "./lib/ids.js";
 import { whilePresent } from "./lib/presence.js";
 import { Stream } from "./stream.js";
 

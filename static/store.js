@@ -6,8 +6,7 @@
  * and what it reflects already is not applied to it again.
  */
 
-import { compareIds, countUpTo } from "./lib/ids.js";
-import { reflects, steps } from "./lib/position.js";
+import { compareIds, countUpTo, reflects, steps } from "./lib/ids.js";
 
 /** @typedef {import("./types.js").Action} Action */
 /** @typedef {import("./types.js").Conversation} Conversation */

@@ -1,13 +1,14 @@
 """A conversation is there soon, for who comes the first time over a slow network."""
 
+import asyncio
 import re
 
 import pytest
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, Route, expect
 
 from config import STATIC_DIR
 from tests.support.people import Visitor, two
-from tests.test_browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # autouse
 
 PAINTED_MILLISECONDS = 1500
 TRIES = 5  # the machine may be busy with something else; a page that is slow is so each time
@@ -91,6 +92,87 @@ async def test_no_module_waits_for_another_to_be_found(base_url: str, visitor: V
         (app_arrived,) = [end for path, _, end in scripts if path == "/app.js"]
         late = [path for path, start, _ in scripts if start > app_arrived]
         assert late == []
+
+
+class Held:
+    """What a page asks for, and gets once it is let go."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+
+    async def __call__(self, route: Route) -> None:
+        await self.go.wait()
+        await route.continue_()
+
+
+async def without(context: BrowserContext, url: str, *modules: str) -> tuple[Page, Held]:
+    """A page at `url` that these modules do not come to, until they are let go."""
+    page, held = await context.new_page(), Held()
+    devtools = await context.new_cdp_session(page)
+    await devtools.send("Network.enable")
+    await devtools.send("Network.setBypassServiceWorker", {"bypass": True})
+    for module in modules:
+        await page.route(f"**/{module}", held)
+    await page.goto(url, wait_until="commit")  # more would wait for the modules
+    return page, held
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_conversation_is_seen_before_what_one_writes_with_and_does_not_move_for_it(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    for n in range(30):
+        await john.send(conversation, f"number {n}")
+    async with browser(base_url) as tabs:
+        context = await signed_in(tabs, "jane")
+        url = f"{base_url}/conversations/{conversation}"
+        page, held = await without(context, url, "writing.js", "later.js")
+        last = page.locator(".message").last
+        await expect(last).to_contain_text("number 29")
+        await expect(page.locator("main h1")).to_have_text("john")
+        assert await page.locator("textarea").count() == 0
+        before = await last.bounding_box()
+        held.go.set()
+        await expect(page.get_by_role("textbox", name="Message")).to_be_focused()
+        assert await last.bounding_box() == before
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_who_has_turned_to_something_else_stays_there_when_one_can_write(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    await john.send(conversation, "hello")
+    async with browser(base_url) as tabs:
+        context = await signed_in(tabs, "jane")
+        url = f"{base_url}/conversations/{conversation}"
+        page, held = await without(context, url, "writing.js")
+        await page.locator(".scroller").focus()
+        held.go.set()
+        await expect(page.get_by_role("textbox", name="Message")).to_be_visible()
+        await expect(page.locator(".scroller")).to_be_focused()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_what_is_written_before_the_rest_of_the_page_has_come_is_sent_once(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    await john.send(conversation, "hello")
+    async with browser(base_url) as tabs:
+        context = await signed_in(tabs, "jane")
+        url = f"{base_url}/conversations/{conversation}"
+        page, held = await without(context, url, "later.js", "shared-stream.js", "notifications.js")
+        await write(page, "good morning")
+        await expect(page.locator(".message.mine:not(.sending)")).to_have_count(1)
+        assert await page.locator("connection-line:defined").count() == 0, "the rest has not come"
+        said = await john.get(f"/api/conversations/{conversation}/messages")
+        assert [message["content"] for message in said.json] == ["good morning", "hello"]
+        held.go.set()
+        await expect(page.locator("connection-line").first).to_have_attribute("data-status", "live")
+        await john.send(conversation, "and to you")
+        await expect(page.locator(".message")).to_have_count(3)
 
 
 @pytest.mark.gen_test

@@ -9,17 +9,20 @@ import path from "node:path";
 
 const STATIC = path.join(import.meta.dirname, "../static");
 const PAGE = path.join(STATIC, "index.html");
+const ENTRIES = ["/app.js", "/writing.js", "/later.js"]; // in this order they are needed
 const IMPORTS = /^(?:import|export)\s(?:[^;"']*?\sfrom\s)?["'](\.[^"']+)["'];/gm; // not import(…), which comes later
 const LIST = /(<!-- modules[^>]*-->\n)(?:.*\n)*?(.*<!-- end of modules -->)/;
 
-/** Each once; what the first of `entries` needs comes first. @param {string[]} entries */
-function importedBy(entries) {
-  const known = new Set(entries);
+/** What the first of `entries` needs comes first, each once. @param {string[]} entries */
+function neededBy(entries) {
+  /** @type {Set<string>} */
+  const known = new Set();
   for (const entry of entries) {
+    known.add(entry);
     const graph = [entry];
     for (const module of graph) graph.push(...importsOf(module).filter((found) => !known.has(found) && known.add(found)));
   }
-  return [...known].slice(entries.length);
+  return [...known];
 }
 
 /** @param {string} module */
@@ -28,8 +31,9 @@ function importsOf(module) {
   return [...found].map(([, name]) => path.posix.join(path.posix.dirname(module), name));
 }
 
-const links = importedBy(["/app.js", "/later.js"]).map((module) => `    <link rel="modulepreload" href="${module}" />\n`);
 const page = readFileSync(PAGE, "utf8");
+const modules = neededBy(ENTRIES).filter((module) => !page.includes(`<script type="module" src="${module}">`));
+const links = modules.map((module) => `    <link rel="modulepreload" href="${module}" />\n`);
 const wanted = page.replace(LIST, (_, begin, end) => `${begin}${links.join("")}${end}`);
 if (wanted !== page && process.argv.includes("--check")) {
   console.error("static/index.html does not name the modules that the page imports now: `make fmt` mends it.");

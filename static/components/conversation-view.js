@@ -9,12 +9,9 @@ import { isLookedAt, whenLookedAt } from "../lib/presence.js";
 import { el } from "../lib/dom.js";
 import { compareIds } from "../lib/ids.js";
 import { avatar } from "./avatar.js";
-import "./connection-line.js";
 import { Component, make } from "./context.js";
-import "./message-composer.js";
 import "./message-list.js";
 import { action, nothingHere, notice } from "./notice.js";
-import { ReadMarker } from "./read-marker.js";
 
 /** @typedef {import("../types.js").State} State */
 
@@ -35,9 +32,14 @@ class ConversationView extends Component {
   #status = "shown";
   #failures = 0;
   #looked = "0"; // the other one's latest message that has been on the screen
-  #marker = new ReadMarker(
-    (messageId) => api.markRead(this.conversationId, messageId),
-    (error) => this.#notMarked(error),
+  /** It comes with later.js; null where that failed, and app.js begins anew. */
+  #marker = import("./read-marker.js").then(
+    ({ ReadMarker }) =>
+      new ReadMarker(
+        (messageId) => api.markRead(this.conversationId, messageId),
+        (error) => this.#notMarked(error),
+      ),
+    () => null,
   );
 
   connected() {
@@ -121,7 +123,7 @@ class ConversationView extends Component {
     const { entry } = this.#known(this.context.store.state);
     if (!entry || !isLookedAt()) return;
     if (compareIds(entry.conversation.lastReadMessageId ?? "0", this.#looked) >= 0) return;
-    this.#marker.moveTo(this.#looked);
+    this.#marker.then((marker) => marker?.moveTo(this.#looked));
     const { conversationId } = this;
     this.context.store.dispatch({ type: "reading", conversationId, messageId: this.#looked });
   }

@@ -1,33 +1,34 @@
-/** A button over a list, that leads to what is out of sight. */
+/**
+ * <jump-button data-way="up" data-count="3"></jump-button>: over a list, a press of it leads to what is out of sight.
+ * `data-way` is "up", to where the unread begin, or "down", to the newest; `data-count` is how much is there.
+ */
 
 import { el } from "../lib/dom.js";
 
 const MOST = 999; // the server counts no further
 
-const KINDS = {
+const WAYS = {
   up: { arrow: "↑", counted: "unread", plain: "To where the unread begin" },
   down: { arrow: "↓", counted: "new", plain: "To the newest messages" },
 };
 
-/**
- * @param {keyof typeof KINDS} way
- * @param {() => void} act
- */
-export function jumpButton(way, act) {
-  const { arrow, counted, plain } = KINDS[way];
-  const button = el("button", { type: "button", class: `jump ${way}`, hidden: true });
-  button.addEventListener("click", act);
-  /**
-   * @param {number} count
-   * @param {boolean} isShown
-   */
-  function draw(count, isShown) {
-    button.hidden = !isShown;
-    const text = count > 0 ? `${count > MOST ? `${MOST}+` : count} ${counted} ${arrow}` : arrow;
-    if (button.textContent === text) return;
-    button.textContent = text;
-    if (count > 0) button.removeAttribute("aria-label");
-    else button.setAttribute("aria-label", plain);
+class JumpButton extends HTMLElement {
+  static observedAttributes = ["data-count"];
+  #button = el("button", { type: "button" });
+
+  connectedCallback() {
+    this.replaceChildren(this.#button);
   }
-  return { button, draw };
+
+  attributeChangedCallback() {
+    const { arrow, counted, plain } = WAYS[this.dataset.way === "up" ? "up" : "down"];
+    const count = Number(this.dataset.count);
+    const text = count > 0 ? `${count > MOST ? `${MOST}+` : count} ${counted} ${arrow}` : arrow;
+    if (this.#button.textContent === text) return;
+    this.#button.textContent = text;
+    if (count > 0) this.#button.removeAttribute("aria-label");
+    else this.#button.setAttribute("aria-label", plain);
+  }
 }
+
+customElements.define("jump-button", JumpButton);

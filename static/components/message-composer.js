@@ -1,4 +1,7 @@
-/** <message-composer></message-composer> with `conversationId`: where a message is written. */
+/**
+ * <message-composer></message-composer> with `conversationId`: where a message is written. It may stand in the page,
+ * with room for one line, before it is defined.
+ */
 
 import { codePoints, contentOf, LONGEST_CONTENT } from "../lib/content.js";
 import { el } from "../lib/dom.js";
@@ -9,7 +12,9 @@ const WARN_BELOW = 400; // code points left
 const QUIET_MILLISECONDS = 1000; // the count is read out when one has stopped typing, not at each key
 
 class MessageComposer extends Component {
-  conversationId = "";
+  /** @type {string} */
+  conversationId = /** @type {any} */ (this).conversationId;
+  #stoodEmpty = this.isConnected; // before it was defined
   #text = el("textarea", {
     id: "message",
     rows: "1",
@@ -36,7 +41,13 @@ class MessageComposer extends Component {
     this.gone.addEventListener("abort", () => clearTimeout(this.#saying));
     this.#text.value = this.context.unsent.get(this.conversationId);
     this.#draw();
-    if (matchMedia("(hover: hover)").matches) this.#text.focus(); // no keyboard jumps up on phones
+    this.#focus();
+  }
+
+  /** No keyboard jumps up on phones; and who has turned to something else meanwhile stays there. */
+  #focus() {
+    const isElsewhere = this.#stoodEmpty && document.activeElement !== document.body;
+    if (matchMedia("(hover: hover)").matches && !isElsewhere) this.#text.focus();
   }
 
   /**

@@ -11,7 +11,6 @@ import { el, inSight, lastInSight, onceAFrame, reconcile } from "../lib/dom.js";
 import { compareIds, countBefore, placeAt } from "../lib/ids.js";
 import { whenTimesChange } from "../lib/time.js";
 import { Component } from "./context.js";
-import { jumpButton } from "./jump-button.js";
 import { countAfter, firstUnread, linesOf, unreadAfter } from "./lines.js";
 import { drawDay, drawDraft, drawMessage, drawUnread } from "./message.js";
 import * as stretch from "./stretch.js";
@@ -38,8 +37,8 @@ class MessageList extends Component {
     this.#empty,
     this.#log,
   );
-  #up = jumpButton("up", () => this.#seek({ id: this.#unreadAfter ?? "0", unread: true }));
-  #down = jumpButton("down", () => this.#toEnd());
+  #up = jumpButton("up");
+  #down = jumpButton("down");
   #status = el("p", { class: "seeking", role: "status" });
   /** @type {Line[]} as they are drawn: each one's item stands at the same place in the list */
   #lines = [];
@@ -64,9 +63,11 @@ class MessageList extends Component {
   #loudSoon = onceAFrame(() => this.#log.setAttribute("aria-live", "polite"));
 
   connected() {
-    this.replaceChildren(this.#scroller, this.#up.button, this.#down.button, this.#status);
+    this.replaceChildren(this.#scroller, this.#up, this.#down, this.#status);
     const options = { signal: this.gone };
     this.#older.addEventListener("click", () => this.#reachUp(), options);
+    this.#up.addEventListener("click", () => this.#seek({ id: this.#unreadAfter ?? "0", unread: true }), options);
+    this.#down.addEventListener("click", () => this.#toEnd(), options);
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), options);
     this.#scroller.addEventListener("keydown", (event) => this.#key(event), options);
     addEventListener("popstate", () => this.#goToLinked(), options);
@@ -311,8 +312,10 @@ class MessageList extends Component {
     const fresh = this.#following ? 0 : countAfter(this.#thread?.messages ?? [], from);
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     const isFar = this.#stretch?.last !== null || scrollHeight - scrollTop > 2 * clientHeight;
-    this.#down.draw(fresh, fresh > 0 || isFar);
-    this.#up.draw(this.#missed, this.#missed > 0);
+    this.#down.hidden = fresh === 0 && !isFar;
+    this.#down.dataset.count = `${fresh}`;
+    this.#up.hidden = this.#missed === 0;
+    this.#up.dataset.count = `${this.#missed}`;
   }
 
   #goToEnd() {
@@ -408,6 +411,14 @@ class MessageList extends Component {
     times[at + step]?.focus();
     this.#placeTabStop();
   }
+}
+
+/** It comes with later.js. @param {"up" | "down"} way */
+function jumpButton(way) {
+  const button = document.createElement("jump-button");
+  button.dataset.way = way;
+  button.hidden = true;
+  return button;
 }
 
 /** @param {Element} item */

@@ -1,4 +1,7 @@
-/** Ids of messages and conversations, decimal numbers that no Number may hold: their order, and their addresses. */
+/**
+ * Ids of messages and conversations, decimal numbers that no Number may hold: their order, and their addresses.
+ * Ids of events are places in a user's feed, `<epoch>-<seq>`: within one epoch each event's is one further.
+ */
 
 /**
  * Those of a conversation's messages ascend.
@@ -52,3 +55,21 @@ export function placeAt(path) {
   const [, conversationId, messageId] = path.match(/^\/conversations\/([1-9]\d*)(?:\/messages\/([1-9]\d*))?$/) ?? [];
   return { conversationId, messageId };
 }
+
+/**
+ * How many events `to` is ahead of `from`; NaN where they are of different epochs.
+ * @param {string} from
+ * @param {string} to
+ */
+export function steps(from, to) {
+  const [epoch, seq] = from.split("-");
+  const [otherEpoch, otherSeq] = to.split("-");
+  return epoch === otherEpoch ? Number(otherSeq) - Number(seq) : Number.NaN;
+}
+
+/**
+ * Whether facts at `position` reflect the event `id`; of another epoch they are newer.
+ * @param {string} position
+ * @param {string} id
+ */
+export const reflects = (position, id) => !(steps(position, id) > 0);

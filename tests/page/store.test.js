@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { reflects } from "../../static/lib/position.js";
+import { reflects } from "../../static/lib/ids.js";
 import { apply, EMPTY } from "../../static/store.js";
 
 const jane = { id: "2", username: "jane", avatarURL: null };
