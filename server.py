@@ -40,7 +40,7 @@ BACKLOG = 4096  # thousands of clients return at once after a restart; the kerne
 PATIENCE_SECONDS = ServerLock.PATIENCE_SECONDS
 END_SECONDS = 9.5  # from a signal to the exit
 LEAST_STOP_SECONDS = 1.5  # of that for the embedded database, whatever else took long
-GARBAGE_OBJECTS = 50_000  # made since, before garbage is looked for; Python's own is 700
+GARBAGE_OBJECTS = 100_000  # made since, before garbage is looked for; Python's own is 700
 FINISH_SECONDS = 5.0  # how long a drain waits for requests in flight
 FAREWELL_SECONDS = 1.5  # over which a drain spreads the ends of streams
 

@@ -64,11 +64,12 @@ class Bus:
 
     def __iter__(self) -> Iterator[Stream]:
         """All open streams, as they are now."""
-        return iter([outlet.stream for outlets in self._outlets.values() for outlet in outlets])
+        return iter([s for user_id in self._outlets for s in self.streams_of(user_id)])
 
     def streams_of(self, user_id: int) -> Collection[Stream]:
         """As they are now: the caller may end them meanwhile."""
-        return tuple(outlet.stream for outlet in self._outlets.get(user_id, ()))
+        outlets = self._outlets.get(user_id, ())
+        return tuple(outlet.stream for outlet in outlets if outlet.stream is not None)
 
     def count_of(self, user_id: int) -> int:
         return len(self._outlets.get(user_id, ()))
@@ -77,11 +78,13 @@ class Bus:
         outlets = self._outlets.setdefault(stream.user_id, set())
         self._count += stream.outlet not in outlets
         outlets.add(stream.outlet)
+        stream.outlet.stream = stream
 
     def discard(self, stream: Stream) -> None:
         outlets = self._outlets.get(stream.user_id, set())
         if stream.outlet in outlets:
             outlets.remove(stream.outlet)
+            stream.outlet.stream = None  # a cycle would leave it to the garbage collector
             self._count -= 1
             if not outlets:
                 del self._outlets[stream.user_id]
@@ -114,8 +117,8 @@ class Bus:
             if len(some) >= MANY:
                 self._write_to_many(some, seq, frame)
             for outlet in some:
-                if outlet.seq != seq:
-                    _guarded(outlet.stream, outlet.stream.deliver, seq, frame)
+                if outlet.seq != seq and (stream := outlet.stream) is not None:
+                    _guarded(stream, stream.deliver, seq, frame)
             if room == 0:
                 asyncio.get_running_loop().call_soon(self._hand_out)
                 return
@@ -134,12 +137,13 @@ class Bus:
             shorts = self._volley.write([outlet.descriptor for outlet in ready], frame.chunk)
         except Exception:
             _log.exception("a volley broke")
-            for outlet in ready:
-                outlet.stream.break_off()
+            for stream in [outlet.stream for outlet in ready]:
+                if stream is not None:
+                    stream.break_off()
             return
-        for index, sent in shorts:
-            stream = ready[index].stream
-            _guarded(stream, stream.go_on, frame.chunk[sent:])
+        for place, sent in shorts:
+            if (stream := ready[place].stream) is not None:
+                _guarded(stream, stream.go_on, frame.chunk[sent:])
 
 
 def _guarded(stream: Stream, call: Callable[..., None], *args: object) -> None:

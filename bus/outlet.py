@@ -1,5 +1,7 @@
 """Where a stream's frames leave: all that a fan-out has to touch of it."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,8 +19,8 @@ class Outlet:
 
     __slots__ = ("descriptor", "seq", "stream")
 
-    def __init__(self, stream: "Stream") -> None:
-        self.stream = stream
+    def __init__(self) -> None:
+        self.stream: Stream | None = None  # whose it is, while that is with the bus
         self.descriptor = CLOSED
         self.seq = 0  # of the last event that was written, or handed to the transport
 

@@ -78,9 +78,18 @@ class Messenger(Application):
         self._in_flight.add(handler)
 
     def finished(self, handler: Handler) -> None:
-        """Or left by its client, or a stream: nobody waits for it any more."""
+        """Or a stream: it is answered as far as it can be."""
         if handler.turn is not None:
-            handler.turn.leave()
+            handler.turn.end()
+        self._forget(handler)
+
+    def hung_up(self, handler: Handler) -> None:
+        """Nobody waits for it any more; what has begun goes on, and has its turn until it ends."""
+        if handler.turn is not None:
+            handler.turn.give_up()
+        self._forget(handler)
+
+    def _forget(self, handler: Handler) -> None:
         self._in_flight.discard(handler)
         if self.draining and not self._in_flight:
             self._all_finished.set()

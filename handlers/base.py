@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Hashable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from tornado.httputil import HTTPHeaders
 from tornado.iostream import StreamClosedError
@@ -84,14 +84,24 @@ class Handler(RequestHandler):
         self.app.begun(self)
         if self.app.proxies:
             self._request_id = self.request.headers.get("X-Request-Id")
+        if self.request.method in SAFE_METHODS and self._has_hung_up():
+            self._give_up()
         if (lines := self.app.limits.lines) is not None:
             self.turn = lines.turn(self.payer(), self.cost, self.request.connection)
             if self.turn is not None and not self.turn.has_come:
-                if cast("Connection", self.request.connection).closed():
-                    self.turn.leave()  # it was told of that before it was in line
+                if self._has_hung_up():
+                    self.turn.give_up()  # it was told of that before it was in line
                 return self._check_in_turn(self.turn)
         self._check()
         return None
+
+    def _has_hung_up(self) -> bool:
+        return cast("Connection", self.request.connection).closed()
+
+    def _give_up(self) -> NoReturn:
+        """What nobody waits for, and what was put off until nobody did."""
+        self.set_status(499, "Client Closed Request")  # nginx's, for the log alone
+        raise Finish
 
     def payer(self) -> Hashable:
         """Whose budget of requests this one is taken from: a user's, or an address's."""
@@ -108,8 +118,7 @@ class Handler(RequestHandler):
 
     async def _check_in_turn(self, turn: Turn) -> None:
         if not await turn.comes():
-            self.set_status(499, "Client Closed Request")  # nginx's, for the log alone
-            raise Finish
+            self._give_up()
         self._check()
 
     def _check(self) -> None:
@@ -135,7 +144,7 @@ class Handler(RequestHandler):
         self.app.finished(self)
 
     def on_connection_close(self) -> None:
-        self.app.finished(self)
+        self.app.hung_up(self)
 
     def compute_etag(self) -> str | None:
         return None

@@ -143,22 +143,24 @@ class _Line:
         if latest is None:
             self._go_on()
         elif len(self._waiting) == 1 and latest.ended and latest.connection is connection:
-            self._rest_for(latest.seconds, since=latest.ended)
+            self._rest_for(latest.seconds)
         return turn
 
     def end(self, turn: "Turn") -> None:
         rest = min(max(REST_SECONDS, RESTS * turn.seconds), LONGEST_REST_SECONDS)
-        self._rest_for(rest, since=turn.ended)
+        self._rest_for(rest)
 
     def give_up(self, turn: "Turn") -> None:
         del self._waiting[turn]
 
-    def _rest_for(self, seconds: float, since: float) -> None:
+    def _rest_for(self, seconds: float) -> None:
+        """After the latest."""
+        assert self._latest is not None
         if self._rest is not None:
             self._rest.cancel()
-        loop = asyncio.get_running_loop()
-        if loop.time() < since + seconds:
-            self._rest = loop.call_at(since + seconds, self._go_on)
+        left = self._latest.ended + seconds - time.monotonic()
+        if left > 0:
+            self._rest = asyncio.get_running_loop().call_later(left, self._go_on)
         else:
             self._go_on()
 
@@ -176,7 +178,7 @@ class Turn:
 
     def __init__(self, line: _Line, connection: object) -> None:
         self.connection = connection
-        self.ended = 0.0  # when, in the loop's time
+        self.ended = 0.0  # when, by a clock of its own: uvloop's goes by milliseconds
         self._line = line
         self._come: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._began = 0.0
@@ -196,22 +198,24 @@ class Turn:
         return await self._come
 
     def begin(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._began = loop.time()
-        self._end = loop.call_later(LONGEST_TURN_SECONDS, self.leave)
+        self._began = time.monotonic()
+        self._end = asyncio.get_running_loop().call_later(LONGEST_TURN_SECONDS, self.end)
         self._come.set_result(True)
 
-    def leave(self) -> None:
-        """When it is answered or given up; may be called any number of times."""
-        if self.ended:
-            return
-        self.ended = asyncio.get_running_loop().time()
+    def end(self) -> None:
+        """When all that it was for is done; may be called any number of times."""
         if self._end is None:
-            self._line.give_up(self)
-            self._come.set_result(False)
-        else:
+            self.give_up()
+        elif not self.ended:
+            self.ended = time.monotonic()
             self._end.cancel()
             self._line.end(self)
+
+    def give_up(self) -> None:
+        """Unless it has come: then it goes on."""
+        if not self.has_come:
+            self._line.give_up(self)
+            self._come.set_result(False)
 
 
 def too_many(wait: float) -> problems.TooMany:

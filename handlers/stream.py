@@ -50,7 +50,7 @@ class StreamHandler(ApiHandler):
     def initialize(self) -> None:
         self._state = State.ASKING
         self._end_reason: str | None = None  # set while it cannot be said yet
-        self.outlet = Outlet(self)
+        self.outlet = Outlet()
         self._backlog: list[tuple[int, Frame]] | None = []  # None: it overflowed
         self._held_bytes = 0
         self._reading: asyncio.Task[None] | None = None

@@ -99,6 +99,7 @@ class Connection(asyncio.Protocol):
         "_delegate",
         "_drained",
         "_is_due",
+        "_is_new",
         "_is_paused",
         "_keeps_alive",
         "_length_left",
@@ -130,6 +131,7 @@ class Connection(asyncio.Protocol):
         self._received = b""  # and not read yet
         self._looked_at = 0  # bytes of that, for the end of a head
         self._is_due = False  # to be read in a turn to come
+        self._is_new = True  # nothing was answered yet
         self._is_paused = False
         self._state = State.HEAD
         self._delegate: HTTPMessageDelegate | None = None
@@ -183,12 +185,14 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The client is done, and does not wait for answers; what was written it may take yet."""
-        self._owner.is_leaving(self)
+        if self.is_behind:
+            self._owner.is_leaving(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
-        self._tell_descriptor()  # in this very step: the transport closes it next
-        self._owner.turns.do(self._tell_of_close)
+        if self._on_writable is not None:
+            self._on_writable(NOT_WRITABLE)  # in this very step: the transport closes it next
+        self._owner.turns.put_off(self._tell_of_close)
 
     def _tell_of_close(self) -> None:
         self._owner.has_closed(self)
@@ -207,7 +211,8 @@ class Connection(asyncio.Protocol):
     def _read_soon(self) -> None:
         if not self._is_due:
             self._is_due = True
-            self._owner.turns.do(self._read)
+            turns = self._owner.turns
+            (turns.welcome if self._is_new else turns.talk)(self._read)
 
     def _read(self) -> None:
         """Up to the end of a request, whose answer comes before the next one is read.
@@ -215,7 +220,7 @@ class Connection(asyncio.Protocol):
         Not before the client has taken the answers that it has: see `resume_writing`.
         """
         self._is_due = False
-        if self.is_behind:
+        if self.is_behind or (self._is_new and self.closed()):
             return
         try:
             if self._state is State.HEAD:
@@ -382,7 +387,7 @@ class Connection(asyncio.Protocol):
             self._received = b""
             self.close()
             return
-        self._state = State.HEAD
+        self._state, self._is_new = State.HEAD, False
         self._owner.waits_for_head(self)
         if self._received:
             self._is_due = True

@@ -15,7 +15,8 @@ from http1.answer import Common
 from http1.connection import Connection, Limits
 from http1.turns import Turns
 
-ACCEPTED_AT_ONCE = 64  # in one turn of the loop: about a millisecond
+ACCEPTED_AT_ONCE = 64  # in one turn of the loop: a few milliseconds
+ACCEPTED_BESIDE = 16  # where somebody talks meanwhile
 AGAIN_SECONDS = 0.1  # before a full server looks whether somebody has left
 SWEEP_SECONDS = 1.0  # how exact the patience with slow requests is
 
@@ -127,7 +128,7 @@ class Listener:
 
     def _accept(self, sock: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        for _ in range(ACCEPTED_AT_ONCE):
+        for _ in range(ACCEPTED_BESIDE if self.turns.somebody_talks else ACCEPTED_AT_ONCE):
             if len(self._open) + len(self._beginning) >= self._most:
                 return self._rest(sock, "all connections that it has room for are open")
             try:

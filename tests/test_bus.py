@@ -22,7 +22,7 @@ class Recorder:
         self.session_id = session_id
         self.expires_at = float("inf")
         self.left = False
-        self.outlet = Outlet(self)
+        self.outlet = Outlet()
         self.seqs: list[int] = []
         self.rests: list[bytes] = []
         self.pings = 0

@@ -176,14 +176,14 @@ async def test_beyond_the_budget_one_at_a_time_has_its_turn_and_then_there_is_a_
     first, second, third = turns
     assert [turn.has_come for turn in turns] == [True, False, False]
     for left, expected in ((first, 1), (second, 2)):
-        left.leave()
+        left.end()
         began = loop.time()
         assert await next_of(turns) == [expected]
         assert loop.time() - began > 0.9 * REST_SECONDS
     assert lines.turn("john", 1, object()) is None
     clock.time += 1
     assert lines.turn("jane", 1, object()) is None
-    third.leave()
+    third.end()
     await nobody_waits(lines)
 
 
@@ -202,22 +202,22 @@ async def test_who_asks_one_thing_after_the_other_over_one_connection_has_half_o
     turn, rests = one_more(lines, connection), []
     for _ in range(5):
         await asyncio.sleep(0.03)
-        turn.leave()
+        turn.end()
         since, turn = turn.ended, one_more(lines, connection)
         assert not turn.has_come
         assert await turn.comes()
         rests.append(loop.time() - since)
     assert 0.02 < min(rests) < RESTS * 0.03 - 0.02
-    turn.leave()
+    turn.end()
     await asyncio.sleep(turn.seconds + 0.001)
     third, other = one_more(lines, connection), one_more(lines)
     assert third.has_come
-    third.leave()
+    third.end()
     fourth = one_more(lines, connection)
     for turn in (other, fourth):
         assert not turn.has_come
         assert await turn.comes()
-        turn.leave()
+        turn.end()
     await nobody_waits(lines)
 
 
@@ -228,13 +228,13 @@ async def test_who_has_left_has_no_turn(clock: Clock) -> None:
     turns = [one_more(lines) for _ in range(4)]
     first, second, third, fourth = turns
     for _ in range(2):
-        second.leave()
-        third.leave()
+        second.give_up()
+        third.give_up()
     assert [await second.comes(), await third.comes()] == [False, False]
-    first.leave()
+    first.end()
     assert await next_of(turns[3:]) == [0]
     assert await fourth.comes()
-    fourth.leave()
+    fourth.end()
     await nobody_waits(lines)
 
 
@@ -245,7 +245,23 @@ async def test_what_waits_for_something_else_does_not_hold_up_the_line(clock: Cl
     turns = [one_more(lines) for _ in range(2)]
     assert await next_of(turns) == [1]
     for turn in turns:
-        turn.leave()
+        turn.end()
+    await nobody_waits(lines)
+
+
+@pytest.mark.gen_test
+async def test_who_hangs_up_in_their_turn_has_it_until_the_work_is_done(clock: Clock) -> None:
+    """Else a crowd that does not wait for answers would have much in work at once."""
+    lines = Lines(Bucket(1, 1, clock))
+    assert lines.turn("jane", 1, object()) is None
+    first, second = one_more(lines), one_more(lines)
+    first.give_up()
+    assert first.has_come
+    await asyncio.sleep(2 * REST_SECONDS)
+    assert not second.has_come
+    first.end()
+    assert await second.comes()
+    second.end()
     await nobody_waits(lines)
 
 
@@ -453,17 +469,27 @@ class TestLines:
         await app.requests_finished()
         assert (await john.get("/api/auth_user")).status == 200
 
+    @pytest.mark.parametrize(("method", "turns"), [("GET", 0), ("POST", 1)])
     @pytest.mark.gen_test
     async def test_who_has_left_before_it_is_in_line_is_forgotten(
-        self, visitor: Visitor, app: Messenger, base_url: str, monkeypatch: pytest.MonkeyPatch
+        self,
+        visitor: Visitor,
+        app: Messenger,
+        base_url: str,
+        monkeypatch: pytest.MonkeyPatch,
+        method: str,
+        turns: int,
     ) -> None:
         """A crowd that comes and goes at once would else wait, unasked, for minutes."""
         john = await visitor.sign_in("john")
+        arrived: list[Handler] = []
         prepared: list[Handler] = []
         begun: list[Turn] = []
+        writers: list[asyncio.StreamWriter] = []
         prepare, begin = Handler.prepare, Turn.begin
 
         async def prepare_when_it_has_left(self: Handler) -> None:
+            arrived.append(self)
             await eventually(cast("Connection", self.request.connection).closed)
             prepared.append(self)
             if (more := prepare(self)) is not None:
@@ -479,14 +505,17 @@ class TestLines:
         for _ in range(50):
             _, writer = await asyncio.open_connection("127.0.0.1", url.port)
             writer.write(
-                f"GET /api/auth_user HTTP/1.1\r\nHost: {url.netloc}\r\n"
-                f"Authorization: Bearer {john.token}\r\n\r\n".encode()
+                f"{method} /api/refresh_token HTTP/1.1\r\nHost: {url.netloc}\r\n"
+                f"Authorization: Bearer {john.token}\r\nContent-Length: 0\r\n\r\n".encode()
             )
+            writers.append(writer)
+        await eventually(lambda: len(arrived) == 50)
+        for writer in writers:
             writer.close()
         await eventually(lambda: len(prepared) == 50)
         await nobody_waits(lines_of(app))
         await app.requests_finished()
-        assert len(begun) == 1  # where nobody was in line
+        assert len(begun) == turns  # what changes nothing is not even begun
 
 
 def lines_of(app: Messenger) -> Lines:
