@@ -9,7 +9,7 @@ from typing import Protocol
 
 from bus.event import Frame
 from bus.outlet import Outlet
-from bus.volley import Volley, best
+from bus.volley import OneByOne, Volley, best
 
 SLICE = 2000  # streams written to in one turn of the loop: about 5 ms, 20 where none is ready
 MANY = 16  # streams; for fewer a volley gains nothing
@@ -129,14 +129,15 @@ class Bus:
         ready = [outlet for outlet in outlets if outlet.takes(seq)]
         if len(ready) < MANY:
             return
-        if self._volley is None:
-            self._volley = best()
         for outlet in ready:
             outlet.seq = seq
         try:
+            if self._volley is None:
+                self._volley = best()
             shorts = self._volley.write([outlet.descriptor for outlet in ready], frame.chunk)
         except Exception:
             _log.exception("a volley broke")
+            self._volley = OneByOne()  # what the other one holds is in doubt
             for stream in [outlet.stream for outlet in ready]:
                 if stream is not None:
                     stream.break_off()

@@ -80,8 +80,12 @@ class InLists:
         if len(work.begins) == 1:
             return self._ours.work_off(work)
         if self._thread is None:
-            self._thread = Thread(target=self._help, name="volley", daemon=True)
-            self._thread.start()
+            thread = Thread(target=self._help, name="volley", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # there is no room for one more; perhaps the next time
+                return self._ours.work_off(work)
+            self._thread = thread
         self._asked.put(work)
         try:
             ours = self._ours.work_off(work)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
-from cachetools import TTLCache
+from cachetools import LRUCache, TTLCache
 
 from db import pool
 from db.errors import DatabaseError
@@ -46,6 +46,7 @@ class Sessions:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._living: TTLCache[int, _Living] = TTLCache(REMEMBERED, REMEMBERED_SECONDS)
+        self._ended: LRUCache[int, None] = LRUCache(REMEMBERED)  # none comes back to life
         self.ends = 0  # a look-up that began before an end must not be remembered after it
         self._used: set[int] = set()  # and not written yet
         self._writing: set[asyncio.Task[None]] = set()
@@ -97,7 +98,13 @@ class Sessions:
         )
         if row is not None and ends == self.ends:
             self._living[session_id] = _Living(user_id, is_used=True)
+        if row is None:
+            self._ended[session_id] = None
         return row is not None
+
+    def has_ended(self, session_id: int) -> bool:
+        """Whether that is known here; nobody is asked."""
+        return session_id in self._ended
 
     def remember(self, living: Iterable[tuple[int, int]], ends: int) -> None:
         """Sessions and their users, that were seen to live after `ends` of them had ended."""
@@ -170,8 +177,12 @@ class Sessions:
 
     async def end_others(self, user_id: int, kept_id: int) -> None:
         """Ends all of the user's sessions but one."""
-        known = [s for s, of in self._living.items() if of.user_id == user_id and s != kept_id]
-        await self._end(user_id, known, "id <> %(session_id)s", kept_id)
+        try:
+            await self._end(user_id, [], "id <> %(session_id)s", kept_id)
+        finally:  # those of now: some may have been remembered while it was written
+            for session_id, living in list(self._living.items()):
+                if living.user_id == user_id and session_id != kept_id:
+                    self._living.pop(session_id, None)
 
     async def _end(self, user_id: int, known: list[int], which: str, session_id: int) -> list[int]:
         ended = known
@@ -186,6 +197,7 @@ class Sessions:
                 {"user_id": user_id, "session_id": session_id},
             )
             ended = [session for (session,) in rows]
+            self._ended.update(dict.fromkeys(ended))
         finally:  # also when the outcome is unknown: the next request asks the database
             self.ends += 1
             for session in {*known, *ended}:

@@ -106,9 +106,12 @@ class Handler(RequestHandler):
     def payer(self) -> Hashable:
         """Whose budget of requests this one is taken from: a user's, or an address's."""
         try:
-            return self.app.tokens.read(self.presented_token() or "").user_id
+            claims = self.app.tokens.read(self.presented_token() or "")
         except Refused:
             return network(self.request.remote_ip)
+        if self.app.sessions.has_ended(claims.session_id):  # a thief's: its user has enough of it
+            return network(self.request.remote_ip)
+        return claims.user_id
 
     def presented_token(self) -> str | None:
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")

@@ -410,6 +410,10 @@ class Connection(asyncio.Protocol):
             self.transport.write(data)
         return self.drained()
 
+    def waits_for_us(self) -> bool:
+        """It has sent something that was not looked at yet."""
+        return self._is_due and not self.closed()
+
     def untaken(self) -> int:
         """Bytes that wait until the client takes them."""
         return self.transport.get_write_buffer_size() if self.is_behind and not self.is_lost else 0

@@ -175,7 +175,8 @@ class Listener:
 class _Patience:
     """With those who have to send something: one look a second at who came first, for all.
 
-    Whoever still takes an answer, however slowly, gets as many seconds once more.
+    Whoever still takes an answer, however slowly, gets as many seconds once more; so does who has
+    sent it all and waits to be read, in a crowd.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -197,7 +198,7 @@ class _Patience:
             if since > until:
                 break
             self.leave(connection)
-            if 0 < connection.untaken() < untaken:
+            if connection.waits_for_us() or 0 < connection.untaken() < untaken:
                 self.begin(connection)
             else:
                 connection.abort()

@@ -11,7 +11,7 @@ import "./components/conversation-view.js";
 import { nothingChosen, nothingHere, notice } from "./components/notice.js";
 import { backoff, pause } from "./lib/backoff.js";
 import { el } from "./lib/dom.js";
-import { placeAt } from "./lib/ids.js";
+import { placeAt, WHO } from "./lib/ids.js";
 import { Store } from "./store.js";
 import { Unsent } from "./unsent.js";
 
@@ -35,7 +35,8 @@ class MessengerApp extends HTMLElement {
   /** @type {Context} */
   #context = {
     store: this.#store,
-    unsent: /** @type {any} */ (null), // these two are a user's
+    unsent: /** @type {any} */ (null), // these three are a user's
+    writing: /** @type {any} */ (null),
     outbox: /** @type {any} */ (null),
     notifications: this.#notifications.promise,
     navigate: (path) => this.#navigate(path),
@@ -72,12 +73,17 @@ class MessengerApp extends HTMLElement {
   /** @param {import("./types.js").User} user */
   async #signedIn(user) {
     this.#store.dispatch({ type: "signed in", user });
+    // From this step on: what comes later would write over what another tab has said meanwhile.
+    const signal = this.#ended.signal;
+    addEventListener("storage", ({ key, newValue }) => key === WHO && newValue !== user.id && this.#leave(), { signal });
     const unsent = new Unsent(user.id);
     this.#kept.push(unsent);
     this.#context.unsent = unsent;
     this.#draw();
     const listed = this.#list();
-    const session = await this.#beginToWrite(user);
+    const writing = this.#beginToWrite(user);
+    this.#context.writing = writing;
+    const session = await writing;
     const position = await listed;
     if (session && position) this.#listen(user.id, position, session);
   }
@@ -100,7 +106,7 @@ class MessengerApp extends HTMLElement {
     if (!writing) return null;
     const { Outbox, session } = writing;
     const { refused } = this.#context;
-    session.keep(user, { changed: () => this.#leave(), refused }, this.#ended.signal);
+    session.keep(user, refused, this.#ended.signal);
     const outbox = new Outbox(user.id, this.#store, refused, this.#ended.signal);
     this.#kept.push(outbox);
     this.#context.outbox = outbox;
@@ -228,6 +234,8 @@ class MessengerApp extends HTMLElement {
   }
 
   async #signOut() {
+    await this.#context.writing; // what it keeps is to be cleared, too
+    if (this.#ended.signal.aborted) return;
     this.#signingOut = true;
     try {
       await api.logout();

@@ -4,23 +4,20 @@
  */
 
 import * as api from "./api.js";
+import { WHO } from "./lib/ids.js";
 import { inTurn } from "./lib/turns.js";
 
-const WHO = "messenger.user";
 const REFRESHED = "messenger.refreshed";
 const DAY_MILLISECONDS = 24 * 3600 * 1000; // a token lives for 14 days
 const LOOK_MILLISECONDS = 3600 * 1000;
 
 /**
  * @param {import("./types.js").User} user who has just been seen to be signed in
- * @param {object} listener
- * @param {() => void} listener.changed somebody else is, or nobody
- * @param {(error: unknown) => void} listener.refused
+ * @param {(error: unknown) => void} refused
  * @param {AbortSignal} signal
  */
-export function keep(user, { changed, refused }, signal) {
+export function keep(user, refused, signal) {
   write(WHO, user.id);
-  addEventListener("storage", (event) => event.key === WHO && event.newValue !== user.id && changed(), { signal });
   const look = () => inTurn(REFRESHED, signal, refreshDaily).catch(refused);
   const timer = setInterval(look, LOOK_MILLISECONDS);
   signal.addEventListener("abort", () => clearInterval(timer));

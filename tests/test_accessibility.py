@@ -158,6 +158,40 @@ async def test_two_people_can_talk_by_keyboard_alone(base_url: str, visitor: Vis
         await expect(page.locator("conversation-view h1")).to_have_text("jane")
 
 
+MOVED = """async ({ before, after }) => {
+  const { reconcile } = await import("/lib/dom.js");
+  const list = document.createElement("ul");
+  const write = (key, item) => { item.textContent = key; };
+  const draw = (keys) => reconcile(list, keys, (key) => key, write);
+  draw(before);
+  const observer = new MutationObserver(() => {});
+  observer.observe(list, { childList: true });
+  draw(after);
+  const moved = observer.takeRecords().flatMap(({ addedNodes }) => [...addedNodes]);
+  const texts = (items) => Array.from(items, (item) => item.textContent);
+  return { is: texts(list.children), moved: texts(moved) };
+}"""
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_of_a_list_only_what_has_another_place_is_moved(base_url: str) -> None:
+    """As the line above the unread: were all others moved, all would be read out anew."""
+    old = [str(n) for n in range(9)]
+    async with browser(base_url) as tabs:
+        page = await tabs.open()
+        for before, after, moved in [
+            (["unread", *old], [*old, "unread", "new"], {"unread", "new"}),
+            ([*old, "unread"], ["unread", *old], {"unread"}),
+            (["day", "unread", *old], ["day", *old, "unread"], {"unread"}),
+            (["unread", *old], ["older", *old], {"older"}),
+            (old, ["a", *old[:4], "b", *old[5:]], {"a", "b"}),
+            (old, old[::-1], set(old)),
+        ]:
+            found = await page.evaluate(MOVED, {"before": before, "after": after})
+            assert found["is"] == after
+            assert set(found["moved"]) <= moved, (before, after)
+
+
 @pytest.mark.gen_test(timeout=60)
 async def test_only_new_messages_are_read_out(base_url: str, visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)

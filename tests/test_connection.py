@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import uvloop
@@ -140,6 +140,23 @@ class TestPatience:
                 while http_server._open:
                     await asyncio.sleep(0.1)
             assert connection.is_lost
+
+    @pytest.mark.gen_test
+    async def test_who_waits_to_be_read_in_a_crowd_is_not_dropped(
+        self, http_server: Listener, http_port: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        waiting: list[Callable[[], None]] = []
+        monkeypatch.setattr(http_server.turns, "welcome", waiting.append)
+        async with client(http_port) as patient:
+            await patient.say(SCRIPT)
+            began = time.monotonic()
+            while time.monotonic() < began + 5:  # longer than for a head, twice
+                await asyncio.sleep(0.1)
+                assert http_server._open
+            for read in waiting:
+                read()
+            status, _ = await patient.head()
+            assert status == 200
 
     @pytest.mark.gen_test
     async def test_who_takes_an_answer_slowly_has_it_all(

@@ -174,6 +174,10 @@ async def test_a_volley_in_doubt_breaks_its_streams_off_and_they_resume(
             assert await stream.rest() == []
         async with jane.stream(streams[0].hello.id) as resumed:
             assert number(await resumed.event()) == 0
+        streams = await crowd(stack, jane)
+        await john.send(conversation, "1 hello")  # one by one, from now on
+        for stream in streams:
+            assert number(await stream.event()) == 1
 
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])

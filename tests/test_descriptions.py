@@ -150,4 +150,8 @@ def test_the_api_does_what_it_says(case: Case, server: ServerProcess) -> None:
     excluded = [ignored_auth]  # that each of them wants a credential is tested beside credentials
     if "cursor" in (case.query or {}) or case.path == "/api/messages":
         excluded.append(positive_data_acceptance)  # only a link has a cursor; a stream never ends
+    if case.path.endswith("/read_messages"):
+        excluded.append(
+            positive_data_acceptance
+        )  # a message of that conversation: no schema says so
     case.call_and_validate(base_url=server.url, excluded_checks=excluded)

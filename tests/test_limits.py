@@ -447,6 +447,22 @@ class TestLines:
             assert await payers_of(visitor, app, path, headers) == {"127.0.0.1"}
 
     @pytest.mark.gen_test
+    async def test_a_token_whose_session_has_ended_is_no_users(
+        self, visitor: Visitor, app: Messenger
+    ) -> None:
+        """Else a thief could go on to hold up whom it was taken from."""
+        john, stolen, ended = [await visitor.sign_in("john") for _ in range(3)]
+        assert (await ended.post("/api/logout")).status == 204
+        await app.sessions._db.rows(  # and one that this server has not ended itself
+            "DELETE FROM sessions WHERE id = (SELECT id FROM sessions ORDER BY id LIMIT 1 OFFSET 1)"
+        )
+        assert (await stolen.get("/api/auth_user")).status == 401
+        for token in (stolen.token, ended.token):
+            headers = {"Authorization": f"Bearer {token}"}
+            assert await payers_of(visitor, app, "/api/auth_user", headers) == {"127.0.0.1"}
+        assert (await john.get("/api/auth_user")).status == 200
+
+    @pytest.mark.gen_test
     async def test_who_leaves_while_waiting_is_forgotten(
         self, visitor: Visitor, app: Messenger, base_url: str
     ) -> None:

@@ -183,6 +183,31 @@ class LosesAnswers(Database):
         return rows
 
 
+class OpensMeanwhile(LosesAnswers):
+    """A stream of the session opens just before the answer is lost."""
+
+    def __init__(self, dsn: str, app: Messenger, session: tuple[int, int]) -> None:
+        super().__init__(dsn)
+        self._app, self._session = app, session
+
+    async def _ask(self, sql: str, params: Mapping[str, Any], until: float) -> list[Row]:
+        if "DELETE FROM sessions" in sql:
+            self._app.sessions.remember([self._session], self._app.sessions.ends)
+        return await super()._ask(sql, params, until)
+
+
+@pytest.mark.gen_test
+async def test_a_session_that_was_seen_while_it_ended_is_not_remembered(
+    visitor: Visitor, app: Messenger, dsn: str
+) -> None:
+    here, elsewhere = await visitor.sign_in("jane"), await visitor.sign_in("jane")
+    (other,) = [s for s in await sessions(here) if not s["current"]]
+    app.sessions._db = lossy = OpensMeanwhile(dsn, app, (int(other["id"]), int(here.id)))
+    assert (await here.delete("/api/sessions")).status == 204
+    assert (await elsewhere.get("/api/auth_user")).status == 401
+    await lossy.close()
+
+
 @pytest.mark.parametrize("which", ["/api/sessions/{id}", "/api/sessions"])
 @pytest.mark.gen_test
 async def test_streams_end_though_the_answer_of_the_database_was_lost(

@@ -3,6 +3,7 @@
 import os
 import select
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -140,3 +141,20 @@ def test_what_fails_in_the_second_thread_is_raised_in_the_first(
             writer.write(numbers(here), DATA)
         monkeypatch.setattr(writer._ours, "_write", wrote)
         assert writer.write(numbers(here), DATA) == []  # the other's answer was waited for
+
+
+@pytest.mark.skipif(not isinstance(best(), InLists), reason="the kernel has no lists for us")
+def test_where_no_thread_can_be_started_the_first_does_all_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    writer = best()
+    with pairs(PLENTY) as (here, there):
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", fail)
+            for _ in range(2):
+                assert writer.write(numbers(here), DATA) == []
+        assert writer.write(numbers(here), DATA) == []
+        assert [received(sock) for sock in there] == [3 * DATA] * PLENTY

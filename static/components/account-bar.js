@@ -29,8 +29,9 @@ class AccountBar extends Component {
   }
 
   /** Who would lose what they have written is asked first. */
-  #leave() {
-    const { store, unsent } = this.context;
+  async #leave() {
+    const { store, unsent, writing } = this.context;
+    await writing; // before, nobody knows what waits to be sent
     const count = store.state.drafts.length + unsent.count;
     if (count === 0) this.#signOut();
     else this.#askFirst(count);

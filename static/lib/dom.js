@@ -42,7 +42,10 @@ export function reconcile(parent, items, key, draw) {
   for (const child of [...parent.children]) if (!kept.has(/** @type {any} */ (child))) child.remove();
   wanted.forEach((element, index) => {
     const there = parent.children[index] ?? null;
-    if (there !== element) parent.insertBefore(element, there);
+    if (there === element) return;
+    // What goes further down goes alone: to a screen reader, whatever else were moved would be new.
+    if (there?.nextElementSibling === element) parent.append(there);
+    else parent.insertBefore(element, there);
   });
 }
 

@@ -3,6 +3,9 @@
  * Ids of events are places in a user's feed, `<epoch>-<seq>`: within one epoch each event's is one further.
  */
 
+/** Under this key of localStorage the tabs tell each other the id of who is signed in. */
+export const WHO = "messenger.user";
+
 /**
  * Those of a conversation's messages ascend.
  * @param {string} a
