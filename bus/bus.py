@@ -51,12 +51,11 @@ class Stream(Protocol):
 class Bus:
     """Registers streams and hands each event to all streams of its user, in the order published."""
 
-    def __init__(self, volley: Volley | None = None) -> None:
-        """`volley`: what writes to many outlets; without one, the best that this machine has."""
+    def __init__(self) -> None:
         self._outlets: dict[int, set[Outlet]] = {}
         self._count = 0
         self._pending: deque[tuple[Iterator[Outlet], int, Frame]] = deque()
-        self._volley = volley
+        self._volley: Volley | None = None  # the best that this machine has, once one is needed
 
     def __len__(self) -> int:
         """How many streams are open."""

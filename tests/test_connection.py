@@ -70,6 +70,19 @@ async def client(
         writer.transport.abort()
 
 
+def small_listener() -> Listener:
+    """For one connection, and none of our handlers: for a loop of a test's own."""
+    return Listener(
+        Application(),
+        most_connections=1,
+        limits=Limits(1024, 1024),
+        headers={},
+        refusal=problems.refusal,
+        header_timeout=10,
+        body_timeout=10,
+    )
+
+
 async def accepted(server: Listener) -> Connection:
     """The only one that is open."""
     async with asyncio.timeout(10):
@@ -195,15 +208,7 @@ def test_nothing_is_written_to_who_has_gone_though_the_stream_was_not_told_yet()
     """On the server's own loop, whose transports raise for that."""
 
     async def leave() -> None:
-        listener = Listener(
-            Application(),
-            most_connections=1,
-            limits=Limits(1024, 1024),
-            headers={},
-            refusal=problems.refusal,
-            header_timeout=10,
-            body_timeout=10,
-        )
+        listener = small_listener()
         with socket.create_server(("127.0.0.1", 0)) as listening:
             listener.add_sockets([listening])
             async with client(listening.getsockname()[1]):

@@ -11,22 +11,19 @@ from pathlib import Path
 import pytest
 import uvloop
 from tornado.httpclient import AsyncHTTPClient
-from tornado.web import Application
 
 from bus import bus as bus_module
 from bus.bus import MANY
 from bus.outlet import CLOSED
 from bus.volley import OneByOne, Short, Volley, best
 from config import Config
-from handlers import problems
 from handlers.application import Messenger
 from handlers.stream import StreamHandler
-from http1.connection import NOT_WRITABLE, Limits
-from http1.listener import Listener
+from http1.connection import NOT_WRITABLE
 from tests.support.people import Person, Visitor, eventually, two
 from tests.support.processes import ServerProcess
 from tests.support.sse import EventStream
-from tests.test_connection import accepted, client
+from tests.test_connection import accepted, client, small_listener
 from tests.test_slow import LONG, Unread, number
 
 CROWD = 3 * MANY
@@ -189,15 +186,7 @@ def test_a_descriptor_is_not_named_any_more_when_it_is_closed(
     told: list[tuple[int, bool]] = []
 
     async def lose() -> None:
-        listener = Listener(
-            Application(),
-            most_connections=1,
-            limits=Limits(1024, 1024),
-            headers={},
-            refusal=problems.refusal,
-            header_timeout=10,
-            body_timeout=10,
-        )
+        listener = small_listener()
         with socket.create_server(("127.0.0.1", 0)) as listening:
             listener.add_sockets([listening])
             async with client(listening.getsockname()[1]) as talker:
