@@ -74,6 +74,8 @@ class StreamHandler(ApiHandler):
         self._set_headers()
 
     async def get(self) -> None:
+        if self._refusal() is not None:
+            await self.connection.others_are_told()  # who has just left takes no room
         if (refusal := self._refusal()) is not None:
             await self.check_session(self.me)  # a dead session hears of that first
             raise refusal

@@ -414,6 +414,10 @@ class Connection(asyncio.Protocol):
         """It has sent something that was not looked at yet."""
         return self._is_due and not self.closed()
 
+    async def others_are_told(self) -> None:
+        """Returns when all connections that were lost until now have been told of it."""
+        await self._owner.turns.all_done()
+
     def untaken(self) -> int:
         """Bytes that wait until the client takes them."""
         return self.transport.get_write_buffer_size() if self.is_behind and not self.is_lost else 0

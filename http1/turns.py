@@ -58,6 +58,12 @@ class Turns:
         self._waiting.append(work)
         self._turn_soon()
 
+    async def all_done(self) -> None:
+        """Returns when everything that waits now was done, but for newcomers."""
+        done = asyncio.Event()
+        self.put_off(done.set)
+        await done.wait()
+
     def _turn_soon(self) -> None:
         if self._until is None:
             self._until = 0

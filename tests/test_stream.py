@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import time
-from typing import Any
+from typing import Any, cast
 
 import jwt
 import pytest
@@ -205,6 +205,26 @@ class TestLimits:
                     await asyncio.sleep(0.01)
             async with jane.stream():
                 pass
+
+    @pytest.mark.gen_test
+    async def test_who_leaves_makes_room_for_who_comes_in_the_same_moment(
+        self, visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        jane = await visitor.sign_in("jane")
+        prepare = StreamHandler.prepare
+        async with jane.stream() as first, jane.stream() as second:
+            before = cast("list[StreamHandler]", list(app.bus))
+
+            async def prepare_while_they_leave(handler: StreamHandler) -> None:
+                await prepare(handler)
+                first.close()
+                second.close()
+                while not all(stream.connection.closed() for stream in before):
+                    await asyncio.sleep(0)
+
+            monkeypatch.setattr(StreamHandler, "prepare", prepare_while_they_leave)
+            async with jane.stream():
+                assert all(stream.left for stream in before)
 
 
 class TestSessions:
