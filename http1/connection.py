@@ -28,6 +28,7 @@ from tornado.iostream import StreamClosedError
 
 from http1 import answer, head
 from http1.turns import Turns
+from http1.watch import Watch
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}")
@@ -58,6 +59,7 @@ class Owner(Protocol):
 
     limits: Limits
     turns: Turns
+    watch: Watch
     common: answer.Common
 
     @property
@@ -192,6 +194,8 @@ class Connection(asyncio.Protocol):
         self.is_lost = True
         if self._on_writable is not None:
             self._on_writable(NOT_WRITABLE)  # in this very step: the transport closes it next
+        if self._state is State.STREAM:
+            self._owner.watch.end(self._descriptor())
         self._owner.turns.put_off(self._tell_of_close)
 
     def _tell_of_close(self) -> None:
@@ -454,20 +458,34 @@ class Connection(asyncio.Protocol):
         if self.is_behind or self.closed():
             self._on_writable(NOT_WRITABLE)
         else:
-            self._on_writable(self.transport.get_extra_info("socket").fileno())
+            self._on_writable(self._descriptor())
+
+    def _descriptor(self) -> int:
+        return int(self.transport.get_extra_info("socket").fileno())
 
     def detach(self) -> "Connection":
-        """Lets go of the request, for a stream; what the client sends is not read any more."""
+        """Lets go of the request, for a stream; of what the client sends nothing is kept."""
         self._state = State.STREAM
         self._received = b""
         self._request = self._delegate = None
-        self._resume_reading()  # who does not read is not told of a close
+        if not self.closed() and self._owner.watch.begin(self._descriptor(), self):
+            self._stop_reading()
+        else:
+            self.wake()
         return self
+
+    def wake(self) -> None:
+        """The transport reads on: who does not read is not told of a close."""
+        self._resume_reading()
 
     def _pause_reading(self) -> None:
         """Of whoever asks on and on, and does not wait for answers; a body is let come in."""
         waits = self._state is State.ANSWERING or self._is_due or self.is_behind
-        if waits and not self._is_paused and not self.closed():
+        if waits and not self.closed():
+            self._stop_reading()
+
+    def _stop_reading(self) -> None:
+        if not self._is_paused:
             self._is_paused = True
             self.transport.pause_reading()
 

@@ -14,6 +14,7 @@ from tornado.httputil import HTTPServerConnectionDelegate
 from http1.answer import Common
 from http1.connection import Connection, Limits
 from http1.turns import Turns
+from http1.watch import Watch
 
 ACCEPTED_AT_ONCE = 64  # in one turn of the loop: a few milliseconds
 ACCEPTED_BESIDE = 16  # where somebody talks meanwhile
@@ -47,6 +48,7 @@ class Listener:
         self.common = Common(headers)
         self.refusal = refusal
         self.turns = Turns()
+        self.watch = Watch()
         self.is_stopping = False
         self._app = app
         self._most = most_connections
@@ -89,6 +91,7 @@ class Listener:
             connection.abort()
         while self._open:
             await asyncio.sleep(0)
+        self.watch.close()
 
     # What the connections ask and tell.
 

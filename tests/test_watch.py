@@ -1,0 +1,108 @@
+"""A watch over many connections: who leaves is told in turns, and only who leaves."""
+
+import asyncio
+import select
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
+
+import pytest
+
+from handlers.application import Messenger
+from handlers.stream import StreamHandler
+from http1.watch import AT_ONCE, Watch
+from tests.support.people import Visitor, eventually
+
+
+class Noting:
+    """Notes that it was woken."""
+
+    def __init__(self) -> None:
+        self.woken = 0
+
+    def wake(self) -> None:
+        self.woken += 1
+
+
+@pytest.fixture
+def pairs() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
+    """Ours and theirs."""
+    with ExitStack() as stack:
+        found = [socket.socketpair() for _ in range(3 * AT_ONCE)]
+        for pair in found:
+            for one in pair:
+                stack.enter_context(one)
+        yield found
+
+
+@asynccontextmanager
+async def watching() -> AsyncIterator[Watch]:
+    watch = Watch()
+    yield watch
+    watch.close()
+
+
+@pytest.mark.gen_test
+async def test_a_crowd_that_leaves_at_once_is_told_in_turns(
+    pairs: list[tuple[socket.socket, socket.socket]],
+) -> None:
+    async with watching() as watch:
+        all_noting = [Noting() for _ in pairs]
+        for (ours, _), noting in zip(pairs, all_noting, strict=True):
+            assert watch.begin(ours.fileno(), noting)
+        for _, theirs in pairs:
+            theirs.close()
+        told, turns = 0, 0
+        while told < len(pairs):
+            await asyncio.sleep(0)  # the loop polls, and all of its other work has its turn
+            before, told = told, sum(noting.woken for noting in all_noting)
+            assert told - before <= AT_ONCE
+            turns += told > before
+        assert turns >= 3
+        await asyncio.sleep(0)
+        assert all(noting.woken == 1 for noting in all_noting)
+
+
+@pytest.mark.gen_test
+async def test_who_says_something_is_told_once_and_who_was_let_go_of_is_not(
+    pairs: list[tuple[socket.socket, socket.socket]],
+) -> None:
+    async with watching() as watch:
+        (talks, their_talk), (stays, _), (ended, their_end) = pairs[:3]
+        talking, staying, ending = Noting(), Noting(), Noting()
+        for ours, noting in ((talks, talking), (stays, staying), (ended, ending)):
+            watch.begin(ours.fileno(), noting)
+        watch.end(ended.fileno())
+        watch.end(ended.fileno())
+        their_talk.send(b"something")
+        their_end.close()
+        await eventually(lambda: talking.woken == 1)
+        their_talk.send(b"and more")
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert (talking.woken, staying.woken, ending.woken) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("epoll", [True, False])
+@pytest.mark.parametrize("how", ["closes", "resets", "talks, and closes"])
+@pytest.mark.gen_test
+async def test_the_departure_of_a_stream_is_told_with_a_watch_and_without(
+    visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch, how: str, epoll: bool
+) -> None:
+    if not epoll:
+        monkeypatch.delattr(select, "epoll")
+    jane = await visitor.sign_in("jane")
+    async with jane.stream() as stream:
+        (open_one,) = app.bus
+        assert isinstance(open_one, StreamHandler)
+        watch = open_one.connection._owner.watch  # type: ignore[attr-defined]
+        assert len(watch._watched) == int(epoll)
+        if how == "resets":
+            stream.reset()
+        elif how == "talks, and closes":
+            stream.writer.write(b"GET / HTTP/1.1\r\n\r\n")
+            await eventually(lambda: not watch._watched)
+            assert len(app.bus) == 1
+        stream.close()
+        await eventually(lambda: len(app.bus) == 0 and open_one.left)
+        assert not watch._watched
