@@ -17,7 +17,7 @@ from http1.turns import Turns
 from http1.watch import Watch
 
 ACCEPTED_AT_ONCE = 64  # in one turn of the loop: a few milliseconds
-ACCEPTED_BESIDE = 16  # where somebody talks meanwhile
+ACCEPTED_BESIDE = 2  # where somebody talks meanwhile: who comes and goes holds them up by this
 AGAIN_SECONDS = 0.1  # before a full server looks whether somebody has left
 SWEEP_SECONDS = 1.0  # how exact the patience with slow requests is
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.support.callers import Caller, someone_talks
-from tests.support.floods import Connection, Flood
+from tests.support.floods import HUNG_UP, Connection, Flood
 from tests.support.processes import ServerProcess
 from tests.support.sse import EventStream
 
@@ -64,6 +64,10 @@ TALKS = 100  # in each
 FLOODS = {
     "messages": (Flood("POST", "{}/messages", {"content": "flood"}), {201, 429}),
     "history": (Flood("GET", "{}/messages?limit=100"), {200}),
+    "history, hung up on": (
+        Flood("GET", "{}/messages?limit=100", hangs_up=True),
+        {HUNG_UP},
+    ),
     "reads": (Flood("POST", "{}/read_messages"), {204}),
     "streams": (Flood("GET", "/api/messages", None, "text/event-stream", fresh=True), {200, 429}),
     "connections": (Flood("GET", "/api/auth_user", fresh=True), {200}),

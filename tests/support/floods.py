@@ -22,6 +22,7 @@ from tests.support.processes import ROOT
 
 CONNECTIONS = 32
 SEVERAL = 200  # answers, after which it is at its full height
+HUNG_UP = 0  # counted in place of a status
 
 
 class Connection:
@@ -40,6 +41,14 @@ class Connection:
 
     async def ask(self, method: str, path: str, fields: object = None, accept: str = "*/*") -> int:
         """The status; what has no length, as a stream, is left to whoever closes."""
+        self.send(method, path, fields, accept)
+        answer = await self.reader.readuntil(b"\r\n\r\n")
+        for line in answer.split(b"\r\n"):
+            if line.lower().startswith(b"content-length:"):
+                await self.reader.readexactly(int(line.partition(b":")[2]))
+        return int(answer.split()[1])
+
+    def send(self, method: str, path: str, fields: object = None, accept: str = "*/*") -> None:
         body = b"" if fields is None else json.dumps(fields).encode()
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: {self._url.netloc}\r\nAccept: {accept}\r\n"
@@ -48,22 +57,21 @@ class Connection:
         if body:
             head += "Content-Type: application/json\r\n"
         self.writer.write(head.encode() + b"\r\n" + body)
-        answer = await self.reader.readuntil(b"\r\n\r\n")
-        for line in answer.split(b"\r\n"):
-            if line.lower().startswith(b"content-length:"):
-                await self.reader.readexactly(int(line.partition(b":")[2]))
-        return int(answer.split()[1])
 
 
 @dataclass
 class Flood:
-    """What is asked for; `fresh`: over a connection for each request, closed at its answer."""
+    """What is asked for; `fresh`: over a connection for each request, closed at its answer.
+
+    `hangs_up`: closed as soon as the request is sent.
+    """
 
     method: str
     path: str
     fields: Any = None
     accept: str = "*/*"
     fresh: bool = False
+    hangs_up: bool = False
 
     @asynccontextmanager
     async def at(self, url: str, token: str, path: str) -> AsyncIterator[Counter[int]]:
@@ -101,6 +109,10 @@ async def _ask(url: str, token: str, flood: Flood) -> Counter[int]:
     async def ask_on_and_on() -> None:
         while True:
             async with Connection(url, token) as connection:
+                if flood.hangs_up:
+                    connection.send(*asked)
+                    statuses[HUNG_UP] += 1
+                    continue
                 while True:
                     statuses[await connection.ask(*asked)] += 1
                     if flood.fresh:
