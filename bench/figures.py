@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.database import PEOPLE
-from bench.servers import ALL, Go, Kind, Messenger, Server
+from bench.servers import ALL, Go, GoSql, Kind, Messenger, Server
 
 SENDERS = (1, 8, 32, 128)
 PER_SECOND = 300  # messages, in latency
@@ -229,12 +229,14 @@ def holds(server: Server, until: float = math.inf) -> Numbers:
     return {HELD: server.longest_hold(server.listens_since, until)}
 
 
-# What is taken, and of whom: a peer that stores nothing has nothing to send.
+# What is taken, and of whom: a peer that stores nothing has nothing to send, and one that stores
+# in another way has the same streams.
+HOLD_STREAMS = [kind for kind in ALL if kind is not GoSql]
 FIGURES: dict[str, tuple[Figure, Sequence[Kind]]] = {
-    "fan-out": (fanout, ALL),
-    "memory": (opening, ALL),
-    "opening": (opening, ALL),
-    "sending": (sending, [Messenger, Go]),
+    "fan-out": (fanout, HOLD_STREAMS),
+    "memory": (opening, HOLD_STREAMS),
+    "opening": (opening, HOLD_STREAMS),
+    "sending": (sending, [Messenger, Go, GoSql]),
     "latency": (latency, [Messenger, Go]),
     "history": (history, [Messenger]),
     "restart": (restart, [Messenger]),

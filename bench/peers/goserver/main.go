@@ -1,5 +1,6 @@
 // Goserver is the messenger that a Go programmer writes: net/http, a channel for each client, and for sending the usual
-// separate statements in a transaction, on a pool whose statements are prepared (pgx does both by itself).
+// separate statements in a transaction, on a pool whose statements are prepared (pgx does both by itself). Without -connections
+// the same goes through database/sql, whose pool is left as it comes: see sql.go.
 //
 // A send: the token is verified (JWT, HS256), then seven round trips: BEGIN, is the user a participant, the message
 // (once for each client_id of its sender), the conversation's last message, the sender's read marker, who the participants
@@ -64,7 +65,7 @@ func (h *hub) publish(user string, frame []byte) {
 
 type server struct {
 	hub    hub
-	pool   *pgxpool.Pool
+	store  func(context.Context, *message) (participants []string, isNew bool, err error)
 	secret []byte
 	parser *jwt.Parser
 }
@@ -176,20 +177,56 @@ func (s *server) send(w http.ResponseWriter, r *http.Request) {
 
 var errNotFound = errors.New("no such conversation")
 
-// store the draft, once; what the database says of it is filled in.
-func (s *server) store(ctx context.Context, m *message) (participants []string, isNew bool, err error) {
-	conversation, err := strconv.ParseInt(m.ConversationID, 10, 64)
-	if err != nil {
-		return nil, false, errNotFound
+// ids of the conversation and of who sends.
+func (m *message) ids() (conversation, user int64, err error) {
+	if conversation, err = strconv.ParseInt(m.ConversationID, 10, 64); err != nil {
+		return 0, 0, errNotFound
 	}
-	user, err := strconv.ParseInt(m.UserID, 10, 64)
+	if user, err = strconv.ParseInt(m.UserID, 10, 64); err != nil {
+		return 0, 0, errNotFound
+	}
+	return conversation, user, nil
+}
+
+// The statements of a send.
+const (
+	isMember = `SELECT EXISTS (SELECT FROM participants WHERE user_id = $1 AND conversation_id = $2)`
+	insert   = `INSERT INTO messages (conversation_id, user_id, content, client_id)
+		VALUES ($1, $2, $3, $4) ON CONFLICT (user_id, client_id) DO NOTHING RETURNING id, created_at`
+	sentBefore = `SELECT id::text, created_at FROM messages WHERE user_id = $1 AND client_id = $2`
+	setLast    = `UPDATE conversations SET last_message_id = $1 WHERE id = $2`
+	markRead   = `UPDATE participants SET messages_read_at = now()
+		WHERE user_id = $1 AND conversation_id = $2`
+	whoTakesPart = `SELECT user_id FROM participants WHERE conversation_id = $1`
+)
+
+type poolStore struct{ pool *pgxpool.Pool }
+
+func openPool(database string, connections int) poolStore {
+	config, err := pgxpool.ParseConfig(database)
 	if err != nil {
-		return nil, false, errNotFound
+		log.Fatal(err)
+	}
+	config.MaxConns = int32(connections)
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := pool.Exec(context.Background(), schema); err != nil {
+		log.Fatal(err)
+	}
+	return poolStore{pool}
+}
+
+// store the draft, once; what the database says of it is filled in.
+func (s poolStore) store(ctx context.Context, m *message) (participants []string, isNew bool, err error) {
+	conversation, user, err := m.ids()
+	if err != nil {
+		return nil, false, err
 	}
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var member bool
-		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM participants
-			WHERE user_id = $1 AND conversation_id = $2)`, user, conversation).Scan(&member)
+		err := tx.QueryRow(ctx, isMember, user, conversation).Scan(&member)
 		if err != nil {
 			return err
 		}
@@ -197,30 +234,22 @@ func (s *server) store(ctx context.Context, m *message) (participants []string, 
 			return errNotFound
 		}
 		var id int64
-		err = tx.QueryRow(ctx, `INSERT INTO messages (conversation_id, user_id, content, client_id)
-			VALUES ($1, $2, $3, $4) ON CONFLICT (user_id, client_id) DO NOTHING
-			RETURNING id, created_at`, conversation, user, m.Content, m.ClientID).
+		err = tx.QueryRow(ctx, insert, conversation, user, m.Content, m.ClientID).
 			Scan(&id, &m.CreatedAt)
 		if errors.Is(err, pgx.ErrNoRows) { // it was sent before
-			return tx.QueryRow(ctx, `SELECT id::text, created_at FROM messages
-				WHERE user_id = $1 AND client_id = $2`, user, m.ClientID).Scan(&m.ID, &m.CreatedAt)
+			return tx.QueryRow(ctx, sentBefore, user, m.ClientID).Scan(&m.ID, &m.CreatedAt)
 		}
 		if err != nil {
 			return err
 		}
 		isNew, m.ID = true, strconv.FormatInt(id, 10)
-		_, err = tx.Exec(ctx, `UPDATE conversations SET last_message_id = $1 WHERE id = $2`,
-			id, conversation)
-		if err != nil {
+		if _, err = tx.Exec(ctx, setLast, id, conversation); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE participants SET messages_read_at = now()
-			WHERE user_id = $1 AND conversation_id = $2`, user, conversation)
-		if err != nil {
+		if _, err = tx.Exec(ctx, markRead, user, conversation); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `SELECT user_id FROM participants WHERE conversation_id = $1`,
-			conversation)
+		rows, err := tx.Query(ctx, whoTakesPart, conversation)
 		if err != nil {
 			return err
 		}
@@ -259,6 +288,7 @@ func main() {
 	port := flag.String("port", "8001", "")
 	secret := flag.String("secret", "", "of the tokens (HS256)")
 	database := flag.String("database", "", "an empty one; without it nothing can be sent")
+	connections := flag.Int("connections", 0, "of the pool (pgx); 0: through database/sql, its pool as it comes")
 	flag.Parse()
 	s := &server{
 		hub:    hub{clients: map[string]map[chan []byte]struct{}{}},
@@ -266,13 +296,10 @@ func main() {
 		parser: jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired()),
 	}
 	if *database != "" {
-		pool, err := pgxpool.New(context.Background(), *database)
-		if err != nil {
-			log.Fatal(err)
-		}
-		s.pool = pool
-		if _, err := pool.Exec(context.Background(), schema); err != nil {
-			log.Fatal(err)
+		if *connections > 0 {
+			s.store = openPool(*database, *connections).store
+		} else {
+			s.store = openSQL(*database).store
 		}
 	}
 	http.HandleFunc("GET /stream", s.stream)
