@@ -80,6 +80,11 @@ export class Outbox {
     this.#changed(draft.conversationId);
   }
 
+  /** How many have not been sent, those among them that this tab has not drawn yet. */
+  async count() {
+    return (await this.#all()).length;
+  }
+
   /** Forgets what has not been sent. */
   async clear() {
     this.#unkept = [];

@@ -1,13 +1,13 @@
 """A conversation is there soon, for who comes the first time over a slow network."""
 
-import asyncio
 import re
 
 import pytest
-from playwright.async_api import BrowserContext, Page, Route, expect
+from playwright.async_api import BrowserContext, Page, expect
 
 from config import STATIC_DIR
 from tests.support.people import Visitor, two
+from tests.support.tabs import without
 from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # autouse
 
 PAINTED_MILLISECONDS = 1500
@@ -92,29 +92,6 @@ async def test_no_module_waits_for_another_to_be_found(base_url: str, visitor: V
         (app_arrived,) = [end for path, _, end in scripts if path == "/app.js"]
         late = [path for path, start, _ in scripts if start > app_arrived]
         assert late == []
-
-
-class Held:
-    """What a page asks for, and gets once it is let go."""
-
-    def __init__(self) -> None:
-        self.go = asyncio.Event()
-
-    async def __call__(self, route: Route) -> None:
-        await self.go.wait()
-        await route.continue_()
-
-
-async def without(context: BrowserContext, url: str, *modules: str) -> tuple[Page, Held]:
-    """A page at `url` that these modules do not come to, until they are let go."""
-    page, held = await context.new_page(), Held()
-    devtools = await context.new_cdp_session(page)
-    await devtools.send("Network.enable")
-    await devtools.send("Network.setBypassServiceWorker", {"bypass": True})
-    for module in modules:
-        await page.route(f"**/{module}", held)
-    await page.goto(url, wait_until="commit")  # more would wait for the modules
-    return page, held
 
 
 @pytest.mark.gen_test(timeout=60)

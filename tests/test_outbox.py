@@ -8,7 +8,7 @@ from playwright.async_api import BrowserContext, Page, Route, expect
 
 from tests.support.chromium import Chromium
 from tests.support.people import Person, Visitor, two
-from tests.support.tabs import asleep, crash, hanging
+from tests.support.tabs import asleep, crash, hanging, without
 from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # an autouse fixture
 
 SENDS = "**/api/conversations/*/messages"
@@ -43,6 +43,20 @@ async def expect_sent(page: Page, contents: list[str]) -> None:
 
 async def stored(john: Person, conversation: str) -> list[str]:
     return [message["content"] for message in reversed(await john.history(conversation))]
+
+
+async def kept_unsent(page: Page) -> list[object]:
+    """What the browser holds on its disk."""
+    kept: list[object] = await page.evaluate("""async () => {
+        const names = (await indexedDB.databases()).map(({ name }) => name);
+        const open = indexedDB.open(names.find((name) => name.includes("outbox")));
+        await new Promise((resolve) => { open.onsuccess = resolve; });
+        const all = open.result.transaction("drafts").objectStore("drafts").getAll();
+        await new Promise((resolve) => { all.onsuccess = resolve; });
+        const unsent = Object.keys(localStorage).filter((key) => key.includes("unsent"));
+        return [...all.result, ...unsent];
+    }""")
+    return kept
 
 
 def forget_refusals(tabs: Tabs) -> None:
@@ -367,6 +381,59 @@ async def test_a_tab_that_slept_while_somebody_else_signed_in_sends_nothing_unde
         assert await stored(john, conversation) == ["by john", "by john again"]
 
 
+@pytest.mark.gen_test(timeout=120)
+async def test_a_tab_that_loads_while_somebody_else_signs_in_sends_nothing_under_that_name(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    url = f"{base_url}/conversations/{conversation}"
+    async with browser(base_url) as tabs:
+        page = await at_the_conversation(tabs, url)
+        await cut_sends(page.context)
+        await write(page, "by jane")
+        await expect_sending(page, ["by jane"])
+        context = page.context
+        loading, held = await without(context, url, "writing.js")
+        await expect(loading.locator(".account .name")).to_have_text("jane")
+        await page.close()
+        await context.add_cookies([john.cookie])
+        other = await context.new_page()
+        await other.goto(url)
+        await expect(other.locator(".account .name")).to_have_text("john")
+        await context.unroute(SENDS)
+        held.go.set()
+        await expect(loading.locator(".account .name")).to_have_text("john")
+        await write(loading, "by john")
+        await expect_sent(other, ["by john"])
+        assert await stored(john, conversation) == ["by john"]
+        forget_refusals(tabs)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_who_signs_out_of_a_page_that_still_loads_is_asked_first_and_nothing_is_left(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    url = f"{base_url}/conversations/{conversation}"
+    async with browser(base_url) as tabs:
+        page = await at_the_conversation(tabs, url)
+        await cut_sends(page.context)
+        await write(page, "never sent")
+        await expect_sending(page, ["never sent"])
+        loading, held = await without(page.context, url, "writing.js")
+        await page.close()
+        await loading.get_by_role("button", name="Sign out").click()
+        held.go.set()
+        question = loading.get_by_role("alertdialog")
+        await expect(question).to_contain_text("A message has not been sent.")
+        assert await kept_unsent(loading) != []
+        await question.get_by_role("button", name="Discard and sign out").click()
+        await expect(loading.get_by_label("User name", exact=True)).to_be_visible()
+        assert await kept_unsent(loading) == []
+        assert await stored(john, conversation) == []
+        forget_refusals(tabs)
+
+
 @pytest.mark.gen_test(timeout=60)
 async def test_signing_out_in_one_tab_tells_of_what_is_unsent_in_another_and_ends_both(
     base_url: str, visitor: Visitor
@@ -385,15 +452,7 @@ async def test_signing_out_in_one_tab_tells_of_what_is_unsent_in_another_and_end
         await question.get_by_role("button", name="Discard and sign out").click()
         for tab in (page, other):
             await expect(tab.get_by_label("User name", exact=True)).to_be_visible()
-        left = await page.evaluate("""async () => {
-            const open = indexedDB.open((await indexedDB.databases())[0].name);
-            await new Promise((resolve) => { open.onsuccess = resolve; });
-            const all = open.result.transaction("drafts").objectStore("drafts").getAll();
-            await new Promise((resolve) => { all.onsuccess = resolve; });
-            const unsent = Object.keys(localStorage).filter((key) => key.includes("unsent"));
-            return [...all.result, ...unsent];
-        }""")
-        assert left == []
+        assert await kept_unsent(page) == []
         assert await stored(john, conversation) == []
         forget_refusals(tabs)
 

@@ -30,9 +30,9 @@ class AccountBar extends Component {
 
   /** Who would lose what they have written is asked first. */
   async #leave() {
-    const { store, unsent, writing } = this.context;
-    await writing; // before, nobody knows what waits to be sent
-    const count = store.state.drafts.length + unsent.count;
+    if (!(await this.context.writing)) return; // the page begins anew
+    const { outbox, unsent } = this.context;
+    const count = (await outbox.count()) + unsent.count;
     if (count === 0) this.#signOut();
     else this.#askFirst(count);
   }

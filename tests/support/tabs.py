@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from playwright.async_api import Page
+from playwright.async_api import BrowserContext, Page, Route
 
 
 async def crash(page: Page) -> None:
@@ -39,3 +39,26 @@ async def asleep(*pages: Page) -> AsyncIterator[None]:
     yield
     for devtools in sessions:
         await devtools.send("Page.setWebLifecycleState", {"state": "active"})
+
+
+class Held:
+    """What a page asks for, and gets once it is let go."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+
+    async def __call__(self, route: Route) -> None:
+        await self.go.wait()
+        await route.continue_()
+
+
+async def without(context: BrowserContext, url: str, *modules: str) -> tuple[Page, Held]:
+    """A page at `url` that these modules do not come to, until they are let go."""
+    page, held = await context.new_page(), Held()
+    devtools = await context.new_cdp_session(page)
+    await devtools.send("Network.enable")
+    await devtools.send("Network.setBypassServiceWorker", {"bypass": True})
+    for module in modules:
+        await page.route(f"**/{module}", held)
+    await page.goto(url, wait_until="commit")  # more would wait for the modules
+    return page, held
