@@ -471,12 +471,15 @@ class Connection(asyncio.Protocol):
         if not self.closed() and self._owner.watch.begin(self._descriptor(), self):
             self._stop_reading()
         else:
-            self.wake()
+            self._resume_reading()  # who does not read is not told of a close
         return self
 
-    def wake(self) -> None:
-        """The transport reads on: who does not read is not told of a close."""
-        self._resume_reading()
+    def wake(self, *, has_left: bool) -> None:
+        """At once, without a read, where nothing is left to be written."""
+        if has_left and not self.is_behind:
+            self.close()
+        else:
+            self._resume_reading()
 
     def _pause_reading(self) -> None:
         """Of whoever asks on and on, and does not wait for answers; a body is let come in."""

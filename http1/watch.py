@@ -13,8 +13,8 @@ AT_ONCE = 200  # in one turn of the loop: 2 ms
 
 
 class Watched(Protocol):
-    def wake(self) -> None:
-        """Its client has left, or says something."""
+    def wake(self, *, has_left: bool) -> None:
+        """Its client has left, or else has said something; it is watched no more."""
 
 
 class Watch:
@@ -49,6 +49,6 @@ class Watch:
 
     def _look(self) -> None:
         assert self._epoll is not None
-        for descriptor, _ in self._epoll.poll(0, AT_ONCE):
+        for descriptor, events in self._epoll.poll(0, AT_ONCE):
             if (watched := self._watched.pop(descriptor, None)) is not None:
-                watched.wake()
+                watched.wake(has_left=events & ~select.EPOLLIN != 0)

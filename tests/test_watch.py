@@ -15,13 +15,14 @@ from tests.support.people import Visitor, eventually
 
 
 class Noting:
-    """Notes that it was woken."""
+    """Notes how often it was woken, and how often by who has left."""
 
     def __init__(self) -> None:
-        self.woken = 0
+        self.woken = self.left = 0
 
-    def wake(self) -> None:
+    def wake(self, *, has_left: bool) -> None:
         self.woken += 1
+        self.left += has_left
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ async def test_a_crowd_that_leaves_at_once_is_told_in_turns(
             turns += told > before
         assert turns >= 3
         await asyncio.sleep(0)
-        assert all(noting.woken == 1 for noting in all_noting)
+        assert all((noting.woken, noting.left) == (1, 1) for noting in all_noting)
 
 
 @pytest.mark.gen_test
@@ -81,6 +82,7 @@ async def test_who_says_something_is_told_once_and_who_was_let_go_of_is_not(
         for _ in range(10):
             await asyncio.sleep(0)
         assert (talking.woken, staying.woken, ending.woken) == (1, 0, 0)
+        assert talking.left == 0
 
 
 @pytest.mark.parametrize("epoll", [True, False])
