@@ -419,7 +419,8 @@ class Connection(asyncio.Protocol):
         return self._is_due and not self.closed()
 
     async def others_are_told(self) -> None:
-        """Returns when all connections that were lost until now have been told of it."""
+        """Returns when all whose clients have left until now have been told of it."""
+        await self._owner.watch.catch_up()
         await self._owner.turns.all_done()
 
     def untaken(self) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import socket
 import time
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from config import Config
 from db import errors
 from handlers.application import Messenger
 from handlers.stream import StreamHandler
+from http1 import watch
 from tests.conftest import SECRET
 from tests.support.people import Visitor, eventually, two
 from tests.support.sse import EventStream
@@ -206,10 +208,12 @@ class TestLimits:
             async with jane.stream():
                 pass
 
+    @pytest.mark.parametrize("at_once", [1, watch.AT_ONCE])
     @pytest.mark.gen_test
     async def test_who_leaves_makes_room_for_who_comes_in_the_same_moment(
-        self, visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
+        self, visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch, at_once: int
     ) -> None:
+        monkeypatch.setattr(watch, "AT_ONCE", at_once)
         jane = await visitor.sign_in("jane")
         prepare = StreamHandler.prepare
         async with jane.stream() as first, jane.stream() as second:
@@ -217,10 +221,9 @@ class TestLimits:
 
             async def prepare_while_they_leave(handler: StreamHandler) -> None:
                 await prepare(handler)
-                first.close()
-                second.close()
-                while not all(stream.connection.closed() for stream in before):
-                    await asyncio.sleep(0)
+                for stream in (first, second):
+                    stream.writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+                assert not any(stream.connection.closed() for stream in before)
 
             monkeypatch.setattr(StreamHandler, "prepare", prepare_while_they_leave)
             async with jane.stream():
