@@ -42,6 +42,15 @@ TELL = """
 DURABLE = ("fsync", "synchronous_commit", "full_page_writes")  # on, for all that store
 
 
+def processor_seconds(process: psutil.Process) -> float:
+    """Nothing where it has just ended: then they are among its parent's."""
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)
+
+
 class Postgres:
     """One cluster, and in it a new database for each server that wants one."""
 
@@ -67,8 +76,7 @@ class Postgres:
         pid = int((self._folder / "postgres" / "postmaster.pid").read_text().split()[0])
         postmaster = psutil.Process(pid)
         own = sum(postmaster.cpu_times()[:4])  # with those of its children that have ended
-        living = (child.cpu_times() for child in postmaster.children(recursive=True))
-        return own + sum(times.user + times.system for times in living)
+        return own + sum(map(processor_seconds, postmaster.children(recursive=True)))
 
     def version(self) -> str:
         return str(ask(self._admin, "SHOW server_version"))
