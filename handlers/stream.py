@@ -74,9 +74,10 @@ class StreamHandler(ApiHandler):
         self._set_headers()
 
     async def get(self) -> None:
-        if self._refusal() is not None:
-            await self.connection.others_are_told()  # who has just left takes no room
         if (refusal := self._refusal()) is not None:
+            await self.connection.others_are_told()  # who has just left takes no room
+            refusal = self._refusal()
+        if refusal is not None:
             await self.check_session(self.me)  # a dead session hears of that first
             raise refusal
         if not self._register():

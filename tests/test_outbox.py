@@ -41,6 +41,14 @@ async def expect_sent(page: Page, contents: list[str]) -> None:
     await expect(page.locator(".message.sending")).to_have_count(0, timeout=40_000)
 
 
+async def at_an_unsent_message(tabs: Tabs, url: str, content: str) -> Page:
+    page = await at_the_conversation(tabs, url)
+    await cut_sends(page.context)
+    await write(page, content)
+    await expect_sending(page, [content])
+    return page
+
+
 async def stored(john: Person, conversation: str) -> list[str]:
     return [message["content"] for message in reversed(await john.history(conversation))]
 
@@ -90,10 +98,7 @@ async def test_what_could_not_be_sent_survives_a_crash_of_its_tab(
     conversation = await john.talk_to(jane)
     url = f"{base_url}/conversations/{conversation}"
     async with browser(base_url) as tabs:
-        page = await at_the_conversation(tabs, url)
-        await cut_sends(page.context)
-        await write(page, "written before the crash")
-        await expect_sending(page, ["written before the crash"])
+        page = await at_an_unsent_message(tabs, url, "written before the crash")
         context = page.context
         await crash(page)
         await context.unroute(SENDS)
@@ -176,10 +181,7 @@ async def test_who_signs_out_is_asked_first_and_nothing_unsent_is_left_for_anybo
     conversation = await john.talk_to(jane)
     url = f"{base_url}/conversations/{conversation}"
     async with browser(base_url) as tabs:
-        page = await at_the_conversation(tabs, url)
-        await cut_sends(page.context)
-        await write(page, "never sent")
-        await expect_sending(page, ["never sent"])
+        page = await at_an_unsent_message(tabs, url, "never sent")
         await page.get_by_role("textbox", name="Message").fill("half a thought")
         await page.reload()
         text = page.get_by_role("textbox", name="Message")
@@ -270,10 +272,9 @@ async def test_a_tab_that_hangs_with_its_turn_does_not_keep_the_others_from_send
 ) -> None:
     john, _, conversation = await two(visitor)
     async with browser(base_url) as tabs:
-        page = await at_the_conversation(tabs, f"{base_url}/conversations/{conversation}")
-        await cut_sends(page.context)
-        await write(page, "from the tab that hangs")
-        await expect_sending(page, ["from the tab that hangs"])
+        page = await at_an_unsent_message(
+            tabs, f"{base_url}/conversations/{conversation}", "from the tab that hangs"
+        )
         contents = ["from the tab that hangs", "from another one"]
         async with hanging(page):
             other = await page.context.new_page()
@@ -388,10 +389,7 @@ async def test_a_tab_that_loads_while_somebody_else_signs_in_sends_nothing_under
     john, _, conversation = await two(visitor)
     url = f"{base_url}/conversations/{conversation}"
     async with browser(base_url) as tabs:
-        page = await at_the_conversation(tabs, url)
-        await cut_sends(page.context)
-        await write(page, "by jane")
-        await expect_sending(page, ["by jane"])
+        page = await at_an_unsent_message(tabs, url, "by jane")
         context = page.context
         loading, held = await without(context, url, "writing.js")
         await expect(loading.locator(".account .name")).to_have_text("jane")
@@ -416,10 +414,7 @@ async def test_who_signs_out_of_a_page_that_still_loads_is_asked_first_and_nothi
     john, _, conversation = await two(visitor)
     url = f"{base_url}/conversations/{conversation}"
     async with browser(base_url) as tabs:
-        page = await at_the_conversation(tabs, url)
-        await cut_sends(page.context)
-        await write(page, "never sent")
-        await expect_sending(page, ["never sent"])
+        page = await at_an_unsent_message(tabs, url, "never sent")
         loading, held = await without(page.context, url, "writing.js")
         await page.close()
         await loading.get_by_role("button", name="Sign out").click()

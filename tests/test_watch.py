@@ -5,7 +5,7 @@ import resource
 import select
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import cast
 
 import pytest
@@ -15,6 +15,7 @@ from handlers.application import Messenger
 from handlers.stream import StreamHandler
 from http1.watch import AT_ONCE, Watch
 from tests.support.people import Visitor, eventually
+from tests.test_volley import pairs
 
 CROWD = 1500
 
@@ -28,17 +29,6 @@ class Noting:
     def wake(self, *, has_left: bool) -> None:
         self.woken += 1
         self.left += has_left
-
-
-@pytest.fixture
-def pairs() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
-    """Ours and theirs."""
-    with ExitStack() as stack:
-        found = [socket.socketpair() for _ in range(3)]
-        for pair in found:
-            for one in pair:
-                stack.enter_context(one)
-        yield found
 
 
 @asynccontextmanager
@@ -107,24 +97,22 @@ def test_a_crowd_that_leaves_at_once_is_told_in_turns(
 
 
 @pytest.mark.gen_test
-async def test_who_says_something_is_told_once_and_who_was_let_go_of_is_not(
-    pairs: list[tuple[socket.socket, socket.socket]],
-) -> None:
+async def test_who_says_something_is_told_once_and_who_was_let_go_of_is_not() -> None:
+    talking, staying, ending = Noting(), Noting(), Noting()
     async with watching() as watch:
-        (talks, their_talk), (stays, _), (ended, their_end) = pairs[:3]
-        talking, staying, ending = Noting(), Noting(), Noting()
-        for ours, noting in ((talks, talking), (stays, staying), (ended, ending)):
-            watch.begin(ours.fileno(), noting)
-        watch.end(ended.fileno())
-        watch.end(ended.fileno())
-        their_talk.send(b"something")
-        their_end.close()
-        await eventually(lambda: talking.woken == 1)
-        their_talk.send(b"and more")
-        for _ in range(10):
-            await asyncio.sleep(0)
-        assert (talking.woken, staying.woken, ending.woken) == (1, 0, 0)
-        assert talking.left == 0
+        with pairs(3) as (here, (their_talk, _, their_end)):
+            for ours, noting in zip(here, (talking, staying, ending), strict=True):
+                watch.begin(ours.fileno(), noting)
+            for _ in range(2):
+                watch.end(here[-1].fileno())
+            their_talk.send(b"something")
+            their_end.close()
+            await eventually(lambda: talking.woken == 1)
+            their_talk.send(b"and more")
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert (talking.woken, staying.woken, ending.woken) == (1, 0, 0)
+            assert talking.left == 0
 
 
 @pytest.mark.parametrize("epoll", [True, False])
