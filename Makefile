@@ -7,11 +7,11 @@ NODE := $(shell node -e 'process.exit(Number(parseInt(process.versions.node) < 2
 GO := $(shell PATH=$$PATH:/usr/local/go/bin go version 2>/dev/null \
 	| grep -qE 'go(1\.(2[5-9]|[3-9][0-9])|[2-9])' || echo .venv/go.stamp)
 
-.PHONY: setup run test check fmt screenshots chaos bench bench-full
+.PHONY: setup run test measure check fmt screenshots chaos bench bench-full
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-test check fmt: export PATH := $(CURDIR)/.venv/bin:$(PATH)
-test check fmt: export NODE_USE_SYSTEM_CA := 1
+test measure check fmt: export PATH := $(CURDIR)/.venv/bin:$(PATH)
+test measure check fmt: export NODE_USE_SYSTEM_CA := 1
 
 setup: .venv/run.stamp
 
@@ -21,7 +21,12 @@ run: setup
 test: .venv/test.stamp node_modules/.package-lock.json
 	tools/browser
 	npm test --silent
-	python -m pytest
+	python -m pytest -m 'not measure'
+
+# The tests that measure time, CPU or memory: they want the machine for themselves.
+measure: .venv/test.stamp node_modules/.package-lock.json
+	tools/browser
+	python -m pytest -m measure
 
 # Each page and state, small and large, light and dark, into .screenshots/; README's into docs/ as well.
 screenshots: .venv/test.stamp
