@@ -7,7 +7,7 @@ NODE := $(shell node -e 'process.exit(Number(parseInt(process.versions.node) < 2
 GO := $(shell PATH=$$PATH:/usr/local/go/bin go version 2>/dev/null \
 	| grep -qE 'go(1\.(2[5-9]|[3-9][0-9])|[2-9])' || echo .venv/go.stamp)
 
-.PHONY: setup run test measure check fmt screenshots chaos bench bench-full
+.PHONY: setup run test measure check fmt screenshots chaos bench bench-full compare
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 test measure check fmt: export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -44,6 +44,10 @@ bench: .venv/bench.stamp $(GO)
 bench-full: .venv/bench.stamp $(GO)
 	tools/peers
 	.venv/bin/python -m bench --rounds 5 --readme
+
+# What this tree's server costs beside another commit's, in ten alternating rounds: make compare BASE=commit
+compare: .venv/bench.stamp $(GO)
+	.venv/bin/python -m bench.compare $(BASE)
 
 check: .venv/check.stamp node_modules/.package-lock.json
 	ruff check && ruff format --check

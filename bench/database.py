@@ -83,10 +83,20 @@ class Postgres:
 
     @contextmanager
     def database(self, *, people: bool = False, history: bool = False) -> Iterator[str]:
-        name = f"bench_{next(self._numbers)}"
         template = self._template(history=history) if people else "template1"
+        with self.copy(template) as dsn:
+            yield dsn
+
+    def create(self, name: str, template: str = "template1") -> str:
+        """Makes a database, and returns how to connect to it."""
         ask(self._admin, f"CREATE DATABASE {name} TEMPLATE {template}")
-        dsn = make_dsn(self._admin, dbname=name)
+        return make_dsn(self._admin, dbname=name)
+
+    @contextmanager
+    def copy(self, template: str) -> Iterator[str]:
+        """A copy of a database, dropped at the end."""
+        name = f"bench_{next(self._numbers)}"
+        dsn = self.create(name, template)
         try:
             for setting in DURABLE:
                 if ask(dsn, f"SHOW {setting}") != "on":
@@ -99,8 +109,7 @@ class Postgres:
         """Filled once in a run, and copied for each server."""
         name = "filled_with_history" if history else "filled"
         if name not in self._templates:
-            ask(self._admin, f"CREATE DATABASE {name}")
-            dsn = make_dsn(self._admin, dbname=name)
+            dsn = self.create(name)
             opening._prepare(dsn, new_epoch=False)
             ask(dsn, FILL)
             if history:

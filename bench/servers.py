@@ -169,9 +169,9 @@ class Messenger(Server):
     def publish(self) -> str:
         return self.send(1, 1)
 
-    def page(self) -> str:
-        line = "GET /api/conversations/1/messages?limit=25"
-        return self.request(line, None, self._as(1), "Accept: application/json")
+    def page(self, talk: int = 1, user: int = 1) -> str:
+        line = f"GET /api/conversations/{talk}/messages?limit=25"
+        return self.request(line, None, self._as(user), "Accept: application/json")
 
     def position(self) -> str:
         """Of user 2's feed."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import floods, table
+from bench import compare, floods, table
 from bench.__main__ import Run
 from bench.figures import FIGURES, Sizes
 from bench.servers import Messenger, find_go
@@ -57,3 +57,34 @@ def test_the_table_has_ours_divided_by_theirs() -> None:
         "| ----------------- | --------: | ---------: | ---: |",
         "| fan-out: frames/s |      90.0 | 120 (0.75) |  0.0 |",
     ]
+
+
+@pytest.mark.skipif(not find_go(), reason="there is no Go for the load program: it is optional")
+def test_a_commit_is_compared_with_this_tree() -> None:
+    tiny = compare.Sizes(senders=2, users=20, seconds=0.3, few_streams=10, streams=30)
+
+    taken = compare.take("HEAD", rounds=1, sizes=tiny)
+
+    assert set(compare.BOUNDS) <= set(taken)
+    assert all(here > 0 for cost in compare.BOUNDS if "CPU" in cost for here, _ in taken[cost])
+
+
+@pytest.mark.parametrize(
+    ("ratios", "holds"),
+    [
+        ([1.2] * 10, False),
+        ([1.2] * 8 + [1.0] * 2, True),  # the interval begins at the second smallest
+        ([1.2] * 9 + [1.0], False),
+        ([1.04] * 10, True),
+        ([1.2, 1.0], True),
+    ],
+)
+def test_a_cost_holds_unless_the_whole_interval_is_beyond_its_bound(
+    ratios: list[float], holds: bool
+) -> None:
+    assert compare.holds(compare.STORED, ratios) == holds
+
+
+def test_the_interval_of_a_median_leaves_out_what_its_confidence_allows() -> None:
+    assert compare.interval([float(n) for n in range(10)]) == (1.0, 8.0)
+    assert compare.interval([3.0, 1.0]) == (1.0, 3.0)
