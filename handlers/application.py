@@ -22,6 +22,7 @@ from handlers import asyncapi, logs, openapi, problems
 from handlers.arrival import Arrival, Found, Router
 from handlers.assets import Assets
 from handlers.base import Handler, Refusal
+from handlers.cookies import SessionCookie
 from handlers.delivery import publisher
 from handlers.github import GitHub
 from handlers.hosts import Hosts
@@ -73,6 +74,7 @@ class Messenger(Application):
         self.config = config
         self.hosts = Hosts(config)
         self.proxies = Proxies(config.trusted_proxies)
+        self.session_cookie = SessionCookie(secure=config.secure)
 
     def begun(self, handler: Handler) -> None:
         self._in_flight.add(handler)

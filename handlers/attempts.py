@@ -1,31 +1,33 @@
 """Sign-ins under way: what the browser that began one must bring back with the answer.
 
-All of it is in a cookie, signed and timed (`tornado.web.create_signed_value`): nothing is kept here
-for those who only begin. What has been brought back once is remembered for as long as it would be
-good; after a restart it is GitHub that takes a code only once.
+Each has a cookie of its own, signed and timed (`tornado.web.create_signed_value`), so that two tabs
+can sign in at once. Nothing is kept here of sign-ins that only began. An attempt that came back is
+remembered for as long as it would be good; after a restart GitHub takes a code only once.
 """
 
 import base64
 import hashlib
 import hmac
-import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from cachetools import TTLCache
 from tornado.web import create_signed_value, decode_signed_value
 
+from handlers import return_paths
+
 LIFETIME_SECONDS = 600  # as long as GitHub's own code
-LONGEST_PATH = 1024  # what else is in the cookie leaves it under a browser's 4 KiB
+MOST_COOKIE_BYTES = 6 * 1024  # of one browser's attempts; all headers together have 16 KiB
 
 MOST_USED = 100_000  # of the last ten minutes, at about 200 bytes each
 
 _DAY_SECONDS = 24 * 3600
 _NAME = "github-sign-in"  # a signature is good for what bears this name
-_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")  # no backslash, which browsers take for a slash
-_ELSEWHERE = re.compile(r"/(?:api|health|metrics|avatars)(?:[/?#]|$)", re.IGNORECASE)
+
+_TAG_LENGTH = 16  # hexadecimal digits that tell one browser's attempts apart
+TAG = f"[0-9a-f]{{{_TAG_LENGTH}}}"
 
 
 class Unknown(Exception):
@@ -38,6 +40,12 @@ class Attempt(msgspec.Struct, frozen=True):
     state: str
     verifier: str
     return_to: str
+    began_at: float  # seconds since 1970
+
+    @property
+    def tag(self) -> str:
+        """Names the attempt's cookie."""
+        return tag(self.state)
 
     @property
     def challenge(self) -> str:
@@ -57,14 +65,44 @@ class Attempts:
     def begin(self, return_to: str) -> tuple[Attempt, str]:
         """And the cookie that stands for it."""
         attempt = Attempt(
-            secrets.token_urlsafe(32), secrets.token_urlsafe(48), safe_path(return_to)
+            secrets.token_urlsafe(32),
+            secrets.token_urlsafe(48),
+            return_paths.safe(return_to),
+            self._now(),
         )
         value = msgspec.json.encode(attempt)
         cookie = create_signed_value(self._secret, _NAME, value, clock=self._now)
         return attempt, cookie.decode()
 
-    def finish(self, cookie: str | None, state: str) -> Attempt:
-        """Once. Raises `Unknown`."""
+    def living(self, cookie: str | None, state: str) -> Attempt:
+        """The attempt that `finish` may end. Raises `Unknown`."""
+        attempt = self._read(cookie)
+        if attempt is None or attempt.state in self._used:
+            raise Unknown
+        if not hmac.compare_digest(attempt.state.encode(), state.encode()):
+            raise Unknown
+        return attempt
+
+    def finish(self, attempt: Attempt) -> None:
+        """From now on it is not living any more."""
+        self._used[attempt.state] = True
+
+    def surplus(self, cookies: Iterable[tuple[str, str]], new: str) -> list[str]:
+        """The tags of those `cookies` (tag and value) that have to go when `new` is set.
+
+        The oldest go, so that a browser that only begins never sends too long a header.
+        """
+        known = [(self._read(value), tag, len(value)) for tag, value in cookies]
+        known.sort(key=lambda cookie: cookie[0].began_at if cookie[0] else 0, reverse=True)
+        surplus, size = [], len(new)
+        for attempt, tag, length in known:
+            size += length
+            if attempt is None or size > MOST_COOKIE_BYTES:
+                surplus.append(tag)
+        return surplus
+
+    def _read(self, cookie: str | None) -> Attempt | None:
+        """None where it is no cookie of ours, or one that is too old."""
         value = decode_signed_value(
             self._secret,
             _NAME,
@@ -73,18 +111,12 @@ class Attempts:
             clock=self._now,
             min_version=2,
         )
-        if value is None:
-            raise Unknown
-        attempt = msgspec.json.decode(value, type=Attempt)
-        if not hmac.compare_digest(attempt.state.encode(), state.encode()):
-            raise Unknown
-        if attempt.state in self._used:
-            raise Unknown
-        self._used[attempt.state] = True
-        return attempt
+        try:
+            return None if value is None else msgspec.json.decode(value, type=Attempt)
+        except msgspec.MsgspecError:  # an earlier edition's, from before an update
+            return None
 
 
-def safe_path(return_to: str) -> str:
-    """The same, if it is a page of this server's, written as a browser would; else the first."""
-    fits = len(return_to) <= LONGEST_PATH and _PATH.fullmatch(return_to)
-    return return_to if fits and not _ELSEWHERE.match(return_to) else "/"
+def tag(state: str) -> str:
+    """A short name for the attempt of this state."""
+    return hashlib.sha256(state.encode()).hexdigest()[:_TAG_LENGTH]

@@ -15,7 +15,7 @@ from config import Config
 from db.errors import DatabaseError
 from handlers import logs, problems
 from handlers.limits import Turn, network
-from handlers.tokens import Refused
+from handlers.tokens import Claims, Refused
 
 if TYPE_CHECKING:
     from handlers.application import Messenger
@@ -105,19 +105,27 @@ class Handler(RequestHandler):
 
     def payer(self) -> Hashable:
         """Whose budget of requests this one is taken from: a user's, or an address's."""
-        try:
-            claims = self.app.tokens.read(self.presented_token() or "")
-        except Refused:
-            return network(self.request.remote_ip)
-        if self.app.sessions.has_ended(claims.session_id):  # a thief's: its user has enough of it
-            return network(self.request.remote_ip)
-        return claims.user_id
+        for claims in self.presented_claims():
+            if not self.app.sessions.has_ended(claims.session_id):  # else it may be a thief's
+                return claims.user_id
+        return network(self.request.remote_ip)
 
-    def presented_token(self) -> str | None:
+    def presented_claims(self) -> list[Claims]:
+        """What the good ones of the presented tokens say; their sessions may have ended."""
+        found = []
+        for token in self.presented_tokens():
+            try:
+                found.append(self.app.tokens.read(token))
+            except Refused:
+                continue
+        return found
+
+    def presented_tokens(self) -> list[str]:
+        """All tokens of the first place that has any, good or bad."""
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return token.strip()
-        return self.get_cookie("session")
+            return [token.strip()]
+        return self.app.session_cookie.values(self.request.headers)
 
     async def _check_in_turn(self, turn: Turn) -> None:
         if not await turn.comes():
@@ -128,6 +136,10 @@ class Handler(RequestHandler):
         self.check_route()
         if self.request.method not in self.allowed_methods():
             raise problems.MethodNotAllowed(self.allowed_methods())
+        self.check_source()
+
+    def check_source(self) -> None:
+        """Raises `problems.Forbidden` for what a page of another site may not do."""
         if self.request.method not in SAFE_METHODS or not self.other_sites_may_read:
             self._refuse_other_sites()
 

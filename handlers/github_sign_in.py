@@ -2,15 +2,14 @@
 
 import logging
 import urllib.parse
-from typing import Any
 
 from tornado.auth import OAuth2Mixin
 
 from db import github as accounts
 from db import pool
 from db.users import User
-from handlers import limits, problems
-from handlers.attempts import LIFETIME_SECONDS, Attempt, Unknown
+from handlers import cookies, limits, problems
+from handlers.attempts import LIFETIME_SECONDS, TAG, Attempt, Unknown, tag
 from handlers.github import Failed, GitHub
 from handlers.sign_in import SignInHandler
 
@@ -40,15 +39,12 @@ class GitHubHandler(SignInHandler):
         return self.app.hosts.origin_for(self.request.host) + _CALLBACK
 
     @property
-    def cookie(self) -> str:
-        """`__Host-`: no other host of the same site, and nothing without TLS, can have set it."""
-        return "__Host-sign-in" if self.app.config.secure else "sign-in"
+    def cookie_prefix(self) -> str:
+        """The name of an attempt's cookie, but for the tag that ends it."""
+        return cookies.prefix(secure=self.app.config.secure) + "sign-in-"
 
-    @property
-    def cookie_flags(self) -> dict[str, Any]:
-        # Lax: it must come along when GitHub's page leads back here.
-        secure = self.app.config.secure
-        return {"path": "/", "httponly": True, "samesite": "Lax", "secure": secure}
+    def clear_attempt(self, tag: str) -> None:
+        self.clear_cookie(self.cookie_prefix + tag, **self.cookie_flags)
 
 
 class BeginHandler(GitHubHandler, OAuth2Mixin):
@@ -61,7 +57,11 @@ class BeginHandler(GitHubHandler, OAuth2Mixin):
     async def get(self) -> None:
         return_to = self.get_query_argument("return_to", "/", strip=False)
         attempt, cookie = self.github.attempts.begin(return_to)
-        self.set_cookie(self.cookie, cookie, max_age=LIFETIME_SECONDS, **self.cookie_flags)
+        earlier = cookies.Cookies(self.cookie_prefix, TAG).read(self.request.headers)
+        for surplus in self.github.attempts.surplus(earlier, cookie):
+            self.clear_attempt(surplus)
+        name = self.cookie_prefix + attempt.tag
+        self.set_cookie(name, cookie, max_age=LIFETIME_SECONDS, **self.cookie_flags)
         self.authorize_redirect(
             redirect_uri=self.redirect_uri,
             client_id=self.github.client_id,
@@ -74,28 +74,50 @@ class BeginHandler(GitHubHandler, OAuth2Mixin):
 
 
 class CallbackHandler(GitHubHandler):
+    def check_source(self) -> None:
+        """A page elsewhere may embed this address in an image, but a sign-in is a page load."""
+        super().check_source()
+        destination = self.request.headers.get("Sec-Fetch-Dest", "document")
+        if destination.strip().lower() != "document":
+            raise problems.Forbidden("not_a_page", "Open this link as a page.")
+
     async def get(self) -> None:
-        address = limits.network(self.request.remote_ip)
-        self.app.limits.check(self.app.limits.sign_ins, address)
-        return_to = "/"
         try:
             attempt = self._attempt()
-            return_to = attempt.return_to
+        except Unknown:
+            return await self._lead_on()
+        address = limits.network(self.request.remote_ip)
+        self.app.limits.check(self.app.limits.sign_ins, address)
+        self._finish(attempt)
+        try:
             user = await self._user(attempt)
         except Failed as failure:
             _log.warning("nobody was signed in: %s", failure)
-            return self._lead_to_access_page(failure.code, return_to)
+            return self._lead_to_access_page(failure.code, attempt.return_to)
         await self.begin_session(int(user.id))
-        self.redirect(return_to)
+        self.redirect(attempt.return_to)
 
     def _attempt(self) -> Attempt:
-        """The one that this browser began; it is over now, whatever comes of it."""
-        cookie = self.get_cookie(self.cookie)
-        self.clear_cookie(self.cookie, **self.cookie_flags)
+        """The living one that this browser began. Raises `Unknown`."""
+        state = self._argument("state")
+        own = cookies.Cookies(self.cookie_prefix + tag(state)).read(self.request.headers)
+        _, cookie = next(own, ("", None))
+        return self.github.attempts.living(cookie, state)
+
+    def _finish(self, attempt: Attempt) -> None:
+        """Ends it before GitHub is asked, whatever comes of that; other tabs keep theirs."""
+        self.github.attempts.finish(attempt)
+        self.clear_attempt(attempt.tag)
+
+    async def _lead_on(self) -> None:
+        """To the page where somebody is signed in already, else to the access page."""
+        self.clear_attempt(tag(self._argument("state")))
         try:
-            return self.github.attempts.finish(cookie, self._argument("state"))
-        except Unknown:
-            raise Failed("expired", "no sign-in of this browser's is under way") from None
+            await self.credentials()
+        except problems.Unauthorized:
+            _log.warning("nobody was signed in: no sign-in of this browser is under way")
+            return self._lead_to_access_page("expired", "/")
+        self.redirect("/")
 
     async def _user(self, attempt: Attempt) -> User:
         error, code = self._argument("error"), self._argument("code")

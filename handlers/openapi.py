@@ -304,7 +304,7 @@ def description(routes: Iterable[tuple[str, type[Handler]]]) -> Json:
             "schemas": schemas.components,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-                "cookie": {"type": "apiKey", "in": "cookie", "name": "session"},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "messenger-session"},
                 "query": {"type": "apiKey", "in": "query", "name": "token"},
             },
         },

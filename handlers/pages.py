@@ -60,7 +60,7 @@ class PageHandler(Handler):
             self.set_header("Permissions-Policy", PERMISSIONS_POLICY)
         if self._asset.gzipped is not None:
             self.set_header("Vary", "Accept-Encoding")
-        if is_place(path) and self.get_cookie("session"):
+        if is_place(path) and any(self.app.session_cookie.values(self.request.headers)):
             self.set_header("Link", ", ".join(map(_preload, first_asked(path))))
         if self._sent is self._asset.gzipped:
             self.set_header("Content-Encoding", "gzip")

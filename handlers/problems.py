@@ -111,6 +111,13 @@ class Conflict(Problem):
     status = HTTPStatus.CONFLICT
 
 
+class OtherUser(Conflict):
+    """The credential is not that of the user whom `X-User` names."""
+
+    def __init__(self) -> None:
+        super().__init__("other_user", "You're signed in as a different user now.")
+
+
 class ContentTooLarge(Problem):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -44,21 +45,20 @@ class SignInMethods(msgspec.Struct):
 class SignInHandler(ApiHandler):
     """Hands out tokens, in the answer and as the cookie that the page uses."""
 
+    @property
+    def cookie_flags(self) -> dict[str, Any]:
+        """Lax: a link on another site, or GitHub, leads to a page that is signed in."""
+        secure = self.app.config.secure
+        return {"path": "/", "httponly": True, "samesite": "Lax", "secure": secure}
+
     async def begin_session(self, user_id: int) -> Grant:
         user_agent = self.request.headers.get("User-Agent", "")
         return self.grant(user_id, await self.app.sessions.begin(user_id, user_agent))
 
     def grant(self, user_id: int, session_id: int) -> Grant:
         token, expires_at = self.app.tokens.issue(user_id, session_id)
-        self.set_cookie(
-            "session",
-            token,
-            max_age=LIFETIME_SECONDS,
-            path="/",
-            httponly=True,
-            samesite="Lax",
-            secure=self.app.config.secure,
-        )
+        name, flags = self.app.session_cookie.name, self.cookie_flags
+        self.set_cookie(name, token, max_age=LIFETIME_SECONDS, **flags)
         at = datetime.fromtimestamp(expires_at, UTC)
         return Grant(token, at.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
 
@@ -93,13 +93,13 @@ class RefreshTokenHandler(SignInHandler):
         self.reply(self.grant(self.me.user_id, self.me.session_id))
 
 
-class LogoutHandler(ApiHandler):
+class LogoutHandler(SignInHandler):
     async def post(self) -> None:
         try:
             await self.app.end_session(self.me.user_id, self.me.session_id)
         except snapshot.NotFound:
             pass  # ended by somebody else just now
-        self.clear_cookie("session", path="/", httponly=True, samesite="Lax")
+        self.clear_cookie(self.app.session_cookie.name, **self.cookie_flags)
         self.set_status(204)
 
 

@@ -44,7 +44,6 @@ class State(Enum):
 class StreamHandler(ApiHandler):
     """Owns its stream from first byte to last; `leave` is where it ends, whatever ended it."""
 
-    needs_credentials = False  # by a way of its own: see `presented_token` and `get`
     other_sites_may_read = False  # an open stream is a thing that we have few of
 
     def initialize(self) -> None:
@@ -57,19 +56,22 @@ class StreamHandler(ApiHandler):
         self._wire: Wire | None = None  # once it is open
         self._is_detached = False
 
-    async def prepare(self) -> None:
-        await super().prepare()
-        self.me = self.claims()
+    async def authenticate(self) -> None:
+        """Whether the session lives is told with the position, unless more hangs on it before."""
+        found = self.presented_claims()
+        self.me = found[0] if len(found) == 1 else await self.credentials()
         self.user_id, self.session_id, _ = self.me
         loop = asyncio.get_running_loop()
         self.expires_at = loop.time() + self.me.expires_at - time.time()
+        if self.request.body or "X-User" in self.request.headers:
+            await self.check_session()
+        self.check_user()
 
-    def presented_token(self) -> str | None:
-        presented = super().presented_token()
-        return self.get_query_argument("token", None) if presented is None else presented
+    def presented_tokens(self) -> list[str]:
+        return super().presented_tokens() or self.get_query_arguments("token")[-1:]
 
     async def head(self) -> None:  # type: ignore[override]
-        await self.check_session(self.me)
+        await self.check_session()
         self._check_accept()
         self._set_headers()
 
@@ -78,7 +80,7 @@ class StreamHandler(ApiHandler):
             await self.connection.others_are_told()  # who has just left takes no room
             refusal = self._refusal()
         if refusal is not None:
-            await self.check_session(self.me)  # a dead session hears of that first
+            await self.check_session()  # a dead session hears of that first
             raise refusal
         if not self._register():
             return
@@ -175,6 +177,10 @@ class StreamHandler(ApiHandler):
     def _has_left(self) -> bool:
         """Whether the client has gone; the handler is told of it in a later turn of the loop."""
         return self.connection.closed()
+
+    async def check_session(self) -> None:
+        if not await self.app.sessions.is_living(self.session_id, self.user_id):
+            raise problems.Unauthorized
 
     def _refusal(self) -> problems.Problem | None:
         try:

@@ -33,7 +33,8 @@ def test_a_good_token_names_its_user_and_session() -> None:
     [
         {"exp": NOW + 1},
         {"exp": NOW + 14 * DAY},
-        {"iat": NOW + 29},
+        {"iat": NOW + DAY},
+        {"iat": NOW + 400 * DAY},
         {"nbf": NOW + 29},
         {"iat": NOW - 13 * DAY, "exp": NOW + DAY},
         {"exp": NOW + 0.5},
@@ -51,7 +52,6 @@ def test_a_token_within_its_limits_is_good(change: dict[str, Any]) -> None:
         {"exp": NOW - 1},
         {"exp": NOW + 14 * DAY + 1},
         {"iat": NOW - 14 * DAY, "exp": NOW + 1},
-        {"iat": NOW + 31},
         {"nbf": NOW + 31},
         {"exp": str(NOW + DAY)},
         {"exp": True},
@@ -149,7 +149,7 @@ async def test_a_session_of_somebody_else_or_of_nobody_is_refused(visitor: Visit
 @pytest.mark.gen_test
 async def test_the_first_credential_present_counts_good_or_bad(visitor: Visitor) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
-    cookie = {"Cookie": f"session={jane.token}"}
+    cookie = {"Cookie": f"messenger-session={jane.token}"}
 
     async def who(headers: dict[str, str]) -> str | int:
         answer = await visitor.get("/api/auth_user", headers=headers)
@@ -162,7 +162,7 @@ async def test_the_first_credential_present_counts_good_or_bad(visitor: Visitor)
     assert await who(cookie | {"Authorization": "Bearer nonsense"}) == 401
     assert await who(cookie | {"Authorization": "Bearer"}) == 401
     assert await who(cookie | {"Authorization": "Basic am9objpqb2hu"}) == "jane"
-    assert await who({"Cookie": "session=nonsense"}) == 401
+    assert await who({"Cookie": "messenger-session=nonsense"}) == 401
 
 
 @pytest.mark.gen_test
@@ -176,7 +176,7 @@ async def test_a_token_in_the_query_opens_a_stream_and_nothing_else(
     assert stream.status == 200
     assert (await stream.event()).name == "hello"
     stream.close()
-    bad = {"Cookie": "session=nonsense"}
+    bad = {"Cookie": "messenger-session=nonsense"}
     refused = await EventStream.open(base_url, bad, target=f"/api/messages{query}")
     assert refused.status == 401
     refused.close()

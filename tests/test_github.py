@@ -18,9 +18,10 @@ import config as options
 from config import Config
 from db.pool import Database
 from handlers.application import Messenger
-from handlers.attempts import LIFETIME_SECONDS, LONGEST_PATH, Attempts, Unknown
+from handlers.attempts import LIFETIME_SECONDS, Attempts, Unknown
 from handlers.github import GitHub
 from handlers.limits import Unlimited
+from handlers.return_paths import LONGEST_PATH
 from tests.conftest import SECRET
 from tests.support.callers import wait_for_a_lock
 from tests.support.github import (
@@ -137,16 +138,16 @@ class TestTheWayThrough:
         begun = await browser.get("/api/oauth/github")
         (line,) = begun.headers.get_list("Set-Cookie")
         name, *attributes = line.split("; ")
-        assert name.startswith("sign-in=")
+        assert name.startswith("messenger-sign-in-")
         assert set(attributes) == {
             *("HttpOnly", "SameSite=Lax", "Path=/", f"Max-Age={LIFETIME_SECONDS}")
         } | {a for a in attributes if a.startswith("expires=")}
         assert begun.headers["Cache-Control"] == "no-store"
         done = await browser.get(await browser.consent(begun.headers["Location"]))
         cleared, session = sorted(done.headers.get_list("Set-Cookie"), reverse=True)
-        assert cleared.startswith('sign-in="";')
+        assert cleared.startswith(name.partition("=")[0] + '="";')
         assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(session.split("; "))
-        assert "sign-in" not in browser.cookies
+        assert set(browser.cookies) == {"messenger-session"}
 
     @pytest.mark.gen_test
     async def test_head_answers_as_get_does(self, browser: Browser) -> None:
@@ -178,6 +179,26 @@ class TestTheWayThrough:
             "/API/logout",
             "/api",
             "/metrics",
+            "/./api/auth_user",
+            "/%2e/api/auth_user",
+            "/%2E%2e/api/auth_user",
+            "/%252e%252E/api/auth_user",
+            "/x/../api/auth_user",
+            "/x/..",
+            "/x/.?a",
+            "/x/%2e%2e#a",
+            "/%2e%2e%5capi",
+            "/x%5c..%5capi",
+            "/%61pi/auth_user",
+            "/%2561PI/auth_user",
+            "/%2fevil.example",
+            "/%2Fapi/auth_user",
+            "/%5capi/auth_user",
+            "/x%2f..%2fapi",
+            "/a%00b",
+            "/a%0d%0ab",
+            "/a%250Ab",
+            "/%2525252525252525252e",
         ],
     )
     @pytest.mark.gen_test
@@ -196,7 +217,7 @@ class TestTheWayThrough:
     async def test_the_longest_path_fits_into_the_cookie(self, browser: Browser) -> None:
         path = "/" + '"' * (LONGEST_PATH - 1)  # each is two characters in JSON
         await browser.begin(path)
-        assert len(f"sign-in={browser.cookies['sign-in']}") < 4096
+        assert len("=".join(browser.attempt())) < 4096
         assert await browser.sign_in_with_github(path) == path
 
 
@@ -224,14 +245,14 @@ class TestBehindTls:
     ) -> None:
         begun = await browser.get("/api/oauth/github")
         name, *attributes = begun.headers["Set-Cookie"].split("; ")
-        assert name.startswith("__Host-sign-in=")
+        assert name.startswith("__Host-messenger-sign-in-")
         assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
         assert not any(attribute.lower().startswith("domain") for attribute in attributes)
         asked = query_of(begun.headers["Location"])
         assert asked["redirect_uri"] == f"https://messenger.test{CALLBACK}"
         back = await browser.get(f"{CALLBACK}?error=access_denied&state={asked['state']}")
         (cleared,) = back.headers.get_list("Set-Cookie")
-        assert cleared.startswith('__Host-sign-in="";')
+        assert cleared.startswith(name.partition("=")[0] + '="";')
         assert {"Secure", "Path=/"} <= set(cleared.split("; "))  # else it would not be taken
 
 
@@ -252,6 +273,28 @@ class TestLimits:
         assert int(refused.headers["Retry-After"]) > 0
         app.limits.sign_ins = Unlimited()  # a minute later
         assert (await browser.get(back)).headers["Location"] == "/"
+
+    @pytest.mark.parametrize("destination", ["image", "empty", "iframe", "script", "", " "])
+    @pytest.mark.gen_test
+    async def test_what_is_no_page_load_is_refused_and_ends_no_attempt(
+        self, browser: Browser, destination: str
+    ) -> None:
+        back = await browser.consent(await browser.begin())
+        for _ in range(5):
+            refused = await browser.get(back, headers={"Sec-Fetch-Dest": destination})
+            assert (refused.status, refused.json["code"]) == (403, "not_a_page")
+        answer = await browser.get(back, headers={"Sec-Fetch-Dest": "document"})
+        assert answer.headers["Location"] == "/"
+
+    @pytest.mark.gen_test
+    async def test_what_no_browser_has_begun_counts_for_nobody(
+        self, browser: Browser, visitor: Visitor
+    ) -> None:
+        for n in range(60):
+            answer = await visitor.get(f"{CALLBACK}?code={n}&state={n}")
+            assert answer.headers["Location"] == "/access?error=expired"
+        for _ in range(2):
+            assert await browser.sign_in_with_github() == "/"
 
     @pytest.mark.gen_test
     async def test_nor_does_a_server_that_is_not_ready(
@@ -275,9 +318,9 @@ async def test_no_secret_of_a_sign_in_reaches_the_log(
     for misdeed in ({}, {"token": answers('{"error": "x"}')}, {"user": answers("", 500)}):
         github.instead = misdeed
         back = await browser.consent(await browser.begin("/return/to/this"))
-        secrets |= {*query_of(back).values(), browser.cookies["sign-in"].strip('"')}
+        secrets |= {*query_of(back).values(), browser.attempt()[1]}
         await browser.get(back)
-    secrets.add(browser.cookies["session"])
+    secrets.add(browser.cookies["messenger-session"])
     for _, headers, fields in github.asked:
         secrets |= {fields.get("code_verifier", CLIENT_SECRET)}
         secrets |= {headers.get("Authorization", CLIENT_SECRET).removeprefix("Bearer ")}
@@ -338,8 +381,9 @@ class TestState:
     ) -> None:
         back = await browser.consent(await browser.begin())
         jane = await browser.sign_in("jane")
-        kept = browser.cookies["sign-in"].strip('"')
-        browser.cookies["sign-in"] = {
+        name, kept = browser.attempt()
+        browser.cookies = {}
+        browser.cookies[name] = {
             "other secret": Attempts("another secret, also of 32 bytes").begin("/")[1],
             "changed": kept[:-1] + ("0" if kept[-1] != "0" else "1"),
             "nonsense": "2|1:0|",
@@ -348,15 +392,54 @@ class TestState:
         assert (await browser.get(back)).headers["Location"] == "/access?error=expired"
         assert "/login/oauth/access_token" not in github.paths()
 
+    @pytest.mark.gen_test
+    async def test_two_tabs_both_land_where_they_wanted(self, browser: Browser) -> None:
+        first, second = [await browser.begin(path) for path in ("/first", "/second?a=b")]
+        for authorize, place in ((first, "/first"), (second, "/second?a=b")):
+            answer = await browser.get(await browser.consent(authorize))
+            assert answer.headers["Location"] == place
+        assert set(browser.cookies) == {"messenger-session"}
+
+    @pytest.mark.gen_test
+    async def test_an_attempt_that_fails_leaves_that_of_another_tab(self, browser: Browser) -> None:
+        kept, failing = await browser.begin("/kept"), query_of(await browser.begin("/failing"))
+        state = failing["state"]
+        for query in (f"error=access_denied&state={state}", f"code=1&state={state}", "state=x", ""):
+            answer = await browser.get(f"{CALLBACK}?{query}")
+            assert answer.headers["Location"].startswith("/access?error=")
+        assert (await browser.get(await browser.consent(kept))).headers["Location"] == "/kept"
+
+    @pytest.mark.gen_test
+    async def test_a_browser_that_is_signed_in_already_is_led_on(self, browser: Browser) -> None:
+        back = await browser.consent(await browser.begin("/conversations/1"))
+        await browser.get(back)
+        user = await browser.who()
+        for again in (back, CALLBACK, f"{CALLBACK}?code=1&state=2"):
+            assert (await browser.get(again)).headers["Location"] == "/"
+        assert await browser.who() == user
+
+    @pytest.mark.gen_test
+    async def test_a_browser_that_only_begins_keeps_its_header_short(
+        self, browser: Browser
+    ) -> None:
+        for n in range(30):
+            latest = await browser.begin(f"/{n}/" + '"' * 1000)
+        assert len(browser.headers()["Cookie"]) < 10_000
+        answer = await browser.get(await browser.consent(latest))
+        assert answer.headers["Location"].startswith("/29/")
+        for _ in range(5):  # none of those that were short has to go
+            kept = await browser.begin("/kept")
+        assert (await browser.get(await browser.consent(kept))).headers["Location"] == "/kept"
+
     def test_it_expires(self) -> None:
         now = 1_000_000.0
         attempts = Attempts(SECRET, lambda: now)
         (young, young_cookie), (old, old_cookie) = attempts.begin("/a"), attempts.begin("/b")
         now += LIFETIME_SECONDS - 1
-        assert attempts.finish(young_cookie, young.state) == young
+        assert attempts.living(young_cookie, young.state) == young
         now += 2
         with pytest.raises(Unknown):
-            attempts.finish(old_cookie, old.state)
+            attempts.living(old_cookie, old.state)
 
     @pytest.mark.gen_test
     async def test_the_verifier_of_another_attempt_does_not_redeem_a_code(

@@ -434,14 +434,14 @@ class TestLines:
         stream = {"Accept": "text/event-stream"}
         for path, headers in (
             ("/", {"Authorization": f"Bearer {john.token}"}),
-            ("/", {"Cookie": f"session={john.token}"}),
-            ("/api/nothing", {"Cookie": f"session={john.token}"}),
+            ("/", {"Cookie": f"messenger-session={john.token}"}),
+            ("/api/nothing", {"Cookie": f"messenger-session={john.token}"}),
             (f"/api/messages?token={john.token}", stream),
         ):
             assert await payers_of(visitor, app, path, headers) == {int(john.id)}
         for path, headers in (
             ("/", {}),
-            ("/", {"Authorization": "Bearer x", "Cookie": f"session={john.token}"}),
+            ("/", {"Authorization": "Bearer x", "Cookie": f"messenger-session={john.token}"}),
             (f"/api/auth_user?token={john.token}", {}),
         ):
             assert await payers_of(visitor, app, path, headers) == {"127.0.0.1"}

@@ -185,15 +185,15 @@ async def test_first_answers_are_asked_for_with_the_page_by_who_may_be_signed_in
         )
 
     first = ["/api/auth_user", "/api/conversations"]
-    assert await preloaded("/", "session=a.b.c") == first
-    assert await preloaded("/conversations/5", "session=a.b.c") == [
+    assert await preloaded("/", "messenger-session=a.b.c") == first
+    assert await preloaded("/conversations/5", "messenger-session=a.b.c") == [
         *first,
         "/api/conversations/5/messages",
     ]
     assert await preloaded("/conversations/5", "") == []
-    assert await preloaded("/app.js", "session=a.b.c") == []
+    assert await preloaded("/app.js", "messenger-session=a.b.c") == []
     for odd in ("/conversations/05", "/conversations/5%3E;x", "/conversations/5/6"):
-        assert await preloaded(odd, "session=a.b.c") == first
+        assert await preloaded(odd, "messenger-session=a.b.c") == first
 
 
 def named(kind: str) -> list[str]:

@@ -133,7 +133,7 @@ class Traffic:
         assert self.ask("POST", "/api/logout", **john) == 204
 
     def with_cookies(self, token: str) -> None:
-        cookie = {"Cookie": f"session={token}"}
+        cookie = {"Cookie": f"messenger-session={token}"}
         assert self.ask("GET", "/api/auth_user", **cookie) == 200
         assert self.ask("POST", "/api/refresh_token", **cookie) == 200
         self.keep(self.answer["token"])
@@ -175,7 +175,7 @@ class Traffic:
         )
         self.send_raw(
             "GET /\x85a\xadb HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n"
-            f"Cookie: session={token}; a\r\n\r\n"
+            f"Cookie: messenger-session={token}; a\r\n\r\n"
         )
 
     def failing(self, token: str, john: dict[str, str], messages: str, message: Any) -> None:

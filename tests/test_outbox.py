@@ -324,8 +324,10 @@ async def test_what_one_person_wrote_is_never_shown_or_sent_under_another(
         await write(page, "by jane")
         await page.get_by_role("textbox", name="Message").fill("half a thought of jane's")
         await expect_sending(page, ["by jane"])
-        [cookie] = [c for c in await page.context.cookies() if c["name"] == "session"]
-        ended = await visitor.post("/api/logout", headers={"Cookie": f"session={cookie['value']}"})
+        [cookie] = [c for c in await page.context.cookies() if c["name"] == "messenger-session"]
+        ended = await visitor.post(
+            "/api/logout", headers={"Cookie": f"messenger-session={cookie['value']}"}
+        )
         assert ended.status == 204
         async with page.expect_navigation():  # the stream's end leads to the access page
             await page.context.unroute(SENDS)

@@ -38,7 +38,7 @@ async def test_a_login_gives_a_token_for_fourteen_days_and_a_cookie_that_scripts
     assert claims["exp"] - claims["iat"] == 14 * DAY
     assert abs(claims["iat"] - time.time()) < 60
     name, *attributes = answer.headers["Set-Cookie"].split("; ")
-    assert name == f"session={answer.json['token']}"
+    assert name == f"messenger-session={answer.json['token']}"
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
     assert "Secure" not in attributes
     assert answer.json["expiresAt"].endswith(".000Z")
@@ -98,8 +98,12 @@ class TestBehindTls:
 
     @pytest.mark.gen_test
     async def test_the_cookie_is_secure(self, visitor: Visitor) -> None:
-        answer = await visitor.post("/api/login", {"username": "jane"})
-        assert "Secure" in answer.headers["Set-Cookie"].split("; ")
+        jane = await visitor.sign_in("jane")
+        for path in ("/api/refresh_token", "/api/logout"):
+            answer = await jane.post(path)
+            name, *attributes = answer.headers["Set-Cookie"].split("; ")
+            assert name.startswith("__Host-messenger-session=")
+            assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
 
 
 @pytest.mark.gen_test
@@ -116,7 +120,7 @@ async def test_a_refreshed_token_belongs_to_the_same_session(
     answer = await jane.post("/api/refresh_token")
     assert answer.status == 200
     assert set(answer.json) == {"token", "expiresAt"}
-    assert answer.headers["Set-Cookie"].startswith(f"session={answer.json['token']};")
+    assert answer.headers["Set-Cookie"].startswith(f"messenger-session={answer.json['token']};")
     old, new = (app.tokens.read(token) for token in (jane.token, answer.json["token"]))
     assert (old.user_id, old.session_id) == (new.user_id, new.session_id)
 
@@ -129,7 +133,7 @@ async def test_after_logout_the_token_is_worth_nothing_and_the_cookie_is_gone(
     assert (await jane.get("/api/auth_user")).status == 200
     answer = await jane.post("/api/logout")
     assert (answer.status, answer.body) == (204, b"")
-    assert answer.headers["Set-Cookie"].startswith('session="";')
+    assert answer.headers["Set-Cookie"].startswith('messenger-session="";')
     for path in ("/api/auth_user", "/api/conversations", "/api/sessions"):
         assert (await jane.get(path)).status == 401
     assert (await jane.post("/api/logout")).status == 401

@@ -36,9 +36,9 @@ async def test_the_button_leads_through_github_and_back_to_the_page_first_asked_
         await expect(avatar).to_be_visible()
         assert await avatar.evaluate("e => e.complete && e.naturalWidth > 1")
         cookies = {cookie["name"]: cookie for cookie in await page.context.cookies()}
-        assert set(cookies) == {"session"}
-        assert cookies["session"]["sameSite"] == "Lax"
-        assert cookies["session"]["httpOnly"]
+        assert set(cookies) == {"messenger-session"}
+        assert cookies["messenger-session"]["sameSite"] == "Lax"
+        assert cookies["messenger-session"]["httpOnly"]
 
 
 @pytest.mark.gen_test(timeout=60)

@@ -128,6 +128,11 @@ class Browser(Visitor):
                 del self.cookies[name]
         return answer
 
+    def attempt(self) -> tuple[str, str]:
+        """The name and the value of the only sign-in's cookie."""
+        (name,) = [name for name in self.cookies if "messenger-sign-in-" in name]
+        return name, self.cookies[name].strip('"')
+
     async def begin(self, return_to: str | None = None) -> str:
         """Where GitHub's page is, as this server has it."""
         query = "" if return_to is None else "?" + urlencode({"return_to": return_to})

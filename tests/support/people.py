@@ -96,7 +96,7 @@ class Person(Visitor):
     @property
     def cookie(self) -> Any:
         """As a browser is given it."""
-        return {"name": "session", "value": self.token, "url": self.base_url}
+        return {"name": "messenger-session", "value": self.token, "url": self.base_url}
 
     async def talk_to(self, other: "Person") -> str:
         """The id of their conversation."""
