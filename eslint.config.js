@@ -14,6 +14,22 @@ const PARSERS = [
   "srcdoc",
 ].map((property) => ({ property, message: "Build elements; user text is text." }));
 
+// What people read or hear stands in words.js. These find it elsewhere: by where it is put, or by how it looks.
+const SPOKEN = "/^(aria-label|aria-description|aria-roledescription|title|placeholder|alt|textContent|innerText|ariaLabel)$/";
+const LETTERS = "[value=/[A-Za-z]{2}/]";
+const PROSE = "/[a-z] [a-z]+.*[.?!…]$|^[A-Z][a-z']+ [a-z]|^ [a-z]+ $/";
+const SENTENCES = [
+  `Property[key.value=${SPOKEN}] > Literal.value${LETTERS}`,
+  `Property[key.name=${SPOKEN}] > Literal.value${LETTERS}`,
+  `AssignmentExpression[left.property.name=${SPOKEN}] > Literal${LETTERS}`,
+  `CallExpression[callee.property.name="setAttribute"][arguments.0.value=${SPOKEN}] > Literal.arguments:nth-child(2)`,
+  `CallExpression[callee.name="el"] > Literal.arguments:not(:first-child)${LETTERS}`,
+  `CallExpression[callee.name=/^(action|notice)$/] > Literal.arguments${LETTERS}`,
+  `CallExpression[callee.property.name=/^(replaceChildren|replaceWith|append|prepend|before|after)$/] > Literal.arguments${LETTERS}`,
+  `:not(NewExpression, ImportDeclaration) > Literal[value=${PROSE}]`, // an error's message is for the console
+  `TemplateElement[value.raw=${PROSE}]`,
+].map((selector) => ({ selector, message: "What people read stands in static/words.js." }));
+
 /** Who may not be imported: `app → components → {store, api, lib}` and `shared-stream → stream`. */
 const without = (files, group, message) => ({
   files,
@@ -41,9 +57,10 @@ export default [
       "no-restricted-globals": ["error", "DOMParser"],
     },
   },
+  { files: ["static/**/*.js"], ignores: ["static/words.js"], rules: { "no-restricted-syntax": ["error", ...SENTENCES] } },
   without(["static/store.js"], ["./*", "!./lib/"], "The state knows nothing but types."),
   without(["static/shared-stream.js"], ["./components/*", "./api.js", "./app.js"], "It carries events, and no more."),
-  without(["static/lib/*.js"], ["../*"], "What lib has is of use to anyone, and needs no one."),
+  without(["static/lib/*.js"], ["../*", "!../words.js"], "What lib has is of use to anyone, and needs words alone."),
   without(["static/api.js", "static/session.js"], ["./components/*", "./store.js", "./stream.js", "./app.js"], "These ask; others draw."),
   without(["static/stream.js"], ["./components/*", "./api.js", "./app.js"], "The stream carries events, and no more."),
   without(["static/components/*.js"], ["../app.js", "../stream.js", "../session.js", "../outbox.js"], "Components are given a context."),

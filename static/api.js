@@ -1,5 +1,7 @@
 /** What the page asks of the server; each function says in types what it answers. */
 
+import { words } from "./words.js";
+
 /** @typedef {import("./types.js").Conversation} Conversation */
 /** @typedef {import("./types.js").Message} Message */
 /** @typedef {import("./types.js").Session} Session */
@@ -193,7 +195,7 @@ const json = (answer) =>
     throw unreachable();
   });
 
-const unreachable = () => new ApiProblem(0, "unreachable", "The server cannot be reached.");
+const unreachable = () => new ApiProblem(0, "unreachable", words.unreachable);
 
 /**
  * Something in between may have refused, and knows nothing of problem details.
@@ -204,7 +206,7 @@ async function problem(answer) {
   return new ApiProblem(
     answer.status,
     code ?? "unknown",
-    detail ?? `The server answered ${answer.status}.`,
+    detail ?? words.answered(answer.status),
     errors ?? {},
     Number(answer.headers.get("Retry-After")) || 0,
   );

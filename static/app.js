@@ -14,6 +14,7 @@ import { el } from "./lib/dom.js";
 import { placeAt, WHO } from "./lib/ids.js";
 import { Store } from "./store.js";
 import { Unsent } from "./unsent.js";
+import { words } from "./words.js";
 
 /** @typedef {import("./components/context.js").Context} Context */
 /** @typedef {import("./types.js").State} State */
@@ -326,7 +327,7 @@ class MessengerApp extends HTMLElement {
   }
 
   #side() {
-    const brand = el("a", { href: "/" }, el("img", { src: "/favicon.svg", alt: "" }), "Messenger");
+    const brand = el("a", { href: "/" }, el("img", { src: "/favicon.svg", alt: "" }), words.name);
     const names = ["connection-line", "new-conversation", "conversation-list", "notification-offer", "account-bar"];
     const parts = names.map((name) => make(name, { context: this.#context }));
     const switches = [make("notification-bell", { context: this.#context }), document.createElement("theme-switch")];
@@ -357,13 +358,13 @@ function seldom(module, made) {
 /** @param {string | null} sentence */
 function failedSignIn(sentence) {
   if (sentence === null) return nothingHere();
-  return notice("That sign-in did not work", sentence, el("a", { href: "/" }, "To your conversations"));
+  return notice(words.signIn.failed, sentence, el("a", { href: "/" }, words.toConversations));
 }
 
 /** Tells the other tabs. */
 const endSession = () => import("./session.js").then(({ end }) => end(), () => {});
 
-const unreachable = () => notice("The server cannot be reached", "This page tries again by itself.");
+const unreachable = () => notice(words.retrying.title, words.retrying.sentence);
 
 /** @param {unknown} error */
 const isSignedOut = (error) => error instanceof api.ApiProblem && error.status === 401;

@@ -12,6 +12,7 @@ import { isLookedAt, whilePresent } from "./lib/presence.js";
 import { compareIds } from "./lib/ids.js";
 import { Notified } from "./notified.js";
 import { read, write } from "./session.js";
+import { words } from "./words.js";
 
 /** @typedef {import("./types.js").FeedEvent} FeedEvent */
 /** @typedef {import("./types.js").Message} Message */
@@ -165,13 +166,13 @@ export class Notifications {
    * @param {number} [count] how many the last one stands for
    */
   async #show(messages, conversationId, count) {
-    const name = this.#entry(conversationId)?.otherParticipant.username ?? "Messenger";
+    const name = this.#entry(conversationId)?.otherParticipant.username ?? words.name;
     const icon = avatarPath(this.#entry(conversationId)?.otherParticipant) ?? ICON;
     for (const { id, content } of messages) {
       /** @type {Place} */
       const data = { conversationId, messageId: id, path: `/conversations/${conversationId}` };
       const tag = count ? `messenger conversation ${conversationId}` : `messenger message ${id}`;
-      const title = count ? `${name}: ${count} new messages` : name;
+      const title = count ? words.notifications.many(name, count) : name;
       const body = [...content].slice(0, LONGEST_BODY).join("");
       await this.#notify(title, { body, tag, icon, dir: "auto", data });
     }

@@ -10,6 +10,7 @@ import { whilePresent } from "./lib/presence.js";
 import { inTurn } from "./lib/turns.js";
 import { uuid } from "./lib/uuid.js";
 import { isStill } from "./session.js";
+import { words } from "./words.js";
 
 /** @typedef {import("./types.js").Draft} Draft */
 
@@ -265,6 +266,6 @@ export class Outbox {
 
 /** @param {unknown} error */
 function sentence(error) {
-  if (!(error instanceof api.ApiProblem)) return "Something went wrong.";
-  return error.errors.content ? `The message ${error.errors.content}.` : error.message;
+  if (!(error instanceof api.ApiProblem)) return words.wentWrong;
+  return error.errors.content ? words.message.refused : error.message;
 }

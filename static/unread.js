@@ -4,6 +4,7 @@
  */
 
 import { placeAt } from "./lib/ids.js";
+import { words } from "./words.js";
 
 /** @typedef {import("./types.js").State} State */
 
@@ -28,7 +29,7 @@ export function titleOf(state, path) {
   const unread = unreadIn(state);
   const { conversationId } = placeAt(path);
   const open = state.me && state.entries?.find((entry) => entry.conversation.id === conversationId);
-  const place = open ? `${open.conversation.otherParticipant.username} · Messenger` : "Messenger";
+  const place = open ? `${open.conversation.otherParticipant.username} · ${words.name}` : words.name;
   if (unread === 0) return place;
   return `(${unread < MOST ? unread : `${MOST - 1}+`}) ${place}`;
 }

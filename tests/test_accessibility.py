@@ -137,7 +137,7 @@ async def test_two_people_can_talk_by_keyboard_alone(base_url: str, visitor: Vis
     await visitor.sign_in("jane")
     async with browser(base_url) as tabs:
         page = await tabs.open()
-        await expect(page.get_by_label("User name")).to_be_focused()
+        await expect(page.get_by_label("Username")).to_be_focused()
         await page.keyboard.type("john")
         await page.keyboard.press("Enter")
         combobox = page.get_by_role("combobox")

@@ -54,7 +54,7 @@ class Tabs:
 
     async def sign_in(self, username: str, **options: int) -> Page:
         page = await self.open(**options)  # type: ignore[arg-type]
-        await page.get_by_label("User name").fill(username)
+        await page.get_by_label("Username").fill(username)
         await page.get_by_role("button", name="Sign in").click()
         await expect(page.locator(".account .name")).to_have_text(username)
         return page
@@ -144,7 +144,7 @@ async def test_a_message_between_two_fetches_of_the_page_is_not_missed(
 
         async def send_before_the_list(route: Route) -> None:
             """The stream begins behind a message that the thread lacks."""
-            await expect(page.get_by_text("Nothing has been said yet")).to_be_visible()
+            await expect(page.get_by_text("No messages yet. Say hello!")).to_be_visible()
             await john.send(conversation, "in between")
             await route.continue_()
 
@@ -181,28 +181,28 @@ async def test_signing_out_leads_to_the_access_page_and_an_unknown_place_says_so
     async with browser(base_url) as tabs:
         page = await tabs.sign_in("jane")
         await page.goto(f"{base_url}/no/such/place")
-        await expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
         await page.goto(f"{base_url}/conversations/999")
-        await expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
         await page.goto(f"{base_url}/")
         async with page.expect_navigation():  # signing out loads the page anew
             await page.get_by_role("button", name="Sign out").click()
-        await expect(page.get_by_label("User name")).to_be_visible()
+        await expect(page.get_by_label("Username")).to_be_visible()
         await page.reload()
-        await expect(page.get_by_label("User name")).to_be_visible()
+        await expect(page.get_by_label("Username")).to_be_visible()
 
 
 @pytest.mark.gen_test(timeout=60)
 async def test_a_refused_name_is_told_by_a_sentence(base_url: str, visitor: Visitor) -> None:
     async with browser(base_url) as tabs:
         page = await tabs.open()
-        await page.get_by_label("User name").fill("-not a name-")
+        await page.get_by_label("Username").fill("-not a name-")
         await page.get_by_role("button", name="Sign in").click()
-        await expect(page.get_by_role("alert")).to_contain_text("letters, digits or hyphens")
+        await expect(page.get_by_role("alert")).to_contain_text("letters, numbers and hyphens")
         page = await tabs.sign_in("jane")
         await page.get_by_role("combobox").fill("nobody")
         await page.keyboard.press("Enter")
         await expect(page.locator("new-conversation .error")).to_have_text(
-            "There is nobody called nobody."
+            "There's no one called nobody here."
         )
         tabs.complaints = [line for line in tabs.complaints if "422" not in line]

@@ -21,7 +21,7 @@ async def somebody(tabs: Tabs, visitor: Visitor) -> Page:
 
 
 def field(page: Page) -> Locator:
-    return page.get_by_role("combobox", name="User name to talk with")
+    return page.get_by_role("combobox", name="Search people")
 
 
 def options(page: Page) -> Locator:
@@ -59,7 +59,7 @@ async def test_they_are_chosen_by_keys_alone_as_a_combobox_has_it(
         page = await somebody(tabs, visitor)
         await field(page).press_sequentially("j")
         await expect(options(page)).to_have_text(["jack", "jane", "john"])
-        await expect(page.locator("new-conversation [role=status]")).to_have_text("3 found")
+        await expect(page.locator("new-conversation [role=status]")).to_have_text("3 people found")
         assert await active(page) is None
         for key, name in (
             ("ArrowDown", "jack"),
@@ -135,7 +135,7 @@ async def test_what_is_typed_is_asked_for_to_the_letter(base_url: str, visitor: 
         page = await somebody(tabs, visitor)
         for typed in ("%", "_", "j&search=m", "j#", "<b>", "\u00e9"):
             await field(page).fill(typed)
-            nobody = page.get_by_text(f"No name begins with \u201c{typed}\u201d.")
+            nobody = page.get_by_text(f"No one found for \u201c{typed}\u201d.")
             await expect(nobody).to_be_visible()
             await expect(options(page)).to_have_count(0)
         await field(page).fill("")
@@ -150,9 +150,9 @@ async def test_who_nobody_is_called_and_oneself_are_told_by_a_sentence(
         page = await somebody(tabs, visitor)
         error = page.locator("new-conversation .error")
         for typed, sentence in (
-            ("nobody", "There is nobody called nobody."),
-            ("-no name-", "A user name"),
-            ("bob", "somebody else"),
+            ("nobody", "There's no one called nobody here."),
+            ("-no name-", "Usernames can use letters, numbers and hyphens."),
+            ("bob", "You can't start a conversation with yourself."),
         ):
             await field(page).fill(typed)
             await page.keyboard.press("Enter")
@@ -166,12 +166,12 @@ async def test_who_nobody_is_called_and_oneself_are_told_by_a_sentence(
 async def test_empty_places_say_what_to_do(base_url: str, visitor: Visitor) -> None:
     async with browser(base_url) as tabs:
         page = await somebody(tabs, visitor)
-        await expect(page.get_by_text("You have no conversations yet.")).to_be_visible()
+        await expect(page.get_by_text("No conversations yet.")).to_be_visible()
         await page.get_by_role("main").get_by_role("button", name="Start a conversation").click()
         await expect(field(page)).to_be_focused()
         await page.keyboard.type("jane")
         await page.keyboard.press("Enter")
-        await expect(page.get_by_text("Write the first message.")).to_be_visible()
+        await expect(page.get_by_text("Say hello!")).to_be_visible()
 
 
 @pytest.mark.gen_test(timeout=60)

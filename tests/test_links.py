@@ -48,7 +48,7 @@ async def test_a_link_leads_from_cold_to_a_message_of_long_ago(
         await expect(line).to_be_in_viewport(ratio=1)
         await expect(page.locator(".seeking")).to_be_empty()
         await expect(page.locator("conversation-view h1")).to_have_text("john")
-        await page.get_by_role("button", name="To the newest messages").click()
+        await page.get_by_role("button", name="Jump to the latest messages").click()
         await expect(page.locator(".message").last).to_contain_text("number 1199")
         await expect(page.locator(".message").last).to_be_in_viewport()
 
@@ -91,7 +91,7 @@ async def test_a_link_to_what_is_not_there_says_so_and_shows_the_conversation(
         for wrong in (elsewhere["id"], "999999999999999999999"):
             await page.goto(f"{base_url}/conversations/{conversation}/messages/{wrong}")
             await expect(page.locator(".seeking")).to_have_text(
-                "That message is not in this conversation."
+                "That message isn't in this conversation."
             )
             await expect(page.locator(".message").last).to_be_in_viewport()
             await expect(page.get_by_text("elsewhere", exact=True)).to_have_count(1)  # in the list

@@ -49,6 +49,9 @@ async def expect_shown(pages: Iterable[Page], contents: list[str], seconds: floa
         await expect(page.locator(".message.sending")).to_have_count(0, timeout=left)
 
 
+OFFLINE = "You're offline. Messages will send when you're back."
+
+
 async def expect_line(page: Page, sentence: str) -> None:
     await expect(page.locator("main connection-line")).to_have_text(sentence)
 
@@ -88,7 +91,7 @@ async def test_what_was_written_and_missed_offline_is_made_up_for(
         await john.send(conversation, "before")
         await leader.context.set_offline(True)
         for page in (leader, follower):
-            await expect_line(page, "Offline: your messages will be sent.")
+            await expect_line(page, OFFLINE)
         await john.send(conversation, "to nobody")
         await write(leader, "on the train")
         await write(follower, "in the tunnel")
@@ -119,7 +122,7 @@ async def test_ten_minutes_offline_lose_and_double_nothing(base_url: str, visito
             async with page.expect_event("requestfailed"):
                 await page.clock.fast_forward(30_000)
         await john.send(conversation, "meanwhile")
-        await expect_line(page, "Offline: your messages will be sent.")
+        await expect_line(page, OFFLINE)
         await page.context.set_offline(False)
         await expect_shown([page], ["meanwhile", *contents], RECOVERY_SECONDS)
         assert await stored(john, conversation) == ["meanwhile", *contents]
@@ -327,9 +330,9 @@ async def test_a_session_that_has_ended_leads_to_the_access_page_and_back_to_the
         await expect(other.locator(".account .name")).to_have_text("jane")
         assert (await jane.post("/api/logout")).status == 204
         for tab in (page, other):
-            await expect(tab.get_by_label("User name", exact=True)).to_be_visible(timeout=10_000)
+            await expect(tab.get_by_label("Username", exact=True)).to_be_visible(timeout=10_000)
         assert page.url.endswith(f"/conversations/{conversation}")
-        await page.get_by_label("User name", exact=True).fill("jane")
+        await page.get_by_label("Username", exact=True).fill("jane")
         await page.get_by_role("button", name="Sign in").click()
         await expect(page.locator("conversation-view h1")).to_have_text("john")
         await expect_live(page)

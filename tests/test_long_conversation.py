@@ -85,7 +85,7 @@ async def test_ten_thousand_messages_scroll_from_end_to_beginning_without_a_drop
         await scroll(page, to="number 0 and", pixels=-3000)
         up = await measured(page)
         assert await page.locator(".messages > li").count() <= MOST_LINES
-        await page.get_by_role("button", name="To the newest messages").click()
+        await page.get_by_role("button", name="Jump to the latest messages").click()
         await expect(page.locator(".message").last).to_contain_text(f"number {MESSAGES - 1}")
         assert await distance_from_the_end(page) < 1
         assert up.gap < LONGEST_GAP, up
@@ -102,7 +102,7 @@ async def test_fifty_messages_a_second_leave_no_task_over_a_tenth_of_a_second(
         page = await at(tabs, "jane", conversation)
         await scroll(page, to="number 8500", pixels=-3000)  # so that the page holds what it may
         if reading == "along":
-            await page.get_by_role("button", name="To the newest messages").click()
+            await page.get_by_role("button", name="Jump to the latest messages").click()
         tries: list[Measured] = []
         while not any(found.task < LONGEST_TASK for found in tries):
             assert len(tries) < TRIES, tries

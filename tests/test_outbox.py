@@ -194,7 +194,7 @@ async def test_who_signs_out_is_asked_first_and_nothing_unsent_is_left_for_anybo
         async with page.expect_navigation():
             await page.get_by_role("button", name="Discard and sign out").click()
         await page.context.unroute(SENDS)
-        await page.get_by_label("User name", exact=True).fill("jane")
+        await page.get_by_label("Username", exact=True).fill("jane")
         await page.get_by_role("button", name="Sign in").click()
         await expect(text).to_have_value("")
         await write(page, "only this")
@@ -251,7 +251,7 @@ async def test_what_no_repeat_mends_steps_aside_says_why_and_may_be_retried_or_d
             await write(page, content)
         failed = page.locator(".message.failed")
         await expect(failed).to_have_count(2)
-        await expect(failed.first).to_contain_text("Not sent: The message must not hold a NUL")
+        await expect(failed.first).to_contain_text("Not sent. This message can't be sent as it is.")
         await expect(page.locator(".message.mine:not(.failed) .content")).to_have_text(["three"])
         await page.reload()
         await expect(failed).to_have_count(2)
@@ -333,7 +333,7 @@ async def test_what_one_person_wrote_is_never_shown_or_sent_under_another(
             await page.context.unroute(SENDS)
 
         async def sign_in(name: str) -> None:
-            await page.get_by_label("User name", exact=True).fill(name)
+            await page.get_by_label("Username", exact=True).fill(name)
             await page.get_by_role("button", name="Sign in").click()
             await expect(page.locator(".account .name")).to_have_text(name)
 
@@ -374,7 +374,7 @@ async def test_a_tab_that_slept_while_somebody_else_signed_in_sends_nothing_unde
             await context.unroute(SENDS)
             page = await context.new_page()
             await page.goto(url)
-            await page.get_by_label("User name", exact=True).fill("john")
+            await page.get_by_label("Username", exact=True).fill("john")
             await page.get_by_role("button", name="Sign in").click()
             await expect(page.locator(".account .name")).to_have_text("john")
         await expect(sleeper.locator(".account .name")).to_have_text("john")
@@ -422,10 +422,10 @@ async def test_who_signs_out_of_a_page_that_still_loads_is_asked_first_and_nothi
         await loading.get_by_role("button", name="Sign out").click()
         held.go.set()
         question = loading.get_by_role("alertdialog")
-        await expect(question).to_contain_text("A message has not been sent.")
+        await expect(question).to_contain_text("You have an unsent message. Sign out anyway?")
         assert await kept_unsent(loading) != []
         await question.get_by_role("button", name="Discard and sign out").click()
-        await expect(loading.get_by_label("User name", exact=True)).to_be_visible()
+        await expect(loading.get_by_label("Username", exact=True)).to_be_visible()
         assert await kept_unsent(loading) == []
         assert await stored(john, conversation) == []
         forget_refusals(tabs)
@@ -445,10 +445,10 @@ async def test_signing_out_in_one_tab_tells_of_what_is_unsent_in_another_and_end
         await expect_sending(page, ["in the other tab"])
         await page.get_by_role("button", name="Sign out").click()
         question = page.get_by_role("alertdialog")
-        await expect(question).to_contain_text("A message has not been sent.")
+        await expect(question).to_contain_text("You have an unsent message. Sign out anyway?")
         await question.get_by_role("button", name="Discard and sign out").click()
         for tab in (page, other):
-            await expect(tab.get_by_label("User name", exact=True)).to_be_visible()
+            await expect(tab.get_by_label("Username", exact=True)).to_be_visible()
         assert await kept_unsent(page) == []
         assert await stored(john, conversation) == []
         forget_refusals(tabs)

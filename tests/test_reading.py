@@ -193,7 +193,7 @@ async def test_unread_that_begin_above_the_screen_are_a_button_away(
         await expect(line).to_be_in_viewport()
         await expect(page.get_by_text("unread 0", exact=True)).to_be_in_viewport()
         await expect(page.get_by_role("button", name="unread ↑")).to_be_hidden()
-        await page.get_by_role("button", name="To the newest messages").click()
+        await page.get_by_role("button", name="Jump to the latest messages").click()
         await expect(page.locator(".message").last).to_be_in_viewport()
 
 

@@ -271,7 +271,7 @@ async def test_older_messages_that_could_not_be_loaded_are_asked_for_again(
         page = await at(tabs, "jane", conversation)
         await page.route("**/messages?*", lambda route: route.abort())
         await page.locator(".scroller").evaluate("e => { e.scrollTop = 0 }")
-        again = page.get_by_role("button", name="Older messages could not be loaded. Try again")
+        again = page.get_by_role("button", name="Couldn't load older messages. Try again")
         await expect(again).to_be_visible()
         await page.unroute("**/messages?*")
         await again.click()

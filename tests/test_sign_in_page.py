@@ -53,7 +53,7 @@ async def test_a_failure_is_told_on_the_access_page_and_the_next_try_still_knows
         button = page.get_by_role("link", name="Sign in with GitHub")
         await button.click()
         await expect(page.get_by_role("alert").first).to_have_text(
-            "GitHub could not be reached. Please try again in a while."
+            "Can't reach GitHub. Please try again in a moment."
         )
         assert page.url.endswith("/access?error=unreachable&return_to=%2Fsessions")
         assert await page.context.cookies() == []
@@ -69,14 +69,14 @@ async def test_after_a_failure_another_way_in_leads_to_the_page_first_asked_for(
 ) -> None:
     async with browser(base_url) as tabs:
         page = await tabs.open("/access?error=denied&return_to=%2Fsessions")
-        await expect(page.get_by_text("GitHub was not allowed to say who you are.")).to_be_visible()
-        await page.get_by_label("User name").fill("jane")
+        await expect(page.get_by_text("You cancelled the sign-in at GitHub.")).to_be_visible()
+        await page.get_by_label("Username").fill("jane")
         await page.get_by_role("button", name="Sign in").click()
         await page.wait_for_url(f"{base_url}/sessions")
         await expect(page.get_by_role("heading", name="Signed-in devices")).to_be_visible()
         await page.goto(f"{base_url}/access?error=expired")  # signed in already
-        await expect(page.get_by_role("heading", name="That sign-in did not work")).to_be_visible()
-        await page.get_by_role("link", name="To your conversations").click()
+        await expect(page.get_by_role("heading", name="Couldn't sign you in")).to_be_visible()
+        await page.get_by_role("link", name="Go to your conversations").click()
         assert page.url == f"{base_url}/"
 
 
@@ -122,18 +122,18 @@ async def test_devices_are_listed_and_signed_out_one_by_one_and_all_at_once(
         devices = page.locator(".sessions .device")
         await expect(devices).to_have_text(
             [
-                *("Chrome on Linux", "An unknown device"),
+                *("Chrome on Linux", "Unknown device"),
                 *("<b>\u00ab", "curl/8.5.0", "Safari on iPhone"),
             ]
         )
         await expect(page.locator(".sessions li").first).to_contain_text("This browser")
         await page.get_by_role("button", name="Sign out Safari on iPhone").click()
         await expect(devices).to_have_count(4)
-        await expect(page.get_by_text("Safari on iPhone was signed out.")).to_be_visible()
+        await expect(page.get_by_text("Safari on iPhone is signed out.")).to_be_visible()
         await expect(page.get_by_role("heading", name="Signed-in devices")).to_be_focused()
-        await page.get_by_role("button", name="Sign out all others").click()
+        await page.get_by_role("button", name="Sign out all other devices").click()
         await expect(devices).to_have_count(1)
-        await expect(page.get_by_role("button", name="Sign out all others")).to_be_hidden()
+        await expect(page.get_by_role("button", name="Sign out all other devices")).to_be_hidden()
         await expect(page.locator(".account .name")).to_have_text("jane")  # still here
     assert len((await mallory.get("/api/sessions")).json) == 1
 
@@ -145,9 +145,9 @@ async def test_a_browser_that_is_signed_out_elsewhere_is_at_the_access_page_at_o
     async with browser(base_url) as tabs:
         there = await tabs.sign_in("jane")
         here = await at_devices(tabs, width=390)
-        await here.get_by_role("button", name="Sign out all others").click()
-        await expect(there.get_by_label("User name")).to_be_visible()
-        await here.get_by_role("link", name="Back to the conversations").click()
+        await here.get_by_role("button", name="Sign out all other devices").click()
+        await expect(there.get_by_label("Username")).to_be_visible()
+        await here.get_by_role("link", name="Back to conversations").click()
         await expect(here.locator(".account .name")).to_be_visible()
 
 
@@ -159,7 +159,7 @@ async def test_devices_that_cannot_be_listed_are_asked_for_again(
         page = await tabs.sign_in("jane")
         await page.route("**/api/sessions", lambda route: route.abort())
         await page.get_by_role("link", name="Devices").click()
-        await expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
+        await expect(page.get_by_text("Can't reach the server.")).to_be_visible()
         await page.unroute("**/api/sessions")
         await page.get_by_role("button", name="Try again").click()
         await expect(page.locator(".sessions .device")).to_have_count(1)

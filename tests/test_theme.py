@@ -44,7 +44,7 @@ async def expect_chosen(page: Page, name: str) -> None:
 async def test_the_theme_is_the_systems_and_follows_it(base_url: str, visitor: Visitor) -> None:
     async with browser(base_url) as tabs:
         page = await tabs.sign_in("jane")
-        await expect_chosen(page, "as the system")
+        await expect_chosen(page, "System")
         await expect_theme(page, LIGHT)
         await page.emulate_media(color_scheme="dark")
         await expect_theme(page, DARK)
@@ -58,18 +58,18 @@ async def test_a_chosen_theme_holds_against_the_systems_in_all_tabs_and_after_a_
         page = await tabs.sign_in("jane")
         other = await page.context.new_page()
         await other.goto(base_url)
-        await choose(page, "dark")
+        await choose(page, "Dark")
         for tab in (page, other):
             await expect_theme(tab, DARK)
-            await expect_chosen(tab, "dark")
+            await expect_chosen(tab, "Dark")
         await page.add_init_script(NOTE_FIRST)
         await page.reload()
-        await expect_chosen(page, "dark")
+        await expect_chosen(page, "Dark")
         assert await page.evaluate("window.first") == DARK, "it flashed"
         await page.emulate_media(color_scheme="dark")
-        await choose(page, "light")
+        await choose(page, "Light")
         await expect_theme(page, LIGHT)
-        await choose(page, "as the system")
+        await choose(page, "System")
         await expect_theme(page, DARK)
         await expect_theme(other, LIGHT)
 
@@ -79,7 +79,7 @@ async def test_the_theme_is_chosen_by_keyboard(base_url: str, visitor: Visitor) 
     async with browser(base_url) as tabs:
         page = await tabs.sign_in("jane")
         await switch(page).focus()
-        for name, colour in (("light", LIGHT), ("dark", DARK), ("as the system", LIGHT)):
+        for name, colour in (("Light", LIGHT), ("Dark", DARK), ("System", LIGHT)):
             await page.keyboard.press("Enter")
             await expect_theme(page, colour)
             await expect(switch(page)).to_be_focused()
@@ -92,7 +92,7 @@ async def test_the_bars_of_a_phone_have_the_colour_of_the_list(
 ) -> None:
     async with browser(base_url) as tabs:
         page = await tabs.sign_in("jane")
-        for choice in ("light", "dark"):
+        for choice in ("Light", "Dark"):
             await choose(page, choice)
             bars = page.locator("meta[name=theme-color]")
             colours = await bars.evaluate_all("metas => metas.map((meta) => meta.content)")

@@ -5,6 +5,7 @@ import { el } from "../lib/dom.js";
 import { failure, wanted } from "../lib/sign-in-failure.js";
 import { Component } from "./context.js";
 import { action } from "./notice.js";
+import { words } from "../words.js";
 
 class AccessPage extends Component {
   connected() {
@@ -14,8 +15,8 @@ class AccessPage extends Component {
         "main",
         { class: "access" },
         el("img", { src: "/favicon.svg", alt: "", class: "logo" }),
-        el("h1", {}, "Messenger"),
-        el("p", { class: "lead" }, "Messages that arrive at once, and never get lost."),
+        el("h1", {}, words.name),
+        el("p", { class: "lead" }, words.tagline),
         failure(location) && el("p", { class: "error", role: "alert" }, failure(location)),
         ways,
       ),
@@ -30,12 +31,12 @@ class AccessPage extends Component {
       if (this.gone.aborted) return;
       const offers = [methods.dev ? this.#byName() : null, methods.github ? byGitHub() : null];
       ways.replaceChildren(...offers.filter((offer) => offer !== null));
-      if (!methods.dev && !methods.github) ways.replaceChildren("No way to sign in is set up on this server.");
+      if (!methods.dev && !methods.github) ways.replaceChildren(words.signIn.noWay);
       ways.querySelector("input")?.focus();
     } catch {
       if (this.gone.aborted) return;
-      const again = action("Try again", () => this.#offer(ways));
-      ways.replaceChildren(el("p", { role: "alert" }, "The server cannot be reached."), again);
+      const again = action(words.tryAgain, () => this.#offer(ways));
+      ways.replaceChildren(el("p", { role: "alert" }, words.unreachable), again);
     }
   }
 
@@ -51,16 +52,16 @@ class AccessPage extends Component {
       "aria-describedby": "username-error username-hint",
     });
     const error = el("p", { id: "username-error", class: "error", role: "alert" });
-    const button = el("button", { type: "submit" }, "Sign in");
+    const button = el("button", { type: "submit" }, words.signIn.submit);
     const form = el(
       "form",
       { class: "stack", novalidate: true },
-      el("label", { for: "username" }, "User name"),
+      el("label", { for: "username" }, words.signIn.username),
       input,
       error,
       button,
-      el("p", { id: "username-hint", class: "hint" }, "Development sign-in: any name will do, such as ", ...names(input), "."),
-      el("p", { class: "hint" }, "To see both sides of a conversation, sign in as the other in a private window."),
+      el("p", { id: "username-hint", class: "hint" }, words.signIn.anyName, ...names(input), words.signIn.end),
+      el("p", { class: "hint" }, words.signIn.bothSides),
     );
     form.addEventListener(
       "submit",
@@ -93,20 +94,19 @@ function names(input) {
       input.value = name;
       input.form?.requestSubmit();
     });
-    return index ? [" or ", button] : [button];
+    return index ? [words.signIn.or, button] : [button];
   });
 }
 
 function byGitHub() {
   const query = new URLSearchParams({ return_to: wanted(location) });
-  return el("a", { class: "button", href: `/api/oauth/github?${query}` }, "Sign in with GitHub");
+  return el("a", { class: "button", href: `/api/oauth/github?${query}` }, words.signIn.gitHub);
 }
 
 /** @param {unknown} problem */
 function sentence(problem) {
-  if (!(problem instanceof api.ApiProblem)) return "Something went wrong.";
-  const why = problem.errors.username;
-  return why ? `A user name ${why}.` : problem.message;
+  if (!(problem instanceof api.ApiProblem)) return words.wentWrong;
+  return problem.errors.username ? words.username : problem.message;
 }
 
 customElements.define("access-page", AccessPage);

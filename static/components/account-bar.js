@@ -4,11 +4,12 @@ import { el } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
 import { avatar } from "./avatar.js";
 import { Component } from "./context.js";
+import { words } from "../words.js";
 
 class AccountBar extends Component {
   #name = el("span", { class: "name" });
-  #devices = el("a", { href: "/sessions", class: "button quiet devices", "aria-label": "Devices", title: "Signed-in devices" }, icon("devices"));
-  #out = el("button", { type: "button", class: "quiet" }, "Sign out");
+  #devices = el("a", { href: "/sessions", class: "button quiet devices", "aria-label": words.devices.short, title: words.devices.title }, icon("devices"));
+  #out = el("button", { type: "button", class: "quiet" }, words.account.signOut);
   #error = el("p", { class: "error", role: "alert" });
   /** @type {import("../types.js").User | null} */
   #drawn = null;
@@ -39,10 +40,9 @@ class AccountBar extends Component {
 
   /** @param {number} count */
   #askFirst(count) {
-    const what = count === 1 ? "A message has not been sent." : `${count} messages have not been sent.`;
-    const stay = el("button", { type: "button", class: "quiet" }, "Stay");
-    const go = el("button", { type: "button", class: "quiet danger" }, "Discard and sign out");
-    const question = el("div", { class: "question", role: "alertdialog", "aria-label": "Sign out" }, el("p", {}, what), stay, go);
+    const stay = el("button", { type: "button", class: "quiet" }, words.account.stay);
+    const go = el("button", { type: "button", class: "quiet danger" }, words.account.discard);
+    const question = el("div", { class: "question", role: "alertdialog", "aria-label": words.account.signOut }, el("p", {}, words.account.unsent(count)), stay, go);
     const answer = (/** @type {() => void} */ act) => () => {
       question.remove();
       this.#out.focus();
@@ -62,7 +62,7 @@ class AccountBar extends Component {
     try {
       await this.context.signOut();
     } catch {
-      this.#error.textContent = "Still signed in: the server cannot be reached.";
+      this.#error.textContent = words.account.failed;
     } finally {
       this.#out.disabled = false;
     }

@@ -6,6 +6,7 @@ import { pathOfConversation, placeAt } from "../lib/ids.js";
 import { fullTime, shortTime, whenTimesChange } from "../lib/time.js";
 import { avatar } from "./avatar.js";
 import { Component } from "./context.js";
+import { words } from "../words.js";
 
 /** @typedef {import("../types.js").Conversation} Conversation */
 /** @typedef {import("../types.js").State} State */
@@ -16,13 +17,13 @@ const LONGEST_PREVIEW = 200; // more than one line ever shows
 
 class ConversationList extends Component {
   #list = el("ul", { class: "conversations" });
-  #empty = el("p", { class: "empty", hidden: true }, "You have no conversations yet. Type a user name above to start one.");
-  #more = el("button", { type: "button", class: "quiet more", hidden: true }, "Show more");
+  #empty = el("p", { class: "empty", hidden: true }, words.conversations.empty);
+  #more = el("button", { type: "button", class: "quiet more", hidden: true }, words.conversations.more);
   /** @type {WeakMap<HTMLElement, Row>} */
   #drawn = new WeakMap();
 
   connected() {
-    this.replaceChildren(el("nav", { "aria-label": "Conversations" }, this.#list, this.#empty, this.#more));
+    this.replaceChildren(el("nav", { "aria-label": words.conversations.label }, this.#list, this.#empty, this.#more));
     this.#more.addEventListener("click", () => this.#loadMore(), { signal: this.gone });
     this.context.store.subscribe((state) => this.#draw(state), this.gone);
     addEventListener("popstate", () => this.#draw(this.context.store.state), { signal: this.gone });
@@ -99,16 +100,16 @@ function drawn({ conversation, current, time }) {
 
 /** The prefix stands apart, so that the text's own direction is its own. @param {Conversation} conversation */
 function preview({ lastMessage }) {
-  if (!lastMessage) return el("span", { class: "preview" }, "No messages yet");
+  if (!lastMessage) return el("span", { class: "preview" }, words.conversations.noMessages);
   const text = el("bdi", {}, lastMessage.content.slice(0, LONGEST_PREVIEW));
-  return el("span", { class: "preview" }, lastMessage.mine ? "You: " : null, text);
+  return el("span", { class: "preview" }, lastMessage.mine ? words.conversations.you : null, text);
 }
 
 /** @param {Conversation} conversation */
 function badge({ unreadCount }) {
   if (unreadCount === 0) return [];
   const shown = unreadCount > 999 ? "999+" : `${unreadCount}`;
-  return [el("span", { class: "badge" }, shown), el("span", { class: "visually-hidden" }, " unread")];
+  return [el("span", { class: "badge" }, shown), el("span", { class: "visually-hidden" }, words.conversations.unread)];
 }
 
 customElements.define("conversation-list", ConversationList);

@@ -12,6 +12,7 @@ import { avatar } from "./avatar.js";
 import { Component, make } from "./context.js";
 import "./message-list.js";
 import { action, nothingHere, notice } from "./notice.js";
+import { words } from "../words.js";
 
 /** @typedef {import("../types.js").State} State */
 
@@ -23,7 +24,7 @@ class ConversationView extends Component {
   #header = el(
     "header",
     { class: "with" },
-    el("a", { href: "/", class: "back", "aria-label": "Back to the conversations" }, "‹"),
+    el("a", { href: "/", class: "back", "aria-label": words.back }, "‹"),
     this.#title,
   );
   /** @type {import("../types.js").User | null} */
@@ -139,12 +140,12 @@ class ConversationView extends Component {
     const problem = error instanceof api.ApiProblem ? error : null;
     this.#status = problem?.status === 404 ? "not found" : "failed";
     if (this.#status === "not found") {
-      this.replaceChildren(nothingHere("There is no such conversation, or it is not yours."));
+      this.replaceChildren(nothingHere(words.noSuchConversation));
     } else {
-      const again = action("Try again", () => this.#load());
+      const again = action(words.tryAgain, () => this.#load());
       this.#failures += 1;
       this.#loadLater();
-      this.replaceChildren(notice("This cannot be shown now", problem?.message ?? "Something went wrong.", again));
+      this.replaceChildren(notice(words.cannotBeLoaded, problem?.message ?? words.wentWrong, again));
     }
   }
 }

@@ -6,6 +6,7 @@
 import { el } from "../lib/dom.js";
 import { emojiFor } from "../lib/emoji.js";
 import { Component } from "./context.js";
+import { words } from "../words.js";
 
 const COLUMNS = 8; // as in the style sheet
 
@@ -16,13 +17,13 @@ class EmojiPicker extends Component {
   closed = () => {};
   /** @type {Element | null} the button that opens and closes this */
   opener = null;
-  #search = el("input", { type: "search", placeholder: "Find an emoji", "aria-label": "Find an emoji", autocomplete: "off" });
-  #grid = el("div", { class: "grid", role: "group", "aria-label": "Emoji" });
+  #search = el("input", { type: "search", placeholder: words.emoji.search, "aria-label": words.emoji.search, autocomplete: "off" });
+  #grid = el("div", { class: "grid", role: "group", "aria-label": words.emoji.label });
   #none = el("p", { class: "hint", role: "status" });
 
   connected() {
     this.setAttribute("role", "dialog");
-    this.setAttribute("aria-label", "Emoji");
+    this.setAttribute("aria-label", words.emoji.label);
     this.replaceChildren(this.#search, this.#grid, this.#none);
     const options = { signal: this.gone };
     this.#search.addEventListener("input", () => this.#draw(), options);
@@ -41,7 +42,7 @@ class EmojiPicker extends Component {
         el("button", { type: "button", tabindex: index === 0 ? "0" : "-1", "aria-label": words, title: words }, emoji),
       ),
     );
-    this.#none.textContent = found.length === 0 ? "No emoji by that word." : "";
+    this.#none.textContent = found.length === 0 ? words.emoji.none : "";
   }
 
   /** @param {KeyboardEvent} event */

@@ -4,12 +4,13 @@
  */
 
 import { el } from "../lib/dom.js";
+import { words } from "../words.js";
 
 const MOST = 999; // the server counts no further
 
 const WAYS = {
-  up: { arrow: "↑", counted: "unread", plain: "To where the unread begin" },
-  down: { arrow: "↓", counted: "new", plain: "To the newest messages" },
+  up: { arrow: "↑", counted: words.conversation.unreadAbove, plain: words.conversation.toUnread },
+  down: { arrow: "↓", counted: words.conversation.newBelow, plain: words.conversation.toNewest },
 };
 
 class JumpButton extends HTMLElement {
@@ -23,7 +24,7 @@ class JumpButton extends HTMLElement {
   attributeChangedCallback() {
     const { arrow, counted, plain } = WAYS[this.dataset.way === "up" ? "up" : "down"];
     const count = Number(this.dataset.count);
-    const text = count > 0 ? `${count > MOST ? `${MOST}+` : count} ${counted} ${arrow}` : arrow;
+    const text = count > 0 ? `${counted(count > MOST ? `${MOST}+` : `${count}`)} ${arrow}` : arrow;
     if (this.#button.textContent === text) return;
     this.#button.textContent = text;
     if (count > 0) this.#button.removeAttribute("aria-label");

@@ -7,6 +7,7 @@ import { codePoints, contentOf, LONGEST_CONTENT } from "../lib/content.js";
 import { el } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
 import { Component, make } from "./context.js";
+import { words } from "../words.js";
 
 const WARN_BELOW = 400; // code points left
 const QUIET_MILLISECONDS = 1000; // the count is read out when one has stopped typing, not at each key
@@ -19,14 +20,14 @@ class MessageComposer extends Component {
     id: "message",
     rows: "1",
     dir: "auto",
-    placeholder: "Write a message",
-    "aria-label": "Message",
+    placeholder: words.composer.placeholder,
+    "aria-label": words.composer.label,
     "aria-describedby": "message-counter",
   });
-  #emoji = el("button", { type: "button", class: "quiet smile", "aria-label": "Emoji", "aria-expanded": "false" }, icon("smile"));
+  #emoji = el("button", { type: "button", class: "quiet smile", "aria-label": words.composer.emoji, "aria-expanded": "false" }, icon("smile"));
   #counter = el("span", { id: "message-counter", class: "counter", "aria-hidden": "true" });
   #said = el("span", { class: "visually-hidden", role: "status" });
-  #button = el("button", { type: "submit" }, "Send");
+  #button = el("button", { type: "submit" }, words.composer.send);
   #saying = 0;
 
   connected() {
@@ -85,7 +86,7 @@ class MessageComposer extends Component {
 
   /** @param {number} left */
   #count(left) {
-    const counter = left > WARN_BELOW ? "" : left < 0 ? `${-left} too many` : `${left} left`;
+    const counter = left > WARN_BELOW ? "" : left < 0 ? words.composer.over(-left) : words.composer.left(left);
     if (this.#counter.textContent === counter) return;
     this.#counter.textContent = counter;
     this.#counter.classList.toggle("over", left < 0);

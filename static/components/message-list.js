@@ -14,6 +14,7 @@ import { Component } from "./context.js";
 import { countAfter, firstUnread, linesOf, unreadAfter } from "./lines.js";
 import { drawDay, drawDraft, drawMessage, drawUnread } from "./message.js";
 import * as stretch from "./stretch.js";
+import { words } from "../words.js";
 
 /** @typedef {import("./lines.js").Line} Line */
 /** @typedef {import("../types.js").State} State */
@@ -25,14 +26,14 @@ const MARGIN_PIXELS = 24; // above what was jumped to
 
 class MessageList extends Component {
   conversationId = "";
-  #older = el("button", { type: "button", class: "quiet older", hidden: true }, "Load older messages");
-  #empty = el("p", { class: "empty", hidden: true }, "Nothing has been said yet. Write the first message.");
+  #older = el("button", { type: "button", class: "quiet older", hidden: true }, words.conversation.older);
+  #empty = el("p", { class: "empty", hidden: true }, words.conversation.empty);
   #list = el("ol", { class: "messages" });
   // Off until what was said before is there: it would all be read out.
-  #log = el("div", { role: "log", "aria-label": "Messages", "aria-live": "off" }, this.#list);
+  #log = el("div", { role: "log", "aria-label": words.conversation.messages, "aria-live": "off" }, this.#list);
   #scroller = el(
     "div",
-    { class: "scroller", tabindex: "0", role: "region", "aria-label": "Conversation" },
+    { class: "scroller", tabindex: "0", role: "region", "aria-label": words.conversation.label },
     this.#older,
     this.#empty,
     this.#log,
@@ -274,9 +275,9 @@ class MessageList extends Component {
     try {
       const snapshot = await api.olderMessages(link, stretch.STEP);
       this.context.store.dispatch({ type: "messages", conversationId: this.conversationId, snapshot, older: true });
-      this.#older.textContent = "Load older messages";
+      this.#older.textContent = words.conversation.older;
     } catch (error) {
-      this.#older.textContent = "Older messages could not be loaded. Try again";
+      this.#older.textContent = words.conversation.olderFailed;
       this.#status.textContent = "";
       this.context.refused(error);
       return;
@@ -359,12 +360,12 @@ class MessageList extends Component {
     const found = unread ? firstUnread(messages, older === null, id) : there?.id === id ? there : undefined;
     const isPast = messages.length > 0 && compareIds(messages[0].id, id) < 0;
     if (!found && older !== null && !isPast) {
-      this.#status.textContent = unread ? "Looking for where the unread begin…" : "Looking for the message…";
+      this.#status.textContent = unread ? words.conversation.findingUnread : words.conversation.finding;
       queueMicrotask(() => this.#loadOlder());
       return null;
     }
     this.#sought = null;
-    this.#status.textContent = found ? "" : "That message is not in this conversation.";
+    this.#status.textContent = found ? "" : words.conversation.noSuchMessage;
     if (!found) return null;
     this.#stretch = stretch.around(messages, found.id);
     this.#following = false;

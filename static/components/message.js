@@ -4,6 +4,7 @@ import { el } from "../lib/dom.js";
 import { pathOfMessage } from "../lib/ids.js";
 import { isEmojiOnly, piecesOf } from "../lib/text.js";
 import { clockTime, fullTime } from "../lib/time.js";
+import { words } from "../words.js";
 
 /** @typedef {import("./context.js").Context["outbox"]} Outbox */
 
@@ -20,7 +21,7 @@ export function drawDay(item, { day }) {
 export function drawUnread(item) {
   if (item.className === "unread") return;
   item.className = "unread";
-  item.replaceChildren("New messages");
+  item.replaceChildren(words.conversation.newMessages);
 }
 
 /**
@@ -37,7 +38,7 @@ export function drawMessage(item, { message, first, last, seen }) {
   const shown = last || seen; // within a group the time is for those who ask: screen readers, and a pointer
   below.className = shown ? "state" : "state aside";
   below.querySelector(".seen")?.remove();
-  if (seen) below.append(el("span", { class: "seen" }, " · Seen"));
+  if (seen) below.append(el("span", { class: "seen" }, ` · ${words.message.seen}`));
   item.dataset.state = state;
 }
 
@@ -50,7 +51,7 @@ export function drawDraft(item, { draft }, outbox) {
   const state = `draft ${draft.failure}`;
   if (item.dataset.state === state) return;
   item.className = classes("message mine first last", draft.failure === null ? "sending" : "failed");
-  const below = draft.failure === null ? el("span", { class: "state" }, "Sending…") : failure(draft, outbox);
+  const below = draft.failure === null ? el("span", { class: "state" }, words.message.sending) : failure(draft, outbox);
   fill(item, true, draft.content, null, below);
   item.dataset.state = state;
 }
@@ -69,7 +70,7 @@ function fill(item, mine, text, title, below) {
     if (title !== null) there.setAttribute("title", title);
     item.lastElementChild?.replaceWith(below);
   } else {
-    item.replaceChildren(el("span", { class: "visually-hidden" }, mine ? "You: " : "They: "), content(text, title), below);
+    item.replaceChildren(el("span", { class: "visually-hidden" }, mine ? words.message.you : words.message.they), content(text, title), below);
   }
 }
 
@@ -124,11 +125,11 @@ const isPlain = (text) => /^[!-~]*$/.test(text);
  * @param {Outbox} outbox
  */
 function failure(draft, outbox) {
-  const retry = el("button", { type: "button", class: "link" }, "Try again");
-  const discard = el("button", { type: "button", class: "link" }, "Discard");
+  const retry = el("button", { type: "button", class: "link" }, words.message.retry);
+  const discard = el("button", { type: "button", class: "link" }, words.message.discard);
   retry.addEventListener("click", () => outbox.retry(draft));
   discard.addEventListener("click", () => outbox.discard(draft));
-  const why = el("span", { role: "alert" }, `Not sent: ${draft.failure}`);
+  const why = el("span", { role: "alert" }, words.message.notSent(draft.failure ?? ""));
   return el("span", { class: "state" }, why, retry, discard);
 }
 

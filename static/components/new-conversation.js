@@ -3,6 +3,7 @@
 import * as api from "../api.js";
 import { el } from "../lib/dom.js";
 import { Component } from "./context.js";
+import { words } from "../words.js";
 
 const PAUSE_MILLISECONDS = 150; // shorter than people type, longer than one key
 
@@ -11,8 +12,8 @@ class NewConversation extends Component {
     id: "new-conversation",
     type: "text",
     role: "combobox",
-    placeholder: "Start a conversation",
-    "aria-label": "User name to talk with",
+    placeholder: words.search.label,
+    "aria-label": words.search.label,
     "aria-autocomplete": "list",
     "aria-expanded": "false",
     "aria-controls": "suggestions",
@@ -23,7 +24,7 @@ class NewConversation extends Component {
     enterkeyhint: "go",
     maxlength: "39",
   });
-  #list = el("ul", { id: "suggestions", role: "listbox", "aria-label": "Suggestions", hidden: true });
+  #list = el("ul", { id: "suggestions", role: "listbox", "aria-label": words.search.suggestions, hidden: true });
   #found = el("p", { class: "hint", role: "status" });
   #error = el("p", { id: "new-conversation-error", class: "error", role: "alert" });
   #asked = new AbortController();
@@ -77,7 +78,7 @@ class NewConversation extends Component {
    */
   #tell(search, count) {
     this.#found.className = count === 0 ? "hint" : "visually-hidden";
-    this.#found.textContent = count === 0 ? `No name begins with “${search}”.` : `${count} found`;
+    this.#found.textContent = count === 0 ? words.search.none(search) : words.search.found(count);
   }
 
   /** @param {string[]} names */
@@ -152,10 +153,11 @@ class NewConversation extends Component {
  * @param {string} name
  */
 function sentence(error, name) {
-  if (!(error instanceof api.ApiProblem)) return "Something went wrong.";
-  if (error.status === 404) return `There is nobody called ${name}.`;
-  if (error.status === 429) return "That were many at once. Try again in a moment.";
-  if (error.status === 422) return `A user name ${error.errors.username ?? "looks different"}.`;
+  if (!(error instanceof api.ApiProblem)) return words.wentWrong;
+  if (error.status === 403) return words.search.yourself;
+  if (error.status === 404) return words.search.nobody(name);
+  if (error.status === 429) return words.busy;
+  if (error.status === 422) return words.username;
   return error.message;
 }
 

@@ -1,6 +1,7 @@
 /** What stands where there is nothing to show: one heading, one sentence, one way on. */
 
 import { el } from "../lib/dom.js";
+import { words } from "../words.js";
 
 /**
  * @param {string} title
@@ -22,11 +23,11 @@ export function action(label, act) {
 }
 
 export function nothingChosen() {
-  const start = action("Start a conversation", () => document.getElementById("new-conversation")?.focus());
-  const place = notice("No conversation is open", "Choose one from the list, or start one by a user name.", start);
+  const start = action(words.nothingOpen.start, () => document.getElementById("new-conversation")?.focus());
+  const place = notice(words.nothingOpen.title, words.nothingOpen.sentence, start);
   place.prepend(el("img", { src: "/favicon.svg", alt: "", class: "mark" }));
   return place;
 }
 
-export const nothingHere = (sentence = "The address may be mistyped, or what it led to is not yours to see.") =>
-  notice("There is nothing here", sentence, el("a", { href: "/" }, "To your conversations"));
+export const nothingHere = (sentence = words.notFound.sentence) =>
+  notice(words.notFound.title, sentence, el("a", { href: "/" }, words.toConversations));

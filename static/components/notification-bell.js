@@ -3,19 +3,20 @@
 import { el } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
 import { Component } from "./context.js";
+import { words } from "../words.js";
 
 /** @typedef {Awaited<import("./context.js").Context["notifications"]>} Notifications */
 
 const SENTENCES = {
   missing: "",
-  ask: "Notifications are off",
-  off: "Notifications are off",
-  on: "Notifications are on",
-  blocked: "Notifications are blocked in this browser's settings for the page",
+  ask: words.notifications.off,
+  off: words.notifications.off,
+  on: words.notifications.on,
+  blocked: words.notifications.blocked,
 };
 
 class NotificationBell extends Component {
-  #button = el("button", { type: "button", class: "icon-button", "aria-label": "Notifications" });
+  #button = el("button", { type: "button", class: "icon-button", "aria-label": words.notifications.label });
 
   async connected() {
     const { gone } = this;

@@ -2,6 +2,7 @@
 
 import { el } from "../lib/dom.js";
 import { Component } from "./context.js";
+import { words } from "../words.js";
 
 class NotificationOffer extends Component {
   async connected() {
@@ -9,11 +10,11 @@ class NotificationOffer extends Component {
     this.hidden = true;
     const notifications = await this.context.notifications;
     if (gone.aborted) return;
-    const yes = el("button", { type: "button", class: "quiet" }, "Turn on notifications");
-    const no = el("button", { type: "button", class: "quiet" }, "Not now");
-    this.replaceChildren(el("p", {}, "Somebody wrote while you were elsewhere."), yes, no);
+    const yes = el("button", { type: "button", class: "quiet" }, words.notifications.turnOn);
+    const no = el("button", { type: "button", class: "quiet" }, words.notifications.notNow);
+    this.replaceChildren(el("p", {}, words.notifications.offer), yes, no);
     this.setAttribute("role", "region");
-    this.setAttribute("aria-label", "Notifications");
+    this.setAttribute("aria-label", words.notifications.label);
     yes.addEventListener("click", () => notifications.turnOn(), { signal: gone });
     no.addEventListener("click", () => notifications.turnOff(), { signal: gone });
     notifications.subscribe(() => (this.hidden = !notifications.offered), gone);

@@ -6,15 +6,16 @@ import { el } from "../lib/dom.js";
 import { fullTime, shortTime } from "../lib/time.js";
 import { Component } from "./context.js";
 import { action, notice } from "./notice.js";
+import { words } from "../words.js";
 
 /** @typedef {import("../types.js").Session} Session */
 
 class SessionsView extends Component {
-  #title = el("h1", { tabindex: "-1" }, "Signed-in devices");
+  #title = el("h1", { tabindex: "-1" }, words.devices.title);
   #list = el("ul", { class: "sessions" });
   #said = el("p", { class: "hint", role: "status" });
   #error = el("p", { class: "error", role: "alert" });
-  #others = el("button", { type: "button", hidden: true }, "Sign out all others");
+  #others = el("button", { type: "button", hidden: true }, words.devices.endOthers);
 
   connected() {
     this.#others.addEventListener("click", () => this.#endOthers(), { signal: this.gone });
@@ -34,8 +35,8 @@ class SessionsView extends Component {
   }
 
   #show() {
-    const back = el("a", { href: "/", class: "back", "aria-label": "Back to the conversations" }, "‹");
-    const lead = el("p", { class: "hint" }, "A device that you do not know, or no longer have, is signed out here, at once.");
+    const back = el("a", { href: "/", class: "back", "aria-label": words.back }, "‹");
+    const lead = el("p", { class: "hint" }, words.devices.lead);
     const place = el("div", { class: "settings" }, lead, this.#list, this.#said, this.#error, this.#others);
     this.replaceChildren(el("main", { class: "place" }, el("header", { class: "with" }, back, this.#title), place));
     this.#title.focus({ preventScroll: true }); // as for every place that one comes to
@@ -52,11 +53,11 @@ class SessionsView extends Component {
   #row(session) {
     const name = deviceName(session.userAgent);
     const device = el("bdi", { class: "device", title: session.userAgent || null }, name);
-    const seen = session.current ? [] : [el("span", {}, "Last seen ", time(session.lastSeenAt)), " · "];
-    const times = el("p", { class: "hint" }, ...seen, el("span", {}, "Signed in ", time(session.createdAt)));
-    if (session.current) return el("li", {}, device, el("span", { class: "hint here" }, "This browser"), times);
-    const label = `Sign out ${name}`;
-    const end = el("button", { type: "button", class: "quiet", "aria-label": label }, "Sign out");
+    const seen = session.current ? [] : [el("span", {}, words.devices.lastSeen, time(session.lastSeenAt)), " · "];
+    const times = el("p", { class: "hint" }, ...seen, el("span", {}, words.devices.signedIn, time(session.createdAt)));
+    if (session.current) return el("li", {}, device, el("span", { class: "hint here" }, words.devices.current), times);
+    const label = words.devices.endNamed(name);
+    const end = el("button", { type: "button", class: "quiet", "aria-label": label }, words.devices.end);
     end.addEventListener("click", () => this.#end(session, end), { signal: this.gone });
     return el("li", {}, device, end, times);
   }
@@ -66,11 +67,11 @@ class SessionsView extends Component {
    * @param {HTMLButtonElement} button
    */
   async #end(session, button) {
-    await this.#act(button, () => api.endSession(session.id), `${deviceName(session.userAgent)} was signed out.`);
+    await this.#act(button, () => api.endSession(session.id), words.devices.ended(deviceName(session.userAgent)));
   }
 
   async #endOthers() {
-    await this.#act(this.#others, api.endOtherSessions, "All others were signed out.");
+    await this.#act(this.#others, api.endOtherSessions, words.devices.othersEnded);
   }
 
   /**
@@ -88,7 +89,7 @@ class SessionsView extends Component {
       this.#title.focus(); // the button goes
     } catch (error) {
       this.context.refused(error);
-      if (!isGone(error)) this.#error.textContent = error instanceof api.ApiProblem ? error.message : "Something went wrong.";
+      if (!isGone(error)) this.#error.textContent = error instanceof api.ApiProblem ? error.message : words.wentWrong;
     }
     button.disabled = false;
     if (!this.#error.textContent) await this.#load();
@@ -96,9 +97,9 @@ class SessionsView extends Component {
 
   /** @param {unknown} error */
   #fail(error) {
-    const sentence = error instanceof api.ApiProblem ? error.message : "Something went wrong.";
-    const again = action("Try again", () => this.#load());
-    this.replaceChildren(notice("This cannot be shown now", sentence, again));
+    const sentence = error instanceof api.ApiProblem ? error.message : words.wentWrong;
+    const again = action(words.tryAgain, () => this.#load());
+    this.replaceChildren(notice(words.cannotBeLoaded, sentence, again));
   }
 }
 

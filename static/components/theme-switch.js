@@ -2,6 +2,7 @@
 
 import { el } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
+import { words } from "../words.js";
 
 const KEY = "messenger.theme";
 /** @typedef {"system" | "light" | "dark"} Theme */
@@ -44,7 +45,7 @@ class ThemeSwitch extends HTMLElement {
 }
 
 /** @param {Theme} theme */
-const nameOf = (theme) => `Theme: ${theme === "system" ? "as the system" : theme}`;
+const nameOf = (theme) => words.theme.chosen(words.theme[theme]);
 
 function kept() {
   try {

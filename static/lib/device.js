@@ -1,5 +1,7 @@
 /** What a browser says of itself, in words. */
 
+import { words } from "../words.js";
+
 /** The first that fits: each of these names those below it, too. @type {[RegExp, string][]} */
 const BROWSERS = [
   [/\bEdg(e|A|iOS)?\//, "Edge"],
@@ -27,8 +29,8 @@ const LONGEST = 60; // of what nothing is known about
 export function deviceName(userAgent) {
   const browser = named(BROWSERS, userAgent);
   const system = named(SYSTEMS, userAgent);
-  if (browser && system) return `${browser} on ${system}`;
-  return browser ?? system ?? (userAgent.trim().slice(0, LONGEST) || "An unknown device");
+  if (browser && system) return words.devices.named(browser, system);
+  return browser ?? system ?? (userAgent.trim().slice(0, LONGEST) || words.devices.unknown);
 }
 
 /**

@@ -1,5 +1,7 @@
 /** Elements: built, where text is only ever text; drawn anew, once a frame; and found where they are in sight. */
 
+import { words } from "../words.js";
+
 const HIDDEN_MILLISECONDS = 100; // a page that is not on screen has no frames
 
 /**
@@ -62,7 +64,7 @@ function drawSafely(item, element, draw) {
   } catch (error) {
     console.error(error);
     element.className = "broken";
-    element.replaceChildren("This cannot be shown.");
+    element.replaceChildren(words.cannotBeShown);
   }
 }
 

@@ -1,15 +1,11 @@
 /** A sign-in at another site that came to nothing: the server leads to /access, and says why by a word. */
 
+import { words } from "../words.js";
+
 const PLACE = "/access";
 
 /** @type {Record<string, string>} */
-const SENTENCES = {
-  denied: "GitHub was not allowed to say who you are.",
-  expired: "That sign-in took too long, was used before, or was begun in another browser. Please try again.",
-  refused: "GitHub refused the sign-in. Please try again.",
-  unreachable: "GitHub could not be reached. Please try again in a while.",
-  unusable: "GitHub gave an answer that this server cannot use. Please try again in a while.",
-};
+const SENTENCES = words.signIn.failures;
 
 /**
  * The sentence for it; null where nothing failed.
@@ -18,7 +14,7 @@ const SENTENCES = {
 export function failure({ pathname, search }) {
   const code = pathname === PLACE ? new URLSearchParams(search).get("error") : null;
   if (code === null) return null;
-  return Object.hasOwn(SENTENCES, code) ? SENTENCES[code] : "The sign-in did not work. Please try again.";
+  return Object.hasOwn(SENTENCES, code) ? SENTENCES[code] : SENTENCES.other;
 }
 
 /**

@@ -1,5 +1,7 @@
 /** Times as people read them, in their own zone and language. What is no time is an empty text. */
 
+import { words } from "../words.js";
+
 const LOOK_MILLISECONDS = 30_000; // timers stand still while a machine sleeps, so midnight alone is no good
 
 const DAY_MILLISECONDS = 24 * 3600 * 1000;
@@ -38,8 +40,8 @@ export function shortTime(at, now = new Date()) {
  */
 export function dayName(at, now = new Date()) {
   const days = daysBetween(new Date(at), now);
-  if (days <= 0) return "Today"; // also where the server's clock is ahead of this one
-  return days === 1 ? "Yesterday" : formatted("day", at);
+  if (days <= 0) return words.days.today; // also where the server's clock is ahead of this one
+  return days === 1 ? words.days.yesterday : formatted("day", at);
 }
 
 /**

@@ -20,8 +20,8 @@ test("a device is named by its browser and its system", () => {
     "Mozilla/5.0 (Linux; Android 15; SM-S931B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/28.0 Chrome/130.0.0.0 Mobile Safari/537.36":
       "Samsung Internet on Android",
     "curl/8.5.0": "curl/8.5.0",
-    "": "An unknown device",
-    "  ": "An unknown device",
+    "": "Unknown device",
+    "  ": "Unknown device",
   };
   for (const [userAgent, name] of Object.entries(known)) assert.equal(deviceName(userAgent), name);
   assert.equal(deviceName("x".repeat(400)).length, 60);

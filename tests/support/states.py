@@ -71,11 +71,11 @@ class Cast:
 async def states(tabs: Tabs, cast: Cast, width: int) -> AsyncIterator[tuple[str, Page]]:
     """A name, and a page that is in the state of that name until the next one is asked for."""
     page = await tabs.open(width=width)
-    await expect(page.get_by_label("User name")).to_be_visible()
+    await expect(page.get_by_label("Username")).to_be_visible()
     yield "access", page
-    await page.get_by_label("User name").fill("-jane-")
+    await page.get_by_label("Username").fill("-jane-")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("alert")).to_contain_text("letters, digits or hyphens")
+    await expect(page.get_by_role("alert")).to_contain_text("letters, numbers and hyphens")
     yield "access-refused", page
     await page.close()
 
@@ -120,7 +120,7 @@ async def states(tabs: Tabs, cast: Cast, width: int) -> AsyncIterator[tuple[str,
     await page.get_by_role("button", name="Discard").click()
     await page.unroute("**/api/conversations/*/messages")
     await page.context.set_offline(True)
-    await expect(page.locator("connection-line:visible").first).to_contain_text("Offline")
+    await expect(page.locator("connection-line:visible").first).to_contain_text("You're offline")
     await write(page, "This one waits for the network")
     await expect(page.locator(".message.sending")).to_be_visible()
     yield "offline", page
@@ -148,24 +148,24 @@ async def states(tabs: Tabs, cast: Cast, width: int) -> AsyncIterator[tuple[str,
     yield "unread", page
 
     await page.goto(home + "/sessions")
-    await expect(page.get_by_role("button", name="Sign out all others")).to_be_visible()
+    await expect(page.get_by_role("button", name="Sign out all other devices")).to_be_visible()
     yield "devices", page
     await page.goto(page.url.replace("/sessions", "/no/such/place"))
-    await expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
     yield "not-found", page
     await page.goto(page.url.replace("/no/such/place", "/conversations/999999"))
-    await expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
     yield "no-such-conversation", page
     await page.goto(page.url.replace("/conversations/999999", ""))
     if width <= 700:
         await expect(page.get_by_role("combobox")).to_be_visible()
     await talk(page, "nina")
-    await expect(page.get_by_text("Nothing has been said yet")).to_be_visible()
+    await expect(page.get_by_text("No messages yet. Say hello!")).to_be_visible()
     yield "conversation-empty", page
 
     await page.route("**/api/auth_user", lambda route: route.abort())
     await page.reload()
-    await expect(page.get_by_role("heading", name="The server cannot be reached")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Can't reach the server")).to_be_visible()
     yield "unreachable", page
     await page.close()
 
