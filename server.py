@@ -42,6 +42,7 @@ END_SECONDS = 9.5  # from a signal to the exit
 LEAST_STOP_SECONDS = 1.5  # of that for the embedded database, whatever else took long
 GARBAGE_OBJECTS = 100_000  # made since, before garbage is looked for; Python's own is 700
 FINISH_SECONDS = 5.0  # how long a drain waits for requests in flight
+BEGIN_ANEW_SECONDS = 5.0  # a failed background task waits, so that it cannot fill the log
 FAREWELL_SECONDS = 1.5  # over which a drain spreads the ends of streams
 
 _log = logging.getLogger("messenger")
@@ -143,7 +144,7 @@ async def _database(config: Config, end: "_End") -> AsyncIterator[str]:
     postgres = EmbeddedPostgres(config.data_dir)
     try:
         dsn = await loop.run_in_executor(None, postgres.start, _say)
-        async with _beside(postgres.keep_running, end):
+        async with _beside(postgres.keep_running):
             yield dsn
     finally:
         await loop.run_in_executor(None, postgres.stop, end.seconds_left())
@@ -173,31 +174,31 @@ async def _opened(config: Config, dsn: str, end: "_End") -> AsyncIterator[Databa
     db = Database(dsn)
     try:
         await opening.prepare(dsn, new_epoch=config.new_epoch)
+        db.adopt(await lock.identify())
         pruner = Pruner(db, config.feed_retention_days)
-        async with _beside(partial(_end_when_lost, lock, end), end), _beside(pruner.run, end):
+        async with _beside(partial(_end_when_lost, lock, db, end)), _beside(pruner.run):
             yield db
     finally:
         await db.close()
         lock.release()
 
 
-async def _end_when_lost(lock: ServerLock, end: "_End") -> None:
-    await lock.lost()
+async def _end_when_lost(lock: ServerLock, db: Database, end: "_End") -> None:
+    await lock.lost(db.adopt, db.doubted)
     end.fail("another server has taken the database")
 
 
 @contextlib.asynccontextmanager
-async def _beside(
-    work: Callable[[], Coroutine[Any, Any, None]], end: "_End"
-) -> AsyncIterator[None]:
-    """`work` goes on for as long as this is open; the server does not outlive its failure."""
+async def _beside(work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """`work` goes on for as long as this is open, and begins anew where it failed."""
 
     async def guarded() -> None:
-        try:
-            await work()
-        except Exception:
-            _log.critical("work beside the requests broke", exc_info=True)
-            end.fail("it is broken; the log says how")
+        while True:
+            try:
+                return await work()
+            except Exception:
+                _log.critical("a background task failed; it begins anew", exc_info=True)
+            await asyncio.sleep(BEGIN_ANEW_SECONDS)
 
     task = asyncio.create_task(guarded())
     try:

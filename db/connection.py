@@ -1,24 +1,18 @@
-"""One connection to PostgreSQL. Only this module knows aiopg, and its sharp edges stay in here.
-
-aiopg closes a connection whose query timed out or was cancelled, and the server runs the statement
-on: whoever writes must be able to write again. It reports PostgreSQL's own `statement_timeout` as a
-bare `CancelledError` (aiopg #537), which is told here from a real cancellation.
-"""
+"""One connection to PostgreSQL: statements planned once, errors of our own, settings for all."""
 
 import asyncio
-import contextlib
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
-import aiopg
 import psycopg2
-import psycopg2.errors
 import psycopg2.extensions
 
-from db import errors
+from db import driver, errors
+from db.addresses import addresses
+from db.driver import Cursor, Driver
 from db.prepared import prepared
+from db.translation import of_connecting, translated
 
 Row = tuple[Any, ...]
 
@@ -40,13 +34,6 @@ _SETTINGS = {
     "enable_seqscan": "off",
 }
 
-# How libpq words what no retry mends; it gives no SQLSTATE for a connection that was not made.
-_REFUSED = re.compile(
-    r"password authentication failed|no password supplied|authentication failed"
-    r"|no pg_hba\.conf entry|permission denied for database"
-    r'|(?:database|role|user) ".*" (?:does not exist|is not permitted)'
-)
-
 
 class Connection:
     """A session with PostgreSQL, used by one coroutine at a time.
@@ -54,19 +41,17 @@ class Connection:
     A string of several statements is one round trip and one implicit transaction.
     """
 
-    def __init__(self, impl: aiopg.Connection, cursor: aiopg.Cursor) -> None:
-        self._impl = impl
-        # One for all: each has a cycle with its transaction, of which we have no use, and all
-        # together were the garbage that the collector held the loop for.
+    def __init__(self, driver: Driver, cursor: Cursor) -> None:
+        self._driver = driver
         self._cursor = cursor
+        self.identity: object = None  # of the database, where it was asked for
         self._prepared: dict[str, str] = {}
         self._numbers = count(1)
 
     @property
     def usable(self) -> bool:
         """Open, and with no transaction or statement left behind."""
-        idle = psycopg2.extensions.TRANSACTION_STATUS_IDLE
-        return not self._impl.closed and self._impl.raw.info.transaction_status == idle
+        return self._driver.is_idle
 
     def has_planned(self, sql: str) -> bool:
         return sql in self._prepared
@@ -82,36 +67,55 @@ class Connection:
         return await self._rows(execute, params, seconds)
 
     async def _rows(self, sql: str, params: Mapping[str, Any], seconds: float) -> list[Row]:
-        with _translated():
+        with translated(lambda: self.usable):
             await self._cursor.execute(sql, params or None, timeout=seconds)
             return await self._cursor.fetchall() if self._cursor.description else []
 
     def close(self) -> None:
         # A future that is done already, in aiopg: there is nothing to wait for.
-        self._impl.close()
+        self._driver.close()
 
 
 async def connect(dsn: str, seconds: float) -> Connection:
-    """Raises `Refused` where trying again is of no use, else `Unavailable`."""
-    _silence_statement_timeouts()
+    """To the first address that answers, each of which has its share of `seconds`.
+
+    Raises `Refused` where trying again is of no use, else `Unavailable`.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    failures: list[errors.DatabaseError] = []
+    try:
+        async with asyncio.timeout_at(until):
+            found = await addresses(psycopg2.extensions.parse_dsn(dsn))
+            for left, params in zip(range(len(found), 0, -1), found, strict=True):
+                try:
+                    return await _connect(params, (until - loop.time()) / left)
+                except errors.DatabaseError as error:
+                    failures.append(error)
+    except errors.DatabaseError:
+        raise
+    except Exception as error:
+        failures.append(of_connecting(error))
+    raise _worst(failures)
+
+
+async def _connect(params: Mapping[str, str], seconds: float) -> Connection:
     try:
         async with asyncio.timeout(seconds):
-            params = await _resolved(psycopg2.extensions.parse_dsn(dsn))
-            impl = await aiopg.connect(
-                timeout=seconds,
-                enable_json=False,
-                enable_hstore=False,
-                enable_uuid=False,
-                **parameters(params),
-            )
-            return Connection(impl, await impl.cursor())
-    except psycopg2.ProgrammingError as error:
-        raise errors.Refused(_sentence(error)) from None
-    except psycopg2.Error as error:
-        kind = errors.Refused if _REFUSED.search(str(error)) else errors.Unavailable
-        raise kind(_sentence(error)) from None
-    except (TimeoutError, OSError) as error:
-        raise errors.Unavailable(_sentence(error) or "no answer") from None
+            return Connection(*await driver.connect(parameters(params), seconds))
+    except Exception as error:  # whatever a driver or a loop may raise
+        raise of_connecting(error) from None
+
+
+def _worst(failures: list[errors.DatabaseError]) -> errors.DatabaseError:
+    """One for all addresses: `Refused` where one of them has said so, and how each failed."""
+    kinds = {type(failure) for failure in failures}
+    kind: type[errors.DatabaseError] = errors.Unavailable
+    if errors.Refused in kinds:
+        kind = errors.Refused
+    elif len(kinds) == 1:
+        (kind,) = kinds
+    return kind("; ".join(dict.fromkeys(str(failure) for failure in failures)))
 
 
 def parameters(given: Mapping[str, str]) -> dict[str, Any]:
@@ -123,61 +127,8 @@ def parameters(given: Mapping[str, str]) -> dict[str, Any]:
         "keepalives_interval": "5",
         "keepalives_count": "3",
         "tcp_user_timeout": "15000",
+        "target_session_attrs": "read-write",  # a stand-by is of no use to us
         **given,
         "client_encoding": "utf8",
         "options": f"{given.get('options', '')} {options}".strip(),
     }
-
-
-async def _resolved(params: dict[str, str]) -> dict[str, str]:
-    """The same, with the host looked up: libpq would do it in this thread, and hold the loop."""
-    host = params.get("host", "")
-    if not host or host.startswith("/") or "," in host or "hostaddr" in params:
-        return params
-    found = await asyncio.get_running_loop().getaddrinfo(host, None)
-    return {**params, "hostaddr": str(found[0][4][0])}
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        raise errors.Timeout("PostgreSQL stopped the statement") from None
-    except TimeoutError:
-        raise errors.Timeout("no answer before the deadline") from None
-    except psycopg2.errors.LockNotAvailable as error:
-        raise errors.LockTimeout(_sentence(error)) from None
-    except (psycopg2.errors.DeadlockDetected, psycopg2.errors.SerializationFailure) as error:
-        raise errors.Deadlock(_sentence(error)) from None
-    except psycopg2.errors.UniqueViolation as error:
-        raise errors.Duplicate(_without_values(error)) from None
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        raise errors.Unavailable(_sentence(error)) from None
-    except psycopg2.Error as error:
-        raise errors.Unexpected(_without_values(error)) from None
-
-
-def _sentence(error: BaseException) -> str:
-    return " ".join(str(error).split())
-
-
-def _without_values(error: psycopg2.Error) -> str:
-    """What went wrong and where. The message itself may quote what was to be stored."""
-    where = (error.diag.table_name, error.diag.column_name, error.diag.constraint_name)
-    return " ".join([type(error).__name__, error.pgcode or "", *filter(None, where)])
-
-
-def _silence_statement_timeouts() -> None:
-    """aiopg tells the loop of each statement timeout as if nobody would handle it."""
-    loop = asyncio.get_running_loop()
-    if loop.get_exception_handler() is None:
-        loop.set_exception_handler(_report)
-
-
-def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    if not isinstance(context.get("exception"), psycopg2.errors.QueryCanceled):
-        loop.default_exception_handler(context)

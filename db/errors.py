@@ -2,6 +2,9 @@
 
 DatabaseError
 ├── Unavailable      no connection, or it broke: nothing is known of a write in flight
+│   ├── TurnedAway   no connection was made, and that was said at once: nobody listens, …
+│   │   └── NoSlot   it has as many as it takes
+│   └── Declined     it does not do this now (read-only, full, …): nothing was written
 ├── Timeout          too slow: nothing is known of a write in flight
 ├── LockTimeout      a row stayed locked by somebody else: nothing was written
 ├── Deadlock         PostgreSQL broke one: nothing was written
@@ -19,6 +22,25 @@ class DatabaseError(Exception):
 
 class Unavailable(DatabaseError):
     """There is no connection, or it broke while in use."""
+
+
+class TurnedAway(Unavailable):
+    """A connection was refused, by PostgreSQL or by the machine that it should run on."""
+
+
+class NoSlot(TurnedAway):
+    """PostgreSQL has as many connections as it takes."""
+
+
+class Declined(Unavailable):
+    """PostgreSQL has said that it cannot do this now; nothing was written.
+
+    `is_damage`: for a reason that may be this statement's alone.
+    """
+
+    def __init__(self, why: str, *, is_damage: bool = False) -> None:
+        super().__init__(why)
+        self.is_damage = is_damage
 
 
 class Timeout(DatabaseError):

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import yoyo
 from yoyo.backends.core.postgresql import PostgresqlBackend
 from yoyo.connections import DatabaseURI
 
-from db import connection, errors
+from db import connection, errors, identity, readiness
 from db.pool import Database
 
 PATIENCE_SECONDS = 30.0  # how long a start waits for a database that is itself starting
@@ -53,6 +52,11 @@ async def prepare(dsn: str, *, new_epoch: bool = False) -> None:
     Raises `errors.Refused` where this PostgreSQL will not do.
     """
     await asyncio.get_running_loop().run_in_executor(None, _prepare, dsn, new_epoch)
+
+
+async def takes_writes(db: Database) -> bool:
+    """Whether the database answers, and has room and rights for writes."""
+    return bool((await db.rows(readiness.CHECK))[0][0])
 
 
 async def is_current(db: Database) -> bool:
@@ -107,28 +111,7 @@ def _backend(dsn: str) -> PostgresqlBackend:
 def _settle_epoch(dsn: str, new_epoch: bool) -> None:
     """A new epoch where the database is not the one that the recorded epoch was made in."""
     with _session(dsn) as conn, conn.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT system_identifier::text, timeline_id, pg_database.oid
-            FROM pg_control_system(), pg_control_checkpoint(), pg_database
-            WHERE datname = current_database()
-            """
-        )
-        found = cursor.fetchone()
-        cursor.execute("SELECT system_identifier, timeline, database_oid FROM meta")
-        if new_epoch or cursor.fetchone() != found:
-            cursor.execute(
-                """
-                INSERT INTO meta (epoch, system_identifier, timeline, database_oid)
-                VALUES (%s, %s, %s, %s)
-                ON CONFLICT (only_row) DO UPDATE
-                SET epoch = EXCLUDED.epoch,
-                    system_identifier = EXCLUDED.system_identifier,
-                    timeline = EXCLUDED.timeline,
-                    database_oid = EXCLUDED.database_oid
-                """,
-                (secrets.token_hex(6), *(found or (None, None, None))),
-            )
+        cursor.execute(identity.SETTLE, identity.settling(new_epoch=new_epoch))
 
 
 def _session(dsn: str) -> "psycopg2.extensions.connection":

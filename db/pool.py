@@ -9,16 +9,18 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from db import connection, errors
+from db import connection, errors, identity, readiness
 from db.connection import Connection, Row
+from db.identity import Identity
 
 REQUEST_SECONDS = 5.0  # one deadline over all that a request acquires and asks
 ACQUIRE_SECONDS = 3.0
 PROBE_SECONDS = 0.25  # how soon the return of a database that is away is noticed
+SAY_SECONDS = 60.0  # between two lines of the log that say that it is away
 POOL_SIZE = 8  # more than two cores can use; PostgreSQL's own limit is 100
 
 _log = logging.getLogger("messenger.db")
@@ -43,14 +45,42 @@ class Database:
     def __init__(self, dsn: str, *, size: int = POOL_SIZE) -> None:
         self.dsn = dsn
         self._idle: deque[Connection] = deque()
+        self._open: set[Connection] = set()
         self._permits = asyncio.Semaphore(size)
         self._probe: asyncio.Task[None] | None = None
+        self._away_since = 0.0
+        self._said_at = -SAY_SECONDS
         self._closed = False
+        self._identity: Identity | None = None
+        self._on_another: list[Callable[[], None]] = []
+        self.doubted = asyncio.Event()  # a connection led to another database
 
     @property
     def away(self) -> bool:
         """Whether it was found unreachable, and has not been reached since."""
         return self._probe is not None
+
+    def has_been_away(self, seconds: float) -> bool:
+        return self.away and asyncio.get_running_loop().time() - self._away_since >= seconds
+
+    @property
+    def epoch(self) -> str | None:
+        """That of the database which was adopted."""
+        return None if self._identity is None else self._identity.epoch
+
+    def on_another(self, act: Callable[[], None]) -> None:
+        """`act` is called when another database has been adopted than the one before."""
+        self._on_another.append(act)
+
+    def adopt(self, found: Identity) -> None:
+        """Works with this database alone from now on: what leads to another one is not used."""
+        before, self._identity = self._identity, found
+        self.doubted.clear()
+        if before not in (None, found):
+            _log.warning("this is another database than before: a new epoch begins")
+            self._close_idle()
+            for act in self._on_another:
+                act()
 
     async def rows(
         self, sql: str, params: Mapping[str, Any] | None = None, *, twice: bool = True
@@ -66,7 +96,7 @@ class Database:
         except errors.Unavailable:
             if not twice or self.away:
                 raise
-            self._close_idle()  # what broke one of them has broken the others
+            self._close_idle()
             return await self._ask(sql, params or {}, until)
 
     async def row(self, sql: str, params: Mapping[str, Any] | None = None) -> Row | None:
@@ -86,6 +116,10 @@ class Database:
             seconds = until - asyncio.get_running_loop().time()
             try:
                 return await conn.rows(sql, params, max(seconds, 0.001))
+            except errors.Declined as error:
+                if not error.is_damage:
+                    self._lost(str(error))
+                raise
             except errors.Timeout:
                 if not conn.usable and seconds > connection.STATEMENT_TIMEOUT_SECONDS:
                     self._lost("it does not answer")  # not even with its own timeout
@@ -115,51 +149,96 @@ class Database:
             self._idle.remove(conn)
             if conn.usable:
                 return conn
-            conn.close()
+            self._close(conn)
         return None
 
     def _close_idle(self) -> None:
         while self._idle:
-            self._idle.pop().close()
+            self._close(self._idle.pop())
 
     def _give_back(self, conn: Connection) -> None:
-        if conn.usable and not self._closed:
+        if conn.usable and not self._closed and conn.identity == self._identity:
             self._idle.append(conn)
         else:
-            conn.close()
+            self._close(conn)
+
+    def _close(self, conn: Connection) -> None:
+        self._open.discard(conn)
+        conn.close()
 
     async def _connect(self, until: float) -> Connection:
         if self._closed:
             raise errors.Unavailable("the pool is closed")
         seconds = min(until - asyncio.get_running_loop().time(), ACQUIRE_SECONDS)
         try:
-            return await connection.connect(self.dsn, max(seconds, 0.001))
+            conn = await self._connected(max(seconds, 0.001))
+        except errors.NoSlot as error:
+            if not self._open:  # those that there are go on working
+                self._lost(str(error))
+            raise
         except (errors.Unavailable, errors.Refused) as error:
             self._lost(str(error))
-            raise errors.Unavailable(str(error)) from None
+            if isinstance(error, errors.Refused):
+                raise errors.TurnedAway(str(error)) from None
+            raise
+        self._open.add(conn)
+        return conn
+
+    async def _connected(self, seconds: float) -> Connection:
+        """A connection to the database that was adopted."""
+        conn = await connection.connect(self.dsn, seconds)
+        try:
+            await self._identify(conn)
+        except BaseException:
+            conn.close()
+            raise
+        return conn
+
+    async def _identify(self, conn: Connection) -> None:
+        if self._identity is None:
+            return
+        try:
+            conn.identity = await identity.read(conn)
+        except errors.Unexpected as error:
+            self.doubted.set()
+            raise errors.TurnedAway(f"this is no database of ours: {error}") from None
+        if conn.identity != self._identity:
+            self.doubted.set()
+            raise errors.TurnedAway("this is another database than before")
 
     def _lost(self, why: str) -> None:
+        self._close_idle()  # what broke one of them has broken the others
         if self._probe is None and not self._closed:
-            _log.warning("the database is away: %s", why)
+            self._away_since = asyncio.get_running_loop().time()
+            self._say("the database is away: %s", why)
             self._probe = asyncio.create_task(self._watch_for_return())
+
+    def _say(self, line: str, why: str) -> None:
+        """Once a minute, however often it comes and goes."""
+        now = asyncio.get_running_loop().time()
+        if now - self._said_at >= SAY_SECONDS:
+            self._said_at = now
+            _log.warning(line, why)
 
     async def _watch_for_return(self) -> None:
         try:
-            while not await self._answers():
+            while (why := await self._why_not()) is not None:
+                self._say("the database is still away: %s", why)
                 await asyncio.sleep(PROBE_SECONDS)
             _log.warning("the database is back")
         finally:
             self._probe = None
 
-    async def _answers(self) -> bool:
+    async def _why_not(self) -> str | None:
+        """Why it is of no use; None where it is."""
         try:
-            conn = await connection.connect(self.dsn, ACQUIRE_SECONDS)
-        except errors.DatabaseError:
-            return False
+            conn = await self._connected(ACQUIRE_SECONDS)
+        except errors.DatabaseError as error:
+            return str(error)
         try:
-            await conn.rows("SELECT 1", {}, ACQUIRE_SECONDS)
-        except errors.DatabaseError:
-            return False
+            ((takes_writes, _),) = await conn.rows(readiness.CHECK, {}, ACQUIRE_SECONDS)
+        except (errors.DatabaseError, errors.Unexpected) as error:
+            return str(error)
         finally:
             conn.close()
-        return True
+        return None if takes_writes else "it takes no writes"

@@ -27,6 +27,7 @@ FEW = 4  # are stored together, however many wait
 LARGEST_BATCH = 128  # the statement's cost grows with it, and everybody in it waits for its commit
 MOST_APART = 4  # waiting for locked feeds at once: half the pool, others have the rest
 PAUSE_SECONDS = 0.1  # between attempts at a database that is away
+REFUSED_SECONDS = 0.5  # how long one that refuses connections is tried, since it may be restarting
 
 _log = logging.getLogger("messenger.db")
 
@@ -184,14 +185,21 @@ class Sender:
                     return self._set_apart(batch)
             except errors.Deadlock:
                 _log.warning("a deadlock, which should not be possible; trying again")
+            except errors.Declined as error:
+                if error.is_damage and len(batch) > 1:
+                    return await self._store_singly(batch, apart)
+                return _refuse(batch, error)
             except errors.DatabaseError as error:
-                _log.warning("trying %d writes again: %s", len(batch), error)
+                if isinstance(error, errors.TurnedAway) and self._db.has_been_away(REFUSED_SECONDS):
+                    return _refuse(batch, error)
+                if not self._db.away:  # which has been said
+                    _log.warning("trying %d writes again: %s", len(batch), error)
                 self._unsure()
                 await asyncio.sleep(PAUSE_SECONDS)
             except Exception as error:
                 if len(batch) > 1:
                     return await self._store_singly(batch, apart)
-                return _refuse(batch[0], error)
+                return _refuse(batch, error)
             else:
                 self._met_a_lock = self._met_a_lock and apart
                 return self._settle(batch, outcomes)
@@ -220,22 +228,27 @@ class Sender:
 
     def _settle(self, batch: list[AnyJob], outcomes: list[Outcome[Any]]) -> None:
         for outcome in outcomes:
-            self._publish(_events(outcome))
+            self._publish(_events(outcome, self._db.epoch))
         for job, outcome in zip(batch, outcomes, strict=True):
             if not job.future.done():
                 job.future.set_result(outcome)
 
 
-def _refuse(job: AnyJob, error: Exception) -> None:
-    if not job.future.done():
-        job.future.set_exception(error)
+def _refuse(batch: list[AnyJob], error: Exception) -> None:
+    for job in batch:
+        if not job.future.done():
+            job.future.set_exception(error)
 
 
-def _events(outcome: Outcome[Any]) -> list[Event]:
-    """What each recipient's feed has got, as that recipient sees it."""
+def _events(outcome: Outcome[Any], present_epoch: str | None) -> list[Event]:
+    """What each recipient's feed has got, as that recipient sees it.
+
+    An answer that a database gave before another one took its place tells of nothing here.
+    """
     return [
         Event(user_id, epoch, seq, _seen_by(user_id, outcome.result))
         for user_id, epoch, seq in outcome.recipients
+        if present_epoch in (None, epoch)
     ]
 
 

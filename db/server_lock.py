@@ -5,8 +5,9 @@ import contextlib
 import logging
 from collections.abc import Callable
 
-from db import connection, errors
+from db import connection, errors, identity
 from db.connection import Connection
+from db.identity import Identity
 
 _log = logging.getLogger("messenger.db")
 
@@ -22,6 +23,7 @@ class ServerLock:
     def __init__(self, dsn: str, conn: Connection) -> None:
         self._dsn = dsn
         self._conn = conn
+        self._identity: Identity | None = None
 
     @classmethod
     async def take(
@@ -39,27 +41,57 @@ class ServerLock:
     def release(self) -> None:
         self._conn.close()
 
-    async def lost(self) -> None:
+    async def identify(self) -> Identity:
+        """The database that it is the lock of; looked at in each second from now on."""
+        self._identity = await identity.read(self._conn)
+        return self._identity
+
+    async def lost(
+        self,
+        changed: Callable[[Identity], None] = lambda found: None,
+        doubted: asyncio.Event | None = None,
+    ) -> None:
         """Returns when another server has it.
 
         A database that restarts, or a network that fails, ends the session: the lock is taken again
         as soon as the database is back. What the dead session leaves may hold it for a while.
+        Where that is another database, or another epoch, `changed` is called. When `doubted` is
+        set, a new session is made.
         """
+        doubted = doubted or asyncio.Event()
         while True:
-            await asyncio.sleep(self.LOOK_SECONDS)
-            try:
-                await self._conn.rows("SELECT 1", {}, 5)
-            except errors.DatabaseError:
-                if not await self._taken_again():
-                    return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.LOOK_SECONDS):
+                    await doubted.wait()
+            if (doubted.is_set() or not await self._is_ours()) and not await self._taken_again(
+                changed
+            ):
+                return
 
-    async def _taken_again(self) -> bool:
+    async def _is_ours(self) -> bool:
+        """Whether the session lives, and its database is what it was."""
+        try:
+            if self._identity is None:
+                return bool(await self._conn.rows("SELECT 1", {}, 5))
+            return await identity.read(self._conn) == self._identity
+        except (errors.DatabaseError, errors.Unexpected):
+            return False
+
+    async def _taken_again(self, changed: Callable[[Identity], None]) -> bool:
         while True:
-            with contextlib.suppress(errors.DatabaseError):
+            with contextlib.suppress(errors.DatabaseError, errors.Unexpected):
                 self._conn.close()
                 self._conn = await connection.connect(self._dsn, 5)
-                return await self._wait_again()
+                if not await self._wait_again():
+                    return False
+                await self._settle(changed)
+                return True
             await asyncio.sleep(self.PAUSE_SECONDS)
+
+    async def _settle(self, changed: Callable[[Identity], None]) -> None:
+        if self._identity is not None:
+            self._identity = await identity.settle(self._conn)
+            changed(self._identity)
 
     async def _wait_again(self) -> bool:
         try:

@@ -102,6 +102,13 @@ class Sessions:
             self._ended[session_id] = None
         return row is not None
 
+    def forget(self) -> None:
+        """All that is known, since the database is another one."""
+        self.ends += 1
+        self._living.clear()
+        self._ended.clear()
+        self._used.clear()
+
     def has_ended(self, session_id: int) -> bool:
         """Whether that is known here; nobody is asked."""
         return session_id in self._ended

@@ -50,7 +50,7 @@ class ApiHandler(Handler):
         if self.app.draining:
             raise problems.Unavailable("draining", "The server is about to stop.")
         if self.app.db.away:
-            raise problems.Unavailable("database_unavailable", "The database is away.")
+            raise problems.DatabaseUnavailable
 
     async def authenticate(self) -> None:
         self.me = await self.credentials()

@@ -59,6 +59,7 @@ class Messenger(Application):
         self.sender = Sender(db, publisher(self.bus), self.lookout.look_at_all)
         self.metrics = Metrics(lambda: len(self.bus), lambda: db.away)
         self.draining = False
+        db.on_another(self._begin_anew)
         self._in_flight: set[Handler] = set()
         self._all_finished = asyncio.Event()
 
@@ -69,6 +70,12 @@ class Messenger(Application):
     @cached_property
     def asyncapi(self) -> bytes:
         return msgspec.json.encode(asyncapi.description())
+
+    def _begin_anew(self) -> None:
+        """The database is another one: what was known of it is not true of this one."""
+        self.sessions.forget()
+        for stream in list(self.bus):
+            stream.break_off()
 
     def use(self, config: Config) -> None:
         self.config = config

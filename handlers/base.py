@@ -218,7 +218,7 @@ def _problem(status: int, exc_info: Any) -> problems.Problem:
     if isinstance(error, problems.Problem):
         return error
     if isinstance(error, DatabaseError):
-        return problems.Unavailable("database_unavailable", f"The database: {error}.")
+        return problems.DatabaseUnavailable()
     if isinstance(error, HTTPError) and status < 500:
         return problems.Framework(status)
     return problems.Internal()

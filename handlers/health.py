@@ -1,7 +1,6 @@
 """For the operator: is it alive, is it ready, and how is it doing."""
 
 from db import opening, pool
-from db.errors import DatabaseError
 from handlers import problems
 from handlers.base import Handler
 
@@ -18,7 +17,7 @@ class LiveHandler(Handler):
 
 
 class ReadyHandler(Handler):
-    """200 when the database answers, its migrations are current, and nothing is ending."""
+    """200 when the database takes writes, its migrations are current, and nothing is ending."""
 
     cost = 1.0
 
@@ -27,10 +26,11 @@ class ReadyHandler(Handler):
         pool.begin_request()
         if self.app.draining:
             raise problems.Unavailable("draining", "The server is about to stop.")
-        try:
-            current = await opening.is_current(self.app.db)
-        except DatabaseError as error:
-            raise problems.Unavailable("database_unavailable", f"The database: {error}.") from None
+        if self.app.db.away:
+            raise problems.DatabaseUnavailable
+        if not await opening.takes_writes(self.app.db):
+            raise problems.DatabaseUnavailable
+        current = await opening.is_current(self.app.db)
         if not current:
             raise problems.Unavailable("migrations_pending", "The schema is not up to date.")
         self.finish({"status": "ready"})

@@ -170,6 +170,15 @@ class Unavailable(Problem):
         super().__init__(code, detail, headers={"Retry-After": str(retry_seconds)})
 
 
+class DatabaseUnavailable(Unavailable):
+    """One sentence for all reasons: they name hosts and roles, which are for the log alone."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "database_unavailable", "The database is not available. Please try again in a moment."
+        )
+
+
 class Internal(Problem):
     def __init__(self) -> None:
         super().__init__("internal_error", "The server failed at this; it is in its log.")

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from db import connection, errors, opening, pool
+from db import errors, opening, pool
 from db.pool import Database
 from tests.support.people import eventually
 from tests.support.postgres import ask
@@ -188,14 +188,6 @@ async def test_a_database_that_is_away_is_noticed_and_so_is_its_return(
 @pytest.mark.gen_test
 async def test_what_is_written_is_on_disk_before_it_is_answered(db: Database) -> None:
     assert await db.row("SHOW synchronous_commit") == ("on",)
-
-
-@pytest.mark.gen_test
-async def test_a_host_is_looked_up_without_holding_the_loop() -> None:
-    params = await connection._resolved({"host": "localhost", "port": "5"})
-    assert params["hostaddr"] in ("127.0.0.1", "::1")
-    assert params["host"] == "localhost"
-    assert await connection._resolved({"host": "/tmp"}) == {"host": "/tmp"}
 
 
 @pytest.mark.gen_test

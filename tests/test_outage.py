@@ -20,12 +20,13 @@ from tests.support.people import Person, Visitor, eventually
 from tests.support.postgres import Postgres, ask
 from tests.support.processes import ServerProcess
 from tests.support.sse import EventStream
+from tests.support.standalone import StandalonePostgres
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+@pytest.fixture(scope="module", params=["ipv4", "socket", "list"])
+def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
     """A PostgreSQL of this file's own, to be broken, in place of the run's."""
-    server = Postgres(tmp_path_factory.mktemp("fragile"))
+    server = StandalonePostgres(request.param)
     server.start()
     yield server
     server.stop()

@@ -1,7 +1,11 @@
-"""A storm: eight people talk, their server and its database are killed, all is counted."""
+"""A storm: eight people talk, their server and its database are killed, all is counted.
+
+python -m tests.chaos.storm [--tcp]      (--tcp: the server reaches its database over TCP)
+"""
 
 import asyncio
 import random
+import re
 import sys
 import tempfile
 import time
@@ -18,10 +22,12 @@ from tests.chaos.doomed import DYING
 from tests.chaos.people import Reader, Sender
 from tests.support.people import Visitor, eventually
 from tests.support.postgres import Postgres, ask
-from tests.support.processes import ServerProcess
+from tests.support.processes import ServerProcess, with_hosts
+from tests.support.standalone import TWO_ADDRESSES, StandalonePostgres, Way
 
 PEOPLE = 8
 SETTLED_SECONDS = 60.0
+FAULT = re.compile(r" (?:ERROR|CRITICAL) |Traceback|Unclosed connection|never retrieved")
 
 
 class Plan(NamedTuple):
@@ -49,6 +55,7 @@ class Figures(NamedTuple):
     out_of_order: int
     gaps: int
     resets: int
+    faults_logged: int
 
 
 class DoomedServer(ServerProcess):
@@ -60,14 +67,20 @@ class DoomedServer(ServerProcess):
         (self.data_dir / "die").touch()
 
 
-async def storm(folder: Path, plan: Plan, seed: int) -> Figures:
+async def storm(folder: Path, plan: Plan, seed: int, way: Way | None = None) -> Figures:
+    """`way`: how the server reaches its PostgreSQL, where that is not an embedded one's socket."""
     chance = random.Random(seed)
-    postgres = Postgres(folder / "postgres", fsync=True)
+    postgres = Postgres(folder / "postgres", fsync=True) if way is None else None
+    postgres = postgres or StandalonePostgres(way, fsync=True)
     postgres.start()
     try:
         with postgres.database() as dsn:
             secret = "it stays the same over all restarts"
-            server = DoomedServer(folder, DATABASE_URL=dsn, JWT_SECRET=secret, RATE_LIMITS="off")
+            server = DoomedServer(
+                folder, DATABASE_URL=postgres.server_dsn(dsn), JWT_SECRET=secret, RATE_LIMITS="off"
+            )
+            if way == "name":
+                server.prefix = with_hosts(folder / "hosts", TWO_ADDRESSES)
             with server:
                 return await Storm(server, postgres, dsn, chance).run(plan)
     finally:
@@ -86,6 +99,7 @@ class Storm:
         self.readers: list[Reader] = []
         self.kills_with_sends_in_flight = 0
         self.kills_after_commit = 0
+        self.faults_logged = 0
 
     async def run(self, plan: Plan) -> Figures:
         began = time.monotonic()
@@ -99,6 +113,7 @@ class Storm:
                 await {"kill": self._kill, "die": self._die, "crash": self._crash}[event]()
             await self._some_answers()
             await self._settle()
+        self._count_faults()
         return self._count(plan, time.monotonic() - began)
 
     @asynccontextmanager
@@ -158,11 +173,15 @@ class Storm:
             self.server.process.wait()
             self.server._reader.join()
             self.kills_after_commit += sum(DYING in line for line in self.server.output)
+            self._count_faults()
             self.server.output.clear()
             self.server.start()
             self.server.wait_until_ready()
 
         await asyncio.get_running_loop().run_in_executor(None, restart)
+
+    def _count_faults(self) -> None:
+        self.faults_logged += sum(FAULT.search(line) is not None for line in self.server.output)
 
     async def _crash(self) -> None:
         loop = asyncio.get_running_loop()
@@ -221,6 +240,7 @@ class Storm:
             out_of_order=out_of_order,
             gaps=gaps,
             resets=resets,
+            faults_logged=self.faults_logged,
         )
 
 
@@ -250,7 +270,8 @@ def main() -> int:
     seed = random.SystemRandom().randrange(10**6)
     with tempfile.TemporaryDirectory(prefix="messenger-chaos-") as folder:
         Path(folder).chmod(0o755)
-        figures = asyncio.run(storm(Path(folder), plan, seed))
+        way: Way | None = "ipv4" if "--tcp" in sys.argv else None
+        figures = asyncio.run(storm(Path(folder), plan, seed, way))
     print(f"seed {seed}")
     for name, value in figures._asdict().items():
         print(f"{name.replace('_', ' '):36}{value:>10.0f}")

@@ -29,6 +29,9 @@ class Postgres:
 
     def start(self) -> None:
         self._admin_dsn = self._embedded.start(lambda line: None)
+        self._set_up()
+
+    def _set_up(self) -> None:
         if not self._fsync:
             self._admin("ALTER SYSTEM SET fsync = off")
             self._admin("SELECT pg_reload_conf()")
@@ -68,6 +71,10 @@ class Postgres:
 
     def dsn(self, name: str, **more: str) -> str:
         return make_dsn(self._admin_dsn, dbname=name, **more)
+
+    def server_dsn(self, dsn: str) -> str:
+        """As the server is given it."""
+        return dsn
 
     @contextmanager
     def database(self, template: str = _TEMPLATE) -> Iterator[str]:

