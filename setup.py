@@ -26,6 +26,7 @@ RUN = [
 ]
 
 TEST = [
+    "httptools==0.9.0",  # llhttp, which our parser is compared with
     "httpx==0.28.1",
     "httpx-sse==0.4.3",
     "hypothesis==6.170.15",

@@ -20,7 +20,7 @@ from db.sender import Sender
 from db.sessions import Sessions
 from handlers import asyncapi, logs, openapi, problems
 from handlers.arrival import Arrival, Found, Router
-from handlers.assets import Assets
+from handlers.assets import StaticAssets
 from handlers.base import Handler, Refusal
 from handlers.cookies import SessionCookie
 from handlers.delivery import publisher
@@ -44,7 +44,7 @@ class Messenger(Application):
         self._router = Router(routes)
         self.secret = secret
         self.db = db
-        self.assets = Assets(STATIC_DIR)
+        self.assets = StaticAssets(STATIC_DIR)
         self.bus = Bus()
         self.lookout = Lookout(db, self.bus)
         self.heart = Heart(after=self.lookout.look_at)

@@ -21,8 +21,19 @@ from tornado.httputil import (
 )
 from tornado.web import RequestHandler
 
+from http1.parser import MOST_QUERY_BYTES
+
 if TYPE_CHECKING:
     from handlers.application import Messenger
+
+
+_CALLBACK = re.compile(r"/api/oauth/[^/]+/callback")
+CALLBACK_QUERY_BYTES = 8 * 1024  # a provider says at length why it refuses
+
+
+def query_bytes(path: str) -> int:
+    """The most that the query of a request for `path` may have."""
+    return CALLBACK_QUERY_BYTES if _CALLBACK.fullmatch(path) else MOST_QUERY_BYTES
 
 
 class Found(NamedTuple):

@@ -191,7 +191,9 @@ class Handler(RequestHandler):
             _log.error("%s failed (%s)", self._request_summary(), self.request_id, exc_info=failed)
 
     def _request_summary(self) -> str:
-        return f"{self.request.method} {self.request.path}"  # a query may hold a token
+        """Without the query, which may hold a token."""
+        method = (self.request.method or "")[: logs.LONGEST_METHOD]
+        return f"{method} {logs.shown(self.request.path)}"
 
     def _refuse_other_sites(self) -> None:
         """Fetch metadata, and Origin for browsers that send none; programs send neither."""

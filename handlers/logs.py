@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import random
 import re
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
     from handlers.base import Handler
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what may come from a proxy into our lines
+LONGEST_LINE = 1000  # characters
+LONGEST_PATH = 200  # characters of what a client asked for
+LONGEST_METHOD = 20
+_CUT = "…"
+SAMPLE_SECONDS = 1.0  # between two lines about input that is no request
 
 _access = logging.getLogger("messenger.access")
 
@@ -44,9 +51,8 @@ def log_request(handler: Handler) -> None:
     claims = getattr(handler, "me", None)
     fields = {
         "request": handler.request_id,
-        "method": request.method,
-        # Not only ASCII gets through Tornado, and some of it ends a line.
-        "path": request.path if request.path.isprintable() else ascii(request.path),
+        "method": (request.method or "")[:LONGEST_METHOD],
+        "path": shown(request.path),
         "status": handler.get_status(),
         "milliseconds": round(request.request_time() * 1000, 1),
         "user": claims.user_id if claims is not None else None,
@@ -58,6 +64,31 @@ def log_request(handler: Handler) -> None:
         "{method} {path} {status} {milliseconds:.1f} ms user={user} {remote} {request}",
         fields,
     )
+
+
+def shown(path: str) -> str:
+    """The beginning of a path as a line may hold it: some characters would end the line."""
+    path = path[:LONGEST_PATH]
+    return path if path.isprintable() else ascii(path)[:LONGEST_PATH]
+
+
+class RefusedInput:
+    """Logs input that is no request: one line a second, however much of it comes."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._next = -math.inf
+        self._untold = 0
+
+    def log(self, status: int, remote_ip: str) -> None:
+        now = self._now()
+        if now < self._next:
+            self._untold += 1
+            return
+        self._next = now + SAMPLE_SECONDS
+        fields = {"status": status, "remote": remote_ip, "more": self._untold}
+        self._untold = 0
+        _tell(logging.INFO, "no request: {status} {remote}, and {more} more before it", fields)
 
 
 def log_stream(request_id: str, user_id: int, reason: str, seconds: float) -> None:
@@ -128,9 +159,10 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The same, of what is one line, in a third of the time."""
         if record.exc_info or record.exc_text or record.stack_info:
-            return super().format(record)
+            return _shortened(super().format(record))
         time, level = self.formatTime(record), record.levelname
-        return f"{time} {level:<7} {record.name}: {record.getMessage()}"
+        line = f"{time} {level:<7} {record.name}: {record.getMessage()}"
+        return line if len(line) <= LONGEST_LINE else _shortened(line)
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         """The usual one, its seconds made once for all lines of a second."""
@@ -154,4 +186,27 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             told["exception"] = self.formatException(record.exc_info)
-        return json.dumps(told)
+        line = json.dumps(told)
+        while len(line) > LONGEST_LINE:
+            _shorten_longest(told)
+            line = json.dumps(told)
+        return line
+
+
+def _shorten_longest(told: dict[str, object]) -> None:
+    """By an eighth. Of an exception the end stays, which says what happened."""
+    name, text = max(((n, t) for n, t in told.items() if isinstance(t, str)), key=_length)
+    cut = len(text) // 8 + 2
+    told[name] = _CUT + text[cut:] if name == "exception" else text[:-cut] + _CUT
+
+
+def _length(field: tuple[str, str]) -> int:
+    return len(field[1])
+
+
+def _shortened(text: str) -> str:
+    """Each line of it, so that none is longer than `LONGEST_LINE`."""
+    lines = text.split("\n")
+    return "\n".join(
+        line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + _CUT for line in lines
+    )

@@ -36,6 +36,12 @@ class Metrics:
             ["method", "status"],
             registry=self._registry,
         )
+        self._refused = Counter(
+            "messenger_refused_total",
+            "Input that is no request, or is too large, by the status of the answer.",
+            ["status"],
+            registry=self._registry,
+        )
         self._seconds = Histogram(
             "messenger_request_seconds",
             "From a request's headers to the end of its answer; without streams.",
@@ -48,6 +54,10 @@ class Metrics:
 
     def stream_ended(self, reason: str) -> None:
         self._streams_ended.labels(reason).inc()
+
+    def refused(self, status: int) -> None:
+        """Input that never became a request."""
+        self._refused.labels(str(int(status))).inc()
 
     def answered(self, method: str, status: int, seconds: float | None) -> None:
         """`seconds` None for a stream, whose length says nothing about the server."""

@@ -3,7 +3,7 @@
 import re
 
 from handlers import problems
-from handlers.assets import Asset, Sent
+from handlers.assets import Asset, Representation
 from handlers.base import Handler
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -36,7 +36,7 @@ class PageHandler(Handler):
     """
 
     _asset: Asset
-    _sent: Sent
+    _sent: Representation
 
     def set_default_headers(self) -> None:
         self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)

@@ -5,37 +5,79 @@ line, and takes three times as long; `tests/test_head.py` compares what the two 
 """
 
 import re
+from typing import NamedTuple
 
-from tornado.httputil import (
-    HTTPHeaders,
-    HTTPInputError,
-    RequestStartLine,
-    parse_request_start_line,
-)
+from tornado.httputil import HTTPHeaders, HTTPInputError, RequestStartLine
+
+LONGEST_HOST = 300  # characters: a name has 253, and a port 5
 
 # Nothing is tried in a second way: `++` and `*+` give back nothing of what they have taken.
-_FIELD = re.compile(
-    r"^([!#$%&'*+\-.^_`|~0-9A-Za-z]++):[ \t]*+([\t\x20-\x7e\x80-\xff]*+)\r?\n", re.MULTILINE
+_START_LINE = re.compile(
+    r"([!#$%&'*+\-.^_`|~0-9A-Za-z]++) ([\x21-\x7e\x80-\xff]++) (HTTP/1\.[0-9])"
 )
+_FIELD = re.compile(
+    r"^([!#$%&'*+\-.^_`|~0-9A-Za-z]++):[ \t]*+([\t\x20-\x7e\x80-\xff]*+)\r\n", re.MULTILINE
+)
+_ABSOLUTE = re.compile(r"https?://([^/?#]*+)(.*+)", re.IGNORECASE)
 _LENGTH = re.compile(r"([0-9]{1,18})(?:,[ \t]*\1)*")  # several that say the same are one
+_CLOSE = re.compile(r"(?:^|,)[ \t]*+close[ \t]*+(?:,|$)", re.IGNORECASE)
+_KEEP_ALIVE = re.compile(r"(?:^|,)[ \t]*+keep-alive[ \t]*+(?:,|$)", re.IGNORECASE)
+
+
+class ProtocolError(HTTPInputError):
+    """The input is not a request, or is too large. The connection answers `status` and closes."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class Target(NamedTuple):
+    """What a request asks for, and the authority that it names in absolute form."""
+
+    origin_form: str  # path and query
+    authority: str | None
 
 
 def start_line(line: str) -> RequestStartLine:
-    """Raises `HTTPInputError`."""
-    found = parse_request_start_line(line)
-    if found.version in ("HTTP/1.1", "HTTP/1.0"):
-        return found
-    return found._replace(version="HTTP/1.1")  # a later one is answered as what we speak
+    """Raises `ProtocolError`."""
+    found = _START_LINE.fullmatch(line)
+    if found is None:
+        raise ProtocolError(400, "Malformed request line")
+    method, target, version = found.groups()
+    # A later version is answered as HTTP/1.1.
+    return RequestStartLine(method, target, "HTTP/1.0" if version == "HTTP/1.0" else "HTTP/1.1")
+
+
+def target(method: str, said: str) -> Target:
+    """Reads a target in origin form, absolute form, or the asterisk form (RFC 9112, section 3.2).
+
+    Raises `ProtocolError`.
+    """
+    if said.startswith("/") or (said == "*" and method == "OPTIONS"):
+        return Target(said, None)
+    absolute = _ABSOLUTE.fullmatch(said)
+    if absolute is None or not absolute[1] or "@" in absolute[1]:
+        raise ProtocolError(400, "Malformed request target")
+    rest = absolute[2]
+    return Target(rest if rest.startswith("/") else f"/{rest}", absolute[1])
+
+
+def check_query(origin_form: str, most_bytes: int, most_fields: int) -> None:
+    """Raises `ProtocolError` for a query that is too long or has too many fields."""
+    query = origin_form.partition("?")[2]
+    if len(query) > most_bytes or query.count("&") >= most_fields:
+        raise ProtocolError(414, "The query is too long")
 
 
 def fields(lines: str) -> HTTPHeaders:
-    """Of all the lines of a head but its first, with their ends; the last of them is empty.
+    """Reads all lines of a head but its first, with their ends; the last of them is empty.
 
-    Raises `HTTPInputError`.
+    Raises `ProtocolError`.
     """
     found = _FIELD.findall(lines)
     if len(found) != lines.count("\n") - 1:
-        raise HTTPInputError("a line that is no field")
+        raise ProtocolError(400, "Malformed header")
     headers = HTTPHeaders()
     for name, value in found:
         if name in headers:
@@ -48,25 +90,26 @@ def fields(lines: str) -> HTTPHeaders:
 def framing(version: str, headers: HTTPHeaders) -> tuple[bool, int]:
     """Whether the body comes in chunks, and else its length (section 6.3).
 
-    Raises `HTTPInputError` for what two readers could read in two ways.
+    Raises `ProtocolError` for what two readers could read in two ways.
     """
     coding, length = headers.get("Transfer-Encoding"), headers.get("Content-Length")
     if coding is not None:
         if length is not None:
-            raise HTTPInputError("both Transfer-Encoding and Content-Length")
+            raise ProtocolError(400, "both Transfer-Encoding and Content-Length")
         if version == "HTTP/1.0" or coding.lower() != "chunked":
-            raise HTTPInputError("an unknown Transfer-Encoding")
+            raise ProtocolError(400, "an unknown Transfer-Encoding")
         return True, 0
     if length is None:
         return False, 0
     only = _LENGTH.fullmatch(length)
     if only is None:
-        raise HTTPInputError("no one Content-Length")
+        raise ProtocolError(400, "no one Content-Length")
     return False, int(only[1])
 
 
 def keeps_alive(version: str, headers: HTTPHeaders) -> bool:
     """Whether the connection is meant to have another request after this one (section 9.3)."""
-    said = headers.get("Connection")
-    options = [] if said is None else [option.strip() for option in said.lower().split(",")]
-    return "close" not in options if version == "HTTP/1.1" else "keep-alive" in options
+    said = headers.get("Connection", "")
+    if version == "HTTP/1.1":
+        return not (said and _CLOSE.search(said))
+    return _KEEP_ALIVE.search(said) is not None

@@ -16,10 +16,11 @@ import psycopg2
 import pytest
 
 from db.embedded import EmbeddedPostgres
-from handlers.logs import JsonFormatter, TextFormatter
+from handlers.logs import JsonFormatter, RefusedInput, TextFormatter
 from tests.support.people import Visitor
 from tests.support.postgres import ask
 from tests.support.processes import ServerProcess
+from tests.support.raw import raw
 
 JSON = {"Content-Type": "application/json"}
 WORD = "confidential"  # in all that people say to each other
@@ -251,3 +252,49 @@ async def test_the_answer_to_a_fault_of_ours_names_its_lines_in_the_log(
     assert len(lines) == 2  # the failure with its trace, and the request
     fine = await john.get("/api/auth_user")
     assert "X-Request-ID" not in fine.headers  # the answers of two 404s must not differ
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "é" * 5000, "\x01" * 5000, '"' * 5000], ids=ascii)
+def test_no_line_is_longer_than_a_thousand_characters(text: str) -> None:
+    try:
+        raise ValueError(f"{text} the end")
+    except ValueError:
+        trace = sys.exc_info()
+    for message, exception in ((text, None), ("it failed", trace), (text, trace)):
+        record = logging.getLogger("x").makeRecord(
+            "x", logging.ERROR, __file__, 1, message, (), exception
+        )
+        (line,) = JsonFormatter().format(record).split("\n")
+        assert len(line) <= 1000
+        assert (exception is None) or json.loads(line)["exception"].endswith("the end")
+        lines = TextFormatter().format(record).split("\n")
+        assert max(map(len, lines)) <= 1000
+        assert lines[0].startswith(TextFormatter().formatTime(record))
+
+
+@pytest.mark.parametrize("path", ["/" + "\xe9" * 15_900, "/" + "x" * 15_900], ids=ascii)
+@pytest.mark.gen_test
+async def test_of_a_path_the_beginning_is_logged(
+    visitor: Visitor, base_url: str, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    caplog.set_level("INFO")
+    await raw(base_url, f"GET {path} HTTP/1.1\r\nHost: HOST\r\n\r\n")
+    await raw(base_url, f"{'BREW' * 3000} / HTTP/1.1\r\nHost: HOST\r\n\r\n")
+    for record in [record for record in caplog.records if record.name == "messenger.access"]:
+        assert len(record.getMessage()) < 400
+        assert len(JsonFormatter().format(record)) <= 1000
+    assert path[:100] in caplog.text
+
+
+def test_input_that_is_no_request_is_one_line_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    now = [100.0]
+    refused = RefusedInput(lambda: now[0])
+    for _ in range(1000):
+        refused.log(400, "192.0.2.1")
+    now[0] += 1
+    refused.log(431, "192.0.2.2")
+    assert [record.getMessage() for record in caplog.records] == [
+        "no request: 400 192.0.2.1, and 0 more before it",
+        "no request: 431 192.0.2.2, and 999 more before it",
+    ]

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from config import STATIC_DIR
 from handlers.application import Messenger
-from handlers.assets import Assets
+from handlers.assets import StaticAssets
 from tests.support.people import Visitor, two
 from tests.support.processes import ServerProcess
 from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # autouse
@@ -90,7 +90,7 @@ async def test_an_edited_file_is_seen_new_at_the_next_load_and_kept(
     base_url: str, app: Messenger, visitor: Visitor, tmp_path: Path
 ) -> None:
     static = shutil.copytree(STATIC_DIR, tmp_path / "static")
-    app.assets = Assets(static)
+    app.assets = StaticAssets(static)
     async with browser(base_url) as tabs:
         page = await tabs.sign_in("jane")
         await kept(page)
@@ -105,7 +105,7 @@ async def test_an_edited_file_is_seen_new_at_the_next_load_and_kept(
         async with asyncio.timeout(20):
             while "/lib/new.js" not in await page.evaluate(KEPT):
                 await asyncio.sleep(0.05)
-        app.assets = Assets(tmp_path / "nowhere")  # a server that has nothing of it any more
+        app.assets = StaticAssets(tmp_path / "nowhere")  # a server that has nothing of it any more
         sheet_kept = await page.evaluate(
             "caches.match('/styles/main.css').then((sheet) => sheet.text())"
         )
@@ -164,7 +164,7 @@ async def test_what_the_network_puts_in_place_of_the_page_is_not_kept(
         page = await tabs.sign_in("jane")
         before = await kept(page)
         (tmp_path / "index.html").write_text("<title>Pay for this network</title>")
-        app.assets = Assets(tmp_path)
+        app.assets = StaticAssets(tmp_path)
         await page.reload()
         assert await page.title() == "Pay for this network"
         page_kept = await page.evaluate("caches.match('/').then((page) => page.text())")

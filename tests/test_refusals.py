@@ -3,29 +3,16 @@
 import asyncio
 import dataclasses
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from config import Config
 from handlers.application import Messenger
 from tests.support.people import Person, Visitor
+from tests.support.raw import raw
 
 JSON = {"Content-Type": "application/json"}
 EVIL = {"Origin": "http://evil.test"}
-
-
-async def raw(base_url: str, request: str | bytes) -> bytes:
-    """The bytes of the answer to a request as given; `HOST` in it is this server's."""
-    url = urlsplit(base_url)
-    reader, writer = await asyncio.open_connection(url.hostname, url.port)
-    data = request.encode("latin1") if isinstance(request, str) else request
-    writer.write(data.replace(b"HOST", url.netloc.encode()))
-    try:
-        async with asyncio.timeout(10):
-            return await reader.readuntil(b"\r\n\r\n")
-    finally:
-        writer.close()
 
 
 async def two(visitor: Visitor) -> tuple[Person, str]:
