@@ -11,7 +11,7 @@ import yoyo
 from yoyo.backends.core.postgresql import PostgresqlBackend
 from yoyo.connections import DatabaseURI
 
-from db import connection, errors, identity, readiness
+from db import connection, errors, identity
 from db.pool import Database
 
 PATIENCE_SECONDS = 30.0  # how long a start waits for a database that is itself starting
@@ -52,11 +52,6 @@ async def prepare(dsn: str, *, new_epoch: bool = False) -> None:
     Raises `errors.Refused` where this PostgreSQL will not do.
     """
     await asyncio.get_running_loop().run_in_executor(None, _prepare, dsn, new_epoch)
-
-
-async def takes_writes(db: Database) -> bool:
-    """Whether the database answers, and has room and rights for writes."""
-    return bool((await db.rows(readiness.CHECK))[0][0])
 
 
 async def is_current(db: Database) -> bool:

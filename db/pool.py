@@ -22,6 +22,7 @@ ACQUIRE_SECONDS = 3.0
 PROBE_SECONDS = 0.25  # how soon the return of a database that is away is noticed
 SAY_SECONDS = 60.0  # between two lines of the log that say that it is away
 POOL_SIZE = 8  # more than two cores can use; PostgreSQL's own limit is 100
+NO_WRITES = "it takes no writes"
 
 _log = logging.getLogger("messenger.db")
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
@@ -104,6 +105,13 @@ class Database:
         rows = await self.rows(sql, params)
         return rows[0] if rows else None
 
+    async def takes_writes(self) -> bool:
+        """Whether it is there, with room and rights for writes. Raises `errors.DatabaseError`."""
+        takes_writes = not self.away and bool((await self.rows(readiness.CHECK))[0][0])
+        if not takes_writes:
+            self._lost(NO_WRITES)
+        return takes_writes
+
     async def close(self) -> None:
         self._closed = True
         if self._probe is not None:
@@ -118,6 +126,7 @@ class Database:
                 return await conn.rows(sql, params, max(seconds, 0.001))
             except errors.Declined as error:
                 if not error.is_damage:
+                    conn.close()  # the reason may be this session's own
                     self._lost(str(error))
                 raise
             except errors.Timeout:
@@ -241,4 +250,4 @@ class Database:
             return str(error)
         finally:
             conn.close()
-        return None if takes_writes else "it takes no writes"
+        return None if takes_writes else NO_WRITES

@@ -26,9 +26,7 @@ class ReadyHandler(Handler):
         pool.begin_request()
         if self.app.draining:
             raise problems.Unavailable("draining", "The server is about to stop.")
-        if self.app.db.away:
-            raise problems.DatabaseUnavailable
-        if not await opening.takes_writes(self.app.db):
+        if not await self.app.db.takes_writes():
             raise problems.DatabaseUnavailable
         current = await opening.is_current(self.app.db)
         if not current:

@@ -35,11 +35,8 @@ class StandalonePostgres(Postgres):
         self.data = self.folder / "data"
 
     def start(self) -> None:
-        self.data.mkdir()
-        self.socket_dir.mkdir()
-        if os.geteuid() == 0:
-            os.chown(self.data, _NOBODY, _NOBODY)
-            os.chown(self.socket_dir, _NOBODY, _NOBODY)
+        self._make(self.data)
+        self._make(self.socket_dir)
         self.run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-D", str(self.data))
         self.revive()
         self._admin_dsn = self._dsn()
@@ -77,6 +74,21 @@ class StandalonePostgres(Postgres):
         options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -k {self.socket_dir}"
         self._pg_ctl("start", "-l", str(self.data / "log"), "-o", options)
 
+    def back_up(self) -> None:
+        """A copy as of now, for `fail_over`."""
+        self._make(self.copy)
+        where = ("-h", str(self.socket_dir), "-p", str(self.port), "-U", "postgres")
+        self.run("pg_basebackup", *where, "-c", "fast", "-D", str(self.copy))
+
+    def fail_over(self) -> None:
+        """To the copy, as a stand-by that is promoted: a new timeline, without the last commits."""
+        self.crash()
+        shutil.rmtree(self.data)
+        self.copy.rename(self.data)
+        (self.data / "standby.signal").touch()
+        self.revive()
+        self._pg_ctl("promote")
+
     def processes(self) -> list[psutil.Process]:
         postmaster = psutil.Process(int(self._pid_file.read_text().split()[0]))
         return [postmaster, *postmaster.children()]
@@ -96,6 +108,15 @@ class StandalonePostgres(Postgres):
             timeout=2 * float(_WAIT_SECONDS),
             **_as_owner(),  # type: ignore[call-overload]
         )
+
+    @property
+    def copy(self) -> Path:
+        return self.folder / "copy"
+
+    def _make(self, directory: Path) -> None:
+        directory.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            os.chown(directory, _NOBODY, _NOBODY)
 
     @property
     def _pid_file(self) -> Path:
