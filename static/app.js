@@ -11,6 +11,7 @@ import "./components/conversation-view.js";
 import { nothingChosen, nothingHere, notice } from "./components/notice.js";
 import { backoff, pause } from "./lib/backoff.js";
 import { el } from "./lib/dom.js";
+import { keepFocus } from "./lib/focus.js";
 import { placeAt, WHO } from "./lib/ids.js";
 import { Store } from "./store.js";
 import { Unsent } from "./unsent.js";
@@ -51,6 +52,7 @@ class MessengerApp extends HTMLElement {
     addEventListener("popstate", () => this.#moved(), options);
     this.addEventListener("click", (event) => this.#follow(event), options);
     this.#store.subscribe((state) => this.#fetchUnknown(state), this.#ended.signal);
+    keepFocus(this, this.#ended.signal);
     this.#showUnread();
     this.#begin();
   }

@@ -226,3 +226,119 @@ async def test_an_emoji_is_picked_by_pointer_and_a_click_elsewhere_closes_the_pi
         await opener.click()
         await page.locator("message-list").click()
         await expect(picker).to_have_count(0)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_undo_and_redo_know_of_an_emoji_that_was_picked(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page, john = await at_the_conversation(tabs, visitor)
+        await field(page).press_sequentially("hello world")
+        for _ in "world":
+            await page.keyboard.press("ArrowLeft")
+        await page.get_by_role("button", name="Emoji").click()
+        await page.get_by_role("button", name="thumbs up").click()
+        await page.keyboard.type(" new ")
+        steps = [await field(page).input_value()]
+        assert steps == ["hello \U0001f44d new world"]
+        while steps[-1]:
+            await page.keyboard.press("Control+z")
+            steps.append(await field(page).input_value())
+            assert steps[-1] != steps[-2], steps
+        assert "hello world" in steps
+        for step in reversed(steps[:-1]):
+            await page.keyboard.press("Control+Shift+z")
+            await expect(field(page)).to_have_value(step)
+        await page.keyboard.press("Enter")
+        await expect_sent(page, john, "hello \U0001f44d new world")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_undo_after_sending_brings_no_piece_of_what_was_sent(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page, john = await at_the_conversation(tabs, visitor)
+        await field(page).press_sequentially("first")
+        await page.keyboard.press("Enter")
+        await field(page).press_sequentially("second")
+        for _ in range(4):
+            await page.keyboard.press("Control+z")
+        await expect(field(page)).to_have_value("")
+        for _ in range(4):
+            await page.keyboard.press("Control+Shift+z")
+        await expect(field(page)).to_have_value("second")
+        await page.keyboard.press("Enter")
+        await expect_sent(page, john, "first", "second")
+
+
+@pytest.mark.parametrize("keys", ["Control+Enter", "Meta+Enter", "Control+NumpadEnter"])
+@pytest.mark.gen_test(timeout=60)
+async def test_with_keys_beside_a_touch_screen_one_sends(
+    base_url: str, visitor: Visitor, keys: str
+) -> None:
+    async with browser(base_url) as tabs:
+        desk, john = await at_the_conversation(tabs, visitor)
+        assert desk.context.browser is not None
+        touched = await desk.context.browser.new_context(
+            viewport={"width": 800, "height": 1100},
+            has_touch=True,
+            is_mobile=True,
+            storage_state=await desk.context.storage_state(),
+        )
+        for page, content in (
+            (await touched.new_page(), "on a screen that is touched"),
+            (desk, "at a desk"),
+        ):
+            await page.goto(desk.url)
+            await field(page).fill(content)
+            await field(page).press(keys)
+            await expect(field(page)).to_have_value("")
+        await expect_sent(desk, john, "on a screen that is touched", "at a desk")
+
+
+ESCAPE = {"key": "Escape", "code": "Escape", "windowsVirtualKeyCode": 27}
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_keys_of_a_composition_are_nobody_elses(base_url: str, visitor: Visitor) -> None:
+    async with browser(base_url) as tabs:
+        page, _ = await at_the_conversation(tabs, visitor)
+        devtools = await page.context.new_cdp_session(page)
+        composed = {"text": "\u304b", "selectionStart": 1, "selectionEnd": 1}
+        start = page.get_by_role("combobox")
+        await start.focus()
+        await devtools.send("Input.imeSetComposition", composed)
+        for key in (ESCAPE, {"key": "ArrowDown", "code": "ArrowDown", "windowsVirtualKeyCode": 40}):
+            await devtools.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", **key})
+            await expect(start).to_have_value("\u304b")
+        await page.get_by_role("button", name="Emoji").click()
+        search = page.get_by_role("searchbox")
+        await search.focus()
+        await devtools.send("Input.imeSetComposition", composed)
+        await devtools.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", **ESCAPE})
+        await expect(search).to_have_value("\u304b")
+        # Safari tells of the key that ends a composition by its code alone.
+        for place in (start, search, field(page)):
+            await place.evaluate("""(e) => {
+                for (const key of ["Escape", "Enter", "ArrowDown"]) e.dispatchEvent(
+                    new KeyboardEvent("keydown", { key, keyCode: 229, bubbles: true }));
+            }""")
+        await expect(page.get_by_role("dialog", name="Emoji")).to_be_visible()
+        await expect(start).to_have_value("\u304b")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_escape_empties_the_field_for_a_name_and_undo_fills_it_again(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page, _ = await at_the_conversation(tabs, visitor)
+        start = page.get_by_role("combobox")
+        await start.press_sequentially("nobody")
+        await expect(page.locator("new-conversation .hint")).not_to_be_empty()
+        await page.keyboard.press("Escape")
+        await expect(start).to_have_value("")
+        await page.keyboard.press("Control+z")
+        await expect(start).to_have_value("nobody")

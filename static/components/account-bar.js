@@ -1,7 +1,8 @@
 /** <account-bar></account-bar>: who is signed in here and where else, and the way out. */
 
-import { el } from "../lib/dom.js";
+import { el, onceAtATime } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
+import { belongsToComposition } from "../lib/keys.js";
 import { avatar } from "./avatar.js";
 import { Component } from "./context.js";
 import { words } from "../words.js";
@@ -50,22 +51,17 @@ class AccountBar extends Component {
     };
     stay.addEventListener("click", answer(() => {}));
     go.addEventListener("click", answer(() => this.#signOut()));
-    question.addEventListener("keydown", (event) => event.key === "Escape" && stay.click());
+    question.addEventListener("keydown", (event) => event.key === "Escape" && !belongsToComposition(event) && stay.click());
     this.querySelector(".question")?.remove();
     this.#out.after(question);
     stay.focus();
   }
 
-  async #signOut() {
-    this.#out.disabled = true;
+  #signOut() {
     this.#error.textContent = "";
-    try {
-      await this.context.signOut();
-    } catch {
+    return onceAtATime(this.#out, () => this.context.signOut()).catch(() => {
       this.#error.textContent = words.account.failed;
-    } finally {
-      this.#out.disabled = false;
-    }
+    });
   }
 }
 

@@ -1,115 +1,109 @@
-/** <conversation-list></conversation-list>: whom one talks with, latest first, and what is unread. */
+/**
+ * <conversation-list></conversation-list>: whom one talks with, latest first, and what is unread. While a pointer is
+ * over it or pressed, the order rests: no row moves from under a finger.
+ */
 
 import * as api from "../api.js";
-import { el, reconcile } from "../lib/dom.js";
-import { pathOfConversation, placeAt } from "../lib/ids.js";
-import { fullTime, shortTime, whenTimesChange } from "../lib/time.js";
-import { avatar } from "./avatar.js";
+import { el, onceAFrame, onceAtATime, reconcile } from "../lib/dom.js";
+import { placeAt } from "../lib/ids.js";
+import { presentTime, whenTimesChange } from "../lib/time.js";
 import { Component } from "./context.js";
+import { drawRow } from "./conversation-row.js";
 import { words } from "../words.js";
 
-/** @typedef {import("../types.js").Conversation} Conversation */
-/** @typedef {import("../types.js").State} State */
+/** @typedef {import("../types.js").Entry} Entry */
 
-const LONGEST_PREVIEW = 200; // more than one line ever shows
-
-/** A row as it is drawn: drawn anew when one of these differs. @typedef {{conversation: Conversation, current: boolean, time: string}} Row */
+const SETTLE_MILLISECONDS = 350; // a click comes a little after the finger has been lifted
 
 class ConversationList extends Component {
   #list = el("ul", { class: "conversations" });
   #empty = el("p", { class: "empty", hidden: true }, words.conversations.empty);
   #more = el("button", { type: "button", class: "quiet more", hidden: true }, words.conversations.more);
-  /** @type {WeakMap<HTMLElement, Row>} */
-  #drawn = new WeakMap();
+  #drawSoon = onceAFrame(() => this.#draw());
+  #isOver = false;
+  #isPressed = false;
+  #settling = 0;
+  #timesDrawn = 0; // counts up where all of them are to be written anew
 
   connected() {
     this.replaceChildren(el("nav", { "aria-label": words.conversations.label }, this.#list, this.#empty, this.#more));
-    this.#more.addEventListener("click", () => this.#loadMore(), { signal: this.gone });
-    this.context.store.subscribe((state) => this.#draw(state), this.gone);
-    addEventListener("popstate", () => this.#draw(this.context.store.state), { signal: this.gone });
+    this.#more.addEventListener("click", () => onceAtATime(this.#more, () => this.#loadMore()), { signal: this.gone });
+    this.#watchPointer();
+    this.context.store.subscribe(() => this.#changed(), this.gone);
+    addEventListener("popstate", () => this.#draw(), { signal: this.gone });
     whenTimesChange(() => this.#drawAnew(), this.gone);
   }
 
-  /** @param {State} state */
-  #draw({ entries, moreEntries }) {
+  #watchPointer() {
+    const options = { signal: this.gone };
+    this.addEventListener("pointerenter", () => (this.#isOver = true), options);
+    this.addEventListener("pointerdown", () => (this.#isPressed = true), options);
+    this.addEventListener("pointerleave", () => this.#settle(() => (this.#isOver = false)), options);
+    const lift = () => this.#isPressed && this.#settle(() => (this.#isPressed = false));
+    for (const name of ["pointerup", "pointercancel"]) addEventListener(name, lift, options);
+  }
+
+  /** @param {() => void} change */
+  #settle(change) {
+    change();
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => {
+      this.#settling = 0;
+      this.#drawSoon();
+    }, SETTLE_MILLISECONDS);
+  }
+
+  get #rests() {
+    return this.#isOver || this.#isPressed || this.#settling !== 0;
+  }
+
+  #changed() {
+    if (this.#list.firstChild) this.#drawSoon();
+    else this.#draw();
+  }
+
+  #draw() {
+    if (this.gone.aborted) return;
+    const { entries, moreEntries } = this.context.store.state;
     this.#empty.hidden = entries === null || entries.length > 0;
     this.#more.hidden = moreEntries === null;
+    const now = presentTime((entries ?? []).map(({ conversation }) => conversation.lastMessage?.createdAt ?? ""));
+    const times = `${now.toDateString()} ${this.#timesDrawn}`;
+    const { conversationId } = placeAt(location.pathname);
     reconcile(
       this.#list,
-      entries ?? [],
+      this.#rests ? this.#asTheyStand(entries ?? []) : (entries ?? []),
       ({ conversation }) => conversation.id,
-      ({ conversation }, item) => this.#row(conversation, item),
+      ({ conversation }, item) => drawRow(item, { conversation, current: conversation.id === conversationId, times, now }),
     );
   }
 
-  #drawAnew() {
-    this.#drawn = new WeakMap();
-    this.#draw(this.context.store.state);
+  /** In the order in which they are drawn; what is new goes below. @param {Entry[]} entries */
+  #asTheyStand(entries) {
+    const places = new Map([...this.#list.children].map((item, n) => [item.getAttribute("data-key"), n]));
+    const place = (/** @type {Entry} */ { conversation }) => places.get(conversation.id) ?? places.size;
+    return entries.toSorted((one, other) => place(one) - place(other));
   }
 
-  /**
-   * @param {Conversation} conversation
-   * @param {HTMLElement} item
-   */
-  #row(conversation, item) {
-    const { lastMessage } = conversation;
-    const current = placeAt(location.pathname).conversationId === conversation.id;
-    const time = lastMessage ? shortTime(lastMessage.createdAt) : "";
-    const before = this.#drawn.get(item);
-    if (before?.conversation === conversation && before.current === current && before.time === time) return;
-    const focused = item.contains(document.activeElement);
-    const link = drawn({ conversation, current, time });
-    item.replaceChildren(link);
-    if (focused) link.focus();
-    this.#drawn.set(item, { conversation, current, time });
+  #drawAnew() {
+    this.#timesDrawn += 1;
+    this.#draw();
   }
 
   async #loadMore() {
     const link = this.context.store.state.moreEntries;
     if (!link) return;
-    this.#more.disabled = true;
+    const known = this.#list.children.length;
     try {
       const snapshot = await api.conversations(link);
       this.context.store.dispatch({ type: "conversations", snapshot, older: true });
     } catch (error) {
-      this.context.refused(error);
-    } finally {
-      this.#more.disabled = false;
+      return this.context.refused(error);
     }
+    const isHere = document.activeElement === this.#more;
+    this.#draw();
+    if (isHere && this.#more.hidden) this.#list.children[known]?.querySelector("a")?.focus({ preventScroll: true });
   }
-}
-
-/** @param {Row} row */
-function drawn({ conversation, current, time }) {
-  const { otherParticipant: other, lastMessage, hasUnreadMessages } = conversation;
-  const at = lastMessage?.createdAt ?? "";
-  return el(
-    "a",
-    {
-      href: pathOfConversation(conversation.id),
-      class: hasUnreadMessages ? "unread" : null,
-      "aria-current": current ? "page" : null,
-    },
-    avatar(other),
-    el("span", { class: "name" }, other.username),
-    lastMessage && el("time", { datetime: at, title: fullTime(at) }, time),
-    preview(conversation),
-    ...badge(conversation),
-  );
-}
-
-/** The prefix stands apart, so that the text's own direction is its own. @param {Conversation} conversation */
-function preview({ lastMessage }) {
-  if (!lastMessage) return el("span", { class: "preview" }, words.conversations.noMessages);
-  const text = el("bdi", {}, lastMessage.content.slice(0, LONGEST_PREVIEW));
-  return el("span", { class: "preview" }, lastMessage.mine ? words.conversations.you : null, text);
-}
-
-/** @param {Conversation} conversation */
-function badge({ unreadCount }) {
-  if (unreadCount === 0) return [];
-  const shown = unreadCount > 999 ? "999+" : `${unreadCount}`;
-  return [el("span", { class: "badge" }, shown), el("span", { class: "visually-hidden" }, words.conversations.unread)];
 }
 
 customElements.define("conversation-list", ConversationList);

@@ -5,6 +5,7 @@
 
 import { el } from "../lib/dom.js";
 import { emojiFor } from "../lib/emoji.js";
+import { belongsToComposition } from "../lib/keys.js";
 import { Component } from "./context.js";
 import { words } from "../words.js";
 
@@ -17,7 +18,7 @@ class EmojiPicker extends Component {
   closed = () => {};
   /** @type {Element | null} the button that opens and closes this */
   opener = null;
-  #search = el("input", { type: "search", placeholder: words.emoji.search, "aria-label": words.emoji.search, autocomplete: "off" });
+  #search = el("input", { type: "text", role: "searchbox", enterkeyhint: "done", placeholder: words.emoji.search, "aria-label": words.emoji.search, autocomplete: "off" });
   #grid = el("div", { class: "grid", role: "group", "aria-label": words.emoji.label });
   #none = el("p", { class: "hint", role: "status" });
 
@@ -47,7 +48,7 @@ class EmojiPicker extends Component {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (event.isComposing) return;
+    if (belongsToComposition(event)) return;
     const buttons = [.../** @type {NodeListOf<HTMLButtonElement>} */ (this.#grid.querySelectorAll("button"))];
     const at = buttons.findIndex((button) => button === document.activeElement);
     if (event.key === "Escape") this.closed(true);

@@ -1,7 +1,7 @@
 /** What stands in a conversation, line by line: days, messages in groups, and what is on its way. Pure. */
 
 import { compareIds, countUpTo } from "../lib/ids.js";
-import { dayName, dayNumber } from "../lib/time.js";
+import { dayName, dayNumber, presentTime } from "../lib/time.js";
 
 /** @typedef {import("../types.js").Conversation} Conversation */
 /** @typedef {import("../types.js").Draft} Draft */
@@ -34,8 +34,9 @@ const TOGETHER_MILLISECONDS = 5 * 60 * 1000;
  * @param {Date} [now]
  * @returns {Line[]}
  */
-export function linesOf(state, conversationId, view = {}, now = new Date()) {
+export function linesOf(state, conversationId, view = {}, now = undefined) {
   const { messages: all, older } = state.threads[conversationId] ?? { messages: [], older: null };
+  now ??= presentTime(all.slice(-1).map(({ createdAt }) => createdAt));
   const { from = 0, to = all.length, unreadAfter = null } = view;
   const messages = all.slice(from, to);
   const seen = lastSeen(state, conversationId, all);

@@ -5,7 +5,9 @@
 
 import { codePoints, contentOf, LONGEST_CONTENT } from "../lib/content.js";
 import { el } from "../lib/dom.js";
+import { beginAnew, insertText } from "../lib/editing.js";
 import { icon } from "../lib/icon.js";
+import { belongsToComposition } from "../lib/keys.js";
 import { Component, make } from "./context.js";
 import { words } from "../words.js";
 
@@ -51,13 +53,11 @@ class MessageComposer extends Component {
     if (matchMedia("(hover: hover)").matches && !isElsewhere) this.#text.focus();
   }
 
-  /**
-   * Enter that ends the composing of a letter is not the one that sends; Safari tells it by its code alone.
-   * @param {KeyboardEvent} event
-   */
+  /** @param {KeyboardEvent} event */
   #key(event) {
-    const composing = event.isComposing || event.keyCode === 229;
-    if (event.key === "Enter" && !event.shiftKey && !composing && sendsByEnter()) this.#submit(event);
+    if (belongsToComposition(event) || event.key !== "Enter") return;
+    const isAsked = event.ctrlKey || event.metaKey; // a screen that is touched may have keys beside it
+    if (isAsked || (!event.shiftKey && sendsByEnter())) this.#submit(event);
   }
 
   /** @param {Event} event */
@@ -66,7 +66,7 @@ class MessageComposer extends Component {
     const content = contentOf(this.#text.value);
     if (content === "" || codePoints(content) > LONGEST_CONTENT) return;
     this.context.outbox.send(this.conversationId, content);
-    this.#text.value = "";
+    beginAnew(this.#text, "");
     this.#written();
     this.#text.focus();
   }
@@ -80,7 +80,9 @@ class MessageComposer extends Component {
     const content = contentOf(this.#text.value);
     const left = LONGEST_CONTENT - codePoints(content);
     this.#count(left);
-    this.#button.disabled = left < 0 || content === "";
+    const isSendable = left >= 0 && content !== "";
+    if (!isSendable && document.activeElement === this.#button) this.#text.focus();
+    this.#button.disabled = !isSendable;
     this.#grow();
   }
 
@@ -125,8 +127,7 @@ class MessageComposer extends Component {
   /** @param {string} emoji */
   #insert(emoji) {
     this.#closeEmoji(true);
-    this.#text.setRangeText(emoji, this.#text.selectionStart, this.#text.selectionEnd, "end");
-    this.#written();
+    insertText(this.#text, emoji);
   }
 }
 

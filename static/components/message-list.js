@@ -7,8 +7,9 @@
 
 import * as api from "../api.js";
 import { isLookedAt } from "../lib/presence.js";
-import { el, inSight, lastInSight, onceAFrame, reconcile } from "../lib/dom.js";
+import { el, inSight, lastInSight, onceAFrame, onceAtATime, reconcile } from "../lib/dom.js";
 import { compareIds, countBefore, placeAt } from "../lib/ids.js";
+import { belongsToComposition } from "../lib/keys.js";
 import { whenTimesChange } from "../lib/time.js";
 import { Component } from "./context.js";
 import { countAfter, firstUnread, linesOf, unreadAfter } from "./lines.js";
@@ -67,7 +68,7 @@ class MessageList extends Component {
     this.replaceChildren(this.#scroller, this.#up, this.#down, this.#status);
     const options = { signal: this.gone };
     this.#older.addEventListener("click", () => this.#reachUp(), options);
-    this.#up.addEventListener("click", () => this.#seek({ id: this.#unreadAfter ?? "0", unread: true }), options);
+    this.#up.addEventListener("click", () => this.#toUnread(), options);
     this.#down.addEventListener("click", () => this.#toEnd(), options);
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), options);
     this.#scroller.addEventListener("keydown", (event) => this.#key(event), options);
@@ -130,7 +131,10 @@ class MessageList extends Component {
     this.#keepingPlace(() =>
       reconcile(this.#list, this.#lines, ({ key }) => key, (line, item) => this.#line(line, item)),
     );
-    if (focused && !focused.contains(document.activeElement)) timeIn(focused)?.focus({ preventScroll: true });
+    if (focused && !focused.contains(document.activeElement)) {
+      const time = focused.isConnected ? timeIn(focused) : null;
+      (time ?? this.#scroller).focus({ preventScroll: true }); // what had it has given way to something else
+    }
     this.#placeTabStop();
   }
 
@@ -269,24 +273,30 @@ class MessageList extends Component {
   }
 
   async #loadOlder() {
+    let hasCome = false;
+    await onceAtATime(this.#older, async () => (hasCome = await this.#fetchOlder()));
+    if (!hasCome || this.gone.aborted) return;
+    const isHere = document.activeElement === this.#older;
+    this.#draw();
+    if (isHere && this.#older.hidden) this.#scroller.focus({ preventScroll: true });
+    this.#scrolled(); // who went on to the top meanwhile wants more
+  }
+
+  /** Answers whether there are more than before. */
+  async #fetchOlder() {
     const link = this.#thread?.older;
-    if (!link || this.#older.disabled) return;
-    this.#older.disabled = true;
+    if (!link) return false;
     try {
       const snapshot = await api.olderMessages(link, stretch.STEP);
       this.context.store.dispatch({ type: "messages", conversationId: this.conversationId, snapshot, older: true });
       this.#older.textContent = words.conversation.older;
+      return true;
     } catch (error) {
       this.#older.textContent = words.conversation.olderFailed;
       this.#status.textContent = "";
       this.context.refused(error);
-      return;
-    } finally {
-      this.#older.disabled = false;
+      return false;
     }
-    if (this.gone.aborted) return;
-    this.#draw();
-    this.#scrolled(); // who went on to the top meanwhile wants more
   }
 
   /** What is on the screen has been seen, down to the end of it. */
@@ -332,6 +342,11 @@ class MessageList extends Component {
     this.#follow();
     this.#look();
     this.#scroller.focus({ preventScroll: true });
+  }
+
+  #toUnread() {
+    this.#seek({ id: this.#unreadAfter ?? "0", unread: true });
+    this.#scroller.focus({ preventScroll: true }); // the button goes
   }
 
   #goToLinked() {
@@ -403,6 +418,7 @@ class MessageList extends Component {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
+    if (belongsToComposition(event)) return;
     if (event.key === "End" && this.#stretch?.last !== null) this.#toEnd();
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     const times = this.#times;

@@ -2,6 +2,8 @@
 
 import * as api from "../api.js";
 import { el } from "../lib/dom.js";
+import { replaceText } from "../lib/editing.js";
+import { belongsToComposition } from "../lib/keys.js";
 import { Component } from "./context.js";
 import { words } from "../words.js";
 
@@ -108,13 +110,14 @@ class NewConversation extends Component {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
+    if (belongsToComposition(event)) return;
     const options = [...this.#list.children];
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step && options.length > 0) {
       event.preventDefault();
       this.#choose((this.#chosen + step + options.length + (this.#chosen < 0 && step < 0 ? 1 : 0)) % options.length);
     } else if (event.key === "Escape") {
-      if (options.length === 0) this.#input.value = "";
+      if (options.length === 0) replaceText(this.#input, "");
       this.#close();
     }
   }

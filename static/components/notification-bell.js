@@ -34,14 +34,14 @@ class NotificationBell extends Component {
     this.#button.replaceChildren(icon(status === "on" ? "bell" : "bell-off"));
     this.#button.setAttribute("aria-pressed", `${status === "on"}`);
     this.#button.title = SENTENCES[status];
-    this.#button.disabled = status === "blocked";
+    this.#button.setAttribute("aria-disabled", `${status === "blocked"}`); // not disabled: it may have the focus
   }
 }
 
 /** @param {Notifications} notifications */
 function turn(notifications) {
   if (notifications.status === "on") notifications.turnOff();
-  else notifications.turnOn();
+  else if (notifications.status !== "blocked") notifications.turnOn();
 }
 
 customElements.define("notification-bell", NotificationBell);

@@ -17,7 +17,14 @@ class NotificationOffer extends Component {
     this.setAttribute("aria-label", words.notifications.label);
     yes.addEventListener("click", () => notifications.turnOn(), { signal: gone });
     no.addEventListener("click", () => notifications.turnOff(), { signal: gone });
-    notifications.subscribe(() => (this.hidden = !notifications.offered), gone);
+    notifications.subscribe(() => this.#show(notifications.offered), gone);
+  }
+
+  /** @param {boolean} offered */
+  #show(offered) {
+    const isHere = this.contains(document.activeElement);
+    this.hidden = !offered;
+    if (isHere && this.hidden) /** @type {HTMLElement | null} */ (document.querySelector("main h1"))?.focus({ preventScroll: true });
   }
 }
 

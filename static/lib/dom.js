@@ -22,6 +22,22 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 /**
+ * Does `act`, unless it is being done already. Meanwhile the button is grey and keeps the focus, which
+ * `disabled` would take from it.
+ * @param {HTMLButtonElement} button
+ * @param {() => Promise<unknown>} act
+ */
+export async function onceAtATime(button, act) {
+  if (button.hasAttribute("aria-disabled")) return;
+  button.setAttribute("aria-disabled", "true");
+  try {
+    await act();
+  } finally {
+    button.removeAttribute("aria-disabled");
+  }
+}
+
+/**
  * Makes the children of `parent` those of `items`, in their order; an element whose key is still
  * there is kept and drawn anew, so that focus and scrolling survive.
  * @template T
@@ -46,9 +62,24 @@ export function reconcile(parent, items, key, draw) {
     const there = parent.children[index] ?? null;
     if (there === element) return;
     // What goes further down goes alone: to a screen reader, whatever else were moved would be new.
-    if (there?.nextElementSibling === element) parent.append(there);
-    else parent.insertBefore(element, there);
+    if (there?.nextElementSibling === element) move(parent, there, null);
+    else move(parent, element, there);
   });
+}
+
+/**
+ * Where the browser can, without taking it out of the page: the focus stays on what is moved.
+ * @param {Element} parent
+ * @param {Element} element
+ * @param {Element | null} before
+ */
+function move(parent, element, before) {
+  if ("moveBefore" in parent && parent.isConnected && element.parentNode === parent) {
+    return parent.moveBefore(element, before);
+  }
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
+  parent.insertBefore(element, before);
+  if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
 }
 
 /**

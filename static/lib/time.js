@@ -1,4 +1,7 @@
-/** Times as people read them, in their own zone and language. What is no time is an empty text. */
+/**
+ * Times as people read them: in their own zone, and in English, as all words of the page. What is no time is an
+ * empty text.
+ */
 
 import { words } from "../words.js";
 
@@ -7,13 +10,24 @@ const LOOK_MILLISECONDS = 30_000; // timers stand still while a machine sleeps, 
 const DAY_MILLISECONDS = 24 * 3600 * 1000;
 
 /** Each of these keeps the zone and the language that it was made in. */
-const formatsHere = () => ({
-  clock: new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" }),
-  weekday: new Intl.DateTimeFormat(undefined, { weekday: "short" }),
-  date: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" }),
-  day: new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" }),
-  full: new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" }),
-});
+function formatsHere() {
+  const locale = englishHere();
+  const format = (/** @type {Intl.DateTimeFormatOptions} */ options) => new Intl.DateTimeFormat(locale, options);
+  return {
+    clock: format({ hour: "numeric", minute: "2-digit" }),
+    weekday: format({ weekday: "short" }),
+    date: format({ day: "numeric", month: "short", year: "numeric" }),
+    day: format({ weekday: "long", day: "numeric", month: "long", year: "numeric" }),
+    full: format({ dateStyle: "full", timeStyle: "medium" }),
+  };
+}
+
+/** The reader's own English; for readers of other languages international English, with the hours that they count by. */
+function englishHere() {
+  const preferred = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions();
+  if (/^en\b/i.test(preferred.locale)) return preferred.locale;
+  return new Intl.Locale("en-GB", { hourCycle: preferred.hourCycle });
+}
 
 let formats = formatsHere();
 
@@ -30,8 +44,8 @@ export const fullTime = (at) => formatted("full", at);
  */
 export function shortTime(at, now = new Date()) {
   const days = daysBetween(new Date(at), now);
-  if (days <= 0) return clockTime(at);
-  return formatted(days < 7 ? "weekday" : "date", at);
+  if (days === 0) return clockTime(at);
+  return formatted(days > 0 && days < 7 ? "weekday" : "date", at);
 }
 
 /**
@@ -40,8 +54,18 @@ export function shortTime(at, now = new Date()) {
  */
 export function dayName(at, now = new Date()) {
   const days = daysBetween(new Date(at), now);
-  if (days <= 0) return words.days.today; // also where the server's clock is ahead of this one
+  if (days === 0) return words.days.today;
   return days === 1 ? words.days.yesterday : formatted("day", at);
+}
+
+/**
+ * The present, as the clock here has it; or the latest of `times` where that clock is behind.
+ * @param {string[]} times
+ */
+export function presentTime(times) {
+  const last = times.reduce((last, at) => (at > last ? at : last), "");
+  const [here, there] = [Date.now(), Date.parse(last)];
+  return new Date(there > here ? there : here);
 }
 
 /**
