@@ -6,7 +6,6 @@
 import "./components/access-page.js";
 import "./components/account-bar.js";
 import "./components/connection-line.js";
-import "./components/emoji-picker.js";
 import "./components/jump-button.js";
 import "./components/new-conversation.js";
 import "./components/notification-bell.js";

@@ -1,4 +1,4 @@
-"""The focus never falls to nothing: what one has pressed may go, and the keys still lead somewhere."""
+"""The focus never falls to nothing: what one has pressed may go, and keys still lead somewhere."""
 
 import asyncio
 from functools import partial

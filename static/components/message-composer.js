@@ -105,8 +105,9 @@ class MessageComposer extends Component {
   }
 
   async #toggleEmoji() {
-    await customElements.whenDefined("emoji-picker"); // it comes with later.js
     if (this.querySelector("emoji-picker")) return this.#closeEmoji(true);
+    await import("./emoji-picker.js"); // few messages have one
+    if (this.gone.aborted || this.querySelector("emoji-picker")) return;
     const given = {
       context: this.context,
       opener: this.#emoji,
