@@ -33,7 +33,7 @@ from db.server_lock import ServerLock
 from handlers import base, logs, problems
 from handlers.application import Messenger
 from handlers.routes import ROUTES
-from http1.connection import Limits
+from http1.connection import Limits, Timeouts
 from http1.listener import Listener
 
 BACKLOG = 4096  # thousands of clients return at once after a restart; the kernel's own cap applies
@@ -61,10 +61,9 @@ def make_server(app: Messenger) -> Listener:
         app,
         most_connections=options.connections_that_fit(),
         limits=Limits(app.config.max_header_bytes, app.config.max_body_bytes),
+        timeouts=Timeouts(app.config.header_timeout, app.config.body_timeout),
         headers=base.common_headers(app.config),
         refusal=problems.refusal,
-        header_timeout=app.config.header_timeout,
-        body_timeout=app.config.body_timeout,
     )
 
 

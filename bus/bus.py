@@ -1,155 +1,143 @@
-"""The bus: from each user to their open streams, in one dict in one loop."""
+"""The bus: from each user to the subscribers of their events, in one dict in one loop."""
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from itertools import islice
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bus.event import Frame
-from bus.outlet import Outlet
-from bus.volley import OneByOne, Volley, best
 
-SLICE = 2000  # streams written to in one turn of the loop: about 5 ms, 20 where none is ready
-MANY = 16  # streams; for fewer a volley gains nothing
+SLICE = 200  # subscribers called in one turn of the loop: about 2 ms
 
 _log = logging.getLogger("messenger.bus")
 
 
-class Stream(Protocol):
+class Subscriber(Protocol):
     """An open stream, as the bus sees it. None of its methods blocks or awaits."""
 
     user_id: int
     session_id: int
     expires_at: float  # in the loop's time
-    outlet: Outlet
 
     @property
-    def left(self) -> bool:
-        """Whether it is over; nothing may be written to it any more."""
+    def closed(self) -> bool:
+        """Whether it has unsubscribed."""
 
     def deliver(self, seq: int, frame: Frame) -> None:
         """The event `seq` of its user's feed has happened."""
 
-    def go_on(self, rest: bytes) -> None:
-        """Of the last event its outlet took all but this, which is to be sent first."""
-
     def catch_up(self, seq: int) -> None:
-        """Its user's feed has come to `seq`: what it has not been told of, it reads."""
+        """Its user's feed has come to `seq`; it reads the events that it does not have."""
 
     def ping(self) -> None:
-        """The heartbeat; a stream whose time is up ends instead."""
+        """The heartbeat; a stream whose token has expired ends instead."""
 
     def end(self, reason: str) -> None:
-        """Says `bye` and leaves."""
+        """Says `bye` and closes."""
 
-    def break_off(self) -> None:
-        """Leaves at once: its state is in doubt, and its client shall resume."""
+    def abort(self, reason: str = "broken") -> None:
+        """Closes without a word, since its state is in doubt; its client resumes."""
+
+
+class _Delivery(NamedTuple):
+    """An event that some subscribers of its user do not have yet."""
+
+    subscribers: Iterator[Subscriber]
+    seq: int
+    frame: Frame
 
 
 class Bus:
-    """Registers streams and hands each event to all streams of its user, in the order published."""
+    """Delivers each event to all subscribers of its user, in the order published.
+
+    Each user has a queue of their own: many streams of one user delay nobody else's events.
+    """
 
     def __init__(self) -> None:
-        self._outlets: dict[int, set[Outlet]] = {}
+        self._subscribers: dict[int, set[Subscriber]] = {}
         self._count = 0
-        self._pending: deque[tuple[Iterator[Outlet], int, Frame]] = deque()
-        self._volley: Volley | None = None  # the best that this machine has, once one is needed
+        self._queues: dict[int, deque[_Delivery]] = {}  # of users with deliveries under way
 
     def __len__(self) -> int:
         """How many streams are open."""
         return self._count
 
-    def __iter__(self) -> Iterator[Stream]:
-        """All open streams, as they are now."""
-        return iter([s for user_id in self._outlets for s in self.streams_of(user_id)])
+    def __iter__(self) -> Iterator[Subscriber]:
+        """All subscribers at this moment; the caller may end them meanwhile."""
+        return iter([s for subscribers in self._subscribers.values() for s in subscribers])
 
-    def streams_of(self, user_id: int) -> Collection[Stream]:
-        """As they are now: the caller may end them meanwhile."""
-        outlets = self._outlets.get(user_id, ())
-        return tuple(outlet.stream for outlet in outlets if outlet.stream is not None)
+    def streams_of(self, user_id: int) -> Collection[Subscriber]:
+        """Those at this moment; the caller may end them meanwhile."""
+        return tuple(self._subscribers.get(user_id, ()))
 
     def count_of(self, user_id: int) -> int:
-        return len(self._outlets.get(user_id, ()))
+        return len(self._subscribers.get(user_id, ()))
 
-    def add(self, stream: Stream) -> None:
-        outlets = self._outlets.setdefault(stream.user_id, set())
-        self._count += stream.outlet not in outlets
-        outlets.add(stream.outlet)
-        stream.outlet.stream = stream
+    def subscribe(self, subscriber: Subscriber) -> None:
+        subscribers = self._subscribers.setdefault(subscriber.user_id, set())
+        self._count += subscriber not in subscribers
+        subscribers.add(subscriber)
 
-    def discard(self, stream: Stream) -> None:
-        outlets = self._outlets.get(stream.user_id, set())
-        if stream.outlet in outlets:
-            outlets.remove(stream.outlet)
-            stream.outlet.stream = None  # a cycle would leave it to the garbage collector
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        subscribers = self._subscribers.get(subscriber.user_id)
+        if subscribers is not None and subscriber in subscribers:
+            subscribers.remove(subscriber)
             self._count -= 1
-            if not outlets:
-                del self._outlets[stream.user_id]
+            if not subscribers:
+                del self._subscribers[subscriber.user_id]
 
     def publish(self, user_id: int, seq: int, frame: Frame) -> None:
-        """Hands the event on without waiting for anyone.
+        """Delivers the event without waiting for anyone.
 
-        Beyond `SLICE` streams the rest follows in later turns of the loop, and all that is
-        published meanwhile queues up behind it.
+        Beyond `SLICE` subscribers the rest follows in later turns of the loop, and what is
+        published to this user meanwhile queues up behind it.
         """
-        outlets = self._outlets.get(user_id)
-        if not outlets:
+        subscribers = self._subscribers.get(user_id)
+        if not subscribers:
             return
-        self._pending.append((iter(tuple(outlets)), seq, frame))
-        if len(self._pending) == 1:
-            self._hand_out()
+        if len(subscribers) <= SLICE and user_id not in self._queues:
+            for subscriber in tuple(subscribers):
+                _deliver(subscriber, seq, frame)
+            return
+        queue = self._queues.get(user_id)
+        if queue is None:
+            if not self._queues:
+                asyncio.get_running_loop().call_soon(self._dispatch)
+            queue = self._queues[user_id] = deque()
+        queue.append(_Delivery(iter(tuple(subscribers)), seq, frame))
 
     def end_sessions(self, user_id: int, session_ids: Collection[int]) -> None:
         """Ends the streams that these sessions opened."""
-        for stream in self.streams_of(user_id):
-            if stream.session_id in session_ids:
-                stream.end("revoked")
+        for subscriber in self.streams_of(user_id):
+            if subscriber.session_id in session_ids:
+                subscriber.end("revoked")
 
-    def _hand_out(self) -> None:
+    def _dispatch(self) -> None:
+        """Takes a slice of one user's queue; users take turns."""
+        user_id, queue = next(iter(self._queues.items()))
+        del self._queues[user_id]
         room = SLICE
-        while self._pending:
-            outlets, seq, frame = self._pending[0]
-            some = list(islice(outlets, room))
+        while queue and room:
+            delivery = queue[0]
+            some = list(islice(delivery.subscribers, room))
+            for subscriber in some:
+                _deliver(subscriber, delivery.seq, delivery.frame)
             room -= len(some)
-            if len(some) >= MANY:
-                self._write_to_many(some, seq, frame)
-            for outlet in some:
-                if outlet.seq != seq and (stream := outlet.stream) is not None:
-                    _guarded(stream, stream.deliver, seq, frame)
-            if room == 0:
-                asyncio.get_running_loop().call_soon(self._hand_out)
-                return
-            self._pending.popleft()
-
-    def _write_to_many(self, outlets: Sequence[Outlet], seq: int, frame: Frame) -> None:
-        """To those that take it as it is."""
-        ready = [outlet for outlet in outlets if outlet.takes(seq)]
-        if len(ready) < MANY:
-            return
-        for outlet in ready:
-            outlet.seq = seq
-        try:
-            if self._volley is None:
-                self._volley = best()
-            shorts = self._volley.write([outlet.descriptor for outlet in ready], frame.chunk)
-        except Exception:
-            _log.exception("a volley broke")
-            self._volley = OneByOne()  # what the other one holds is in doubt
-            for stream in [outlet.stream for outlet in ready]:
-                if stream is not None:
-                    stream.break_off()
-            return
-        for place, sent in shorts:
-            if (stream := ready[place].stream) is not None:
-                _guarded(stream, stream.go_on, frame.chunk[sent:])
+            if room:
+                queue.popleft()
+        if queue:
+            self._queues[user_id] = queue
+        if self._queues:
+            asyncio.get_running_loop().call_soon(self._dispatch)
 
 
-def _guarded(stream: Stream, call: Callable[..., None], *args: object) -> None:
-    """A stream that breaks is no other's trouble."""
+def _deliver(subscriber: Subscriber, seq: int, frame: Frame) -> None:
+    """A subscriber that fails is aborted, and harms no other."""
     try:
-        call(*args)
+        if not subscriber.closed:
+            subscriber.deliver(seq, frame)
     except Exception:
-        _log.exception("a stream of user %d broke", stream.user_id)
-        stream.break_off()
+        _log.exception("a stream of user %d failed", subscriber.user_id)
+        subscriber.abort()

@@ -46,7 +46,7 @@ class Frame(NamedTuple):
     """One event, ready for any number of streams: encoded and framed once."""
 
     plain: bytes
-    chunk: bytes  # the same as a chunk of HTTP/1.1's chunked coding (RFC 9112, section 7.1)
+    chunk: bytes  # the same in HTTP/1.1's chunked coding
 
 
 def frame(
@@ -60,12 +60,29 @@ def frame(
         lines.append(b"id: %s\n" % event_id.encode("ascii"))
     if retry:
         lines.append(b"retry: %d\n" % random.randint(*_RETRY_MILLISECONDS))  # noqa: S311
-    lines.append(b"data: %s\n\n" % _one_line(msgspec.json.encode(data)))
+    lines.append(_data(data))
     return framed(b"".join(lines))
 
 
+def body(data: object, name: str | None) -> bytes:
+    """The part of an event that is the same for all viewers who see the same `data`."""
+    if name is None:
+        return _data(data)
+    return b"event: %s\n%s" % (name.encode("ascii"), _data(data))
+
+
+def numbered(event_id: str, shared: bytes) -> Frame:
+    """An event of a feed: its own id, and a `body`."""
+    return framed(b"id: %s\n%s" % (event_id.encode("ascii"), shared))
+
+
 def framed(plain: bytes) -> Frame:
-    return Frame(plain, b"%x\r\n%s\r\n" % (len(plain), plain))
+    return Frame(plain, chunk(plain))
+
+
+def chunk(plain: bytes) -> bytes:
+    """A chunk of HTTP/1.1's chunked coding (RFC 9112, section 7.1)."""
+    return b"%x\r\n%s\r\n" % (len(plain), plain)
 
 
 def hello(event_id: str | None) -> Frame:
@@ -79,6 +96,10 @@ def reset(reason: str, event_id: str) -> Frame:
 
 def bye(reason: str) -> Frame:
     return frame(Bye(reason), name="bye", retry=True)
+
+
+def _data(data: object) -> bytes:
+    return b"data: %s\n\n" % _one_line(msgspec.json.encode(data))
 
 
 def _one_line(json: bytes) -> bytes:

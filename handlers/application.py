@@ -10,7 +10,7 @@ from tornado.httputil import HTTPConnection, HTTPServerRequest
 from tornado.web import Application, RequestHandler
 
 from bus.bus import Bus
-from bus.heart import Heart
+from bus.heartbeat import Heartbeat
 from config import STATIC_DIR, Config
 from db.avatars import Avatars
 from db.feed import Replays
@@ -24,10 +24,10 @@ from handlers.assets import StaticAssets
 from handlers.base import Handler, Refusal
 from handlers.cookies import SessionCookie
 from handlers.delivery import publisher
+from handlers.gaps import GapDetector
 from handlers.github import GitHub
 from handlers.hosts import Hosts
 from handlers.limits import Limits
-from handlers.lookout import Lookout
 from handlers.metrics import Metrics
 from handlers.proxies import Proxies
 from handlers.stream import StreamHandler
@@ -46,8 +46,8 @@ class Messenger(Application):
         self.db = db
         self.assets = StaticAssets(STATIC_DIR)
         self.bus = Bus()
-        self.lookout = Lookout(db, self.bus)
-        self.heart = Heart(after=self.lookout.look_at)
+        self.gaps = GapDetector(db, self.bus)
+        self.heartbeat = Heartbeat(after=self.gaps.check)
         self.limits = Limits(config)
         offered = config.github_client_id and config.github_client_secret
         self.github = GitHub(config, secret) if offered else None
@@ -56,7 +56,7 @@ class Messenger(Application):
         self.avatars = Avatars(db)
         self.positions = Positions(db, self.sessions)
         self.replays = Replays(db)
-        self.sender = Sender(db, publisher(self.bus), self.lookout.look_at_all)
+        self.sender = Sender(db, publisher(self.bus), self.gaps.check_all)
         self.metrics = Metrics(lambda: len(self.bus), lambda: db.away)
         self.draining = False
         db.on_another(self._begin_anew)
@@ -75,7 +75,7 @@ class Messenger(Application):
         """The database is another one: what was known of it is not true of this one."""
         self.sessions.forget()
         for stream in list(self.bus):
-            stream.break_off()
+            stream.abort()
 
     def use(self, config: Config) -> None:
         self.config = config

@@ -20,16 +20,27 @@ NAMES: dict[type, str | None] = {
 
 
 def publisher(bus: Bus) -> Callable[[Sequence[Event]], None]:
-    """What the sender calls after each commit, in the order of commits."""
+    """Returns what the sender calls after each commit, in the order of commits."""
 
     def publish(events: Sequence[Event]) -> None:
+        shown, body = None, b""
         for fact in events:
             if bus.count_of(fact.user_id):
-                bus.publish(fact.user_id, fact.seq, encoded(fact))
+                if fact.data != shown:  # neighbours that see the same share it
+                    shown, body = fact.data, _body(fact)
+                bus.publish(fact.user_id, fact.seq, event.numbered(_event_id(fact), body))
 
     return publish
 
 
 def encoded(fact: Event) -> Frame:
     """The event as its user's streams carry it, live or replayed."""
-    return event.frame(fact.data, name=NAMES[type(fact.data)], event_id=f"{fact.epoch}-{fact.seq}")
+    return event.numbered(_event_id(fact), _body(fact))
+
+
+def _body(fact: Event) -> bytes:
+    return event.body(fact.data, NAMES[type(fact.data)])
+
+
+def _event_id(fact: Event) -> str:
+    return f"{fact.epoch}-{fact.seq}"

@@ -1,7 +1,23 @@
 """GET /api/messages: the stream of a user's events, from its first byte to its last.
 
-Register with the bus, ask where to start, say hello, read the feed up to date, switch to live in
-one synchronous step. When live, a gap in the numbers sends the stream back to reading.
+A stream subscribes to the bus, asks for its position, says hello, reads its feed up to date, and
+goes live in one synchronous step. What it does depends on its state:
+
+| event \\ state      | OPENING           | READING             | LIVE                       |
+| ------------------- | ----------------- | ------------------- | -------------------------- |
+| event from the bus  | held back         | held back           | written; READING on a gap  |
+| position or page    | hello; READING    | written; then LIVE  |                            |
+| `catch_up`          |                   |                     | READING if events are missing |
+| ping                |                   | written             | written                    |
+| token has expired   | refused           | `bye`; CLOSED       | `bye`; CLOSED              |
+| `end`               | refused           | `bye`; CLOSED       | `bye`; CLOSED              |
+| client disconnected | CLOSED            | CLOSED              | CLOSED                     |
+| client is too slow  |                   | CLOSED              | CLOSED                     |
+| `abort`             | CLOSED            | CLOSED              | CLOSED                     |
+
+In the state NEW the bus does not know of the stream, and in CLOSED not any more; then nothing has
+an effect. The headers and `hello` are written through Tornado. After them the handler takes the
+transport (`detach`), and the `StreamConnection` is all that is written to.
 """
 
 import asyncio
@@ -9,52 +25,53 @@ import logging
 import random
 import time
 from enum import Enum
-from typing import cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from tornado.httputil import HTTPHeaders
-from tornado.iostream import StreamClosedError
 
 from bus import event
+from bus.connection import SlowConsumer, StreamConnection
 from bus.event import Frame
-from bus.outlet import Outlet
 from db.errors import DatabaseError
 from db.positions import Position, Wanted
 from handlers import logs, problems, resuming
 from handlers.api import ApiHandler
 from handlers.delivery import encoded
-from handlers.wire import Full, Wire
-from http1.connection import Connection
+
+if TYPE_CHECKING:
+    from http1.connection import Connection
+    from http1.listener import Listener
 
 PIECE_BYTES = 32 * 1024  # of a replay, written at once; a page may be longer than a buffer
-BACKLOG_BYTES = 64 * 1024  # live events held aside while reading; beyond it they are read instead
+BACKLOG_BYTES = 64 * 1024  # live events held back while reading; beyond it they are read instead
 AGAIN_SECONDS = 0.5  # between attempts to read while the database is away
+DEPARTURES_SECONDS = 1.0  # how long a stream without room waits for clients that have disconnected
 
 _NO_HEADERS = HTTPHeaders()
 _log = logging.getLogger("messenger.stream")
 
 
 class State(Enum):
-    ASKING = "asking"  # the bus does not know of it
-    OPENING = "opening"  # registered; no byte was sent
-    READING = "reading"  # headers are sent; the feed is being read
+    NEW = "new"  # the bus does not know of it
+    OPENING = "opening"  # subscribed; no byte was sent
+    READING = "reading"  # hello is sent; the feed is being read
     LIVE = "live"  # every event is written as it comes
-    LEFT = "left"
+    CLOSED = "closed"
 
 
 class StreamHandler(ApiHandler):
-    """Owns its stream from first byte to last; `leave` is where it ends, whatever ended it."""
+    """Owns its stream from first byte to last; `unsubscribe` is where it ends, for any reason."""
 
     other_sites_may_read = False  # an open stream is a thing that we have few of
 
     def initialize(self) -> None:
-        self._state = State.ASKING
+        self._state = State.NEW
         self._end_reason: str | None = None  # set while it cannot be said yet
-        self.outlet = Outlet()
+        self._seq = 0  # of the last event that was written
         self._backlog: list[tuple[int, Frame]] | None = []  # None: it overflowed
         self._held_bytes = 0
         self._reading: asyncio.Task[None] | None = None
-        self._wire: Wire | None = None  # once it is open
-        self._is_detached = False
+        self._stream: StreamConnection | None = None  # once it is open
 
     async def authenticate(self) -> None:
         """Whether the session lives is told with the position, unless more hangs on it before."""
@@ -77,13 +94,13 @@ class StreamHandler(ApiHandler):
 
     async def get(self) -> None:
         if (refusal := self._refusal()) is not None:
-            await self.connection.others_are_told()  # who has just left takes no room
+            await self._departures()
             refusal = self._refusal()
         if refusal is not None:
-            await self.check_session()  # a dead session hears of that first
+            await self.check_session()  # a session that has ended is refused first
             raise refusal
-        if not self._register():
-            return
+        if not self._subscribe():
+            self._hang_up()
         try:
             position = await self._position()
             if self._end_reason == "draining":
@@ -91,92 +108,107 @@ class StreamHandler(ApiHandler):
             if not position.session_lives or self._end_reason is not None:
                 raise problems.Unauthorized
             if self._has_left():
-                self.leave()
-            else:
-                self._open(position)
+                self.unsubscribe()
+                self._hang_up()
+            self._open(position)
         except BaseException:
-            self.leave("refused")
+            self.unsubscribe("refused")
             raise
         self._auto_finish = False
-        self.app.finished(self)  # what a drain waits for; from here on it ends the stream itself
-        self._begin()
+        self.app.finished(self)  # a drain does not wait for it; it ends the streams by itself
 
-    # What the bus calls. None of these awaits.
+    # `Subscriber`: what the bus calls. None of these awaits.
 
     @property
-    def left(self) -> bool:
-        return self._state is State.LEFT
+    def closed(self) -> bool:
+        return self._state is State.CLOSED
 
     def deliver(self, seq: int, frame: Frame) -> None:
         if self._state is not State.LIVE:
             self._hold_back(seq, frame)
-        elif seq == self.outlet.seq + 1:
-            self.outlet.seq = seq
+        elif seq == self._seq + 1:
+            self._seq = seq
             self._write(frame)
-        elif seq > self.outlet.seq:
+        elif seq > self._seq:
             self._hold_back(seq, frame)
             self._read()
 
-    def go_on(self, rest: bytes) -> None:
-        assert self._wire is not None
-        self._wire.go_on(rest)
-
     def catch_up(self, seq: int) -> None:
-        if self._state is State.LIVE and seq > self.outlet.seq:
+        if self._state is State.LIVE and seq > self._seq:
             self._newest_known = seq
             self._read()
 
     def ping(self) -> None:
         if asyncio.get_running_loop().time() >= self.expires_at:
             self.end("expired")
-        elif self._wire is not None and self._state is not State.LEFT:
+        elif self._stream is not None and self._state is not State.CLOSED:
             self._write(event.PING)
 
     def end(self, reason: str) -> None:
         if self._state is State.OPENING:
             self._end_reason = reason
-        elif self._state is not State.LEFT:
+        elif self._state is not State.CLOSED:
+            assert self._stream is not None
             self._write(event.bye(reason))
-            self.leave(reason)
-            self._close_gently()
+            self.unsubscribe(reason)
+            self._stream.close()
 
-    def break_off(self, reason: str = "broken") -> None:
-        self.leave(reason)
+    def abort(self, reason: str = "broken") -> None:
+        self.unsubscribe(reason)
         self.connection.abort()
 
     # How it begins and ends.
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
-        self.leave()
+        self.unsubscribe()
 
-    def leave(self, reason: str = "gone") -> None:
-        """Undoes `_register`; may be called any number of times, and the first one's reason counts.
+    def unsubscribe(self, reason: str = "gone") -> None:
+        """Undoes `_subscribe`. Of several calls the first one's reason counts.
 
-        `gone`: the client has left.
+        `gone`: the client has disconnected.
         """
-        if self._state in (State.ASKING, State.LEFT):
+        if self._state in (State.NEW, State.CLOSED):
             return
         self.app.metrics.stream_ended(reason)
-        if self._wire is not None:
+        if self._stream is not None:
             self.app.metrics.answered("GET", 200, None)
             seconds = time.monotonic() - self._opened_at
             logs.log_stream(self.request_id, self.user_id, reason, seconds)
-            self._wire.shut(self.outlet)
-        self._state = State.LEFT
+        self._state = State.CLOSED
         self._backlog = []
-        self.app.bus.discard(self)
-        self.app.heart.discard(self)
+        self.app.bus.unsubscribe(self)
+        self.app.heartbeat.discard(self)
 
     @property
-    def connection(self) -> Connection:
-        if self._wire is not None:
-            return self._wire.connection
+    def connection(self) -> "Connection | StreamConnection":
+        """The connection, before the stream is open and after it."""
+        return self._request_connection if self._stream is None else self._stream
+
+    @property
+    def _request_connection(self) -> "Connection":
         return cast("Connection", self.request.connection)
 
+    @property
+    def _server(self) -> "Listener":
+        return cast("Listener", self._request_connection.server)
+
     def _has_left(self) -> bool:
-        """Whether the client has gone; the handler is told of it in a later turn of the loop."""
-        return self.connection.closed()
+        """Whether the client has gone, or has ended its input; the handler may not know yet."""
+        return self._request_connection.closed() or self._request_connection.input_ended
+
+    def _hang_up(self) -> NoReturn:
+        """Nobody is there to read an answer."""
+        self._request_connection.close()
+        self._give_up()
+
+    async def _departures(self) -> None:
+        """Waits until clients that have disconnected hold no stream's room any more."""
+        try:
+            async with asyncio.timeout(DEPARTURES_SECONDS):
+                await self._server.departures()
+        except TimeoutError:
+            pass  # the next attempt of the client may have more luck
 
     async def check_session(self) -> None:
         if not await self.app.sessions.is_living(self.session_id, self.user_id):
@@ -205,17 +237,17 @@ class StreamHandler(ApiHandler):
         if len(bus) >= config.max_streams:
             raise problems.Unavailable("full", "The server has no room for one more stream.")
 
-    def _register(self) -> bool:
-        """With the bus, unless the client has gone meanwhile: its close was told already then."""
+    def _subscribe(self) -> bool:
+        """Subscribes to the bus, unless the client has left: its close was told already then."""
         if self._has_left():
             return False
         self._state = State.OPENING
-        self.app.bus.add(self)
-        self.app.heart.add(self)
+        self.app.bus.subscribe(self)
+        self.app.heartbeat.add(self)
         return True
 
     async def _position(self) -> Position:
-        """Where the user's feed is now, in a statement that begins after `_register`."""
+        """Returns where the feed is now, by a statement that begins after `_subscribe`."""
         cursor = resuming.cursor(self._last_event_id())
         after = None if cursor is None else cursor.seq
         return await self.app.positions.look_up(Wanted(self.user_id, self.session_id, after))
@@ -227,52 +259,39 @@ class StreamHandler(ApiHandler):
         return header or given.decode("latin-1")  # whatever it is, it is no bad request
 
     def _open(self, position: Position) -> None:
-        """The headers and `hello`, flushed at once."""
+        """Writes the headers and `hello`, and takes the transport from the request."""
         start = resuming.start(self._last_event_id(), position)
         event_id = f"{position.epoch}-{start.seq}"
         self._opened_at = time.monotonic()
-        self._wire = Wire(self.connection, chunked=self.request.version != "HTTP/1.0")
         self._set_headers()
         self.write(event.hello(None if start.reset else event_id).plain)
         if start.reset:
             self.write(event.reset(start.reset, event_id).plain)
         self.flush()
-        self.outlet.seq = start.seq
+        self._seq = start.seq
         self._newest_known = position.last_seq
         self._state = State.READING
+        self._take_transport()
+        if self._newest_known > self._seq or not self._go_live():
+            self._read()
 
     def _set_headers(self) -> None:
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         self.set_header("Cache-Control", "no-store, no-transform")
         self.set_header("X-Accel-Buffering", "no")  # nginx would gather events and send them late
 
-    def _begin(self) -> None:
-        """Live at once where nothing was missed, so that most streams need no task at all."""
-        if self._state is not State.LEFT and (
-            self._newest_known > self.outlet.seq or not self._go_live()
-        ):
-            self._read()
-
-    def _let_go(self) -> None:
-        """Of all that Tornado keeps for a request: see `handlers/wire.py`."""
-        self.detach()
-        self.connection.set_close_callback(self.on_connection_close)
-        self._is_detached = True
+    def _take_transport(self) -> None:
+        """The stream lives on without what Tornado keeps for a request."""
+        server, chunked = self._server, self.request.version != "HTTP/1.0"
+        transport = cast("asyncio.Transport", self.detach())
+        self._stream = StreamConnection(transport, server, self, chunked=chunked)
         self.request = self.ui = None  # type: ignore[assignment]
         self._headers = _NO_HEADERS
-
-    def _close_gently(self) -> None:
-        assert self._wire is not None
-        if not self._is_detached:
-            self._let_go()
-        self._wire.end()
 
     # How it keeps up.
 
     def _read(self) -> None:
-        if self._state is not State.LEFT and self._reading is None:
-            assert self._wire is not None
-            self._wire.shut(self.outlet)
+        if self._state is not State.CLOSED and self._reading is None:
             self._state = State.READING
             self._reading = asyncio.create_task(self._read_up_to_date())
 
@@ -280,74 +299,62 @@ class StreamHandler(ApiHandler):
         """Sends what the feed has beyond the last event sent, until nothing is missing."""
         try:
             while self._state is State.READING:
-                if self._newest_known > self.outlet.seq:
+                if self._newest_known > self._seq:
                     await self._send_page()
                 elif self._go_live():
                     break
-        except StreamClosedError:
-            self.leave()
+        except ConnectionResetError:
+            self.unsubscribe()
         except Exception:
-            _log.exception("a stream of user %d broke", self.user_id)
-            self.break_off()
+            _log.exception("a stream of user %d failed", self.user_id)
+            self.abort()
         finally:
             self._reading = None
 
     async def _send_page(self) -> None:
         try:
-            events, more = await self.app.replays.read(self.user_id, self.outlet.seq)
+            events, more = await self.app.replays.read(self.user_id, self._seq)
         except DatabaseError:
             # The stream stays open, and goes on pinging.
             await asyncio.sleep(AGAIN_SECONDS * random.uniform(1, 2))  # noqa: S311
             return None
+        assert self._stream is not None
         piece = b""
         for fact in events:
             if self._state is not State.READING:
                 return None
-            if fact.seq != self.outlet.seq + 1:
-                return self.break_off()  # pruned just now; its client asks again, and is reset
+            if fact.seq != self._seq + 1:
+                return self.abort()  # pruned just now; its client asks again, and is reset
             if fact.data is not None:
                 piece += encoded(fact).plain
-            self.outlet.seq = fact.seq
+            self._seq = fact.seq
             if len(piece) >= PIECE_BYTES:
-                await self._send_piece(piece)
+                await self._stream.write_and_drain(piece)
                 piece = b""
         if not more:
-            self._newest_known = self.outlet.seq
+            self._newest_known = self._seq
         if piece:
-            await self._send_piece(piece)
-
-    async def _send_piece(self, plain: bytes) -> None:
-        """Returns when the client has taken it, but for what the kernel keeps."""
-        assert self._wire is not None
-        if self._is_detached:
-            await self._wire.write_through(plain)
-        else:
-            self.write(plain)
-            await self.flush()
+            await self._stream.write_and_drain(piece)
 
     def _go_live(self) -> bool:
         """Sends what was held back; False if that has a gap, or was too much to hold."""
         backlog, self._backlog, self._held_bytes = self._backlog, [], 0
         if backlog is None:
-            self._newest_known = self.outlet.seq + 1
+            self._newest_known = self._seq + 1
             return False
         for seq, frame in backlog:
-            if seq > self.outlet.seq + 1:
+            if seq > self._seq + 1:
                 self._newest_known = seq
                 return False
-            if seq == self.outlet.seq + 1:
+            if seq == self._seq + 1:
                 self._write(frame)
-                self.outlet.seq = seq
+                self._seq = seq
         if self._state is State.READING:
             self._state = State.LIVE
-            if not self._is_detached:
-                self._let_go()
-            assert self._wire is not None
-            self._wire.open(self.outlet)
         return True
 
     def _hold_back(self, seq: int, frame: Frame) -> None:
-        if self._state is State.LEFT or self._backlog is None:
+        if self._state is State.CLOSED or self._backlog is None:
             return
         self._backlog.append((seq, frame))
         self._held_bytes += len(frame.plain)
@@ -355,9 +362,9 @@ class StreamHandler(ApiHandler):
             self._backlog = None
 
     def _write(self, frame: Frame) -> None:
-        assert self._wire is not None
+        assert self._stream is not None
         try:
-            self._wire.write(frame)
-        except Full:
+            self._stream.write(frame)
+        except SlowConsumer:
             _log.info("a stream of user %d does not keep up and is ended", self.user_id)
-            self.break_off("slow")
+            self.abort("slow")

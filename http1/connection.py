@@ -1,15 +1,17 @@
-"""One client's connection: requests of HTTP/1.1 in, answers out, on the loop's own transport.
+"""One client's connection: requests of HTTP/1.1 in, responses out, on the loop's own transport.
 
 Tornado's application runs on it unchanged: this is its `HTTPConnection`, without an IOStream and
-without a coroutine, two futures and two timers for each request. What a head says is for
-`http1/head.py` to tell.
+without a coroutine, two futures and two timers for each request. `http1/head.py` reads the head of
+a request. Input is worked off in slices, see `http1/scheduler.py`.
 
-What has come is worked off in turns of the loop, see `http1/turns.py`.
+A stream is no request any more: its handler takes the transport away with `detach`.
 """
 
 import asyncio
 import logging
+import math
 import re
+import time
 from asyncio import Future
 from collections.abc import Callable
 from enum import Enum
@@ -27,26 +29,17 @@ from tornado.httputil import (
 from tornado.iostream import StreamClosedError
 
 from http1 import answer, head
-from http1.turns import Turns
-from http1.watch import Watch
+from http1.head import ProtocolError
+from http1.scheduler import RequestScheduler
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}")
 _LONGEST_SIZE_LINE = 10  # bytes, with its CRLF
-_CHUNKS_AT_ONCE = 500  # read in one turn: about a millisecond
+_CHUNKS_AT_ONCE = 500  # read in one slice: about a millisecond
 _MOST_HEADERS = 128  # a browser behind proxies sends 30; to read thousands takes 0.1 s
-_THROWN_AWAY = 2**20  # bytes of what is too large, so that its sender reads of it; then it is cut
-NOT_WRITABLE = -1
+_LINGER_BYTES = 2**20  # discarded behind a refused request, so that its client reads the answer
 _WITHOUT_BODY = frozenset({204, 304})
 _log = logging.getLogger("messenger")
-
-
-class Refused(Exception):
-    """This is no request, or one that is too large: it is answered with `status`, and no more."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
 
 
 class Limits(NamedTuple):
@@ -54,48 +47,49 @@ class Limits(NamedTuple):
     body_bytes: int
 
 
-class Owner(Protocol):
-    """What a connection tells the one that accepted it."""
+class Timeouts(NamedTuple):
+    header_seconds: float  # for the head of a request, and for an answer to be taken
+    body_seconds: float
+
+
+class ServerContext(Protocol):
+    """What a connection needs of the server that accepted it."""
 
     limits: Limits
-    turns: Turns
-    watch: Watch
+    timeouts: Timeouts
+    scheduler: RequestScheduler
     common: answer.Common
 
     @property
     def done(self) -> "Future[None]":
-        """Of what needs no waiting."""
+        """A future that has its result: there is nothing to wait for."""
 
     def refusal(self, status: int) -> bytes:
-        """The body of an answer to what is no request: problem details (RFC 9457)."""
+        """The body of an answer to input that is no request: problem details (RFC 9457)."""
 
     @property
     def is_stopping(self) -> bool:
-        """No request is taken any more."""
+        """Whether no more requests are taken."""
 
-    def has_opened(self, connection: "Connection") -> None: ...
-    def waits_for_head(self, connection: "Connection") -> None: ...
-    def waits_for_body(self, connection: "Connection") -> None: ...
-    def is_answering(self, connection: "Connection") -> None: ...
-    def is_leaving(self, connection: "Connection") -> None: ...
-    def has_closed(self, connection: "Connection") -> None: ...
+    def connection_opened(self, connection: "Connection") -> None: ...
+    def connection_closed(self, connection: "Connection") -> None: ...
 
 
 class State(Enum):
-    HEAD = "waits for a request's head, or for the rest of it"
+    HEAD = "waits for the head of a request, or for the rest of it"
     BODY = "waits for the rest of a body"
     ANSWERING = "a request is being answered"
-    REFUSED = "what comes is thrown away, up to a point"
-    STREAM = "an answer without an end; what the client sends is thrown away"
+    CLOSING = "the last answer is on its way; input is discarded, up to a limit"
 
 
 class Connection(asyncio.Protocol):
-    """`HTTPConnection` for Tornado's handlers, and a place for `handlers/wire.py` to write to."""
+    """`HTTPConnection` for Tornado's handlers."""
 
     __slots__ = (
         "_app",
         "_body",
         "_body_left",
+        "_buffered",
         "_chunked_in",
         "_chunked_out",
         "_delegate",
@@ -107,32 +101,36 @@ class Connection(asyncio.Protocol):
         "_length_left",
         "_looked_at",
         "_on_close",
-        "_on_writable",
-        "_owner",
         "_received",
         "_request",
+        "_seconds",
         "_state",
-        "is_behind",
-        "is_lost",
+        "deadline",
+        "disconnected",
+        "input_ended",
         "protocol",
         "remote_ip",
+        "server",
         "transport",
+        "write_paused",
     )
 
-    def __init__(self, app: HTTPServerConnectionDelegate, owner: Owner, remote_ip: str) -> None:
+    def __init__(
+        self, app: HTTPServerConnectionDelegate, server: ServerContext, remote_ip: str
+    ) -> None:
         self._app = app
-        self._owner = owner
+        self.server = server
         self.remote_ip = remote_ip
         self.protocol = "http"
         self.transport: asyncio.Transport
-        self.is_behind = False  # something waits in the transport, and the rest behind it
-        self.is_lost = False  # nothing may be written; the handler hears of it in a turn to come
+        self.write_paused = False  # the kernel has not taken all that was written
+        self.disconnected = False  # nothing may be written; the handler is told in a later turn
+        self.input_ended = False  # the client sends no more; it may still take its answers
         self._drained: Future[None] | None = None
         self._on_close: Callable[[], None] | None = None
-        self._on_writable: Callable[[int], None] | None = None
         self._received = b""  # and not read yet
         self._looked_at = 0  # bytes of that, for the end of a head
-        self._is_due = False  # to be read in a turn to come
+        self._is_due = False  # to be read in a later slice
         self._is_new = True  # nothing was answered yet
         self._is_paused = False
         self._state = State.HEAD
@@ -144,6 +142,7 @@ class Connection(asyncio.Protocol):
         self._body = bytearray()  # of a body in chunks, so far
         self._chunked_out = False
         self._length_left: int | None = None  # of an answer that has told its length
+        self._expect_within(server.timeouts.header_seconds)
 
     @property
     def context(self) -> "Connection":
@@ -155,97 +154,111 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's are none by name
         self.transport.set_write_buffer_limits(high=0)  # told as soon as anything has to wait
-        self._owner.has_opened(self)
+        self.server.connection_opened(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._state is State.STREAM:
-            return
-        if self._state is State.REFUSED:
+        if self._state is State.CLOSING:
             self._body_left -= len(data)
             if self._body_left < 0:
                 self.abort()
             return
         self._received += data
-        if self._state is not State.ANSWERING and not self.is_behind:
+        if self._state is not State.ANSWERING and not self.write_paused:
             self._read_soon()
-        if len(self._received) > self._owner.limits.body_bytes:
+        if len(self._received) > self.server.limits.body_bytes:
             self._pause_reading()
 
     def pause_writing(self) -> None:
-        self.is_behind = True
-        self._tell_descriptor()
+        self.write_paused = True
 
     def resume_writing(self) -> None:
-        self.is_behind = False
-        self._tell_descriptor()
+        self.write_paused = False
         if self._drained is not None:
             drained, self._drained = self._drained, None
             if not drained.done():
                 drained.set_result(None)
-        if self._received and self._state in (State.HEAD, State.BODY):
+        if (self._received or self.input_ended) and self._state in (State.HEAD, State.BODY):
             self._read_soon()
 
-    def eof_received(self) -> None:
-        """The client is done, and does not wait for answers; what was written it may take yet."""
-        if self.is_behind:
-            self._owner.is_leaving(self)
+    def eof_received(self) -> bool:
+        """The client sends no more. Complete requests are answered; then the connection closes."""
+        self.input_ended = True
+        if self._state is State.CLOSING:
+            return False
+        if self._state is not State.ANSWERING and not self.write_paused:
+            self._read_soon()
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_lost = True
-        if self._on_writable is not None:
-            self._on_writable(NOT_WRITABLE)  # in this very step: the transport closes it next
-        if self._state is State.STREAM:
-            self._owner.watch.end(self._descriptor())
-        self._owner.turns.put_off(self._tell_of_close)
+        self.disconnected = True
+        self.server.scheduler.defer(self._tell_of_close)
 
     def _tell_of_close(self) -> None:
-        self._owner.has_closed(self)
+        self.server.connection_closed(self)
         if self._drained is not None and not self._drained.done():
             self._drained.set_exception(StreamClosedError())
-            self._drained.exception()  # whoever waits is told all the same
-        if self._on_close is not None:
-            on_close, self._on_close = self._on_close, None
+            self._drained.exception()  # a handler that waits is told all the same
+        on_close, self._on_close, self._delegate = self._on_close, None, None
+        if on_close is not None:
             on_close()
-        elif self._state is State.BODY and self._delegate is not None:
-            self._delegate.on_connection_close()
-        self._delegate = None
+
+    # Deadlines.
+
+    def _expect_within(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._buffered = self.write_buffer_size
+        self.deadline = time.monotonic() + seconds
+
+    def enforce_deadline(self) -> None:
+        """Drops a client whose deadline has passed.
+
+        A client that still takes its answer, however slowly, gets as many seconds once more. So
+        does one whose input waits to be read by us.
+        """
+        if self.has_unread_input or 0 < self.write_buffer_size < self._buffered:
+            self._expect_within(self._seconds)
+        else:
+            self.abort()
 
     # From bytes to requests.
 
     def _read_soon(self) -> None:
         if not self._is_due:
             self._is_due = True
-            turns = self._owner.turns
-            (turns.welcome if self._is_new else turns.talk)(self._read)
+            scheduler = self.server.scheduler
+            (scheduler.submit_new if self._is_new else scheduler.submit_established)(self._read)
 
     def _read(self) -> None:
-        """Up to the end of a request, whose answer comes before the next one is read.
+        """Reads up to the end of a request, whose answer comes before the next one is read.
 
-        Not before the client has taken the answers that it has: see `resume_writing`.
+        Reads nothing before the client has taken the answers that it has: see `resume_writing`.
         """
         self._is_due = False
-        if self.is_behind or (self._is_new and self.closed()):
+        if self.write_paused or (self._is_new and self.closed()):
             return
         try:
             if self._state is State.HEAD:
                 self._read_head()
             if self._state is State.BODY:
                 self._read_body()
+        except ProtocolError as error:
+            self._refuse(HTTPStatus(error.status))
         except HTTPInputError:
             self._refuse(HTTPStatus.BAD_REQUEST)
-        except Refused as refused:
-            self._refuse(HTTPStatus(refused.status))
         except Exception:
-            _log.exception("a request from %s broke", self.remote_ip)
+            _log.exception("a request from %s failed", self.remote_ip)
             self.abort()
         if self._state in (State.HEAD, State.BODY) and not self._is_due:
-            self._resume_reading()
+            if self.input_ended:
+                self.close()
+            else:
+                self._resume_reading()
 
     def _read_head(self) -> None:
         end = _HEAD_END.search(self._received, max(self._looked_at - 3, 0))
-        largest = self._owner.limits.header_bytes
+        largest = self.server.limits.header_bytes
         if (len(self._received) if end is None else end.end()) > largest:
-            raise Refused(431)
+            raise ProtocolError(431, "The headers are too large")
         if end is None:
             self._looked_at = len(self._received)
             return
@@ -254,7 +267,7 @@ class Connection(asyncio.Protocol):
         self._received = self._received[end.end() :]
         first, _, rest = text.partition("\n")
         if rest.count("\n") > _MOST_HEADERS:
-            raise Refused(431)
+            raise ProtocolError(431, "The headers are too large")
         self._request = head.start_line(first.removesuffix("\r"))
         headers = head.fields(rest)
         self._keeps_alive = head.keeps_alive(self._request.version, headers)
@@ -266,12 +279,12 @@ class Connection(asyncio.Protocol):
         assert self._request is not None
         version = self._request.version
         self._chunked_in, length = head.framing(version, headers)
-        if length > self._owner.limits.body_bytes:
-            raise Refused(413)
+        if length > self.server.limits.body_bytes:
+            raise ProtocolError(413, "The body is too large")
         self._body_left = length
         self._state = State.BODY
         if self._chunked_in or len(self._received) < length:
-            self._owner.waits_for_body(self)
+            self._expect_within(self.server.timeouts.body_seconds)
             expects = version == "HTTP/1.1" and headers.get("Expect", "").lower() == "100-continue"
             if expects and not self._received and not self.closed():
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -284,7 +297,7 @@ class Connection(asyncio.Protocol):
         if body:
             self._delegate.data_received(body)
         self._state = State.ANSWERING
-        self._owner.is_answering(self)
+        self.deadline = math.inf
         self._delegate.finish()
 
     def _whole(self) -> bytes | None:
@@ -295,7 +308,7 @@ class Connection(asyncio.Protocol):
         return body
 
     def _chunks(self) -> bytes | None:
-        """RFC 9112, section 7.1, without extensions and trailers, which nobody here would read."""
+        """RFC 9112, section 7.1, without extensions and trailers."""
         received, at = self._received, 0
         for _ in range(_CHUNKS_AT_ONCE):
             end = received.find(b"\r\n", at, at + _LONGEST_SIZE_LINE)
@@ -306,8 +319,8 @@ class Connection(asyncio.Protocol):
             if not _CHUNK_SIZE.fullmatch(received, at, end):
                 raise HTTPInputError("a chunk's size is no number")
             size = int(received[at:end], 16)
-            if len(self._body) + size > self._owner.limits.body_bytes:
-                raise Refused(413)
+            if len(self._body) + size > self.server.limits.body_bytes:
+                raise ProtocolError(413, "The body is too large")
             begin, after = end + 2, end + 4 + size
             if len(received) < after:
                 break
@@ -321,13 +334,17 @@ class Connection(asyncio.Protocol):
                 return body
         else:
             self._is_due = True
-            self._owner.turns.put_off(self._read)
+            self.server.scheduler.defer(self._read)
         self._received = received[at:]
         return None
 
     def _refuse(self, status: HTTPStatus) -> None:
-        """Answers what is no request, and closes: where the next one begins is unknown."""
-        body = self._owner.refusal(status)
+        """Answers what is no request, and closes: where the next one begins is unknown.
+
+        The close lingers: to close at once, with unread input, would reset the connection, and the
+        client might never read the answer.
+        """
+        body = self.server.refusal(status)
         headers = HTTPHeaders(
             {
                 "Content-Type": "application/problem+json",
@@ -337,17 +354,20 @@ class Connection(asyncio.Protocol):
             }
         )
         start_line = ResponseStartLine("HTTP/1.1", status, status.phrase)
-        written = answer.head(start_line, headers, self._owner.common)
+        written = answer.head(start_line, headers, self.server.common)
         self._received = b""
-        self._state, self._body_left = State.REFUSED, _THROWN_AWAY
+        self._state, self._body_left = State.CLOSING, _LINGER_BYTES
         self._on_close = None
         self._delegate = None
-        if not self.closed():
-            # To close at once, with something unread, would reset: the answer might be lost.
+        if self.closed():
+            return
+        self.transport.write(written + body)
+        if self.input_ended:
+            self.close()
+        else:
             self._resume_reading()
-            self.transport.write(written + body)
             self.transport.write_eof()
-            self._owner.is_leaving(self)
+            self._expect_within(self.server.timeouts.header_seconds)
 
     # `HTTPConnection`, as Tornado's handlers use it.
 
@@ -363,7 +383,7 @@ class Connection(asyncio.Protocol):
         length = headers.get("Content-Length")
         self._chunked_out = with_body and length is None and request.version == "HTTP/1.1"
         self._length_left = int(length) if with_body and length is not None else None
-        if self._owner.is_stopping or (with_body and length is None and not self._chunked_out):
+        if self.server.is_stopping or (with_body and length is None and not self._chunked_out):
             self._keeps_alive = False
         if self._chunked_out:
             headers["Transfer-Encoding"] = "chunked"
@@ -371,7 +391,7 @@ class Connection(asyncio.Protocol):
             headers["Connection"] = "keep-alive" if self._keeps_alive else "close"
         elif not self._keeps_alive:
             headers["Connection"] = "close"
-        written = answer.head(start_line, headers, self._owner.common)
+        written = answer.head(start_line, headers, self.server.common)
         return self._write(written + self._framed(chunk or b""))
 
     def write(self, chunk: bytes) -> "Future[None]":
@@ -381,21 +401,20 @@ class Connection(asyncio.Protocol):
         if self._length_left:
             self.transport.abort()
             raise ValueError(f"{self._length_left} bytes of an answer are missing")
-        if self._chunked_out and not self.is_lost:
+        if self._chunked_out and not self.disconnected:
             self.transport.write(b"0\r\n\r\n")
         self._delegate = None
-        if self._state is not State.ANSWERING or self.is_lost:
+        if self._state is not State.ANSWERING or self.disconnected:
             return
-        if not self._keeps_alive or self._owner.is_stopping or self.closed():
-            self._state = State.STREAM
+        if not self._keeps_alive or self.server.is_stopping or self.closed():
             self._received = b""
             self.close()
             return
         self._state, self._is_new = State.HEAD, False
-        self._owner.waits_for_head(self)
-        if self._received:
+        self._expect_within(self.server.timeouts.header_seconds)
+        if self._received or self.input_ended:
             self._is_due = True
-            self._owner.turns.put_off(self._read)
+            self.server.scheduler.defer(self._read)
         else:
             self._resume_reading()
 
@@ -414,23 +433,20 @@ class Connection(asyncio.Protocol):
             self.transport.write(data)
         return self.drained()
 
-    def waits_for_us(self) -> bool:
-        """It has sent something that was not looked at yet."""
+    @property
+    def has_unread_input(self) -> bool:
+        """Whether input has arrived that waits for the scheduler."""
         return self._is_due and not self.closed()
 
-    async def others_are_told(self) -> None:
-        """Returns when all whose clients have left until now have been told of it."""
-        await self._owner.watch.catch_up()
-        await self._owner.turns.all_done()
-
-    def untaken(self) -> int:
-        """Bytes that wait until the client takes them."""
-        return self.transport.get_write_buffer_size() if self.is_behind and not self.is_lost else 0
-
-    # For a stream that lives on when its request is forgotten.
+    @property
+    def write_buffer_size(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        if not self.write_paused or self.disconnected:
+            return 0
+        return self.transport.get_write_buffer_size()
 
     def closed(self) -> bool:
-        return self.is_lost or self.transport.is_closing()
+        return self.disconnected or self.transport.is_closing()
 
     def drained(self) -> "Future[None]":
         """Done when the kernel has taken all that was written; fails with `StreamClosedError`."""
@@ -439,57 +455,27 @@ class Connection(asyncio.Protocol):
             lost.set_exception(StreamClosedError())
             lost.exception()  # nobody has to look at it
             return lost
-        if not self.is_behind:
-            return self._owner.done
+        if not self.write_paused:
+            return self.server.done
         if self._drained is None or self._drained.done():
             self._drained = asyncio.get_running_loop().create_future()
         return self._drained
 
-    def set_writable_callback(self, callback: Callable[[int], None] | None) -> None:
-        """It is told, now and at each change, to which descriptor bytes may be written directly.
+    def detach(self) -> asyncio.Transport:
+        """Gives the transport to a new protocol, for good; input that was not read is dropped.
 
-        That is the socket's while nothing waits in the transport; else `NOT_WRITABLE`.
+        The caller sets the protocol in the same step.
         """
-        self._on_writable = callback
-        self._tell_descriptor()
-
-    def _tell_descriptor(self) -> None:
-        if self._on_writable is None:
-            return
-        if self.is_behind or self.closed():
-            self._on_writable(NOT_WRITABLE)
-        else:
-            self._on_writable(self._descriptor())
-
-    def _descriptor(self) -> int:
-        return int(self.transport.get_extra_info("socket").fileno())
-
-    def detach(self) -> "Connection":
-        """Lets go of the request, for a stream; of what the client sends nothing is kept."""
-        self._state = State.STREAM
+        self.server.connection_closed(self)
         self._received = b""
-        self._request = self._delegate = None
-        if not self.closed() and self._owner.watch.begin(self._descriptor(), self):
-            self._stop_reading()
-        else:
-            self._resume_reading()  # who does not read is not told of a close
-        return self
-
-    def wake(self, *, has_left: bool) -> None:
-        """At once, without a read, where nothing is left to be written."""
-        if has_left and not self.is_behind:
-            self.close()
-        else:
-            self._resume_reading()
+        self._on_close = self._delegate = self._request = None
+        self._resume_reading()
+        return self.transport
 
     def _pause_reading(self) -> None:
-        """Of whoever asks on and on, and does not wait for answers; a body is let come in."""
-        waits = self._state is State.ANSWERING or self._is_due or self.is_behind
-        if waits and not self.closed():
-            self._stop_reading()
-
-    def _stop_reading(self) -> None:
-        if not self._is_paused:
+        """Of a client that sends requests without taking the answers; a body is let in."""
+        waits = self._state is State.ANSWERING or self._is_due or self.write_paused
+        if waits and not self._is_paused and not self.closed():
             self._is_paused = True
             self.transport.pause_reading()
 
@@ -499,17 +485,19 @@ class Connection(asyncio.Protocol):
             self.transport.resume_reading()
 
     def close_if_idle(self) -> None:
-        """Unless a request that has arrived is being answered."""
+        """Closes the connection unless a request that has arrived is being answered."""
         self._read()
         if self._state in (State.HEAD, State.BODY):
             self.close()
 
     def close(self) -> None:
-        """When what was written is on its way; the owner has patience with who does not take it."""
-        if not self.is_lost:
-            self._owner.is_leaving(self)
+        """Closes when the client has taken what was written, or at the deadline for that."""
+        if not self.disconnected:
+            self._state = State.CLOSING
+            self._expect_within(self.server.timeouts.header_seconds)
             self.transport.close()
 
     def abort(self) -> None:
-        if not self.is_lost:
+        """Closes at once; what was not sent yet is dropped."""
+        if not self.disconnected:
             self.transport.abort()

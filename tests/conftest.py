@@ -83,7 +83,7 @@ def http_server(
     async def stop() -> None:
         server.stop()
         for stream in list(app.bus):
-            stream.break_off()
+            stream.abort()
 
     io_loop.run_sync(listen)
     yield server

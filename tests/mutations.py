@@ -10,13 +10,14 @@ from typing import Any
 import jwt
 import pytest
 
+from bus import connection as stream_connection
 from bus.event import Frame
 from db import connection
 from db.connection import Connection, Row
 from db.feed import Event
 from db.messages import Message
 from db.sender import Sender, _events
-from handlers import delivery, wire
+from handlers import delivery
 from handlers import stream as streams
 from handlers.stream import StreamHandler
 
@@ -28,7 +29,7 @@ def no_dedup_at_the_seam() -> None:
 
     def go_live(self: StreamHandler) -> bool:
         for seq, frame in self._backlog or []:
-            if seq <= self.outlet.seq:
+            if seq <= self._seq:
                 self._write(frame)
         return original(self)
 
@@ -74,17 +75,18 @@ def no_ping() -> None:
     StreamHandler.ping = lambda self: None  # type: ignore[method-assign]
 
 
-def no_look_at_closed_before_registering() -> None:
-    def register(self: StreamHandler) -> bool:
-        self.app.bus.add(self)
-        self.app.heart.add(self)
+def no_look_at_closed_before_subscribing() -> None:
+    def subscribe(self: StreamHandler) -> bool:
+        self._state = streams.State.OPENING
+        self.app.bus.subscribe(self)
+        self.app.heartbeat.add(self)
         return True
 
-    StreamHandler._register = register  # type: ignore[method-assign]
+    StreamHandler._subscribe = subscribe  # type: ignore[method-assign]
 
 
 def no_buffer_limit() -> None:
-    wire.BUFFER_BYTES = 2**40
+    stream_connection.MAX_BUFFERED_BYTES = 2**40
 
 
 def no_exp_required() -> None:
@@ -104,7 +106,7 @@ MUTATIONS: dict[str, Callable[[], None]] = {
         publish_before_commit,
         cursor_by_message_id,
         no_ping,
-        no_look_at_closed_before_registering,
+        no_look_at_closed_before_subscribing,
         no_buffer_limit,
         no_exp_required,
     )

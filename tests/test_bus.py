@@ -7,32 +7,26 @@ import pytest
 from bus import event
 from bus.bus import SLICE, Bus
 from bus.event import Frame, framed
-from bus.heart import Heart
-from bus.outlet import Outlet
+from bus.heartbeat import Heartbeat
 from tests.support.people import eventually
 
 FRAME = framed(b"data: {}\n\n")
 
 
 class Recorder:
-    """A stream that remembers what it was told."""
+    """A subscriber that remembers what it was told."""
 
     def __init__(self, user_id: int = 1, session_id: int = 1) -> None:
         self.user_id = user_id
         self.session_id = session_id
         self.expires_at = float("inf")
-        self.left = False
-        self.outlet = Outlet()
+        self.closed = False
         self.seqs: list[int] = []
-        self.rests: list[bytes] = []
         self.pings = 0
         self.ended: list[str] = []
 
     def deliver(self, seq: int, frame: Frame) -> None:
         self.seqs.append(seq)
-
-    def go_on(self, rest: bytes) -> None:
-        self.rests.append(rest)
 
     def catch_up(self, seq: int) -> None:
         pass
@@ -43,9 +37,9 @@ class Recorder:
     def end(self, reason: str) -> None:
         self.ended.append(reason)
 
-    def break_off(self) -> None:
-        self.ended.append("broken off")
-        self.left = True
+    def abort(self, reason: str = "broken") -> None:
+        self.ended.append(reason)
+        self.closed = True
 
 
 class Broken(Recorder):
@@ -58,7 +52,7 @@ class Broken(Recorder):
 def test_an_event_goes_to_all_streams_of_its_user_and_to_no_others() -> None:
     bus, one, two, other = Bus(), Recorder(), Recorder(), Recorder(user_id=2)
     for stream in (one, two, other):
-        bus.add(stream)
+        bus.subscribe(stream)
     bus.publish(1, 5, FRAME)
     assert (one.seqs, two.seqs, other.seqs) == ([5], [5], [])
 
@@ -66,24 +60,24 @@ def test_an_event_goes_to_all_streams_of_its_user_and_to_no_others() -> None:
 def test_a_user_without_streams_leaves_nothing_behind() -> None:
     bus, stream = Bus(), Recorder()
     for _ in range(2):
-        bus.add(stream)
-        bus.add(stream)
+        bus.subscribe(stream)
+        bus.subscribe(stream)
         assert (len(bus), bus.count_of(1)) == (1, 1)
-        bus.discard(stream)
-        bus.discard(stream)
-        assert (len(bus), bus.count_of(1), bus._outlets) == (0, 0, {})
+        bus.unsubscribe(stream)
+        bus.unsubscribe(stream)
+        assert (len(bus), bus.count_of(1), bus._subscribers) == (0, 0, {})
     bus.publish(1, 5, FRAME)
     assert stream.seqs == []
 
 
 @pytest.mark.expects_errors
-def test_one_bad_stream_is_broken_off_and_the_next_has_its_event() -> None:
+def test_a_stream_that_fails_is_aborted_and_the_next_has_its_event() -> None:
     bus, streams = Bus(), [Recorder(), Broken(), Recorder()]
     for stream in streams:
-        bus.add(stream)
+        bus.subscribe(stream)
     bus.publish(1, 5, FRAME)
     assert [stream.seqs for stream in streams] == [[5], [], [5]]
-    assert streams[1].ended == ["broken off"]
+    assert streams[1].ended == ["broken"]
 
 
 @pytest.mark.gen_test
@@ -91,13 +85,48 @@ async def test_a_fan_out_to_many_is_cut_into_slices_and_keeps_the_order() -> Non
     bus = Bus()
     streams = [Recorder() for _ in range(2 * SLICE + 1)]
     for stream in streams:
-        bus.add(stream)
-    bus.publish(1, 1, FRAME)
+        bus.subscribe(stream)
+    for seq in (1, 2, 3):
+        bus.publish(1, seq, FRAME)
+    await asyncio.sleep(0)
     assert sum(len(stream.seqs) for stream in streams) == SLICE  # the rest waits for its turn
-    bus.publish(1, 2, FRAME)
-    bus.publish(1, 3, FRAME)
     await eventually(lambda: all(len(stream.seqs) == 3 for stream in streams))
     assert all(stream.seqs == [1, 2, 3] for stream in streams)
+
+
+@pytest.mark.gen_test
+async def test_many_streams_of_one_user_delay_nobody_elses_events() -> None:
+    bus, jane, john = Bus(), Recorder(user_id=2), Recorder(user_id=3)
+    crowd = [Recorder() for _ in range(3 * SLICE)]
+    for stream in (jane, john, *crowd):
+        bus.subscribe(stream)
+    for seq in range(1, 11):
+        bus.publish(1, seq, FRAME)
+    bus.publish(2, 1, FRAME)
+    assert jane.seqs == [1]  # at once, though thirty slices wait
+    others = [Recorder(user_id=3) for _ in range(SLICE)]
+    for stream in others:
+        bus.subscribe(stream)
+    bus.publish(3, 1, FRAME)
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert john.seqs == [1]  # users with many streams take turns
+    assert len(crowd[-1].seqs) + len(crowd[0].seqs) < 20
+    await eventually(lambda: all(len(stream.seqs) == 10 for stream in crowd))
+    assert not bus._queues
+
+
+@pytest.mark.gen_test
+async def test_a_stream_that_was_closed_gets_nothing_of_what_is_queued() -> None:
+    bus, streams = Bus(), [Recorder() for _ in range(2 * SLICE)]
+    for stream in streams:
+        bus.subscribe(stream)
+    bus.publish(1, 1, FRAME)
+    for stream in streams:
+        stream.closed = True
+        bus.unsubscribe(stream)
+    await eventually(lambda: not bus._queues)
+    assert not any(stream.seqs for stream in streams)
 
 
 @pytest.mark.gen_test
@@ -105,12 +134,12 @@ async def test_streams_may_come_and_go_while_an_event_is_handed_out() -> None:
     bus = Bus()
     streams = [Recorder() for _ in range(2 * SLICE)]
     for stream in streams:
-        bus.add(stream)
+        bus.subscribe(stream)
     bus.publish(1, 1, FRAME)
     late = Recorder()
-    bus.add(late)
+    bus.subscribe(late)
     for stream in streams:
-        bus.discard(stream)
+        bus.unsubscribe(stream)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert late.seqs == []  # it came after, and reads what came before from the feed
@@ -121,48 +150,48 @@ def test_the_end_of_a_session_ends_its_streams_alone() -> None:
     bus = Bus()
     ended, kept, other = Recorder(1, 10), Recorder(1, 11), Recorder(2, 12)
     for stream in (ended, kept, other):
-        bus.add(stream)
+        bus.subscribe(stream)
     bus.end_sessions(1, [10, 12])
     assert (ended.ended, kept.ended, other.ended) == (["revoked"], [], [])
 
 
 @pytest.mark.gen_test
-async def test_the_heart_calls_on_each_stream_again_and_again_until_it_is_discarded() -> None:
-    heart, one, two = Heart(lambda: 0), Recorder(), Recorder()
-    heart.add(one)
-    heart.add(two)
+async def test_the_heartbeat_pings_each_stream_again_and_again_until_it_is_discarded() -> None:
+    heartbeat, one, two = Heartbeat(lambda: 0), Recorder(), Recorder()
+    heartbeat.add(one)
+    heartbeat.add(two)
     await eventually(lambda: one.pings >= 2 and two.pings >= 2)
-    heart.discard(two)
+    heartbeat.discard(two)
     seen, before = two.pings, one.pings
     await eventually(lambda: one.pings > before)
     assert two.pings == seen
-    heart.discard(one)
-    await eventually(lambda: heart._timer is None)
-    assert not heart._due
+    heartbeat.discard(one)
+    await eventually(lambda: heartbeat._timer is None)
+    assert not heartbeat._due
 
 
 @pytest.mark.expects_errors
 @pytest.mark.gen_test
-async def test_a_stream_that_breaks_at_its_ping_does_not_stop_the_heart() -> None:
-    heart, broken, sound = Heart(lambda: 0), Broken(), Recorder()
-    heart.add(broken)
-    heart.add(sound)
+async def test_a_stream_that_breaks_at_its_ping_does_not_stop_the_heartbeat() -> None:
+    heartbeat, broken, sound = Heartbeat(lambda: 0), Broken(), Recorder()
+    heartbeat.add(broken)
+    heartbeat.add(sound)
     await eventually(lambda: sound.pings >= 2)
-    assert broken.ended == ["broken off"]
-    heart.discard(sound)
+    assert broken.ended == ["broken"]
+    heartbeat.discard(sound)
 
 
 @pytest.mark.gen_test
 async def test_a_stream_is_called_on_when_its_token_expires() -> None:
-    heart, stream = Heart(), Recorder()
+    heartbeat, stream = Heartbeat(), Recorder()
     stream.expires_at = asyncio.get_running_loop().time() + 0.2
-    heart.add(stream)
+    heartbeat.add(stream)
     await eventually(lambda: stream.pings > 0, 2.5)  # and not in 16 to 24 seconds
-    heart.discard(stream)
+    heartbeat.discard(stream)
 
 
 def test_pings_are_spread_over_sixteen_to_twenty_four_seconds() -> None:
-    intervals = [Heart()._interval() for _ in range(1000)]
+    intervals = [Heartbeat()._interval() for _ in range(1000)]
     assert 16 <= min(intervals) < 17
     assert 23 < max(intervals) <= 24
 

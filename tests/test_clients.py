@@ -153,7 +153,7 @@ async def test_chromiums_own_eventsource_reads_all_across_a_cut(
 
         assert await seen(len(expected)) == expected
         for stream in app.bus.streams_of(int(jane.id)):
-            stream.break_off()
+            stream.abort()
         john = await visitor.sign_in("john")
         await john.send(expected[1][1]["conversationId"], "while it was away")
         *before, (name, message, _) = await seen(len(expected) + 1)

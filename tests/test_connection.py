@@ -9,14 +9,13 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 import uvloop
-from tornado.iostream import StreamClosedError
 from tornado.web import Application
 
+from bus.connection import StreamConnection
 from bus.event import PING
 from config import Config
 from handlers import problems
-from handlers.wire import Wire
-from http1.connection import Connection, Limits
+from http1.connection import Connection, Limits, Timeouts
 from http1.listener import Listener
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -76,10 +75,9 @@ def small_listener() -> Listener:
         Application(),
         most_connections=1,
         limits=Limits(1024, 1024),
+        timeouts=Timeouts(10, 10),
         headers={},
         refusal=problems.refusal,
-        header_timeout=10,
-        body_timeout=10,
     )
 
 
@@ -125,7 +123,7 @@ async def test_requests_at_once_are_answered_one_by_one_in_their_order(
     async with client(http_port, buffer_bytes=16 * 1024) as eager:
         saying = asyncio.create_task(eager.say((LIVE + NOTHING + SCRIPT) * 600))
         connection = await accepted(http_server)
-        while not connection.is_behind:
+        while not connection.write_paused:
             await asyncio.sleep(0.01)
         statuses = [(await eager.answer())[0] for _ in range(1800)]
         assert statuses == [200, 404, 200] * 600
@@ -148,18 +146,18 @@ class TestPatience:
             await idle.say(SCRIPT.replace(b"\r\n\r\n", b"\r\n" + close + b"\r\n"))
             connection = await accepted(http_server)
             async with asyncio.timeout(10):
-                while not connection.is_behind:
+                while not connection.write_paused:
                     await asyncio.sleep(0.01)
                 while http_server._open:
                     await asyncio.sleep(0.1)
-            assert connection.is_lost
+            assert connection.disconnected
 
     @pytest.mark.gen_test
     async def test_who_waits_to_be_read_in_a_crowd_is_not_dropped(
         self, http_server: Listener, http_port: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         waiting: list[Callable[[], None]] = []
-        monkeypatch.setattr(http_server.turns, "welcome", waiting.append)
+        monkeypatch.setattr(http_server.scheduler, "submit_new", waiting.append)
         async with client(http_port) as patient:
             await patient.say(SCRIPT)
             began = time.monotonic()
@@ -186,7 +184,7 @@ class TestPatience:
             while left:
                 left -= len(await slow.reader.readexactly(min(left, 512)))
                 await asyncio.sleep(0.2)
-                waited = time.monotonic() - began if connection.is_behind else waited
+                waited = time.monotonic() - began if connection.write_paused else waited
             assert waited > 4  # longer than for a head, twice
 
 
@@ -204,22 +202,35 @@ async def test_a_refusal_reaches_who_is_still_sending(
         assert await talker.rest() == b""
 
 
-def test_nothing_is_written_to_who_has_gone_though_the_stream_was_not_told_yet() -> None:
+class Owner:
+    """Of a stream; notes that its client has gone."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def on_connection_close(self) -> None:
+        self.told += 1
+
+
+def test_nothing_is_written_to_a_client_that_has_gone_before_its_stream_was_told() -> None:
     """On the server's own loop, whose transports raise for that."""
 
     async def leave() -> None:
-        listener = small_listener()
+        listener, owner = small_listener(), Owner()
         with socket.create_server(("127.0.0.1", 0)) as listening:
             listener.add_sockets([listening])
             async with client(listening.getsockname()[1]):
-                connection = await accepted(listener)
-                wire = Wire(connection, chunked=True)
-            while not connection.is_lost:
+                transport = (await accepted(listener)).detach()
+                stream = StreamConnection(transport, listener, owner, chunked=True)
+            while not stream.disconnected:
                 await asyncio.sleep(0.01)
-            wire.write(PING)
-            with pytest.raises(StreamClosedError):
-                await wire.write_through(b"data: x\n\n")
-            wire.end()
+            stream.write(PING)
+            with pytest.raises(ConnectionResetError):
+                await stream.write_and_drain(b"data: x\n\n")
+            stream.close()
+            while listener._streams:
+                await asyncio.sleep(0.01)
+            assert owner.told == 1
             listener.stop()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -328,6 +339,28 @@ async def test_who_expects_is_told_to_go_on_where_that_is_understood(
         await asyncio.sleep(0.1)
         await old.say(b"{")
         assert (await old.answer())[0] == 415
+
+
+@pytest.mark.gen_test
+async def test_requests_before_the_end_of_the_input_are_answered_and_then_it_closes(
+    http_port: int, http_server: Listener
+) -> None:
+    for sent, statuses in (
+        (LIVE, [200]),
+        (LIVE + NOTHING + LIVE, [200, 404, 200]),
+        (NOTHING + LIVE[:-1], [404]),
+        (SCRIPT + CHUNKED + b"1\r\nx", [200]),
+        (LIVE[:20], []),
+        (b"", []),
+    ):
+        async with client(http_port) as brief:
+            brief.writer.write(sent)
+            brief.writer.write_eof()
+            assert [(await brief.answer())[0] for _ in statuses] == statuses
+            assert await brief.rest() == b""
+    async with asyncio.timeout(10):
+        while http_server._open:
+            await asyncio.sleep(0.01)
 
 
 class _Reads(Connection):

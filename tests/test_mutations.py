@@ -16,7 +16,7 @@ NOTICED_BY = {
     "cursor_by_message_id": "test_resuming.py::test_a_stream_resumes_with_exactly_what_was_missed"
     "_as_it_was_first_sent",
     "no_ping": "test_stream.py::test_pings_come_without_an_id",
-    "no_look_at_closed_before_registering": "test_leaks.py::"
+    "no_look_at_closed_before_subscribing": "test_leaks.py::"
     "test_a_client_that_left_while_it_was_looked_at_is_not_registered",
     "no_buffer_limit": "test_slow.py::"
     "test_a_client_that_does_not_read_is_ended_and_resumes_without_a_gap",

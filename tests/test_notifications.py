@@ -318,7 +318,7 @@ async def test_a_message_that_comes_late_and_has_been_read_makes_none(
         await elsewhere(page)
         await page.context.set_offline(True)
         for stream in app.bus.streams_of(int(jane.id)):
-            stream.break_off()
+            stream.abort()
         await john.send(conversation, "read on a phone")
         await jane.read(conversation)
         await john.send(conversation, "not read anywhere")

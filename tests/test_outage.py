@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bus.heart import Heart
+from bus.heartbeat import Heartbeat
 from db import errors, pool
 from db.server_lock import ServerLock
 from handlers.application import Messenger
@@ -34,7 +34,7 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
 
 @pytest.fixture
 def app(app: Messenger) -> Messenger:
-    app.heart = Heart(lambda: 1, app.lookout.look_at)  # a ping a second
+    app.heartbeat = Heartbeat(lambda: 1, app.gaps.check)  # a ping a second
     return app
 
 

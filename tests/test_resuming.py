@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from bus.heart import Heart
+from bus.heartbeat import Heartbeat
 from db import errors
 from handlers.application import Messenger
 from tests.support.people import Visitor, two
@@ -270,7 +270,7 @@ async def test_a_live_stream_that_misses_an_event_reads_it_from_the_feed(
 async def test_an_event_that_was_never_published_reaches_live_streams_with_the_heartbeat(
     visitor: Visitor, app: Messenger
 ) -> None:
-    app.heart = Heart(lambda: 0, app.lookout.look_at)
+    app.heartbeat = Heartbeat(lambda: 0, app.gaps.check)
     john, jane, conversation = await two(visitor)
     async with jane.stream() as stream:
         app.bus.publish = lambda *args: None  # type: ignore[method-assign]

@@ -8,13 +8,15 @@ from typing import Any
 import psutil
 import pytest
 
-from bus.heart import Heart
+from bus import connection as stream_connection
+from bus.heartbeat import Heartbeat
 from db.feed import LARGEST_BATCH, Replays
 from db.pool import POOL_SIZE, Database
 from handlers import stream as streams
-from handlers import wire
 from handlers.application import Messenger
 from handlers.stream import StreamHandler
+from http1.connection import Timeouts
+from http1.listener import Listener
 from tests.support.callers import contents, someone_talks
 from tests.support.people import Person, Visitor, eventually, two
 from tests.support.processes import ServerProcess
@@ -52,9 +54,9 @@ class Unread:
 
 
 @pytest.fixture
-def quick_heart(app: Messenger) -> None:
+def fast_heartbeat(app: Messenger) -> None:
     """A ping a second."""
-    app.heart = Heart(lambda: 1, app.lookout.look_at)
+    app.heartbeat = Heartbeat(lambda: 1, app.gaps.check)
 
 
 def ended(app: Messenger, reason: str) -> float:
@@ -110,10 +112,10 @@ async def test_a_replay_is_longer_than_any_buffer_and_waits_for_its_reader(
         await john.send(conversation, f"{n} {LONG}")
     slow = Unread(jane, str(position))
     connection = (await only_stream(app, jane)).connection
-    await eventually(lambda: connection.is_behind)
+    await eventually(lambda: connection.write_paused)
     for n in range(100, 110):
         await john.send(conversation, f"{n} {LONG}")
-        waiting = connection.transport.get_write_buffer_size()
+        waiting = connection.write_buffer_size
         assert waiting < streams.PIECE_BYTES + 2 * len(LONG.encode())
     reader = await slow.read()
     assert (await reader.event()).name == "hello"
@@ -122,13 +124,13 @@ async def test_a_replay_is_longer_than_any_buffer_and_waits_for_its_reader(
     reader.close()
 
 
-@pytest.mark.usefixtures("quick_heart")
+@pytest.mark.usefixtures("fast_heartbeat")
 @pytest.mark.gen_test(timeout=60)
 async def test_a_client_whose_cable_is_cut_is_noticed(
     visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To the kernel, one that takes nothing more is like one that acknowledges nothing."""
-    monkeypatch.setattr(wire, "DEAD_AFTER_MILLISECONDS", 1500)
+    monkeypatch.setattr(stream_connection, "DEAD_AFTER_MILLISECONDS", 1500)
     john, jane, conversation = await two(visitor)
     dead = Unread(jane)
     await only_stream(app, jane)
@@ -139,7 +141,7 @@ async def test_a_client_whose_cable_is_cut_is_noticed(
     dead.close()
 
 
-@pytest.mark.usefixtures("quick_heart")
+@pytest.mark.usefixtures("fast_heartbeat")
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.gen_test
 async def test_a_client_that_sent_junk_behind_its_request_is_noticed_when_it_leaves(
@@ -154,14 +156,48 @@ async def test_a_client_that_sent_junk_behind_its_request_is_noticed_when_it_lea
 
 
 @pytest.mark.gen_test
+async def test_what_a_client_sends_behind_its_request_is_discarded_up_to_a_limit(
+    visitor: Visitor, app: Messenger
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with jane.stream() as stream:
+        open_stream = await only_stream(app, jane)
+        stream.writer.write(b"x" * stream_connection.MAX_DISCARDED_BYTES)
+        await eventually(
+            lambda: open_stream.connection._discarded == stream_connection.MAX_DISCARDED_BYTES
+        )
+        await john.send(conversation, "still there")
+        assert (await stream.event()).data["content"] == "still there"
+        stream.writer.write(b"x")
+        await eventually(lambda: app.bus.count_of(int(jane.id)) == 0)
+
+
+@pytest.mark.gen_test
+async def test_a_stream_that_was_ended_waits_for_its_reader_until_a_deadline(
+    visitor: Visitor, app: Messenger, http_server: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_server, "timeouts", Timeouts(header_seconds=1.5, body_seconds=1.5))
+    john, jane, conversation = await two(visitor)
+    slow = Unread(jane)
+    stream = await only_stream(app, jane)
+    while not stream.connection.write_paused:
+        await john.send(conversation, LONG)
+    stream.end("draining")
+    assert app.bus.count_of(int(jane.id)) == 0
+    assert len(http_server._streams) == 1
+    await eventually(lambda: not http_server._streams, 10)
+    slow.close()
+
+
+@pytest.mark.gen_test
 async def test_the_kernel_is_told_to_keep_little_and_to_notice_the_dead(
     visitor: Visitor, app: Messenger
 ) -> None:
     jane = await visitor.sign_in("jane")
     async with jane.stream():
-        sock = (await only_stream(app, jane)).connection.transport.get_extra_info("socket")
+        sock = (await only_stream(app, jane)).connection._transport.get_extra_info("socket")
         for level, option, value in [
-            (socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * wire.SEND_BUFFER_BYTES),
+            (socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * stream_connection.SEND_BUFFER_BYTES),
             (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
             (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 15_000),
         ]:

@@ -9,12 +9,12 @@ from typing import Any, cast
 import jwt
 import pytest
 
-from bus.heart import Heart
+from bus.heartbeat import Heartbeat
 from config import Config
 from db import errors
 from handlers.application import Messenger
 from handlers.stream import StreamHandler
-from http1 import watch
+from http1.listener import Listener
 from tests.conftest import SECRET
 from tests.support.people import Visitor, eventually, two
 from tests.support.sse import EventStream
@@ -93,7 +93,7 @@ async def test_a_stream_of_http_1_0_ends_with_its_connection(
 
 @pytest.mark.gen_test
 async def test_pings_come_without_an_id(visitor: Visitor, app: Messenger) -> None:
-    app.heart = Heart(lambda: 0)
+    app.heartbeat = Heartbeat(lambda: 0)
     jane = await visitor.sign_in("jane")
     async with jane.stream() as stream:
         ping = await stream.event(pings=True)
@@ -108,8 +108,8 @@ async def test_a_client_that_leaves_leaves_nothing_behind(visitor: Visitor, app:
             assert len(app.bus) == 1
             getattr(stream, leave)()
             await eventually(lambda: len(app.bus) == 0)
-            assert not app.bus._outlets
-            assert not app.heart._due
+            assert not app.bus._subscribers
+            assert not app.heartbeat._due
 
 
 @pytest.mark.gen_test
@@ -128,6 +128,41 @@ async def test_a_client_that_left_before_its_answer_is_not_registered(
     async with jane.stream():
         await eventually(lambda: len(app.bus) == 1)
     await eventually(lambda: len(app.bus) == 0)
+
+
+@pytest.mark.parametrize("moment", ["with the request", "while it opens", "when it is open"])
+@pytest.mark.gen_test
+async def test_a_client_that_ends_its_input_gets_no_stream_or_one_that_ends_without_bye(
+    visitor: Visitor, app: Messenger, moment: str
+) -> None:
+    jane = await visitor.sign_in("jane")
+    sock = socket.create_connection(("localhost", int(visitor.base_url.rpartition(":")[2])))
+    sock.setblocking(False)
+    reader, writer = await asyncio.open_connection(sock=sock)
+    look_up = app.positions.look_up
+
+    async def position(wanted: Any) -> Any:
+        if moment == "while it opens":
+            writer.write_eof()
+            (stream,) = app.bus
+            assert isinstance(stream, StreamHandler)
+            await eventually(stream._has_left)
+        return await look_up(wanted)
+
+    app.positions.look_up = position  # type: ignore[method-assign]
+    head = "GET /api/messages HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
+    writer.write(f"{head}Authorization: Bearer {jane.token}\r\n\r\n".encode())
+    if moment == "with the request":
+        writer.write_eof()
+    elif moment == "when it is open":
+        got = await reader.readuntil(b"\n\n")
+        assert b"event: hello" in got
+        writer.write_eof()
+    got = await asyncio.wait_for(reader.read(), 5)
+    assert got.strip() == b""
+    await eventually(lambda: len(app.bus) == 0)
+    assert not app.heartbeat._due
+    writer.close()
 
 
 @pytest.mark.gen_test
@@ -149,9 +184,9 @@ async def test_a_stream_that_is_ended_just_after_its_client_left_is_left_in_peac
     async with jane.stream(position):
         (handler,) = app.bus.streams_of(int(jane.id))
         assert isinstance(handler, StreamHandler)
-        handler.connection.close()
+        handler.connection.abort()
         handler.end("draining")
-        assert handler.left
+        assert handler.closed
         assert app.bus.count_of(int(jane.id)) == 0
         reading.set()
 
@@ -208,12 +243,10 @@ class TestLimits:
             async with jane.stream():
                 pass
 
-    @pytest.mark.parametrize("at_once", [1, watch.AT_ONCE])
     @pytest.mark.gen_test
-    async def test_who_leaves_makes_room_for_who_comes_in_the_same_moment(
-        self, visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch, at_once: int
+    async def test_a_client_that_leaves_makes_room_for_one_that_comes_in_the_same_moment(
+        self, visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(watch, "AT_ONCE", at_once)
         jane = await visitor.sign_in("jane")
         prepare = StreamHandler.prepare
         async with jane.stream() as first, jane.stream() as second:
@@ -223,11 +256,38 @@ class TestLimits:
                 await prepare(handler)
                 for stream in (first, second):
                     stream.writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
-                assert not any(stream.connection.closed() for stream in before)
+                assert not any(stream.connection.disconnected for stream in before)
 
             monkeypatch.setattr(StreamHandler, "prepare", prepare_while_they_leave)
             async with jane.stream():
-                assert all(stream.left for stream in before)
+                assert all(stream.closed for stream in before)
+
+    @pytest.mark.gen_test
+    async def test_a_stream_without_room_waits_for_departures_but_not_for_long(
+        self, visitor: Visitor, http_server: Listener
+    ) -> None:
+        """Work that is queued before it takes longer than anybody should wait."""
+        jane = await visitor.sign_in("jane")
+        asked = asyncio.Event()
+
+        def work() -> None:
+            if not asked.is_set():
+                http_server.scheduler.defer(work)
+                time.sleep(0.01)
+
+        async with jane.stream(), jane.stream() as second:
+            departures = http_server.departures
+
+            async def crowded() -> None:
+                for _ in range(1000):
+                    http_server.scheduler.defer(work)
+                second.close()
+                await departures()
+
+            http_server.departures = crowded  # type: ignore[method-assign]
+            answer = await jane.get("/api/messages", headers={"Accept": "text/event-stream"})
+            asked.set()
+            assert answer.status == 429
 
 
 class TestSessions:

@@ -7,8 +7,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 import server  # noqa: E402
-from bus import heart  # noqa: E402
+from bus import heartbeat  # noqa: E402
 
 if __name__ == "__main__":
-    heart._interval = lambda: 1.0
+    heartbeat._interval = lambda: 1.0
     sys.exit(server.main())

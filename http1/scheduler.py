@@ -1,0 +1,97 @@
+"""A run queue for the work of connections: it never holds the loop for more than a slice.
+
+Thousands of clients that connect, ask or disconnect in one moment are worked off in slices, with
+the loop's other work in between.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from time import monotonic  # uvloop's own clock has a resolution of a millisecond
+
+SLICE_SECONDS = 0.01  # of the loop in one turn, for all of this work together
+NEW_CLIENTS_SECONDS = 0.0002  # of it for new clients while others are active: two or three of them
+ACTIVE_SECONDS = 1.0  # how long a client counts as active after a request
+
+_log = logging.getLogger("messenger")
+
+Work = Callable[[], None]
+
+
+class RequestScheduler:
+    """Runs work in the order in which it came, until the present turn of the loop has had enough.
+
+    New clients wait for established ones, so that a flood of short connections does not slow down
+    the clients that stay.
+    """
+
+    def __init__(self) -> None:
+        self._deferred: deque[Work] = deque()
+        self._new: deque[Work] = deque()
+        self._until: float | None = None  # the end of the present slice; None before it begins
+        self._active_until = 0.0
+
+    @property
+    def has_active_clients(self) -> bool:
+        """Whether an established client has asked within the last second."""
+        return monotonic() < self._active_until
+
+    def submit_established(self, work: Work) -> None:
+        """Runs work of a client that was answered before; new clients wait for it."""
+        self._active_until = monotonic() + ACTIVE_SECONDS
+        self.run_or_defer(work)
+
+    def submit_new(self, work: Work) -> None:
+        """Queues work of a client that has just connected, behind all other work."""
+        self._new.append(work)
+        self._run_soon()
+
+    def run_or_defer(self, work: Work) -> None:
+        """Runs `work` now if the present slice has time left and nothing waits before it."""
+        if self._deferred:
+            self._deferred.append(work)
+            return
+        if self._until is None:
+            self._until = monotonic() + SLICE_SECONDS
+            asyncio.get_running_loop().call_soon(self._run_slice)
+        if monotonic() >= self._until:
+            self._deferred.append(work)
+        else:
+            work()
+
+    def defer(self, work: Work) -> None:
+        """Runs `work` in a later turn of the loop."""
+        self._deferred.append(work)
+        self._run_soon()
+
+    async def drained(self) -> None:
+        """Returns when all work that is queued now has run, the work of new clients aside."""
+        reached = asyncio.Event()
+        self.defer(reached.set)
+        await reached.wait()
+
+    def _run_soon(self) -> None:
+        if self._until is None:
+            self._until = 0
+            asyncio.get_running_loop().call_soon(self._run_slice)
+
+    def _run_slice(self) -> None:
+        self._until = until = monotonic() + SLICE_SECONDS
+        while self._deferred and monotonic() < until:
+            _run(self._deferred.popleft())
+        least = monotonic() + NEW_CLIENTS_SECONDS
+        until = least if self.has_active_clients else max(least, until)
+        while self._new and monotonic() < until:
+            _run(self._new.popleft())
+        if self._deferred or self._new:
+            asyncio.get_running_loop().call_soon(self._run_slice)
+        else:
+            self._until = None
+
+
+def _run(work: Work) -> None:
+    try:
+        work()
+    except Exception:
+        _log.exception("the work of a connection failed")
