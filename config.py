@@ -51,6 +51,7 @@ class Config:
     rate_limits: bool
     requests_at_once: int
     requests_per_second: int
+    disk_reserve: int | None  # bytes; None: by the disk's size
     sends_at_once: int
     sends_per_second: int
     conversations_per_minute: int
@@ -138,6 +139,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     option("--rate-limits", _switch, "on", "on, or off for benchmarks")
     option("--requests-at-once", _count(1), 30, "what a user asks at once before it waits …")
     option("--requests-per-second", _count(1), 100, "… and then so many a second")
+    option("--disk-reserve", _size, None, "what messages leave free (default: by its size; 0: off)")
     option("--sends-at-once", _count(1), 60, "messages a user may send at once, and then …")
     option("--sends-per-second", _count(1), 10, "… so many a second")
     option("--conversations-per-minute", _count(1), 20, "conversations a user may begin")
@@ -171,6 +173,17 @@ def _count(least: int, most: int | None = None) -> Callable[[str], int]:
         return int(text)
 
     return number
+
+
+def _size(text: str) -> int:
+    """Bytes; K, M and G are powers of 1,024."""
+    number, unit = (text[:-1], text[-1:].upper()) if text[-1:].isalpha() else (text, "")
+    if unit not in _UNITS or not (number.isascii() and number.isdigit() and len(number) < 16):
+        raise argparse.ArgumentTypeError(f"must be bytes, or like 500M or 2G, not {text!r}")
+    return int(number) * _UNITS[unit]
+
+
+_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
 
 def _choice(*words: str) -> Callable[[str], str]:

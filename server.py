@@ -94,13 +94,15 @@ async def serve(config: Config) -> None:
     async with _database(config, end) as dsn, _opened(config, dsn, end) as db:
         app = make_app(config, db, secret)
         server = make_server(app)
+        app.disk.look()
         url = _listen(app, server, config)
         if app.config.dev_login:
             _say("Development sign-in is on: whoever reaches this port can sign in as anyone.")
         _say(f"Messenger is ready at {url}")
-        await end.wait()
-        _say("draining …")
-        await drain(app, server)
+        async with _beside(app.disk.watch):
+            await end.wait()
+            _say("draining …")
+            await drain(app, server)
     if end.failure is not None:
         raise Failed(end.failure)
 

@@ -41,6 +41,9 @@ SETTINGS = (
     "unix_socket_permissions=0700",
     "log_min_error_statement=panic",  # a statement holds what it stores, and the log shall not
     "log_error_verbosity=terse",  # nor the row that did not fit
+    # Without replication a checkpoint makes no file: a full disk would end PostgreSQL (PANIC) then.
+    "max_active_replication_origins=0",
+    "max_replication_slots=0",
 )
 SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 100  # sockaddr_un holds 108 bytes on Linux, 104 elsewhere

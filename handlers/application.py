@@ -13,6 +13,7 @@ from bus.bus import Bus
 from bus.heartbeat import Heartbeat
 from config import STATIC_DIR, Config
 from db.avatars import Avatars
+from db.disk import Disk
 from db.feed import Replays
 from db.pool import Database
 from db.positions import Positions
@@ -44,6 +45,8 @@ class Messenger(Application):
         self._router = Router(routes)
         self.secret = secret
         self.db = db
+        embedded = [config.data_dir / "postgres"] if config.database_url is None else []
+        self.disk = Disk(embedded, config.disk_reserve)
         self.assets = StaticAssets(STATIC_DIR)
         self.bus = Bus()
         self.gaps = GapDetector(db, self.bus)

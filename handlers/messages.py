@@ -67,14 +67,20 @@ class MessagesHandler(ConversationHandler):
         self.reply(message, 201 if created else 200)
 
     async def _stored(self, draft: Draft) -> Stored:
-        """Beyond the limit, what was stored before is still answered."""
-        wait = self.app.limits.sends.take(draft.user_id)
-        if not wait:
+        """What was stored before is answered in spite of a full disk and of the limit."""
+        refusal = self._refusal(draft)
+        if refusal is None:
             return await self.app.sender.send(draft)
         earlier = await messages.stored_before(self.app.db, draft)
         if earlier is None:
-            raise limits.too_many(wait)
+            raise refusal
         return Stored(earlier, created=False)
+
+    def _refusal(self, draft: Draft) -> problems.Problem | None:
+        if self.app.disk.is_low:
+            return problems.StorageFull()
+        wait = self.app.limits.sends.take(draft.user_id)
+        return limits.too_many(wait) if wait else None
 
     def _draft(self, conversation_id: int) -> Draft:
         fields = self.fields(MessageFields)

@@ -178,7 +178,7 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
                 200: Answer("The same was stored before.", Message),
             },
             body=MessageFields,
-            refusals=(409, 422, 429),
+            refusals=(409, 422, 429, 507),
         ),
     },
     ReadMessagesHandler: {
@@ -274,7 +274,12 @@ _HEADERS: Mapping[str, Json] = {
         "required": True,
     },
 }
-_HEADERS_OF_REFUSALS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_HEADERS_OF_REFUSALS = {
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+    507: ("Retry-After",),
+}
 _METHODS = {"get", "post", "delete"}
 _PATH_PARAMETERS = {
     "id": {"type": "string", "pattern": "^[1-9][0-9]*$"},

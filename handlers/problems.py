@@ -6,7 +6,8 @@ Problem
 ├── Forbidden 403            ├── UnsupportedMediaType 415
 ├── NotFound 404             ├── Misdirected 421
 ├── MethodNotAllowed 405     ├── Invalid 422
-└── TooMany 429, Unavailable 503, Internal 500
+├── TooMany 429             ├── Unavailable 503
+└── StorageFull 507         └── Internal 500
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ import msgspec
 from tornado.web import HTTPError
 
 RETRY_SECONDS = 2
+STORAGE_RETRY_SECONDS = 10  # somebody has to make room
 
 
 class Details(msgspec.Struct):
@@ -176,6 +178,17 @@ class DatabaseUnavailable(Unavailable):
     def __init__(self) -> None:
         super().__init__(
             "database_unavailable", "The database is not available. Please try again in a moment."
+        )
+
+
+class StorageFull(Problem):
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+
+    def __init__(self) -> None:
+        super().__init__(
+            "storage_full",
+            "The server's disk is almost full. Messages can't be stored right now.",
+            headers={"Retry-After": str(STORAGE_RETRY_SECONDS)},
         )
 
 
