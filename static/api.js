@@ -13,6 +13,8 @@ import { words } from "./words.js";
  */
 
 const PATIENCE_MILLISECONDS = 15_000; // beyond the server's own deadline of 5 s, and a slow network
+const SHORTEST_RETRY_SECONDS = 1;
+const LONGEST_RETRY_SECONDS = 60;
 
 /** The server refused, and says why (RFC 9457). `status` 0: it could not be reached. */
 export class ApiProblem extends Error {
@@ -208,6 +210,17 @@ async function problem(answer) {
     code ?? "unknown",
     detail ?? words.answered(answer.status),
     errors ?? {},
-    Number(answer.headers.get("Retry-After")) || 0,
+    secondsOf(answer.headers.get("Retry-After")),
   );
+}
+
+/**
+ * What a header asks for, within reason: a proxy may say a month, which no timer can hold.
+ * @param {string | null} retryAfter seconds, or a date
+ */
+function secondsOf(retryAfter) {
+  if (retryAfter === null) return 0;
+  const seconds = retryAfter.trim() === "" ? Number.NaN : Number(retryAfter);
+  const asked = Number.isNaN(seconds) ? (Date.parse(retryAfter) - Date.now()) / 1000 : seconds;
+  return Number.isNaN(asked) ? 0 : Math.min(Math.max(asked, SHORTEST_RETRY_SECONDS), LONGEST_RETRY_SECONDS);
 }

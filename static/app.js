@@ -79,7 +79,7 @@ class MessengerApp extends HTMLElement {
     // From this step on: what comes later would write over what another tab has said meanwhile.
     const signal = this.#ended.signal;
     addEventListener("storage", ({ key, newValue }) => key === WHO && newValue !== user.id && this.#leave(), { signal });
-    const unsent = new Unsent(user.id);
+    const unsent = new Unsent(user.id, signal);
     this.#kept.push(unsent);
     this.#context.unsent = unsent;
     this.#draw();

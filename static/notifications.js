@@ -10,8 +10,8 @@
 import { avatarPath } from "./components/avatar.js";
 import { isLookedAt, whilePresent } from "./lib/presence.js";
 import { compareIds } from "./lib/ids.js";
+import { read, write } from "./lib/storage.js";
 import { Notified } from "./notified.js";
-import { read, write } from "./session.js";
 import { words } from "./words.js";
 
 /** @typedef {import("./types.js").FeedEvent} FeedEvent */

@@ -4,26 +4,39 @@
  */
 
 import * as api from "./api.js";
-import { KeptDrafts } from "./kept-drafts.js";
+import { Journal } from "./journal.js";
 import { backoff, pause } from "./lib/backoff.js";
 import { whilePresent } from "./lib/presence.js";
 import { inTurn } from "./lib/turns.js";
 import { uuid } from "./lib/uuid.js";
+import { OutboxStore } from "./outbox-store.js";
 import { isStill } from "./session.js";
 import { words } from "./words.js";
 
 /** @typedef {import("./types.js").Draft} Draft */
 
+const ADOPT_MILLISECONDS = 5000; // what another tab has sent and not stored by then, it may not have lived to store
+const LOOK_AGAIN_MILLISECONDS = 5000; // where the browser's storage did not answer
+const COUNT_MILLISECONDS = 500; // somebody who signs out waits no longer for the storage
+
+/**
+ * What the tabs tell each other: to look at the disk again, and which message is done with.
+ * @typedef {{type: "changed"} | {type: "over", clientId: string}} Word
+ */
+
 export class Outbox {
   #name;
   #kept;
-  /** @type {Draft[]} as they are known in this tab alone: not on the disk yet, or where there is no room */
+  #journal;
+  /** @type {Draft[]} not in the database yet, or where it takes nothing: in the journal, if that has room */
   #unkept = [];
-  /** @type {Set<string>} client ids of those that are done with, while the disk still has them */
+  /** @type {Set<string>} client ids of those that are done with, though the disk may still have them */
   #over = new Set();
   #keeping = Promise.resolve();
   #warns = false;
-  /** @type {BroadcastChannel | null} tells the other tabs that something has changed */
+  #adopting = 0;
+  #cleared = false;
+  /** @type {BroadcastChannel | null} */
   #channel = null;
   /** @type {Map<string, Promise<void>>} the last round of sending, by conversation */
   #rounds = new Map();
@@ -38,7 +51,8 @@ export class Outbox {
    */
   constructor(userId, store, refused, signal) {
     this.#name = `messenger.outbox.${userId}`;
-    this.#kept = new KeptDrafts(userId);
+    this.#kept = new OutboxStore(userId);
+    this.#journal = new Journal(userId);
     this.userId = userId;
     this.store = store;
     this.refused = refused;
@@ -48,15 +62,18 @@ export class Outbox {
   }
 
   /**
+   * Whether the message is on the disk when this returns; else the promise tells when it is, or cannot be.
    * @param {string} conversationId
    * @param {string} content
+   * @returns {true | Promise<void>}
    */
   send(conversationId, content) {
     const createdAt = new Date().toISOString();
     const draft = { conversationId, clientId: uuid(), content, createdAt, failure: null };
-    this.#unkept.push(draft);
+    const isSafe = this.#hold(draft);
     this.store.dispatch({ type: "sending", draft });
-    this.#keeping = this.#keeping.then(() => this.#keep(draft));
+    const kept = this.#keepInTurn(draft);
+    return isSafe || kept;
   }
 
   /**
@@ -67,7 +84,7 @@ export class Outbox {
     const again = { ...draft, failure: null };
     this.store.dispatch({ type: "sending", draft: again });
     await this.#kept.requeue(again).catch(() => {});
-    if (this.#forget(draft)) this.#unkept.push(again);
+    if (this.#forget(draft)) this.#hold(again);
     this.#changed(draft.conversationId);
   }
 
@@ -83,12 +100,16 @@ export class Outbox {
 
   /** How many have not been sent, those among them that this tab has not drawn yet. */
   async count() {
-    return (await this.#all()).length;
+    const known = this.store.state.drafts.length;
+    const counted = this.#all().then(({ length }) => length);
+    return Promise.race([counted, pause(COUNT_MILLISECONDS).then(() => known)]);
   }
 
   /** Forgets what has not been sent. */
   async clear() {
+    this.#cleared = true;
     this.#unkept = [];
+    this.#journal.clear();
     await this.#kept.clear();
   }
 
@@ -100,20 +121,57 @@ export class Outbox {
     this.#present = present;
     this.#rounds = new Map();
     this.#listen(present);
-    const drafts = await this.#look();
-    for (const id of new Set(drafts.map((draft) => draft.conversationId))) this.#send(id);
+    this.#adopt();
+    while (!(await this.#look()) && !present.aborted) {
+      this.#sendEach();
+      await pause(LOOK_AGAIN_MILLISECONDS, present);
+    }
+    this.#sendEach();
+  }
+
+  #sendEach() {
+    for (const id of new Set(this.store.state.drafts.map((draft) => draft.conversationId))) this.#send(id);
   }
 
   /** @param {AbortSignal} present */
   #listen(present) {
+    this.#journal.watch(() => this.#adoptLater(), present);
     if (!globalThis.BroadcastChannel) return;
     const channel = new BroadcastChannel(this.#name);
     this.#channel = channel;
-    channel.addEventListener("message", () => this.#look());
+    channel.addEventListener("message", ({ data }) => this.#hear(data));
     present.addEventListener("abort", () => {
       channel.close();
       this.#channel = null;
     });
+  }
+
+  /** @param {Word} word */
+  #hear(word) {
+    if (word.type === "over") {
+      this.#over.add(word.clientId);
+      this.#forget(word);
+    }
+    this.#look();
+  }
+
+  /** What is in the journal and not in the database yet, by whatever tab: this one sees to it, too. */
+  #adopt() {
+    const here = new Set(this.#unkept.map(({ clientId }) => clientId));
+    for (const draft of this.#journal.all()) {
+      if (here.has(draft.clientId) || this.#over.has(draft.clientId)) continue;
+      this.#unkept.push(draft);
+      this.#keepInTurn(draft);
+    }
+  }
+
+  /** A tab that has put something there may end before it has stored it. */
+  #adoptLater() {
+    if (this.#adopting) return;
+    this.#adopting = setTimeout(() => {
+      this.#adopting = 0;
+      if (!this.signal.aborted) this.#adopt();
+    }, ADOPT_MILLISECONDS);
   }
 
   /**
@@ -133,23 +191,79 @@ export class Outbox {
 
   /** @param {string} conversationId */
   #changed(conversationId) {
-    this.#channel?.postMessage("changed");
+    this.#say({ type: "changed" });
     this.#send(conversationId);
     this.#look(); // what was read meanwhile may have been older
   }
 
-  async #look() {
-    const drafts = await this.#all();
-    if (!this.signal.aborted) this.store.dispatch({ type: "drafts", drafts });
-    return drafts;
+  /** @param {Word} word */
+  #say(word) {
+    this.#channel?.postMessage(word);
   }
 
-  /** @returns {Promise<Draft[]>} in the order of sending; what this tab knows is newer than the disk */
+  /** Whether the disk could be read. */
+  async #look() {
+    const kept = await this.#read();
+    const drafts = this.#merged(kept);
+    if (!this.signal.aborted) this.store.dispatch({ type: "drafts", drafts });
+    return kept !== null;
+  }
+
   async #all() {
-    const kept = await this.#kept.all().catch(() => /** @type {Draft[]} */ ([]));
-    const here = new Map(this.#unkept.map((draft) => [draft.clientId, draft]));
-    const known = new Map([...kept.map((draft) => /** @type {const} */ ([draft.clientId, draft])), ...here]);
-    return [...known.values()].filter((draft) => !this.#over.has(draft.clientId));
+    return this.#merged(await this.#read());
+  }
+
+  /** What is on the disk; null where that does not answer. */
+  #read() {
+    return this.#kept.all().catch(() => null);
+  }
+
+  /**
+   * What this tab knows is newer than the disk. What it has drawn it knows until it is told that this is over,
+   * though the disk may have lost it: a repeat of what another tab has sent is harmless.
+   * @param {Draft[] | null} kept
+   * @returns {Draft[]} in the order of sending
+   */
+  #merged(kept) {
+    const { drafts } = this.store.state;
+    const drawn = (kept === null ? drafts : drafts.filter(isWaiting)).filter((draft) => !this.#over.has(draft.clientId));
+    const known = new Set([...(kept ?? []), ...this.#unkept].map(({ clientId }) => clientId));
+    const lost = drawn.findIndex(({ clientId }) => !known.has(clientId));
+    if (kept !== null && lost >= 0) this.#restore(drawn.slice(lost));
+    const inOrder = lost < 0 ? [...(kept ?? []), ...drawn] : [...drawn, ...(kept ?? [])];
+    const newest = new Map([...inOrder, ...(kept ?? []), ...this.#unkept].map((draft) => [draft.clientId, draft]));
+    return [...newest.values()].filter((draft) => !this.#over.has(draft.clientId));
+  }
+
+  /**
+   * The disk has lost the first of these, and perhaps others.
+   * @param {Draft[]} drawn
+   */
+  #restore(drawn) {
+    if (this.signal.aborted) return;
+    const here = new Set(this.#unkept.map(({ clientId }) => clientId));
+    for (const draft of drawn) if (!here.has(draft.clientId)) this.#hold(draft);
+    this.#keeping = this.#keeping.then(async () => {
+      const waiting = drawn.filter((draft) => !this.#over.has(draft.clientId));
+      await this.#kept.restore(waiting).then(() => waiting.forEach((draft) => this.#forget(draft)), () => {});
+    });
+  }
+
+  /**
+   * Whether it is on the disk at once.
+   * @param {Draft} draft
+   */
+  #hold(draft) {
+    if (this.#cleared) return true; // with all that was to be discarded
+    this.#unkept.push(draft);
+    const isSafe = this.#journal.put(draft);
+    if (!isSafe) this.#warn();
+    return isSafe;
+  }
+
+  /** @param {Draft} draft */
+  #keepInTurn(draft) {
+    return (this.#keeping = this.#keeping.then(() => this.#keep(draft)));
   }
 
   /** @param {Draft} draft */
@@ -158,32 +272,36 @@ export class Outbox {
     // Behind one that could not be kept, and must not be overtaken, it stays here too.
     const overtakes = this.#unkept.find(({ failure }) => failure === null) !== draft;
     const kept = overtakes ? Promise.reject() : this.#kept.add(draft);
-    await kept.then(() => this.#forget(draft), () => this.#warn());
+    await kept.then(() => this.#forget(draft), () => {});
     this.#changed(draft.conversationId);
   }
 
-  /** The browser keeps nothing, or has no room left: who leaves the page would lose what waits here. */
+  /** Neither the journal nor the database has room: leaving the page would lose what waits here. */
   #warn() {
     if (this.#warns) return;
     this.#warns = true;
-    addEventListener("beforeunload", (event) => this.#unkept.length > 0 && event.preventDefault(), { signal: this.signal });
+    const atRisk = () => this.#unkept.some((draft) => !this.#journal.has(draft));
+    addEventListener("beforeunload", (event) => atRisk() && event.preventDefault(), { signal: this.signal });
   }
 
   /**
    * Whether this tab was the one that knew it.
-   * @param {Draft} draft
+   * @param {{clientId: string}} draft
    */
   #forget({ clientId }) {
-    const before = this.#unkept.length;
-    this.#unkept = this.#unkept.filter((draft) => draft.clientId !== clientId);
-    return this.#unkept.length < before;
+    const [here] = this.#unkept.filter((draft) => draft.clientId === clientId);
+    this.#unkept = this.#unkept.filter((draft) => draft !== here);
+    if (here) this.#journal.remove(here);
+    return here !== undefined;
   }
 
   /** @param {Draft} draft */
   async #remove(draft) {
     this.#forget(draft);
+    this.#journal.remove(draft);
     this.#over.add(draft.clientId);
-    await this.#kept.remove(draft.clientId).then(() => this.#over.delete(draft.clientId), () => {});
+    this.#say({ type: "over", clientId: draft.clientId });
+    await this.#kept.remove(draft.clientId).catch(() => {});
   }
 
   /** @param {string} conversationId */
@@ -245,7 +363,7 @@ export class Outbox {
     }
     this.store.dispatch({ type: "sent", message });
     await this.#remove(draft);
-    this.#channel?.postMessage("changed");
+    this.#say({ type: "changed" });
     return null;
   }
 
@@ -258,11 +376,14 @@ export class Outbox {
     const failed = { ...draft, failure: reason };
     this.store.dispatch({ type: "failed", draft, reason });
     const wasHere = this.#forget(draft);
-    this.#unkept.push(failed);
-    await this.#kept.replace(failed).then(() => wasHere || this.#forget(draft), () => this.#warn());
-    this.#channel?.postMessage("changed");
+    this.#hold(failed);
+    await this.#kept.replace(failed).then(() => wasHere || this.#forget(draft), () => {});
+    this.#say({ type: "changed" });
   }
 }
+
+/** @param {Draft} draft */
+const isWaiting = ({ failure }) => failure === null;
 
 /** @param {unknown} error */
 function sentence(error) {

@@ -5,6 +5,7 @@
 
 import * as api from "./api.js";
 import { WHO } from "./lib/ids.js";
+import { read, write } from "./lib/storage.js";
 import { inTurn } from "./lib/turns.js";
 
 const REFRESHED = "messenger.refreshed";
@@ -41,25 +42,4 @@ async function refreshDaily() {
   if (Math.abs(age) < DAY_MILLISECONDS) return; // days in the future: the clock had been wrong
   await api.refreshToken();
   write(REFRESHED, `${Date.now()}`);
-}
-
-/** @param {string} key */
-export function read(key) {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null; // storage is switched off: each tab is on its own
-  }
-}
-
-/**
- * @param {string} key
- * @param {string} value
- */
-export function write(key, value) {
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    // as above
-  }
 }

@@ -3,9 +3,9 @@
  *
  * @typedef {object} Context
  * @property {import("../store.js").Store} store
- * @property {{get: (conversationId: string) => string, set: (conversationId: string, text: string) => void, count: number}} unsent
+ * @property {import("../unsent.js").Unsent} unsent
  * @property {Promise<unknown>} writing the outbox is there, or the page begins anew
- * @property {{send: (conversationId: string, content: string) => void, retry: (draft: Draft) => void, discard: (draft: Draft) => void, count: () => Promise<number>}} outbox comes with <message-composer>
+ * @property {{send: (conversationId: string, content: string) => true | Promise<void>, retry: (draft: Draft) => void, discard: (draft: Draft) => void, count: () => Promise<number>}} outbox comes with <message-composer>
  * @property {Promise<Pick<import("../notifications.js").Notifications, "status" | "offered" | "turnOn" | "turnOff" | "subscribe">>} notifications
  * @property {(path: string) => void} navigate
  * @property {(user: import("../types.js").User) => void} signedIn

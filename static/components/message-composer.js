@@ -42,8 +42,8 @@ class MessageComposer extends Component {
     this.#text.setAttribute("enterkeyhint", sendsByEnter() ? "send" : "enter");
     this.#emoji.addEventListener("click", () => this.#toggleEmoji(), options);
     this.gone.addEventListener("abort", () => clearTimeout(this.#saying));
-    this.#text.value = this.context.unsent.get(this.conversationId);
-    this.#draw();
+    this.context.unsent.follow(this.conversationId, () => this.#show(), this.gone);
+    this.#show();
     this.#focus();
   }
 
@@ -63,12 +63,24 @@ class MessageComposer extends Component {
   /** @param {Event} event */
   #submit(event) {
     event.preventDefault();
-    const content = contentOf(this.#text.value);
+    const written = this.#text.value;
+    const content = contentOf(written);
+    if (!this.context.unsent.maySend(this.conversationId, written)) return this.#show();
     if (content === "" || codePoints(content) > LONGEST_CONTENT) return;
-    this.context.outbox.send(this.conversationId, content);
+    const kept = this.context.outbox.send(this.conversationId, content);
+    const forget = () => this.context.unsent.sent(this.conversationId, written);
+    if (kept === true) forget();
+    else kept.then(() => this.#text.value === "" && forget()); // until then the draft stays where it is kept
     beginAnew(this.#text, "");
-    this.#written();
+    this.#draw();
     this.#text.focus();
+  }
+
+  /** What is kept, by this tab or another one. */
+  #show() {
+    const text = this.context.unsent.get(this.conversationId);
+    if (this.#text.value !== text) beginAnew(this.#text, text);
+    this.#draw();
   }
 
   #written() {

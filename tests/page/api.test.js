@@ -63,3 +63,14 @@ test("only a refusal that no repeat mends is final", () => {
   );
   assert.deepEqual(final, [400, 403, 404, 409, 413, 422]);
 });
+
+test("how long to wait is within a second and a minute, whatever a header says", async (t) => {
+  const soon = new Date(Date.now() + 30_000).toUTCString();
+  const asked = { 0: 1, "-5": 1, 2592000: 60, "1e99": 60, Infinity: 60, "0.5": 1, soon: 0, "": 0, NaN: 0, "Wed, 21 Oct 2015 07:28:00 GMT": 1 };
+  for (const [header, seconds] of Object.entries(asked)) {
+    const problem = await refused(t, new Response("", { status: 503, headers: { "Retry-After": header } }));
+    assert.equal(problem.retryAfterSeconds, seconds, header);
+  }
+  const { retryAfterSeconds } = await refused(t, new Response("", { status: 503, headers: { "Retry-After": soon } }));
+  assert.ok(retryAfterSeconds > 20 && retryAfterSeconds <= 30);
+});

@@ -1,0 +1,77 @@
+/**
+ * Messages from the moment they are sent until the outbox's database has them. That takes a few milliseconds,
+ * in which the page may go: this is written before `put` returns, and read at the next start.
+ */
+
+import { keysWith, read, remove, write } from "./lib/storage.js";
+
+/** @typedef {import("./types.js").Draft} Draft */
+/** @typedef {{version: 1, order: number, draft: Draft}} Line what stands under each key, as JSON */
+
+const VERSION = 1;
+
+export class Journal {
+  #prefix;
+  #last = 0;
+
+  /** @param {string} userId */
+  constructor(userId) {
+    this.#prefix = `messenger.journal.${userId}.`;
+  }
+
+  /** @returns {Draft[]} of all tabs, in the order in which they were put */
+  all() {
+    return this.#lines().sort((a, b) => a.order - b.order).map(({ draft }) => draft);
+  }
+
+  /**
+   * Whether it is on the disk now; not where the storage is full, or switched off.
+   * @param {Draft} draft
+   */
+  put(draft) {
+    this.#last = Math.max(Date.now(), this.#last + 1, ...this.#lines().map(({ order }) => order + 1));
+    const line = { version: VERSION, order: this.#last, draft };
+    return write(this.#prefix + draft.clientId, JSON.stringify(line));
+  }
+
+  /** Whether it still is there. @param {Draft} draft */
+  has({ clientId }) {
+    return read(this.#prefix + clientId) !== null;
+  }
+
+  /** @param {Draft} draft */
+  remove({ clientId }) {
+    remove(this.#prefix + clientId);
+  }
+
+  clear() {
+    for (const key of keysWith(this.#prefix)) remove(key);
+  }
+
+  /**
+   * Calls `act` when another tab has put something.
+   * @param {() => void} act
+   * @param {AbortSignal} signal
+   */
+  watch(act, signal) {
+    const hear = (/** @type {StorageEvent} */ { key, newValue }) => key?.startsWith(this.#prefix) && newValue && act();
+    addEventListener("storage", hear, { signal });
+  }
+
+  /** What a later page has written in another shape is left to that page. @returns {Line[]} */
+  #lines() {
+    return keysWith(this.#prefix).flatMap((key) => {
+      const line = parsed(read(key) ?? "");
+      return line?.version === VERSION ? [line] : [];
+    });
+  }
+}
+
+/** @param {string} text */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
