@@ -47,6 +47,14 @@ class Opened(NamedTuple):
     participants: dict[int, User]  # those who are told, by user id
 
 
+class Listing(NamedTuple):
+    """A page of a user's conversations, as of `position`."""
+
+    position: str
+    page: Page[Conversation]
+    unread_total: int | None  # over all conversations, up to `MOST_UNREAD`; with the first page
+
+
 class WithOneself(Exception):
     """Nobody holds a conversation with themselves."""
 
@@ -72,6 +80,42 @@ UNREAD = f"""
 """How many messages of others lie beyond the marker of `mine`, a row of participants.
 
 One author at a time, along an index: a long run of one's own messages is never walked through.
+"""
+
+_UNREAD_TOTAL = f"""
+    SELECT count(*)
+    FROM (
+        SELECT
+        FROM participants mine
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM messages
+            WHERE messages.conversation_id = mine.conversation_id
+                AND messages.id > coalesce(mine.last_read_message_id, 0)
+            LIMIT 1
+        ) beyond
+        CROSS JOIN LATERAL (
+            SELECT user_id
+            FROM participants
+            WHERE participants.conversation_id = mine.conversation_id
+                AND participants.user_id <> mine.user_id
+            OFFSET 0
+        ) author
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM messages
+            WHERE messages.conversation_id = mine.conversation_id
+                AND messages.user_id = author.user_id
+                AND messages.id > coalesce(mine.last_read_message_id, 0)
+            LIMIT {MOST_UNREAD}
+        ) unread
+        WHERE mine.user_id = feeds.user_id
+        LIMIT {MOST_UNREAD}
+    ) counted
+"""
+"""The sum of `UNREAD` over all conversations of the user of `feeds`.
+
+A conversation that is read to its end costs one look into an index.
 """
 
 _COLUMNS = f"""
@@ -111,18 +155,23 @@ _SIDES = """
 """
 
 
-async def page(
-    db: Database, user_id: int, *, before: Place = NEWEST, limit: int
-) -> Snapshot[Page[Conversation]]:
+async def page(db: Database, user_id: int, *, before: Place = NEWEST, limit: int) -> Listing:
     """The user's conversations beyond `before` (microseconds, id), latest activity first.
 
     Raises `NotFound` where there is no such user.
     """
     rows = await db.rows(
         f"""
-        SELECT meta.epoch || '-' || feeds.last_seq, list.*
+        SELECT
+            meta.epoch || '-' || feeds.last_seq,
+            unread.total,
+            list.*
         FROM feeds
         JOIN meta ON meta.only_row
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN %(is_first)s::boolean THEN ({_UNREAD_TOTAL}) END AS total
+            OFFSET 0 -- once, and not for each row
+        ) unread
         LEFT JOIN LATERAL (
             SELECT mine.active_at, {_COLUMNS}
             FROM (
@@ -149,13 +198,14 @@ async def page(
             "active_at": before[0],
             "conversation_id": before[1],
             "limit": limit + 1,
+            "is_first": before == NEWEST,
         },
     )
     if not rows:
         raise NotFound
-    items = [_conversation(row[2:]) for row in rows[:limit] if row[1] is not None]
-    last = (rows[limit - 1][1], int(items[-1].id)) if rows[limit:] else None
-    return Snapshot(rows[0][0], Page(items, last))
+    items = [_conversation(row[3:]) for row in rows[:limit] if row[2] is not None]
+    page = Page(items, len(rows) > limit, lambda index: (rows[index][2], int(items[index].id)))
+    return Listing(rows[0][0], page, rows[0][1])
 
 
 async def one(db: Database, user_id: int, conversation_id: int) -> Snapshot[Conversation]:

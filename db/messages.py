@@ -16,6 +16,8 @@ from db.snapshot import NotFound, Page, Place, Snapshot
 
 NEWEST = (2**63 - 1,)  # beyond every message id
 
+_SPACES = f"'{''.join(c for c in map(chr, range(0x3001)) if c.isspace())}'"  # none is beyond
+
 
 class Message(msgspec.Struct, frozen=True, rename="camel"):
     """A message as one viewer sees it: `client_id` is its sender's secret."""
@@ -54,9 +56,18 @@ class ClientIdReused(Exception):
 
 
 async def page(
-    db: Database, user_id: int, conversation_id: int, *, before: Place = NEWEST, limit: int
+    db: Database,
+    user_id: int,
+    conversation_id: int,
+    *,
+    before: Place = NEWEST,
+    after: int = 0,
+    limit: int,
 ) -> Snapshot[Page[Message]]:
-    """The newest messages with ids below `before` (a one-tuple). Raises `NotFound`."""
+    """The newest messages with ids below `before` (a one-tuple) and above `after`.
+
+    Raises `NotFound`.
+    """
     rows = await db.rows(
         """
         SELECT
@@ -76,6 +87,7 @@ async def page(
             FROM messages
             WHERE conversation_id = me.conversation_id
                 AND id < %(before)s
+                AND id > %(after)s
             ORDER BY id DESC
             LIMIT %(limit)s
         ) m ON true
@@ -87,14 +99,15 @@ async def page(
             "user_id": user_id,
             "conversation_id": conversation_id,
             "before": before[0],
+            "after": after,
             "limit": limit + 1,
         },
     )
     if not rows:
         raise NotFound
     found = [Message(*row[1:]) for row in rows if row[1] is not None]
-    items = found[:limit]
-    return Snapshot(rows[0][0], Page(items, (int(items[-1].id),) if found[limit:] else None))
+    page = Page(found[:limit], len(found) > limit, lambda index: (int(found[index].id),))
+    return Snapshot(rows[0][0], page)
 
 
 async def stored_before(db: Database, draft: Draft) -> Message | None:
@@ -103,7 +116,7 @@ async def stored_before(db: Database, draft: Draft) -> Message | None:
     Raises `NotFound` and `ClientIdReused`.
     """
     row = await db.row(
-        """
+        f"""
         SELECT
             earlier.id::text,
             me.conversation_id::text,
@@ -113,7 +126,7 @@ async def stored_before(db: Database, draft: Draft) -> Message | None:
             true,
             earlier.client_id::text,
             earlier.conversation_id = me.conversation_id
-                AND earlier.content = %(content)s::text
+                AND {_same("earlier.content", "%(content)s::text")}
         FROM participants me
         LEFT JOIN messages earlier
             ON earlier.user_id = me.user_id
@@ -129,6 +142,14 @@ async def stored_before(db: Database, draft: Draft) -> Message | None:
     if same is False:
         raise ClientIdReused
     return Message(*message) if same else None
+
+
+def _same(content: str, other: str) -> str:
+    """SQL that compares two contents without white space at either end.
+
+    Earlier editions stored none, and a client may repeat now what it sent to one of those.
+    """
+    return f"({content} = {other} OR btrim({content}, {_SPACES}) = btrim({other}, {_SPACES}))"
 
 
 async def store(db: Database, drafts: Sequence[Draft]) -> list[Outcome[Stored]]:
@@ -202,13 +223,13 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[Outcome[Stored]]:
             coalesce(stored.id, earlier.id)::text,
             drafts.conversation_id::text,
             drafts.user_id::text,
-            drafts.content,
+            coalesce(stored.content, earlier.content),
             rfc3339(coalesce(stored.created_at, earlier.created_at)),
             coalesce(stored.client_id_given, earlier.client_id_given),
             drafts.client_id::text,
             stored.id IS NOT NULL AND allowed.nth = 1,
             coalesce(stored.conversation_id, earlier.conversation_id) = drafts.conversation_id
-                AND coalesce(stored.content, earlier.content) = drafts.content,
+                AND {_same("coalesce(stored.content, earlier.content)", "drafts.content")},
             numbered.user_id,
             meta.epoch,
             numbered.seq

@@ -1,14 +1,16 @@
-"""Feed rows beyond the retention go, a few at a time: nobody resumes from before them."""
+"""Deletes feed rows beyond the retention, and sessions that have ended, a few at a time."""
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
-from db import pool
+from db import pool, sessions
 from db.errors import DatabaseError
 from db.pool import Database
 
 FEEDS_AT_ONCE = 100  # looked at in one statement
 ROWS_AT_ONCE = 50  # of each of them, so that a step takes milliseconds
+SESSIONS_AT_ONCE = 500  # looked at in one statement
 PAUSE_SECONDS = 0.05  # between steps
 REST_SECONDS = 3600  # between rounds
 
@@ -16,7 +18,10 @@ _log = logging.getLogger("messenger.db")
 
 
 class Pruner:
-    """Goes round all feeds, over and over. What it deletes is always the beginning of a feed."""
+    """Goes round all feeds and sessions, over and over.
+
+    What it deletes of a feed is always its beginning: nobody resumes from before it.
+    """
 
     def __init__(self, db: Database, retention_days: int, *, pause: float = PAUSE_SECONDS) -> None:
         self._db = db
@@ -28,16 +33,26 @@ class Pruner:
         while True:
             if pruned := await self.go_round():
                 _log.info("%d events went beyond the feeds' retention", pruned)
+            if ended := await self.go_round_sessions():
+                _log.info("%d sessions that nobody used any more are deleted", ended)
             await asyncio.sleep(REST_SECONDS)
 
     async def go_round(self) -> int:
-        """How many rows went. A database that is away is waited for."""
+        """Deletes old feed rows. Returns how many."""
+        return await self._steps(lambda after: _step(self._db, after, self._retention_days))
+
+    async def go_round_sessions(self) -> int:
+        """Deletes sessions that were not used for too long to live. Returns how many."""
+        return await self._steps(lambda after: _sessions_step(self._db, after))
+
+    async def _steps(self, step: Callable[[int], Awaitable[tuple[int | None, int]]]) -> int:
+        """Takes all steps, one after the other. A database that is away is waited for."""
         pruned = 0
-        user_id: int | None = 0
-        while user_id is not None:
+        after: int | None = 0
+        while after is not None:
             pool.begin_request()
             try:
-                user_id, gone = await _step(self._db, user_id, self._retention_days)
+                after, gone = await step(after)
                 pruned += gone
             except DatabaseError as error:
                 _log.info("pruning waits: %s", error)
@@ -97,5 +112,33 @@ async def _step(db: Database, after: int, retention_days: int) -> tuple[int | No
             (SELECT coalesce(sum(n), 0)::bigint FROM counted)
         """,
         {"after": after, "feeds": FEEDS_AT_ONCE, "rows": ROWS_AT_ONCE, "days": retention_days},
+    )
+    return rows[0][0], rows[0][1]
+
+
+async def _sessions_step(db: Database, after: int) -> tuple[int | None, int]:
+    """Looks at the next sessions beyond the id `after`.
+
+    The id to go on from, None at the end, and how many were deleted.
+    """
+    rows = await db.rows(
+        """
+        WITH looked AS (
+            SELECT id, last_seen_at < now() - make_interval(days => %(idle_days)s) AS has_ended
+            FROM sessions
+            WHERE id > %(after)s
+            ORDER BY id
+            LIMIT %(sessions)s
+        ),
+        gone AS (
+            DELETE FROM sessions
+            USING looked
+            WHERE sessions.id = looked.id
+                AND looked.has_ended
+            RETURNING sessions.id
+        )
+        SELECT (SELECT max(id) FROM looked), (SELECT count(*) FROM gone)
+        """,
+        {"after": after, "sessions": SESSIONS_AT_ONCE, "idle_days": sessions.IDLE_DAYS},
     )
     return rows[0][0], rows[0][1]

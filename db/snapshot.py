@@ -1,5 +1,6 @@
 """What a GET answers: facts, and the position in the caller's feed that they reflect."""
 
+from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 Body = TypeVar("Body")
@@ -19,4 +20,5 @@ class Page(NamedTuple, Generic[Body]):
     """A slice of a list, newest first."""
 
     items: list[Body]
-    next: Place | None  # None on the last page
+    has_more: bool
+    place_of: Callable[[int], Place]  # of the item at that index: a page may end at any of them

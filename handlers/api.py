@@ -4,12 +4,13 @@ import functools
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import msgspec
 
 from db import conversations, pool, snapshot
 from db.snapshot import Page, Place
-from handlers import body, cursors, problems
+from handlers import body, cursors, page_of_json, problems
 from handlers.base import Handler
 from handlers.tokens import Claims
 
@@ -81,7 +82,7 @@ class ApiHandler(Handler):
         return int(text)
 
     def place(self, of: str, newest: Place) -> Place:
-        """Where the list `of` goes on, from a link that this server made."""
+        """Where the list `of` goes on, from a link that this server made for that list."""
         text = self.get_query_argument("cursor", None, strip=False)
         if text is None:
             return newest
@@ -102,13 +103,18 @@ class ApiHandler(Handler):
         self.set_header("Last-Event-ID", position)
         self.reply(answer)
 
-    def reply_page(self, of: str, position: str, page: Page[Any], limit: int) -> None:
-        """A list, with a link to its next page if there is one (RFC 8288)."""
-        if page.next is not None:
-            cursor = cursors.sealed(self.app.secret, of, page.next)
-            target = f"{self.request.path}?limit={limit}&cursor={cursor}"
+    def reply_page(self, of: str, position: str, page: Page[Any], **query: int | str) -> None:
+        """A list, with a link to its next page if there is one (RFC 8288).
+
+        `query` is the rest of that link's.
+        """
+        encoded, count = page_of_json.encoded(page.items)
+        if page.has_more or count < len(page.items):
+            cursor = cursors.sealed(self.app.secret, of, page.place_of(count - 1))
+            target = f"{self.request.path}?{urlencode(query | {'cursor': cursor})}"
             self.set_header("Link", f'<{target}>; rel="next"')
-        self.reply_snapshot(position, page.items)
+        self.set_header("Last-Event-ID", position)
+        self.reply_json(encoded)
 
     def _check_media_type(self) -> None:
         media_type = self.request.headers.get("Content-Type", "").partition(";")[0]

@@ -18,10 +18,10 @@ class OpeningFields(msgspec.Struct):
 class ConversationsHandler(ApiHandler):
     async def get(self) -> None:
         limit, place = self.limit(), self.place("conversations", conversations.NEWEST)
-        position, page = await conversations.page(
-            self.app.db, self.me.user_id, before=place, limit=limit
-        )
-        self.reply_page("conversations", position, page, limit)
+        found = await conversations.page(self.app.db, self.me.user_id, before=place, limit=limit)
+        if found.unread_total is not None:
+            self.set_header("Unread-Total", str(found.unread_total))
+        self.reply_page("conversations", found.position, found.page, limit=limit)
 
     async def post(self) -> None:
         username = names.checked(self.fields(OpeningFields).username)

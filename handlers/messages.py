@@ -10,24 +10,20 @@ from db import messages
 from db.messages import ClientIdReused, Draft, Stored
 from db.reads import NoSuchMessage, Reading
 from db.shapes import Id, Uuid
-from handlers import limits, problems
+from handlers import content, limits, problems
 from handlers.api import LARGEST_ID, ConversationHandler, of_conversation
-
-LONGEST_CONTENT = 4000  # code points
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _ID = re.compile(r"[1-9][0-9]{0,18}")
+_ID_OR_ZERO = re.compile(rf"0|{_ID.pattern}")
 
-
-# A NUL is nowhere, and somewhere there is more than white space.
-_SPACE = r"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_CONTENT = rf"^[^\u0000]*[^\u0000{_SPACE}][^\u0000]*$"
 
 Content = Annotated[
     str,
     msgspec.Meta(
-        description="CRLF becomes LF, white space goes at both ends, all else stays.",
-        extra_json_schema={"maxLength": LONGEST_CONTENT, "pattern": _CONTENT},
+        description="CRLF becomes LF. Blank lines at the start and white space at the end go."
+        " What shows nothing is refused.",
+        extra_json_schema={"maxLength": content.LONGEST, "pattern": content.PATTERN},
     ),
 ]
 
@@ -48,12 +44,28 @@ class ReadFields(msgspec.Struct, rename="camel"):
 class MessagesHandler(ConversationHandler):
     @of_conversation
     async def get(self, conversation_id: int) -> None:
-        of = f"messages of {conversation_id}"
-        limit, place = self.limit(), self.place(of, messages.NEWEST)
+        limit, after = self.limit(), self._after()
+        of = f"messages of {conversation_id}" + ("" if after is None else f" after {after}")
+        place = self.place(of, messages.NEWEST)
         position, page = await messages.page(
-            self.app.db, self.me.user_id, conversation_id, before=place, limit=limit
+            self.app.db,
+            self.me.user_id,
+            conversation_id,
+            before=place,
+            after=after or 0,
+            limit=limit,
         )
-        self.reply_page(of, position, page, limit)
+        kept = {} if after is None else {"after": after}
+        self.reply_page(of, position, page, limit=limit, **kept)
+
+    def _after(self) -> int | None:
+        """Below all messages that are asked for; it may be none itself."""
+        text = self.get_query_argument("after", None, strip=False)
+        if text is None:
+            return None
+        if not _ID_OR_ZERO.fullmatch(text) or int(text) > LARGEST_ID:
+            raise problems.Invalid({"after": "must be a message id, or 0"})
+        return int(text)
 
     @of_conversation
     async def post(self, conversation_id: int) -> None:
@@ -85,11 +97,9 @@ class MessagesHandler(ConversationHandler):
     def _draft(self, conversation_id: int) -> Draft:
         fields = self.fields(MessageFields)
         errors = {}
-        content = normalised(fields.content)
-        if not 1 <= len(content) <= LONGEST_CONTENT:
-            errors["content"] = f"must have 1 to {LONGEST_CONTENT} characters"
-        elif "\0" in content:
-            errors["content"] = "must not hold a NUL character"
+        text = content.normalised(fields.content)
+        if (wrong := content.error(text)) is not None:
+            errors["content"] = wrong
         if fields.client_id is not None and not _UUID.fullmatch(fields.client_id):
             errors["clientId"] = "must be a UUID"
         if errors:
@@ -98,7 +108,7 @@ class MessagesHandler(ConversationHandler):
         return Draft(
             conversation_id,
             self.me.user_id,
-            content,
+            text,
             client_id.lower(),
             client_id_given=fields.client_id is not None,
         )
@@ -124,11 +134,6 @@ class ReadMessagesHandler(ConversationHandler):
         if not _ID.fullmatch(given) or int(given) > LARGEST_ID:
             raise _no_such_message()
         return int(given)
-
-
-def normalised(content: str) -> str:
-    """Lines end in LF, and no white space at either end; all else stays as it was written."""
-    return content.replace("\r\n", "\n").strip()
 
 
 def _no_such_message() -> problems.Invalid:

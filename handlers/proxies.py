@@ -5,12 +5,25 @@ of it is what somebody claimed.
 """
 
 import ipaddress
+import re
 from collections.abc import Sequence
 
 from tornado.httputil import HTTPServerRequest
 
 from config import Network
 from handlers.logs import REQUEST_ID
+
+MOST_HOPS = 32  # looked at, from the right; a chain of proxies has three or four
+LONGEST_HOP = 200  # characters of one element
+
+_PORT = r"(?::[0-9]{1,5})?"
+_ZONE = r"(?:%[^\]\"]*)?"
+_HOP = re.compile(
+    rf"""(?i:\s*(?:[a-z]+=[^;]*;\s*)*(?:for=)?"?(?:"""
+    rf"""\[(?P<bracketed>[0-9a-f:.]+){_ZONE}\]{_PORT}|"""
+    rf"""(?P<ipv4>[0-9.]+){_PORT}|"""
+    rf"""(?P<ipv6>[0-9a-f:.]+){_ZONE})"?\s*(?:;.*)?)"""
+)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -35,7 +48,7 @@ class Proxies:
             request.headers.pop("X-Request-Id", None)
         if peer is None or not trusted:
             return
-        hops = request.headers.get("X-Forwarded-For", "").split(",")
+        hops = request.headers.get("X-Forwarded-For", "").rsplit(",", MOST_HOPS)
         request.remote_ip = str(self._client(peer, hops))
         protocol = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
         if protocol in ("http", "https"):
@@ -43,8 +56,8 @@ class Proxies:
 
     def _client(self, peer: Address, hops: list[str]) -> Address:
         nearest = peer
-        for hop in reversed(hops):
-            address = _address(hop.strip())
+        for hop in reversed(hops[-MOST_HOPS:]):
+            address = _address(hop)
             if address is None:
                 break  # a trusted proxy has not written this: who told it is the best that we know
             nearest = address
@@ -56,9 +69,17 @@ class Proxies:
         return any(address in network for network in self._networks)
 
 
-def _address(text: str) -> Address | None:
+def _address(hop: str) -> Address | None:
+    """The address in one element of the header, as any proxy writes it.
+
+    There may be a port, brackets, quotes, a zone (`fe80::1%eth0`), or `for=`, as in `Forwarded`
+    (RFC 7239). An IPv4 address is one, however it is mapped into IPv6.
+    """
+    found = _HOP.fullmatch(hop) if len(hop) <= LONGEST_HOP else None
+    if found is None:
+        return None
     try:
-        address = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(found["bracketed"] or found["ipv4"] or found["ipv6"])
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None

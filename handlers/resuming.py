@@ -3,11 +3,16 @@
 import re
 from typing import NamedTuple
 
+from tornado.httputil import HTTPServerRequest
+
 from db.positions import Position
 
 FURTHEST_BEHIND = 1000  # events; beyond it, fetching snapshots is less work for both sides
 
-_EVENT_ID = re.compile(r"([^-\s]+)-(0|[1-9][0-9]*)", re.ASCII)
+# In a query, where a client can send no header: as `event-source-polyfill` and others call it.
+QUERY_NAMES = ("lastEventId", "Last-Event-ID", "last_event_id")
+
+_EVENT_ID = re.compile(r"([!-,.-~]+)-(0|[1-9][0-9]*)")
 _BEYOND = 2**62  # stands for numbers that no feed will reach, and no bigint may hold
 
 
@@ -25,10 +30,22 @@ class Start(NamedTuple):
     reset: str | None
 
 
+def event_id(request: HTTPServerRequest) -> str:
+    """The position that a client names, empty if it names none.
+
+    The header wins, since a browser that reconnects sends the old query again.
+    """
+    named = request.headers.get_list("Last-Event-ID")[-1:]
+    # Whatever the bytes are, they are no bad request.
+    arguments = request.query_arguments
+    named += [arguments[name][-1].decode("latin-1") for name in QUERY_NAMES if name in arguments]
+    return next(filter(None, named), "")
+
+
 def cursor(event_id: str) -> Cursor | None:
     """None where the text is no event id."""
     found = _EVENT_ID.fullmatch(event_id)
-    if found is None or not event_id.isascii():
+    if found is None:
         return None
     digits = found[2]
     return Cursor(found[1], int(digits) if len(digits) < 19 else _BEYOND)
@@ -50,8 +67,8 @@ def _reset(seen: Cursor, found: Position) -> str | None:
         return "epoch"
     if seen.seq > found.last_seq:
         return "future"
-    if not found.reaches_back:
-        return "expired"
     if found.last_seq - seen.seq > FURTHEST_BEHIND:
         return "backlog"
+    if not found.reaches_back:
+        return "expired"
     return None

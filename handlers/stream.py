@@ -248,19 +248,13 @@ class StreamHandler(ApiHandler):
 
     async def _position(self) -> Position:
         """Returns where the feed is now, by a statement that begins after `_subscribe`."""
-        cursor = resuming.cursor(self._last_event_id())
+        cursor = resuming.cursor(resuming.event_id(self.request))
         after = None if cursor is None else cursor.seq
         return await self.app.positions.look_up(Wanted(self.user_id, self.session_id, after))
 
-    def _last_event_id(self) -> str:
-        """The header wins, since a browser that reconnects sends the old query again."""
-        header = self.request.headers.get("Last-Event-ID", "")
-        given = self.request.query_arguments.get("last_event_id", [b""])[-1]
-        return header or given.decode("latin-1")  # whatever it is, it is no bad request
-
     def _open(self, position: Position) -> None:
         """Writes the headers and `hello`, and takes the transport from the request."""
-        start = resuming.start(self._last_event_id(), position)
+        start = resuming.start(resuming.event_id(self.request), position)
         event_id = f"{position.epoch}-{start.seq}"
         self._opened_at = time.monotonic()
         self._set_headers()

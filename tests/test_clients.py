@@ -47,13 +47,16 @@ def target(person: Person, position: str) -> str:
 
 @pytest.fixture
 def node_modules() -> None:
-    if shutil.which("node") is None or not (ROOT / "node_modules" / "undici").exists():
+    if (
+        shutil.which("node") is None
+        or not (ROOT / "node_modules" / "event-source-polyfill").exists()
+    ):
         assert os.environ.get("CI") != "true", "CI needs Node and node_modules"
         pytest.skip("no Node here, or not its modules: make test sees to both")
 
 
 @pytest.mark.usefixtures("node_modules")
-@pytest.mark.parametrize("kind", ["eventsource", "undici"])
+@pytest.mark.parametrize("kind", ["eventsource", "undici", "polyfill"])
 @pytest.mark.gen_test(timeout=60)
 async def test_an_eventsource_of_node_reads_all_across_a_cut(
     visitor: Visitor, http_port: int, kind: str

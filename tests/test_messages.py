@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from db.pool import Database
 from tests.support.people import Person, Visitor, cursor_of
 
 
@@ -38,11 +39,20 @@ async def test_a_message_is_answered_as_it_was_stored(visitor: Visitor) -> None:
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [
-        ("  a b  ", "a b"),
-        ("\r\n a\r\nb\n\n", "a\nb"),
+        ("  a b  ", "  a b"),
+        ("\r\n a\r\n  b\n\n", " a\n  b"),
+        ("\n \t\n\u3000\n\tx\n\n y \n ", "\tx\n\n y"),
         ("a\rb", "a\rb"),
-        ("\u2003x\u00a0", "x"),
-        ("\x1c\x85x\u2028", "x"),
+        ("\r a\r", "\r a"),
+        ("\r\r\na", "a"),
+        ("a\r\r\nb", "a\r\nb"),
+        ("\u2028\x0b\x0c\x85a", "\u2028\x0b\x0c\x85a"),
+        ("\u2003x\u00a0", "\u2003x"),
+        ("\x1c\n\x85x\u2028", "\x85x"),
+        ("\u200b\nx", "\u200b\nx"),
+        (" " * 3999 + "x", " " * 3999 + "x"),
+        ("\n" * 4000 + "x" + "\n" * 4000, "x"),
+        ("\u2800x", "\u2800x"),
         ("x\u200b", "x\u200b"),
         ("<b>&amp;</b> 'q' \"d\" \\ %s {0}", "<b>&amp;</b> 'q' \"d\" \\ %s {0}"),
         ("\x01\x7f\x0b!", "\x01\x7f\x0b!"),
@@ -54,7 +64,7 @@ async def test_a_message_is_answered_as_it_was_stored(visitor: Visitor) -> None:
     ids=ascii,
 )
 @pytest.mark.gen_test
-async def test_white_space_goes_at_both_ends_and_all_inside_stays(
+async def test_blank_lines_go_at_the_start_and_white_space_at_the_end_and_all_else_stays(
     visitor: Visitor, sent: str, kept: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -66,7 +76,12 @@ async def test_white_space_goes_at_both_ends_and_all_inside_stays(
 
 @pytest.mark.parametrize(
     "content",
-    ["", " ", "\r\n", "\u2003\x85", "a" * 4001, "😀" * 4001, "a\0b", "\0", None, 5, [], {}, True],
+    [
+        *("", " ", "\r\n", "\u2003\x85", "a" * 4001, "😀" * 4001, " " * 4000 + "a", "a\0b", "\0"),
+        *("\u200b", "\u2800", " \u3164\n\uffa0", "\ufeff", "\u00ad\u034f", "\u2060\u202e\u200d"),
+        *("\ufe0f", "\U000e0041\U000e007f", "\u115f\u17b4\u180e\ufff0\U0001d173\U0001bca0"),
+        *(None, 5, [], {}, True),
+    ],
     ids=lambda content: ascii(content)[:20],
 )
 @pytest.mark.gen_test
@@ -107,6 +122,34 @@ async def test_a_repeat_with_the_same_client_id_answers_the_same_message(visitor
         assert (await stream.event()).data["id"] == first.json["id"]
         assert await stream.silent()
     assert await john.history(conversation) == [first.json]
+
+
+@pytest.mark.gen_test
+async def test_a_repeat_may_differ_in_the_white_space_at_its_ends(
+    visitor: Visitor, db: Database
+) -> None:
+    """An earlier edition stored it trimmed, and the answer is what is stored."""
+    john, _, conversation = await two(visitor)
+    path, client_id = f"/api/conversations/{conversation}/messages", str(uuid.uuid4())
+    await john.post(path, {"content": "    a\n b", "clientId": client_id})
+    await db.rows("UPDATE messages SET content = 'a\n b'")
+    for content in ("    a\n b", "a\n b", "\n\u3000a\n b\x1f", "\u2028\x85\ta\r\n b\n"):
+        again = await john.post(path, {"content": content, "clientId": client_id})
+        assert (again.status, again.json["content"]) == (200, "a\n b")
+    for content in ("a\nb", "a b", "a\n  b", "\u200ba\n b", "a\n b."):
+        other = await john.post(path, {"content": content, "clientId": client_id})
+        assert (other.status, other.json["code"]) == (409, "client_id_reused")
+
+
+@pytest.mark.gen_test
+async def test_of_equal_sends_at_once_each_is_answered_what_was_stored(visitor: Visitor) -> None:
+    john, _, conversation = await two(visitor)
+    path, client_id = f"/api/conversations/{conversation}/messages", str(uuid.uuid4())
+    answers = await asyncio.gather(
+        *(john.post(path, {"content": " " * n + "a", "clientId": client_id}) for n in range(20))
+    )
+    assert sorted(answer.status for answer in answers) == [200] * 19 + [201]
+    assert len({answer.body for answer in answers}) == 1
 
 
 @pytest.mark.gen_test

@@ -245,6 +245,9 @@ STATEMENTS: dict[str, Act] = {
     "conversations._open known": lambda db: conversations.open_all(db, [Opening(7, "user8")]),
     "messages.page newest": lambda db: messages.page(db, READER, 150, limit=100),
     "messages.page deep": lambda db: messages.page(db, READER, 150, before=(300_000,), limit=100),
+    "messages.page after": lambda db: messages.page(
+        db, READER, 150, before=(300_000,), after=299_000, limit=100
+    ),
     "messages.stored_before known": lambda db: messages.stored_before(
         db, Draft(talk_of(7), 7, "hello", str(uuid.UUID(int=11)), True)
     ),
@@ -268,6 +271,8 @@ STATEMENTS: dict[str, Act] = {
     "positions._positions most": looking_up(positions.LARGEST_BATCH),
     "pruning._step first": lambda db: pruning._step(db, 0, 30),
     "pruning._step later": lambda db: pruning._step(db, 10_000, 0),
+    "pruning._sessions_step first": lambda db: pruning._sessions_step(db, 0),
+    "pruning._sessions_step later": lambda db: pruning._sessions_step(db, 30_000),
     "opening.is_current": opening.is_current,
 }
 
@@ -309,7 +314,8 @@ async def test_a_list_of_conversations_with_a_million_unread_takes_under_50_ms(
     recorder: Recorder, limit: int
 ) -> None:
     found = await conversations.page(recorder, READER, limit=limit)
-    assert [item.unread_count for item in found.body.items] == [1000] * limit
+    assert [item.unread_count for item in found.page.items] == [1000] * limit
+    assert found.unread_total == 1000
     unread = "SELECT count(*) FROM messages WHERE conversation_id <= %s AND user_id <> %s"
     assert ask(recorder.dsn, unread, (TALKS, READER)) == [(1_000_000,)]
     runs = [plan["Execution Time"] for _ in range(7) for plan in explained(recorder, *MEASURED)]

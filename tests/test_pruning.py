@@ -1,11 +1,13 @@
-"""The retention: old feed rows go from the beginning of each feed, and nothing else does."""
+"""What is deleted in time: the beginnings of feeds, sessions that have ended, and nothing else."""
+
+import asyncio
 
 import pytest
 
 from db import pruning
 from db.pool import Database
 from db.pruning import Pruner
-from tests.support.people import Visitor
+from tests.support.people import Visitor, eventually
 from tests.support.postgres import ask
 
 FILL = """
@@ -91,3 +93,33 @@ async def test_a_replay_whose_feed_is_pruned_meanwhile_ends_its_stream(
         assert await stream.rest() == []
     async with jane.stream(start) as resumed:
         assert (await resumed.event()).data == {"reason": "expired"}
+
+
+@pytest.mark.gen_test
+async def test_sessions_that_have_ended_are_deleted_and_living_ones_stay(
+    visitor: Visitor, db: Database, dsn: str
+) -> None:
+    jane = await visitor.sign_in("jane")
+    sql = """
+        INSERT INTO sessions (user_id, user_agent, last_seen_at)
+        SELECT %(user)s, 'a browser', now() - make_interval(days => n %% 2 * 30, mins => 5)
+        FROM generate_series(1, %(number)s) n
+    """
+    number = 2 * pruning.SESSIONS_AT_ONCE + 10
+    ask(dsn, sql, {"user": int(jane.id), "number": number})
+    pruner = Pruner(db, 30, pause=0)
+    assert await pruner.go_round_sessions() == number // 2
+    assert ask(dsn, "SELECT count(*) FROM sessions") == [(number // 2 + 1,)]
+    assert await pruner.go_round_sessions() == 0
+    assert (await jane.get("/api/auth_user")).status == 200
+
+
+@pytest.mark.gen_test
+async def test_the_pruner_goes_round_both(db: Database, dsn: str) -> None:
+    ask(dsn, FILL, {"people": 1, "rows": 40})
+    sql = "INSERT INTO sessions (user_id, user_agent, last_seen_at) VALUES (1, 'x', '2020-01-01')"
+    ask(dsn, sql)
+    running = asyncio.create_task(Pruner(db, 30, pause=0).run())
+    await eventually(lambda: ask(dsn, "SELECT count(*) FROM sessions") == [(0,)])
+    assert len(left(dsn)[1]) == 30
+    running.cancel()

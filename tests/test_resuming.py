@@ -69,6 +69,9 @@ async def test_the_header_wins_over_the_query_and_an_empty_one_is_none(
         ("EPOCH-1x", "unknown"),
         ("EPOCH-٣", "unknown"),
         ("EPOCH-1\0", "unknown"),
+        ("EPO\x01CH-1", "unknown"),
+        ("\u00e9-1", "unknown"),
+        (" ", "unknown"),
         ("EPOCH-1\r\nX: y", "unknown"),
         ("other-1", "epoch"),
         ("other-99999999999999999999999", "epoch"),
@@ -98,6 +101,38 @@ async def test_a_position_that_cannot_be_resumed_from_is_reset(
     await john.send(conversation, "three")
     assert (await stream.event()).data["content"] == "three"
     stream.close()
+
+
+@pytest.mark.gen_test
+async def test_of_several_positions_the_first_that_is_not_empty_counts(
+    visitor: Visitor, base_url: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    for n in range(5):
+        await john.send(conversation, f"{n}")
+    epoch, _, last = (await jane.get("/api/conversations")).headers["Last-Event-ID"].partition("-")
+
+    async def start(query: str, *header: str) -> str:
+        target = f"/api/messages?{query.replace('E-', f'{epoch}-')}"
+        lines = "\r\nLast-Event-ID: ".join(["x", *header]).replace("E-", f"{epoch}-")
+        headers = jane.headers() | {"X-Nothing": lines}
+        stream = await EventStream.open(base_url, headers, target=target)
+        event_id = (await stream.event()).id
+        stream.close()
+        return str(event_id).removeprefix(f"{epoch}-")
+
+    assert await start("lastEventId=E-1") == "1"
+    assert await start("Last-Event-ID=E-2") == "2"
+    assert await start("last_event_id=E-3&Last-Event-ID=E-2&lastEventId=E-1") == "1"
+    assert await start("last_event_id=E-3&Last-Event-ID=E-2&lastEventId=") == "2"
+    assert await start("last_event_id=E-3&Last-Event-ID=&lastEventId=") == "3"
+    assert await start("lastEventId=E-1&lastEventId=E-4") == "4"
+    assert await start("lastEventId=E-1&lastEventId=&last_event_id=E-3") == "3"
+    assert await start("lastEventId=E-1&last_event_id=x", "E-2") == "2"
+    assert await start("lastEventId=E-1", "") == "1"
+    assert await start("lastEventId=E-1", "E-2", "E-3") == "3"
+    assert await start("lastEventId=E-0") == "0"
+    assert await start("last-event-id=E-1&LastEventId=E-1") == last
 
 
 @pytest.mark.parametrize("given", ["%ff", "%f0%9f", "%00", "%0d%0a", "x" * 10_000])
@@ -142,6 +177,9 @@ async def test_who_is_too_far_behind_is_reset_and_just_not_too_far_is_not(
     async with jane.stream(f"{epoch}-0") as behind:
         assert (await behind.event()).data == {"reason": "backlog"}
         assert await behind.silent()
+    ask(dsn, "DELETE FROM feed_events WHERE user_id = %s AND seq <= 1", (jane.id,))
+    async with jane.stream(f"{epoch}-0") as behind:  # and what it missed is gone, too
+        assert (await behind.event()).data == {"reason": "backlog"}
     async with jane.stream(f"{epoch}-1") as stream:
         events = await stream.events(1000)
         assert [event.seq for event in events] == list(range(2, 1002))

@@ -3,19 +3,24 @@
 export const LONGEST_CONTENT = 4000; // code points
 
 /**
- * As the server stores it: trimmed as Python trims; and what no server takes is replaced by a sign that
- * something was there.
+ * As the server stores it: without blank lines at the start and white space at the end. What no server takes
+ * is replaced by a sign that something was there. Empty if nothing would be seen.
  * @param {string} written
  */
 export function contentOf(written) {
-  const letters = [...written.toWellFormed().replaceAll("\0", "\ufffd").replaceAll("\r\n", "\n")];
-  const first = letters.findIndex((letter) => !isSpace(letter));
-  const last = letters.findLastIndex((letter) => !isSpace(letter));
-  return first < 0 ? "" : letters.slice(first, last + 1).join("");
+  const text = written.toWellFormed().replaceAll("\0", "\ufffd").replaceAll("\r\n", "\n");
+  if (!VISIBLE.test(text)) return "";
+  let [start, end] = [0, text.length];
+  while (isSpace(text[end - 1])) end -= 1;
+  while (isSpace(text[start])) start += 1;
+  return text.slice(text.lastIndexOf("\n", start) + 1, end);
 }
 
 /** @param {string} text */
 export const codePoints = (text) => [...text].length;
+
+/** What shows more than white space, characters that are never drawn, and a blank braille pattern. */
+const VISIBLE = /[^\s\u001c-\u001f\u0085\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 /** JavaScript takes U+FEFF for a space, and does not know four separators and one line break. @param {string} letter */
 function isSpace(letter) {

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
+from handlers import content
+
 PICKED: dict[str, list[str]] = json.loads(
     (Path(__file__).parents[1] / "data" / "hostile_strings.json").read_text()
 )
@@ -24,9 +26,10 @@ EDGES = [LONGEST - 1, LONGEST]  # code points
 
 
 def sendable() -> list[str]:
-    """Those that the API takes as a message."""
+    """Those that the API takes as a message; what shows nothing has a letter added."""
     picked = [text for name, texts in PICKED.items() if name != ONLY_IN_ANSWERS for text in texts]
-    return _each_once([*picked, *_generated()])
+    texts = [*picked, *_generated()]
+    return _each_once([f"{text}x" if content.error(text) else text for text in texts])
 
 
 def of_answers() -> list[str]:
@@ -48,7 +51,7 @@ def _generated() -> Iterator[str]:
     for accents in (10, 100, LONGEST - 1):
         yield "z" + "\u0322\u0489\u033f" * (accents // 3)
     for length, letter in product(EDGES, ("a", "\U0001f600", "\u4f60", "`", "<", "&", "\u202e")):
-        yield letter * length
+        yield "a" + letter * (length - 1)
     yield "http://a/" + "b" * (LONGEST - 9)
     yield "http://a/" + ")" * (LONGEST - 9)
     yield "http://" * (LONGEST // 7)

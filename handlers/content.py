@@ -1,0 +1,39 @@
+"""The text of a message: how it is normalised, and what may be said."""
+
+import re
+
+LONGEST = 4000  # code points
+
+# In the notation of regular expressions, Python's and JSON Schema's (ECMA-262) alike.
+_SPACE = (  # `str.isspace()`
+    r"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+_INVISIBLE = (  # Default_Ignorable_Code_Point (Unicode, DerivedCoreProperties), and a blank braille
+    r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    r"\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+PATTERN = rf"^[^\u0000]*[^\u0000{_SPACE}{_INVISIBLE}][^\u0000]*$"
+
+_SHOWS = re.compile(rf"[^{_SPACE}{_INVISIBLE}]")
+
+
+def normalised(text: str) -> str:
+    """The text without blank lines at its start and white space at its end.
+
+    Lines end in LF. The first line keeps its indentation, and all inside stays as it was written.
+    """
+    text = text.replace("\r\n", "\n").rstrip()
+    indentation_ends = len(text) - len(text.lstrip())
+    return text[text.rfind("\n", 0, indentation_ends) + 1 :]
+
+
+def error(content: str) -> str | None:
+    """What is wrong with a normalised text."""
+    if "\0" in content:
+        return "Messages can't contain NUL characters."
+    if len(content) > LONGEST:
+        return f"Messages can have at most {LONGEST:,} characters."
+    if not _SHOWS.search(content):
+        return "Messages can't be empty."
+    return None

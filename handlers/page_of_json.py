@@ -1,0 +1,25 @@
+"""A list as JSON, up to a size that a client can be sent at once."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+LARGEST_BYTES = 256 * 1024  # a hundred messages of control characters would be 2.4 MB
+
+_encoder = msgspec.json.Encoder()
+
+
+def encoded(items: Sequence[object]) -> tuple[bytes, int]:
+    """An array of the first `items`, and how many they are: one at least, if there is one."""
+    found = bytearray(b"[")
+    count = 0
+    for item in items:
+        end = len(found)
+        _encoder.encode_into(item, found, -1)
+        if count and len(found) >= LARGEST_BYTES:
+            del found[end:]
+            break
+        found += b","
+        count += 1
+    found[max(len(found) - 1, 1) :] = b"]"
+    return bytes(found), count
