@@ -308,6 +308,7 @@ async def test_a_statement_costs_no_more_where_a_restore_has_left_no_statistics(
         assert pages_touched(other) < 2 * pages_touched(one) + 200, other
 
 
+@pytest.mark.measure
 @pytest.mark.parametrize("limit", [25, 100])
 @pytest.mark.gen_test
 async def test_a_list_of_conversations_with_a_million_unread_takes_under_50_ms(

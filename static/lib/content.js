@@ -9,7 +9,7 @@ export const LONGEST_CONTENT = 4000; // code points
  */
 export function contentOf(written) {
   const text = written.toWellFormed().replaceAll("\0", "\ufffd").replaceAll("\r\n", "\n");
-  if (!VISIBLE.test(text)) return "";
+  if (![...text].some((letter) => !isSpace(letter) && !HIDDEN.test(letter))) return "";
   let [start, end] = [0, text.length];
   while (isSpace(text[end - 1])) end -= 1;
   while (isSpace(text[start])) start += 1;
@@ -19,8 +19,8 @@ export function contentOf(written) {
 /** @param {string} text */
 export const codePoints = (text) => [...text].length;
 
-/** What shows more than white space, characters that are never drawn, and a blank braille pattern. */
-const VISIBLE = /[^\s\u001c-\u001f\u0085\p{Default_Ignorable_Code_Point}\u2800]/u;
+/** What is never drawn, and a braille pattern without dots. */
+const HIDDEN = /[\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 /** JavaScript takes U+FEFF for a space, and does not know four separators and one line break. @param {string} letter */
 function isSpace(letter) {
