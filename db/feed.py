@@ -33,6 +33,7 @@ class After(NamedTuple):
 
     user_id: int
     seq: int
+    limit: int = MOST_EVENTS  # how many it wants
 
 
 class Page(NamedTuple):
@@ -49,18 +50,19 @@ class Replays:
         self._db = db
         self._batched = Batched[After, Page](self._pages, LARGEST_BATCH)
 
-    async def read(self, user_id: int, after: int) -> Page:
-        """What comes beyond `after`. Raises `errors.DatabaseError`."""
-        return await self._batched.ask(After(user_id, after))
+    async def read(self, user_id: int, after: int, limit: int = LONGEST_PAGE) -> Page:
+        """Returns up to `limit` events beyond `after`. Raises `errors.DatabaseError`."""
+        return await self._batched.ask(After(user_id, after, limit))
 
     async def _pages(self, places: Sequence[After]) -> list[Page]:
         limit = min(LONGEST_PAGE, MOST_EVENTS // len(places))
         found = await pages(self._db, places, limit)
-        return [Page(events, len(events) == limit) for events in found]
+        asked = zip(places, found, strict=True)
+        return [Page(events, len(events) == min(place.limit, limit)) for place, events in asked]
 
 
 async def pages(db: Database, places: Sequence[After], limit: int) -> list[list[Event]]:
-    """For each place up to `limit` events beyond it, oldest first.
+    """Returns for each place up to `limit` events beyond it, oldest first.
 
     Access is checked again: what the user no longer takes part in, or what was deleted, comes
     without data, and keeps its number.
@@ -86,8 +88,8 @@ async def pages(db: Database, places: Sequence[After], limit: int) -> list[list[
             e.shown_user_id::text,
             e.shown_username,
             e.shown_avatar_url
-        FROM unnest(%(user_ids)s::bigint[], %(seqs)s::bigint[])
-            WITH ORDINALITY AS wanted (user_id, seq, n)
+        FROM unnest(%(user_ids)s::bigint[], %(seqs)s::bigint[], %(limits)s::bigint[])
+            WITH ORDINALITY AS wanted (user_id, seq, most, n)
         JOIN meta ON meta.only_row
         CROSS JOIN LATERAL (
             SELECT *
@@ -95,7 +97,7 @@ async def pages(db: Database, places: Sequence[After], limit: int) -> list[list[
             WHERE feed_events.user_id = wanted.user_id
                 AND feed_events.seq > wanted.seq
             ORDER BY feed_events.seq
-            LIMIT %(limit)s
+            LIMIT wanted.most
         ) e
         LEFT JOIN participants p
             ON p.user_id = e.user_id
@@ -108,7 +110,7 @@ async def pages(db: Database, places: Sequence[After], limit: int) -> list[list[
         {
             "user_ids": [place.user_id for place in places],
             "seqs": [place.seq for place in places],
-            "limit": limit,
+            "limits": [min(place.limit, limit) for place in places],
         },
     )
     found: list[list[Event]] = [[] for _ in places]

@@ -31,6 +31,7 @@ from handlers.hosts import Hosts
 from handlers.limits import Limits
 from handlers.metrics import Metrics
 from handlers.proxies import Proxies
+from handlers.replays import ReplayQueue
 from handlers.stream import StreamHandler
 from handlers.tokens import Tokens
 
@@ -59,6 +60,7 @@ class Messenger(Application):
         self.avatars = Avatars(db)
         self.positions = Positions(db, self.sessions)
         self.replays = Replays(db)
+        self.replay_queue = ReplayQueue()
         self.sender = Sender(db, publisher(self.bus), self.gaps.check_all)
         self.metrics = Metrics(lambda: len(self.bus), lambda: db.away)
         self.draining = False

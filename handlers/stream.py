@@ -33,16 +33,16 @@ from bus import event
 from bus.connection import SlowConsumer, StreamConnection
 from bus.event import Frame
 from db.errors import DatabaseError
+from db.feed import LONGEST_PAGE
 from db.positions import Position, Wanted
 from handlers import logs, problems, resuming
 from handlers.api import ApiHandler
-from handlers.delivery import encoded
+from handlers.replays import Page, Pruned, read_page
 
 if TYPE_CHECKING:
     from http1.connection import Connection
     from http1.listener import Listener
 
-PIECE_BYTES = 32 * 1024  # of a replay, written at once; a page may be longer than a buffer
 BACKLOG_BYTES = 64 * 1024  # live events held back while reading; beyond it they are read instead
 AGAIN_SECONDS = 0.5  # between attempts to read while the database is away
 DEPARTURES_SECONDS = 1.0  # how long a stream without room waits for clients that have disconnected
@@ -291,44 +291,52 @@ class StreamHandler(ApiHandler):
 
     async def _read_up_to_date(self) -> None:
         """Sends what the feed has beyond the last event sent, until nothing is missing."""
+        limit = LONGEST_PAGE
         try:
             while self._state is State.READING:
                 if self._newest_known > self._seq:
-                    await self._send_page()
+                    limit = await self._send_page(limit)
                 elif self._go_live():
                     break
         except ConnectionResetError:
             self.unsubscribe()
+        except Pruned:
+            self.abort()  # just now; its client asks again, and is reset
         except Exception:
             _log.exception("a stream of user %d failed", self.user_id)
             self.abort()
         finally:
             self._reading = None
 
-    async def _send_page(self) -> None:
+    async def _send_page(self, limit: int) -> int:
+        """Returns how many events the next page should have."""
         try:
-            events, more = await self.app.replays.read(self.user_id, self._seq)
+            page = await self._page(limit)
         except DatabaseError:
             # The stream stays open, and goes on pinging.
             await asyncio.sleep(AGAIN_SECONDS * random.uniform(1, 2))  # noqa: S311
-            return None
+            return limit
+        if page is None:
+            return limit
         assert self._stream is not None
-        piece = b""
-        for fact in events:
+        for data, seq in page.pieces:
+            if self._state is not State.READING:
+                return limit
+            self._seq = seq
+            if data:
+                await self._stream.write_and_drain(data)
+        if not page.more:
+            self._newest_known = page.seq
+        return page.limit
+
+    async def _page(self, limit: int) -> Page | None:
+        """Reads the next page, when no other stream of this user does; None if it is closed."""
+        async with self.app.replay_queue.turn(self.user_id) as turn:
             if self._state is not State.READING:
                 return None
-            if fact.seq != self._seq + 1:
-                return self.abort()  # pruned just now; its client asks again, and is reset
-            if fact.data is not None:
-                piece += encoded(fact).plain
-            self._seq = fact.seq
-            if len(piece) >= PIECE_BYTES:
-                await self._stream.write_and_drain(piece)
-                piece = b""
-        if not more:
-            self._newest_known = self._seq
-        if piece:
-            await self._stream.write_and_drain(piece)
+            page = await read_page(self.app.replays, self.user_id, self._seq, limit)
+            turn.size = page.size
+        return page
 
     def _go_live(self) -> bool:
         """Sends what was held back; False if that has a gap, or was too much to hold."""

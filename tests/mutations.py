@@ -17,7 +17,7 @@ from db.connection import Connection, Row
 from db.feed import Event
 from db.messages import Message
 from db.sender import Sender, _events
-from handlers import delivery
+from handlers import delivery, replays
 from handlers import stream as streams
 from handlers.stream import StreamHandler
 
@@ -68,7 +68,7 @@ def cursor_by_message_id() -> None:
         return encoded(fact)
 
     delivery.encoded = by_message_id
-    streams.encoded = by_message_id  # type: ignore[attr-defined]
+    replays.encoded = by_message_id  # type: ignore[attr-defined]
 
 
 def no_ping() -> None:

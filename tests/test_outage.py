@@ -150,10 +150,10 @@ async def test_a_stream_that_is_reading_waits_for_the_database(
     sent = [await john.send(conversation, f"{n}") for n in range(3)]
     read, away = app.replays.read, True
 
-    async def read_when_back(user_id: int, after: int) -> Any:
+    async def read_when_back(user_id: int, after: int, limit: int) -> Any:
         if away:
             raise errors.Unavailable("it is away")
-        return await read(user_id, after)
+        return await read(user_id, after, limit)
 
     app.replays.read = read_when_back  # type: ignore[method-assign]
     async with jane.stream(position) as stream:

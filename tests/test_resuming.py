@@ -268,9 +268,9 @@ async def test_what_happens_while_a_stream_opens_comes_once(
         await send("before its position")
         return await look_up(wanted)
 
-    async def page(user_id: int, after: int) -> Any:
+    async def page(user_id: int, after: int, limit: int) -> Any:
         await send("before its page")
-        found = await read(user_id, after)
+        found = await read(user_id, after, limit)
         await send("after its page")
         return found
 

@@ -12,7 +12,7 @@ from bus import connection as stream_connection
 from bus.heartbeat import Heartbeat
 from db.feed import LARGEST_BATCH, Replays
 from db.pool import POOL_SIZE, Database
-from handlers import stream as streams
+from handlers import replays
 from handlers.application import Messenger
 from handlers.stream import StreamHandler
 from http1.connection import Timeouts
@@ -116,7 +116,7 @@ async def test_a_replay_is_longer_than_any_buffer_and_waits_for_its_reader(
     for n in range(100, 110):
         await john.send(conversation, f"{n} {LONG}")
         waiting = connection.write_buffer_size
-        assert waiting < streams.PIECE_BYTES + 2 * len(LONG.encode())
+        assert waiting < replays.PIECE_BYTES + 2 * len(LONG.encode())
     reader = await slow.read()
     assert (await reader.event()).name == "hello"
     assert [number(event) for event in await reader.events(110)] == list(range(110))
@@ -215,9 +215,9 @@ async def test_what_many_missed_is_read_in_few_statements(db: Database) -> None:
         return await rows(sql, params, **options)
 
     db.rows = counted  # type: ignore[method-assign]
-    replays = Replays(db)
+    feeds = Replays(db)
     number = 2 * LARGEST_BATCH + 1
-    await asyncio.gather(*(replays.read(user_id, 0) for user_id in range(number)))
+    await asyncio.gather(*(feeds.read(user_id, 0) for user_id in range(number)))
     assert asked == [LARGEST_BATCH, LARGEST_BATCH, 1]
 
 

@@ -176,7 +176,7 @@ async def test_a_stream_that_is_ended_just_after_its_client_left_is_left_in_peac
     await john.send(conversation, "to be read")
     reading = asyncio.Event()
 
-    async def read(user_id: int, after: int) -> Any:
+    async def read(user_id: int, after: int, limit: int) -> Any:
         await reading.wait()
         raise errors.Unavailable("it is away")
 

@@ -1,0 +1,114 @@
+"""Replays: the events that a stream has missed, in pages that are ready to be written.
+
+A user may have ten streams, and each may miss a thousand events of 24 KB. So one page is read and
+encoded at a time for each user, and a user's pages come at a bounded rate. A client that has not
+taken its page yet delays none of the user's other streams.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from db.feed import LONGEST_PAGE, Replays
+from handlers.delivery import encoded
+
+PIECE_BYTES = 32 * 1024  # written at once; encoding one takes a fraction of a millisecond
+PAGE_BYTES = 256 * 1024  # in our memory for a client that does not read; one event may be longer
+BYTES_PER_SECOND = 16 * 2**20  # of one user's replays: a few hundredths of the loop
+_SHORTEST_TIMER_SECONDS = 0.001
+
+
+class Pruned(Exception):
+    """The feed does not have the next event any more."""
+
+
+class Piece(NamedTuple):
+    data: bytes
+    seq: int  # of its last event
+
+
+class Page(NamedTuple):
+    pieces: list[Piece]
+    seq: int  # of the last event that was read
+    size: int  # bytes
+    more: bool
+    limit: int  # events that the next page should have, if they are as long as these
+
+
+async def read_page(feeds: Replays, user_id: int, after: int, limit: int) -> Page:
+    """Reads up to `limit` events beyond `after`, and encodes up to `PAGE_BYTES` of them.
+
+    Events that may not be seen any more are read and not sent. Raises `Pruned`, and
+    `errors.DatabaseError`.
+    """
+    events, more = await feeds.read(user_id, after, limit)
+    pieces: list[Piece] = []
+    piece, size, seq = b"", 0, after
+    for fact in events:
+        if size >= PAGE_BYTES:
+            more = True
+            break
+        if fact.seq != seq + 1:
+            raise Pruned
+        seq = fact.seq
+        if fact.data is not None:
+            frame = encoded(fact).plain
+            piece += frame
+            size += len(frame)
+        if len(piece) >= PIECE_BYTES:
+            pieces.append(Piece(piece, seq))
+            piece = b""
+            await asyncio.sleep(0)
+    pieces.append(Piece(piece, seq))
+    fitting = (seq - after) * PAGE_BYTES // max(size, 1)
+    return Page(pieces, seq, size, more, min(max(fitting, 1), LONGEST_PAGE))
+
+
+class Turn:
+    """One stream's; `size` is how many bytes it has encoded."""
+
+    size = 0
+
+
+class ReplayQueue:
+    """Lets one stream of each user read at a time, in the order in which they asked."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}  # of users that have a turn
+
+    @asynccontextmanager
+    async def turn(self, user_id: int) -> AsyncIterator[Turn]:
+        await self._enter(user_id)
+        turn = Turn()
+        try:
+            yield turn
+        finally:
+            rest = turn.size / BYTES_PER_SECOND
+            if rest < _SHORTEST_TIMER_SECONDS:
+                self._next(user_id)
+            else:
+                asyncio.get_running_loop().call_later(rest, self._next, user_id)
+
+    async def _enter(self, user_id: int) -> None:
+        queue = self._waiting.get(user_id)
+        if queue is None:
+            self._waiting[user_id] = deque()
+            return
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(granted)
+        try:
+            await granted
+        except asyncio.CancelledError:
+            if granted.done() and not granted.cancelled():
+                self._next(user_id)
+            raise
+
+    def _next(self, user_id: int) -> None:
+        queue = self._waiting[user_id]
+        while queue:
+            granted = queue.popleft()
+            if not granted.done():
+                return granted.set_result(None)
+        del self._waiting[user_id]

@@ -1,0 +1,118 @@
+"""Replays: a user's streams read what they missed a page at a time, and at a bounded rate."""
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from db.feed import LONGEST_PAGE
+from handlers.application import Messenger
+from handlers.replays import BYTES_PER_SECOND, PAGE_BYTES, ReplayQueue, read_page
+from tests.support.people import Person, Visitor, eventually, two
+from tests.support.sse import Event, EventStream
+from tests.test_slow import Unread
+
+LONG = "\x01" * 3990  # 24 KB as JSON
+EVENT_BYTES = 24_300
+MESSAGES = 60
+STREAMS = 10
+
+
+async def position_of(person: Person) -> str:
+    async with person.stream() as stream:
+        return str(stream.hello.id)
+
+
+async def all_of(stream: EventStream) -> list[Event]:
+    return [await stream.event(50) for _ in range(MESSAGES)]
+
+
+async def long_messages(john: Person, conversation: Any, number: int) -> None:
+    await asyncio.gather(*(john.send(conversation, f"{n} {LONG}") for n in range(number)))
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_one_page_of_a_user_is_read_at_a_time_whoever_does_not_take_theirs(
+    visitor: Visitor, app: Messenger
+) -> None:
+    john, jane, conversation = await two(visitor)
+    positions = {person: await position_of(person) for person in (john, jane)}
+    await long_messages(john, conversation, MESSAGES)
+    under_way, most = Counter[int](), Counter[int]()
+    read = app.replays.read
+
+    async def counted(user_id: int, after: int, limit: int) -> Any:
+        under_way[user_id] += 1
+        most[user_id] = max(most[user_id], under_way[user_id])
+        try:
+            return await read(user_id, after, limit)
+        finally:
+            under_way[user_id] -= 1
+
+    app.replays.read = counted  # type: ignore[method-assign]
+    idle = Unread(jane, positions[jane])
+    async with AsyncExitStack() as stack:
+        people = [*[jane] * (STREAMS - 1), john]
+        streams = [
+            await stack.enter_async_context(person.stream(positions[person])) for person in people
+        ]
+        began = time.monotonic()
+        for events in await asyncio.gather(*(all_of(stream) for stream in streams)):
+            assert [event.seq for event in events] == list(
+                range(events[0].seq, events[0].seq + MESSAGES)
+            )
+        took = time.monotonic() - began
+        idle.close()
+    assert most == {int(john.id): 1, int(jane.id): 1}
+    sent = (STREAMS - 1) * (MESSAGES * EVENT_BYTES - PAGE_BYTES)
+    assert took > sent / BYTES_PER_SECOND
+    await eventually(lambda: not app.replay_queue._waiting)
+
+
+@pytest.mark.gen_test
+async def test_pages_of_long_events_have_fewer_of_them_and_of_short_ones_the_most(
+    visitor: Visitor, app: Messenger
+) -> None:
+    john, jane, conversation = await two(visitor)
+    after = int((await position_of(jane)).partition("-")[2])
+    await long_messages(john, conversation, 30)
+    await asyncio.gather(*(john.send(conversation, f"{n}") for n in range(LONGEST_PAGE + 1)))
+    limits, user_id, limit, more = [], int(jane.id), LONGEST_PAGE, True
+    seqs: list[int] = []
+    while more:
+        page = await read_page(app.replays, user_id, after, limit)
+        seqs.append(page.seq)
+        after, limit, more = page.seq, page.limit, page.more
+        limits.append(limit)
+        assert page.size < PAGE_BYTES + EVENT_BYTES
+        assert sum(len(data) for data, _ in page.pieces) == page.size
+    assert seqs == sorted(seqs)
+    assert 9 <= limits[0] <= 11
+    assert limits[-1] == LONGEST_PAGE
+
+
+@pytest.mark.gen_test
+async def test_streams_of_a_user_have_their_turns_in_order_and_a_cancelled_one_gives_way() -> None:
+    queue, order = ReplayQueue(), list[int]()
+    first = asyncio.Event()
+
+    async def one(n: int) -> None:
+        async with queue.turn(1):
+            if n == 0:
+                await first.wait()
+            order.append(n)
+
+    tasks = [asyncio.create_task(one(n)) for n in range(5)]
+    await asyncio.sleep(0)
+    async with queue.turn(2):
+        assert order == []
+    tasks[2].cancel()
+    first.set()
+    await asyncio.sleep(0)
+    tasks[1].cancel()  # perhaps in the moment in which it got its turn
+    await asyncio.wait(tasks)
+    assert order in ([0, 1, 3, 4], [0, 3, 4])
+    assert not queue._waiting
