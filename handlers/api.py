@@ -49,7 +49,9 @@ class ApiHandler(Handler):
 
     def check_readiness(self) -> None:
         if self.app.draining:
-            raise problems.Unavailable("draining", "The server is about to stop.")
+            raise problems.Unavailable(
+                "draining", "The server is restarting. Please try again in a moment."
+            )
         if self.app.db.away:
             raise problems.DatabaseUnavailable
 
@@ -78,7 +80,7 @@ class ApiHandler(Handler):
     def limit(self) -> int:
         text = self.get_query_argument("limit", str(DEFAULT_LIMIT), strip=False)
         if not re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) or not 1 <= int(text) <= LARGEST_LIMIT:
-            raise problems.Invalid({"limit": f"must be a number from 1 to {LARGEST_LIMIT}"})
+            raise problems.Invalid({"limit": f"Choose a number from 1 to {LARGEST_LIMIT}."})
         return int(text)
 
     def place(self, of: str, newest: Place) -> Place:
@@ -89,7 +91,9 @@ class ApiHandler(Handler):
         try:
             return cursors.opened(self.app.secret, of, text)
         except cursors.Unknown:
-            raise problems.Invalid({"cursor": "was not made by this server"}) from None
+            raise problems.Invalid(
+                {"cursor": "This link doesn't work any more. Start from the first page."}
+            ) from None
 
     def reply(self, answer: object, status: int = 200) -> None:
         self.set_status(status)

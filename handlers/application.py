@@ -122,7 +122,7 @@ class Messenger(Application):
             self.proxies.look_through(request)
         refusal: problems.Problem | None = None
         if "Host" not in request.headers:  # HTTP/1.0; Tornado refuses it in HTTP/1.1
-            refusal = problems.BadRequest("A request names its host.", "missing_host")
+            refusal = problems.BadRequest("The request has no Host header.", "missing_host")
         elif not request.path.startswith("/health/") and not self.hosts.serves(request.host):
             refusal = problems.Misdirected()
         if refusal is not None:

@@ -202,7 +202,7 @@ class Handler(RequestHandler):
         if site in ("cross-site", "same-site") or (
             origin is not None and not self.app.hosts.trusts(origin, self.request.host)
         ):
-            raise problems.Forbidden("cross_site", "Pages of other sites may not do this.")
+            raise problems.Forbidden("cross_site", "Pages on other sites can't do this.")
 
 
 class Refusal(Handler):

@@ -9,6 +9,15 @@ from handlers import problems
 
 Fields = TypeVar("Fields", bound=msgspec.Struct)
 
+_KINDS = {  # as msgspec calls them
+    "str": "a string",
+    "int": "a number",
+    "float": "a number",
+    "bool": "a boolean",
+    "array": "a list",
+    "object": "an object",
+}
+
 
 def decoded(raw: bytes, kind: type[Fields]) -> Fields:
     """Raises `problems.BadRequest` for what is no JSON object, `problems.Invalid` for its fields.
@@ -25,16 +34,16 @@ def _told_what_is_wrong(raw: bytes, kind: type[Fields]) -> Fields:
     """Field by field; or nothing is, save that an earlier one of duplicate keys was."""
     found = _json(raw)
     if not isinstance(found, dict):
-        raise problems.BadRequest("The body must be a JSON object.", "malformed_json")
+        raise problems.BadRequest("The request body must be a JSON object.", "malformed_json")
     values, errors = {}, {}
     for field in msgspec.structs.fields(kind):
         try:
             if field.encode_name in found:
                 values[field.name] = msgspec.convert(found[field.encode_name], field.type)
             elif field.required:
-                errors[field.encode_name] = "is required"
+                errors[field.encode_name] = "This is required."
         except msgspec.ValidationError as error:
-            errors[field.encode_name] = str(error)
+            errors[field.encode_name] = _sentence(error)
     if errors:
         raise problems.Invalid(errors)
     return kind(**values)
@@ -46,7 +55,7 @@ def _json(raw: bytes) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _with_lone_surrogates(raw)
     except RecursionError:
-        raise problems.BadRequest("The JSON is nested too deep.", "malformed_json") from None
+        raise problems.BadRequest("The JSON is nested too deeply.", "malformed_json") from None
 
 
 def _with_lone_surrogates(raw: bytes) -> Any:
@@ -54,16 +63,23 @@ def _with_lone_surrogates(raw: bytes) -> Any:
     try:
         found = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise problems.BadRequest("The body is not valid JSON.", "malformed_json") from None
+        raise problems.BadRequest("The request body isn't valid JSON.", "malformed_json") from None
     if isinstance(found, dict):
         errors = {
-            key.encode("utf-8", "replace").decode(): "holds a lone surrogate"
+            key.encode("utf-8", "replace").decode(): "This contains half a character."
             for key, value in found.items()
             if _is_broken(key) or _is_broken(json.dumps(value, ensure_ascii=False))
         }
         if errors:
             raise problems.Invalid(errors)
     return found
+
+
+def _sentence(error: msgspec.ValidationError) -> str:
+    """What msgspec says (``Expected `str | null`, got `int` ``), in plain words."""
+    wanted, _, given = (part.strip("` ") for part in str(error).partition("`, got `"))
+    kind = wanted.rpartition("`")[2].partition(" ")[0]
+    return f"This must be {_KINDS.get(kind, kind)}, not {_KINDS.get(given, given)}."
 
 
 def _is_broken(text: str) -> bool:

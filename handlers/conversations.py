@@ -31,7 +31,7 @@ class ConversationsHandler(ApiHandler):
             raise problems.NotFound from None
         except WithOneself:
             raise problems.Forbidden(
-                "conversation_with_oneself", "A conversation takes somebody else."
+                "conversation_with_oneself", "You can't start a conversation with yourself."
             ) from None
         _, made = await conversations.one(self.app.db, self.me.user_id, conversation_id)
         self.set_header("Location", f"/api/conversations/{made.id}")

@@ -79,7 +79,7 @@ class CallbackHandler(GitHubHandler):
         super().check_source()
         destination = self.request.headers.get("Sec-Fetch-Dest", "document")
         if destination.strip().lower() != "document":
-            raise problems.Forbidden("not_a_page", "Open this link as a page.")
+            raise problems.Forbidden("not_a_page", "Open this link in a browser tab.")
 
     async def get(self) -> None:
         try:

@@ -25,12 +25,16 @@ class ReadyHandler(Handler):
         self.set_header("Cache-Control", "no-store")
         pool.begin_request()
         if self.app.draining:
-            raise problems.Unavailable("draining", "The server is about to stop.")
+            raise problems.Unavailable(
+                "draining", "The server is restarting. Please try again in a moment."
+            )
         if not await self.app.db.takes_writes():
             raise problems.DatabaseUnavailable
         current = await opening.is_current(self.app.db)
         if not current:
-            raise problems.Unavailable("migrations_pending", "The schema is not up to date.")
+            raise problems.Unavailable(
+                "migrations_pending", "The server is being updated. Please try again in a moment."
+            )
         self.finish({"status": "ready"})
 
     async def head(self) -> None:

@@ -221,7 +221,9 @@ class Turn:
 def too_many(wait: float) -> problems.TooMany:
     """`wait` in seconds."""
     return problems.TooMany(
-        "rate_limited", "That was too much in too short a time.", max(1, math.ceil(wait))
+        "rate_limited",
+        "You're doing that too often. Please try again in a moment.",
+        max(1, math.ceil(wait)),
     )
 
 

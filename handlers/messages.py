@@ -64,7 +64,7 @@ class MessagesHandler(ConversationHandler):
         if text is None:
             return None
         if not _ID_OR_ZERO.fullmatch(text) or int(text) > LARGEST_ID:
-            raise problems.Invalid({"after": "must be a message id, or 0"})
+            raise problems.Invalid({"after": "This must be a message id, or 0."})
         return int(text)
 
     @of_conversation
@@ -74,7 +74,7 @@ class MessagesHandler(ConversationHandler):
             message, created = await self._stored(draft)
         except ClientIdReused:
             raise problems.Conflict(
-                "client_id_reused", "This clientId stands for another message."
+                "client_id_reused", "This clientId already belongs to a different message."
             ) from None
         self.reply(message, 201 if created else 200)
 
@@ -101,7 +101,7 @@ class MessagesHandler(ConversationHandler):
         if (wrong := content.error(text)) is not None:
             errors["content"] = wrong
         if fields.client_id is not None and not _UUID.fullmatch(fields.client_id):
-            errors["clientId"] = "must be a UUID"
+            errors["clientId"] = "This must be a UUID."
         if errors:
             raise problems.Invalid(errors)
         client_id = fields.client_id or str(uuid.uuid4())
@@ -137,4 +137,4 @@ class ReadMessagesHandler(ConversationHandler):
 
 
 def _no_such_message() -> problems.Invalid:
-    return problems.Invalid({"lastReadMessageId": "must be a message of this conversation"})
+    return problems.Invalid({"lastReadMessageId": "This isn't a message in this conversation."})

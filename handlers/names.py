@@ -6,15 +6,19 @@ from handlers import problems
 
 LONGEST = 39
 
+_ALPHABET = "Usernames can use letters, numbers and hyphens. They can't start or end with a hyphen."
 _USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?")
 
 
 def checked(username: str) -> str:
     """The same name. Raises `problems.Invalid`: nothing is folded into a name."""
+    if len(username) > LONGEST:
+        raise problems.Invalid({"username": f"Usernames can have at most {LONGEST} characters."})
     if not _USERNAME.fullmatch(username):
-        raise problems.Invalid(
-            {"username": "must be 1 to 39 letters, digits or hyphens, no hyphen at either end"}
+        sentences = (
+            "Usernames can use letters, numbers and hyphens. They can't start or end with a hyphen."
         )
+        raise problems.Invalid({"username": sentences})
     return username
 
 

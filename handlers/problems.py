@@ -76,7 +76,7 @@ class Unauthorized(Problem):
         # One sentence for all reasons: what is wrong with a credential is its holder's affair.
         super().__init__(
             "unauthorized",
-            "This needs a valid token of a session that has not ended.",
+            "You're not signed in, or your session has ended.",
             headers={"WWW-Authenticate": "Bearer"},
         )
 
@@ -89,7 +89,7 @@ class NotFound(Problem):
     status = HTTPStatus.NOT_FOUND
 
     def __init__(self) -> None:
-        super().__init__("not_found", "There is nothing here, or nothing that is yours.")
+        super().__init__("not_found", "Not found, or not accessible to you.")
 
 
 class MethodNotAllowed(Problem):
@@ -98,7 +98,9 @@ class MethodNotAllowed(Problem):
     def __init__(self, allowed: Iterable[str]) -> None:
         listed = ", ".join(allowed)
         super().__init__(
-            "method_not_allowed", f"Allowed here: {listed}.", headers={"Allow": listed}
+            "method_not_allowed",
+            f"This method isn't allowed here. Use {listed}.",
+            headers={"Allow": listed},
         )
 
 
@@ -106,7 +108,9 @@ class NotAcceptable(Problem):
     status = HTTPStatus.NOT_ACCEPTABLE
 
     def __init__(self) -> None:
-        super().__init__("not_acceptable", "This is a stream: accept text/event-stream.")
+        super().__init__(
+            "not_acceptable", "This is an event stream. Send the header Accept: text/event-stream."
+        )
 
 
 class Conflict(Problem):
@@ -117,35 +121,38 @@ class OtherUser(Conflict):
     """The credential is not that of the user whom `X-User` names."""
 
     def __init__(self) -> None:
-        super().__init__("other_user", "You're signed in as a different user now.")
+        super().__init__("other_user", "You're now signed in as a different user.")
 
 
 class ContentTooLarge(Problem):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
     def __init__(self) -> None:
-        super().__init__("content_too_large", "The body is larger than this server takes.")
+        super().__init__("content_too_large", "The request body is too large.")
 
 
 class HeadersTooLarge(Problem):
     status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
     def __init__(self) -> None:
-        super().__init__("headers_too_large", "The headers are larger than this server takes.")
+        super().__init__("headers_too_large", "The request headers are too large.")
 
 
 class UnsupportedMediaType(Problem):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
     def __init__(self) -> None:
-        super().__init__("unsupported_media_type", "The body must be application/json.")
+        super().__init__("unsupported_media_type", "Send the request body as application/json.")
 
 
 class Misdirected(Problem):
     status = HTTPStatus.MISDIRECTED_REQUEST
 
     def __init__(self) -> None:
-        super().__init__("misdirected", "This server does not serve that host.")
+        super().__init__(
+            "misdirected",
+            "This server doesn't serve that host. Its operator can add it to --allowed-hosts.",
+        )
 
 
 class Invalid(Problem):
@@ -154,8 +161,7 @@ class Invalid(Problem):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
     def __init__(self, errors: Mapping[str, str]) -> None:
-        detail = "; ".join(f"{field}: {sentence}" for field, sentence in errors.items())
-        super().__init__("invalid_field", detail, errors=errors)
+        super().__init__("invalid_field", " ".join(errors.values()), errors=errors)
 
 
 class TooMany(Problem):
@@ -177,7 +183,8 @@ class DatabaseUnavailable(Unavailable):
 
     def __init__(self) -> None:
         super().__init__(
-            "database_unavailable", "The database is not available. Please try again in a moment."
+            "database_unavailable",
+            "The server can't reach its database. Please try again in a moment.",
         )
 
 
@@ -194,7 +201,14 @@ class StorageFull(Problem):
 
 class Internal(Problem):
     def __init__(self) -> None:
-        super().__init__("internal_error", "The server failed at this; it is in its log.")
+        super().__init__("internal_error", "Something went wrong on the server. Please try again.")
+
+
+_SENTENCES = {
+    400: "The server couldn't understand this request.",
+    408: "The request took too long to arrive.",
+    414: "The address is too long.",
+}
 
 
 class Framework(Problem):
@@ -202,7 +216,8 @@ class Framework(Problem):
 
     def __init__(self, status: int) -> None:
         self.status = HTTPStatus(status)
-        super().__init__(self.status.name.lower(), f"{self.status.description or 'Refused'}.")
+        sentence = _SENTENCES.get(status, f"The server refused this: {self.status.phrase}.")
+        super().__init__(self.status.name.lower(), sentence)
 
 
 def refusal(status: int) -> bytes:

@@ -233,9 +233,13 @@ class StreamHandler(ApiHandler):
     def _check_room(self) -> None:
         bus, config = self.app.bus, self.app.config
         if bus.count_of(self.user_id) >= config.max_streams_per_user:
-            raise problems.TooMany("too_many_streams", "This user has too many open streams.")
+            raise problems.TooMany(
+                "too_many_streams", "You have too many tabs or devices connected."
+            )
         if len(bus) >= config.max_streams:
-            raise problems.Unavailable("full", "The server has no room for one more stream.")
+            raise problems.Unavailable(
+                "full", "The server is full right now. Please try again in a moment."
+            )
 
     def _subscribe(self) -> bool:
         """Subscribes to the bus, unless the client has left: its close was told already then."""

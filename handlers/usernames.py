@@ -9,7 +9,7 @@ class UsernamesHandler(ApiHandler):
     async def get(self) -> None:
         search = self.get_query_argument("search", "", strip=False)
         if not search:
-            raise problems.Invalid({"search": "must not be empty"})
+            raise problems.Invalid({"search": "Enter at least one character."})
         self.app.limits.check(self.app.limits.searches, self.me.user_id)
         if not search.isascii() or "\0" in search:
             return self.reply([])  # no name begins so, and PostgreSQL's text holds no NUL
