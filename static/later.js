@@ -9,7 +9,6 @@ import "./components/connection-line.js";
 import "./components/jump-button.js";
 import "./components/new-conversation.js";
 import "./components/notification-bell.js";
-import "./components/notification-offer.js";
 import "./components/read-marker.js"; // which <conversation-view> asks for
 import "./components/theme-switch.js";
 import "./notifications.js"; // which app.js asks for, as the next but one, when it knows where to go on from

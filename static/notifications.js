@@ -128,6 +128,7 @@ export class Notifications {
   }
 
   #offer() {
+    import("./components/notification-offer.js"); // few see it
     this.offered = true;
     this.#changed();
   }

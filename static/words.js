@@ -100,7 +100,9 @@ export const words = {
 
   message: {
     you: "You: ",
-    they: "They: ",
+    by: (/** @type {string} */ name) => (name ? `${name}: ` : ""),
+    showAll: "Show all",
+    showLess: "Show less",
     sending: "Sending…",
     seen: "Seen",
     notSent: (/** @type {string} */ reason) => `Not sent. ${reason}`,

@@ -121,7 +121,7 @@ class MessageList extends Component {
   #drawLines(thread) {
     const { from, to } = stretch.bounds(thread.messages, this.#stretch ?? stretch.NEWEST);
     const { drafts } = this.#state;
-    const drawnFrom = [thread, drafts, this.#conversation?.otherLastReadMessageId, from, to, this.#unreadAfter, this.#linked];
+    const drawnFrom = [thread, drafts, this.#conversation?.otherLastReadMessageId, this.#conversation?.otherParticipant, from, to, this.#unreadAfter, this.#linked];
     if (drawnFrom.every((value, n) => value === this.#drawnFrom[n])) return;
     this.#drawnFrom = drawnFrom;
     this.#lines = linesOf(this.#state, this.conversationId, { from, to, unreadAfter: this.#unreadAfter ?? null });
@@ -145,7 +145,7 @@ class MessageList extends Component {
   #line(line, item) {
     if (line.kind === "day") drawDay(item, line);
     else if (line.kind === "unread") drawUnread(item);
-    else if (line.kind === "message") drawMessage(item, line);
+    else if (line.kind === "message") drawMessage(item, line, this.#conversation?.otherParticipant.username ?? "");
     else drawDraft(item, line, this.context.outbox);
     const isLinked = line.kind === "message" && line.message.id === this.#linked;
     if (isLinked) item.setAttribute("aria-current", "true");

@@ -2,9 +2,9 @@
 
 import { el } from "../lib/dom.js";
 import { pathOfMessage } from "../lib/ids.js";
-import { isEmojiOnly, piecesOf } from "../lib/text.js";
 import { clockTime, fullTime } from "../lib/time.js";
 import { words } from "../words.js";
+import { messageText } from "./message-text.js";
 
 /** @typedef {import("./context.js").Context["outbox"]} Outbox */
 
@@ -27,13 +27,15 @@ export function drawUnread(item) {
 /**
  * @param {HTMLElement} item
  * @param {import("./lines.js").MessageLine} line
+ * @param {string} name of its author, for those who do not see on which side it stands
  */
-export function drawMessage(item, { message, first, last, seen }) {
-  const state = `${message.id} ${first} ${last} ${seen}`;
+export function drawMessage(item, { message, first, last, seen }, name) {
+  const state = `${message.id} ${first} ${last} ${seen} ${name}`;
   if (item.dataset.state === state) return;
   const isThere = item.dataset.state?.startsWith(`${message.id} `);
   item.className = classes("message", message.mine ? "mine" : "theirs", first && "first", last && "last");
-  if (!isThere) fill(item, message.mine, message.content, fullTime(message.createdAt), el("span", {}, timeOf(message)));
+  if (!isThere) fill(item, message.content, fullTime(message.createdAt), el("span", {}, timeOf(message)));
+  drawAuthor(item, message.mine ? words.message.you : words.message.by(name));
   const below = /** @type {Element} */ (item.lastElementChild);
   const shown = last || seen; // within a group the time is for those who ask: screen readers, and a pointer
   below.className = shown ? "state" : "state aside";
@@ -52,26 +54,35 @@ export function drawDraft(item, { draft }, outbox) {
   if (item.dataset.state === state) return;
   item.className = classes("message mine first last", draft.failure === null ? "sending" : "failed");
   const below = draft.failure === null ? el("span", { class: "state" }, words.message.sending) : failure(draft, outbox);
-  fill(item, true, draft.content, null, below);
+  fill(item, draft.content, null, below);
+  drawAuthor(item, words.message.you);
   item.dataset.state = state;
 }
 
 /**
  * A text that stands there already stays: what is put there anew, a screen reader reads out anew.
  * @param {HTMLElement} item
- * @param {boolean} mine
  * @param {string} text
  * @param {string | null} title
  * @param {Element} below
  */
-function fill(item, mine, text, title, below) {
+function fill(item, text, title, below) {
   const there = item.querySelector(".content");
   if (there?.textContent === text) {
     if (title !== null) there.setAttribute("title", title);
     item.lastElementChild?.replaceWith(below);
   } else {
-    item.replaceChildren(el("span", { class: "visually-hidden" }, mine ? words.message.you : words.message.they), content(text, title), below);
+    item.replaceChildren(el("span", { class: "visually-hidden author" }), ...messageText(text, title), below);
   }
+}
+
+/**
+ * @param {HTMLElement} item
+ * @param {string} author
+ */
+function drawAuthor(item, author) {
+  const place = item.querySelector(".author");
+  if (place && place.textContent !== author) place.textContent = author;
 }
 
 /**
@@ -82,43 +93,6 @@ function timeOf({ id, conversationId, createdAt }) {
   const time = el("time", { datetime: createdAt, title: fullTime(createdAt) }, clockTime(createdAt));
   return el("a", { href: pathOfMessage(conversationId, id), class: "time", tabindex: "-1" }, time);
 }
-
-/**
- * The text to the letter, as a selection copies it, with links and code told apart.
- * @param {string} text
- * @param {string | null} title
- */
-function content(text, title) {
-  const drawn = piecesOf(text).map((piece) => drawPiece(piece));
-  return el("p", { class: classes("content", isEmojiOnly(text) && "emoji"), dir: "auto", title }, ...drawn);
-}
-
-/** @param {import("../lib/text.js").Piece} piece */
-function drawPiece(piece) {
-  if (piece.kind === "plain") return piece.text;
-  if (piece.kind === "link") return link(piece.text, piece.href);
-  const [, open, code, close] = /** @type {string[]} */ (piece.text.match(PARTS[piece.kind]));
-  return el("code", { class: piece.kind === "block" ? "block" : null }, fence(open), code, fence(close));
-}
-
-// What stands before, in and after code: a block's first line may name its language, if there is a second one.
-const PARTS = { code: /^(```|`)(.*)(\1)$/s, block: /^(```(?:[^\n`]*\n(?!```))?)(.*?)(```\n?)$/s };
-
-/** @param {string} text */
-const fence = (text) => el("span", { class: "fence" }, text);
-
-/**
- * @param {string} text
- * @param {string} href
- */
-function link(text, href) {
-  const own = new URL(href).origin === location.origin;
-  const title = isPlain(text) ? null : href; // letters that look like others are told by the address itself
-  return el("a", { href, title, target: own ? null : "_blank", rel: "noopener noreferrer nofollow" }, text);
-}
-
-/** @param {string} text */
-const isPlain = (text) => /^[!-~]*$/.test(text);
 
 /**
  * @param {import("../types.js").Draft} draft

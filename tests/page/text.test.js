@@ -66,3 +66,43 @@ test("a few emoji on their own are told from a text", () => {
   for (const text of ["👍", "❤️", "👨‍👩‍👧‍👦 🇫🇷\n1️⃣", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "🎉🎉🎉🎉🎉🎉", "👋🏽", "☝🏽", "❤️‍🔥", "👩‍⚕️", "🏴‍☠️"]) assert.ok(isEmojiOnly(text), text);
   for (const text of ["", " ", "1", "#", "a👍", "👍!", "🎉🎉🎉🎉🎉🎉🎉", "\u200d", "\ufe0f", "©", "\ud83d"]) assert.ok(!isEmojiOnly(text), text);
 });
+
+test("a host of plain letters ends where another script begins", () => {
+  assert.deepEqual(linked("公式サイトはhttps://example.comです"), ["https://example.com"]);
+  assert.deepEqual(linked("https://example.com:8080です https://192.168.0.1にて https://localhostです"), [
+    "https://example.com:8080",
+    "https://192.168.0.1",
+    "https://localhost",
+  ]);
+  assert.deepEqual(linked("www.example.orgです 連絡はjane@example.orgまで https://example.com😀"), [
+    "www.example.org",
+    "jane@example.org",
+    "https://example.com",
+  ]);
+  for (const text of ["https://例え.jp/パス", "https://www.bücher.de/x", "https://abc日本.jp/", "https://example.한국/"]) {
+    assert.deepEqual(linked(text), [text]);
+  }
+});
+
+test("www. names lead to https, and e-mail addresses to a letter", () => {
+  assert.deepEqual(links("(www.example.org/a_(b)).")[0], { kind: "link", text: "www.example.org/a_(b)", href: "https://www.example.org/a_(b)" });
+  assert.deepEqual(links("to 'jane.doe+x@example.org'!")[0], { kind: "link", text: "jane.doe+x@example.org", href: "mailto:jane.doe+x@example.org" });
+  for (const text of ["www", "www.", "www.example", "awww.example.org", "@jane", "jane@", "jane@localhost", "a@b", "example.org"]) {
+    assert.deepEqual(linked(text), [], text);
+  }
+});
+
+test("an address that hides who it is for is refused as a whole", () => {
+  for (const text of ["https://bank.example@evil.example:99999", `https://${"a".repeat(60)}@evil.example/`, "https://bank.example:x@evil.example/", "www.example.org@evil.example", "ftp://jane@example.org/"]) {
+    assert.deepEqual(linked(text), [], text);
+  }
+  assert.equal(links("a?bcc=evil@example.org")[0].href, "mailto:a%3Fbcc%3Devil@example.org");
+  assert.deepEqual(linked("https://example.com\u202e/moc.live"), ["https://example.com"]);
+});
+
+test("addresses as many as a message has room for take no time", () => {
+  const texts = ["a@b.c,", "a@", "a'", "www.", "https://a.", "@", "x@a.", "http://a/'\"", "あ@", "http://a/(["].map((text) => text.repeat(4000 / text.length));
+  const begun = performance.now();
+  for (const text of texts) piecesOf(text);
+  assert.ok(performance.now() - begun < 500);
+});

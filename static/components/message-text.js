@@ -1,0 +1,125 @@
+/** The text of a message in its bubble: to the letter, with links and code told apart, and folded where it is very tall. */
+
+import { el } from "../lib/dom.js";
+import { foldAt } from "../lib/fold.js";
+import { isEmojiOnly, mayHaveLinks, pieces } from "../lib/pieces.js";
+import { words } from "../words.js";
+
+/** @typedef {import("../lib/pieces.js").Piece} Piece */
+
+const NARROW = "(max-width: 40rem)";
+const COLUMNS = { narrow: 36, wide: 64 };
+
+/** What finds links comes when a text may have some: until then they stand there as they are written. */
+let piecesOf = (/** @type {string} */ text) => pieces(text, () => []);
+/** @type {Promise<void> | null} */
+let coming = null;
+let areFound = false;
+/** @type {Set<() => void>} */
+const waiting = new Set();
+
+/**
+ * A paragraph, and a button below it where there is more of it.
+ * @param {string} text
+ * @param {string | null} title
+ * @returns {HTMLElement[]}
+ */
+export function messageText(text, title) {
+  const paragraph = el("p", { class: isEmojiOnly(text) ? "content emoji" : "content", dir: "auto", title });
+  const fold = foldAt(text, matchMedia(NARROW).matches ? COLUMNS.narrow : COLUMNS.wide);
+  let isFolded = fold !== null;
+  const draw = () => paragraph.replaceChildren(isFolded ? folded(drawn(text), fold ?? 0) : drawn(text));
+  draw();
+  if (mayHaveLinks(text)) whenLinksAreFound(draw);
+  if (fold === null) return [paragraph];
+  const more = el("button", { type: "button", class: "link unfold" }, words.message.showAll);
+  const turn = () => {
+    isFolded = !isFolded;
+    more.textContent = isFolded ? words.message.showAll : words.message.showLess;
+    draw();
+  };
+  more.addEventListener("click", turn);
+  paragraph.addEventListener("beforematch", () => isFolded && turn()); // the browser's own search has found something
+  return [paragraph, more];
+}
+
+/** @param {() => void} draw */
+function whenLinksAreFound(draw) {
+  if (coming === null) coming = load();
+  if (!areFound) waiting.add(draw);
+}
+
+async function load() {
+  try {
+    ({ piecesOf } = await import("../lib/text.js"));
+    areFound = true;
+    for (const draw of waiting) draw();
+  } catch {
+    coming = null; // the next one tries again
+  }
+  waiting.clear();
+}
+
+/** @param {string} text */
+function drawn(text) {
+  const fragment = document.createDocumentFragment();
+  fragment.append(...piecesOf(text).map((piece) => drawPiece(piece)));
+  return fragment;
+}
+
+/**
+ * What is beyond `at` stays out of sight and out of the layout; a search in the page finds it.
+ * @param {DocumentFragment} fragment
+ * @param {number} at
+ */
+function folded(fragment, at) {
+  const walker = document.createTreeWalker(fragment, NodeFilter.SHOW_TEXT);
+  let left = at;
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const { length } = /** @type {Text} */ (node);
+    if (left > length) left -= length;
+    else return foldedAt(fragment, node, left);
+  }
+  return fragment;
+}
+
+/**
+ * @param {DocumentFragment} fragment
+ * @param {Node} node
+ * @param {number} offset
+ */
+function foldedAt(fragment, node, offset) {
+  const range = document.createRange();
+  range.setStart(node, offset);
+  range.setEndAfter(/** @type {Node} */ (fragment.lastChild));
+  fragment.append(el("span", { class: "rest", hidden: "until-found" }, range.extractContents()));
+  return fragment;
+}
+
+/** @param {Piece} piece */
+function drawPiece(piece) {
+  if (piece.kind === "plain") return piece.text;
+  if (piece.kind === "link") return link(piece.text, piece.href);
+  const [, open, code, close] = /** @type {string[]} */ (piece.text.match(PARTS[piece.kind]));
+  return el("code", { class: piece.kind === "block" ? "block" : null }, fence(open), code, fence(close));
+}
+
+// What stands before, in and after code: a block's first line may name its language, if there is a second one.
+const PARTS = { code: /^(```|`)(.*)(\1)$/s, block: /^(```(?:[^\n`]*\n(?!```))?)(.*?)(```\n?)$/s };
+
+/** @param {string} text */
+const fence = (text) => el("span", { class: "fence" }, text);
+
+/**
+ * @param {string} text
+ * @param {string} href
+ */
+function link(text, href) {
+  const { origin, protocol } = new URL(href);
+  const isElsewhere = protocol !== "mailto:" && origin !== location.origin;
+  const title = isPlain(text) ? null : href; // letters that look like others are told by the address itself
+  return el("a", { href, title, target: isElsewhere ? "_blank" : null, rel: "noopener noreferrer nofollow" }, text);
+}
+
+/** @param {string} text */
+const isPlain = (text) => /^[!-~]*$/.test(text);
