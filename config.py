@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+import platformdirs
+
+from db.data_dir import MIN_SECRET_BYTES
+
+VERSION = "0.1.0"
 HERE = Path(__file__).resolve().parent
+IS_CHECKOUT = (HERE / "Makefile").is_file()  # and not installed among other packages
 STATIC_DIR = HERE / "static"
-MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: a key for HS256 has at least 256 bits
 RESERVED_DESCRIPTORS = 64  # the database, files, logs: what no connection may take
 RESERVED_CONNECTIONS = 136  # requests beside the streams, so that a full server can say so
 LEAST_HEADER_BYTES = 4 * 1024  # what a browser sends along, a token included, is about 1 KiB
@@ -72,17 +77,30 @@ class Config:
 def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Config:
     """The configuration that `argv` (without the program's name) and `environ` ask for.
 
-    Prints help and exits for `--help`. Raises `Invalid` for what is unknown or makes no sense.
+    Prints help or the version and exits for `--help` and `--version`. Raises `Invalid` for what is
+    unknown or makes no sense.
     """
     given = vars(_parser(environ).parse_args(argv))
     given["origin"] = given["origin"] or f"http://localhost:{given['port']}"
     given["max_streams"] = given["max_streams"] or streams_that_fit()
+    _check_github(given["github_client_id"], given["github_client_secret"])
     given["dev_login"] = _dev_login(given["dev_login"], given["address"], given["origin"])
     return Config(**given)
 
 
 def is_loopback_name(host: str) -> bool:
     return host.lower().strip("[]") in LOOPBACK_NAMES
+
+
+def default_data_dir() -> Path:
+    """Beside a checkout; for an installed package, where the user's programs keep their data."""
+    return HERE / "data" if IS_CHECKOUT else platformdirs.user_data_path("messenger-server")
+
+
+def served_hosts(config: Config) -> list[str]:
+    """The values of `Host` that are served, as told to the operator."""
+    own = urllib.parse.urlsplit(config.origin).netloc
+    return list(dict.fromkeys([own, "localhost", "127.0.0.1", "[::1]", *config.allowed_hosts]))
 
 
 def connections_that_fit() -> int:
@@ -121,11 +139,11 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     option("--address", _address, "127.0.0.1", "address to listen on")
     option("--port", _count(0, 65535), 8000, "port to listen on; 0 takes a free one")
     option("--origin", _origin, None, "where browsers find it (default: http://localhost:PORT)")
-    option("--database-url", str, None, "a PostgreSQL (default: an embedded one in the data dir)")
-    option("--data-dir", _directory, HERE / "data", "the embedded database and the secret")
+    option("--database-url", _text, None, "a PostgreSQL (default: an embedded one in the data dir)")
+    option("--data-dir", _directory, default_data_dir(), "the embedded database and the secret")
     option("--jwt-secret", _secret, None, "signs the tokens (default: generated once and kept)")
-    option("--github-client-id", str, None, "GitHub sign-in: the application's id")
-    option("--github-client-secret", str, None, "GitHub sign-in: the application's secret")
+    option("--github-client-id", _text, None, "GitHub sign-in: the application's id")
+    option("--github-client-secret", _text, None, "GitHub sign-in: the application's secret")
     option("--dev-login", _switch, None, "on or off: sign in by name alone (on a loopback: on)")
     option("--max-streams", _count(1), None, "open streams in all (default: what fits)")
     option("--max-streams-per-user", _count(1), 10, "open streams of one user")
@@ -150,6 +168,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     option("--max-body-bytes", _count(LEAST_BODY_BYTES), 64 * 1024, "a request's body")
     option("--header-timeout", _count(1), 30, "seconds for headers, idle ones before included")
     option("--body-timeout", _count(1), 30, "seconds for a body")
+    parser.add_argument("--version", action="version", version=f"Messenger {VERSION}")
     parser.add_argument(
         "--new-epoch",
         type=_switch,
@@ -213,8 +232,18 @@ def _address(text: str) -> str:
         raise argparse.ArgumentTypeError(f"must be an IP address, not {text!r}") from None
 
 
+def _text(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text.strip()
+
+
 def _directory(text: str) -> Path:
-    return Path(text).expanduser().absolute()
+    _text(text)
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:  # no such user, or no home
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _secret(text: str) -> str:
@@ -266,6 +295,15 @@ def _networks(text: str) -> tuple[Network, ...]:
     if any(network.prefixlen == 0 for network in found):
         raise argparse.ArgumentTypeError("must not be everybody: anyone could claim any address")
     return tuple(found)
+
+
+def _check_github(client_id: str | None, secret: str | None) -> None:
+    """GitHub sign-in needs both, so that one alone is a mistake."""
+    if (client_id is None) != (secret is None):
+        given, missing = "--github-client-id", "--github-client-secret"
+        if client_id is None:
+            given, missing = missing, given
+        raise Invalid(f"{given} is set without {missing}: GitHub sign-in needs both")
 
 
 def _dev_login(asked: bool | None, address: str, origin: str) -> bool:

@@ -7,14 +7,13 @@ import asyncio
 import contextlib
 import dataclasses
 import gc
+import ipaddress
 import logging
 import os
 import random
 import resource
-import secrets
-import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,11 @@ import uvloop
 from tornado.netutil import bind_sockets
 
 import config as options
-from config import MIN_SECRET_BYTES, Config
-from db import embedded, errors, opening
-from db.embedded import DirectoryLock, EmbeddedPostgres
+import output
+from config import Config
+from db import children, data_dir, errors, opening
+from db.data_dir import DirectoryLock, Failed
+from db.embedded import EmbeddedPostgres
 from db.pool import Database
 from db.pruning import Pruner
 from db.server_lock import ServerLock
@@ -35,21 +36,17 @@ from handlers.application import Messenger
 from handlers.routes import ROUTES
 from http1.connection import Limits, Timeouts
 from http1.listener import Listener
+from output import say
+from shutdown import Shutdown
 
 BACKLOG = 4096  # thousands of clients return at once after a restart; the kernel's own cap applies
 PATIENCE_SECONDS = ServerLock.PATIENCE_SECONDS
-END_SECONDS = 9.5  # from a signal to the exit
-LEAST_STOP_SECONDS = 1.5  # of that for the embedded database, whatever else took long
 GARBAGE_OBJECTS = 100_000  # made since, before garbage is looked for; Python's own is 700
 FINISH_SECONDS = 5.0  # how long a drain waits for requests in flight
 BEGIN_ANEW_SECONDS = 5.0  # a failed background task waits, so that it cannot fill the log
 FAREWELL_SECONDS = 1.5  # over which a drain spreads the ends of streams
 
 _log = logging.getLogger("messenger")
-
-
-class Failed(Exception):
-    """The server cannot start; its text is one line for the operator."""
 
 
 def make_app(config: Config, db: Database, secret: str) -> Messenger:
@@ -69,6 +66,7 @@ def make_server(app: Messenger) -> Listener:
 
 def main() -> int:
     """Returns the exit status."""
+    output.open_missing()
     try:
         config = options.parse(sys.argv[1:], os.environ)
         logs.configure(config.log_format)
@@ -77,10 +75,12 @@ def main() -> int:
             runner.run(serve(config))
     except options.Invalid as error:
         return _fail(str(error), 2)
-    except (Failed, embedded.Failed, errors.DatabaseError) as error:
+    except (Failed, errors.DatabaseError) as error:
         return _fail(str(error), 1)
     except asyncio.CancelledError:
         return _fail("stopped before it was ready", 1)
+    finally:
+        output.finish()
     return 0
 
 
@@ -88,20 +88,25 @@ async def serve(config: Config) -> None:
     """Serves until a signal ends it, or another server takes its database."""
     _use_all_descriptors()
     _calm_garbage_collection()
-    end = _End()
-    config.data_dir.mkdir(parents=True, exist_ok=True)
-    secret = config.jwt_secret or _kept_secret(config.data_dir / "jwt-secret")
-    async with _database(config, end) as dsn, _opened(config, dsn, end) as db:
+    end = Shutdown()
+    secret = _secret(config)
+    if os.geteuid() == 0:
+        say("Running as root, which is not needed: a user without rights of its own is safer.")
+    async with (
+        _beside(children.reap_adopted),
+        _database(config, end) as dsn,
+        _opened(config, dsn, end) as db,
+    ):
         app = make_app(config, db, secret)
         server = make_server(app)
         app.disk.look()
         url = _listen(app, server, config)
-        if app.config.dev_login:
-            _say("Development sign-in is on: whoever reaches this port can sign in as anyone.")
-        _say(f"Messenger is ready at {url}")
+        for line in _access(app.config):
+            say(line)
+        say(f"Messenger is ready at {url}")
         async with _beside(app.disk.watch):
             await end.wait()
-            _say("draining …")
+            say("draining …")
             await drain(app, server)
     if end.failure is not None:
         raise Failed(end.failure)
@@ -134,7 +139,7 @@ async def _end_streams(app: Messenger) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _database(config: Config, end: "_End") -> AsyncIterator[str]:
+async def _database(config: Config, end: Shutdown) -> AsyncIterator[str]:
     """The connection string; the embedded PostgreSQL runs for as long as this is open."""
     if config.database_url is not None:
         yield config.database_url
@@ -142,36 +147,37 @@ async def _database(config: Config, end: "_End") -> AsyncIterator[str]:
     lock = DirectoryLock(config.data_dir)
     await _take(lock, config.data_dir)
     loop = asyncio.get_running_loop()
-    postgres = EmbeddedPostgres(config.data_dir)
+    postgres = EmbeddedPostgres(config.data_dir, lock)
+    end.at_once = postgres.kill
     try:
-        dsn = await loop.run_in_executor(None, postgres.start, _say)
+        dsn = await loop.run_in_executor(None, postgres.start, say)
         async with _beside(postgres.keep_running):
             yield dsn
     finally:
-        await loop.run_in_executor(None, postgres.stop, end.seconds_left())
+        await loop.run_in_executor(None, postgres.close, end.seconds_left())
         lock.release()
 
 
-async def _take(lock: DirectoryLock, data_dir: Path) -> None:
+async def _take(lock: DirectoryLock, directory: Path) -> None:
     until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     said = False
     while True:
         try:
             return lock.take()
-        except embedded.InUse:
+        except data_dir.InUse:
             if asyncio.get_running_loop().time() > until:
-                raise Failed(f"another server is using {data_dir}") from None
+                raise Failed(f"another server is using {directory}") from None
         if not said:
-            _say(f"another server is using {data_dir}; waiting up to {PATIENCE_SECONDS:.0f} s")
+            say(f"another server is using {directory}; waiting up to {PATIENCE_SECONDS:.0f} s")
             said = True
         await asyncio.sleep(0.1)
 
 
 @contextlib.asynccontextmanager
-async def _opened(config: Config, dsn: str, end: "_End") -> AsyncIterator[Database]:
+async def _opened(config: Config, dsn: str, end: Shutdown) -> AsyncIterator[Database]:
     """The database with this server as its only one, its schema up to date."""
-    await opening.reach(dsn, _say)
-    lock = await ServerLock.take(dsn, _say)
+    await opening.reach(dsn, say)
+    lock = await ServerLock.take(dsn, say)
     db = Database(dsn)
     try:
         await opening.prepare(dsn, new_epoch=config.new_epoch)
@@ -184,7 +190,7 @@ async def _opened(config: Config, dsn: str, end: "_End") -> AsyncIterator[Databa
         lock.release()
 
 
-async def _end_when_lost(lock: ServerLock, db: Database, end: "_End") -> None:
+async def _end_when_lost(lock: ServerLock, db: Database, end: Shutdown) -> None:
     await lock.lost(db.adopt, db.doubted)
     end.fail("another server has taken the database")
 
@@ -224,16 +230,25 @@ def _listen(app: Messenger, server: Listener, config: Config) -> str:
     return app.config.origin
 
 
-def _kept_secret(path: Path) -> str:
-    """Generated at the first start; whoever reads it can make tokens."""
-    with contextlib.suppress(FileExistsError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-    secret = path.read_text().strip()
-    if len(secret) < MIN_SECRET_BYTES:
-        raise Failed(f"the secret in {path} is shorter than {MIN_SECRET_BYTES} bytes")
-    return secret
+def _secret(config: Config) -> str:
+    """What signs the tokens. The data directory is made where something is to be kept in it."""
+    if config.jwt_secret is None or config.database_url is None:
+        data_dir.make(config.data_dir)
+    return config.jwt_secret or data_dir.kept_secret(config.data_dir / "jwt-secret")
+
+
+def _access(config: Config) -> Iterator[str]:
+    """What decides over the access of people, and may surprise the operator; a line each."""
+    if config.dev_login:
+        yield "Development sign-in is on: whoever reaches this port can sign in as anyone."
+    elif config.github_client_id is None:
+        yield (
+            "Nobody can sign in: development sign-in is off (it needs a loopback --address and"
+            " --origin), and GitHub sign-in needs --github-client-id and --github-client-secret."
+        )
+    if not ipaddress.ip_address(config.address).is_loopback:
+        hosts = ", ".join(options.served_hosts(config))
+        yield f"Only requests for these hosts are served (--origin, --allowed-hosts): {hosts}"
 
 
 def _use_all_descriptors() -> None:
@@ -249,53 +264,9 @@ def _calm_garbage_collection() -> None:
     gc.set_threshold(GARBAGE_OBJECTS, 20, 100)
 
 
-class _End:
-    """What ends the server: SIGTERM and SIGINT, of which the second is the end at once."""
-
-    def __init__(self) -> None:
-        self.failure: str | None = None
-        self._asked = asyncio.Event()
-        self._asked_at = 0.0
-        self._main = asyncio.current_task()
-        self._ready = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._receive)
-
-    async def wait(self) -> None:
-        """Returns when the end is asked for; a signal during the start has ended it already."""
-        self._ready = True
-        await self._asked.wait()
-
-    def fail(self, why: str) -> None:
-        """Asks for the end in good order, and for an exit status that says otherwise."""
-        self.failure = why
-        self._ask()
-
-    def seconds_left(self) -> float:
-        """Of the time that it may take."""
-        if not self._asked.is_set():
-            return END_SECONDS
-        gone = asyncio.get_running_loop().time() - self._asked_at
-        return max(END_SECONDS - gone, LEAST_STOP_SECONDS)
-
-    def _receive(self) -> None:
-        if self._asked.is_set():
-            os._exit(1)  # at once: what was answered is committed, and the database recovers
-        self._ask()
-        if not self._ready and self._main is not None:
-            self._main.cancel()
-
-    def _ask(self) -> None:
-        self._asked_at = asyncio.get_running_loop().time()
-        self._asked.set()
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
 def _fail(line: str, status: int) -> int:
-    print(f"server.py: {line}", file=sys.stderr)
+    one_line = " ".join(line.splitlines())  # also where a path holds a line's end
+    output.complain(f"server.py: {one_line}")
     return status
 
 

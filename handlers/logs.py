@@ -15,6 +15,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
+import output
+
 if TYPE_CHECKING:
     from handlers.base import Handler
 
@@ -137,8 +139,7 @@ class TurnHandler(logging.StreamHandler[TextIO]):
         with self.lock or contextlib.nullcontext():
             if self._lines:
                 lines, self._lines = self._lines, []
-                self.stream.write("".join(lines))
-            super().flush()
+                output.write(self.stream, "".join(lines))
 
     def _will_flush(self) -> bool:
         """False where no loop runs: before it, after it, and in threads."""

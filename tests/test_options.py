@@ -52,8 +52,6 @@ def test_without_options_all_is_as_the_contract_says() -> None:
         ("--data-dir", "/a/b", "data_dir", Path("/a/b")),
         ("--jwt-secret", SECRET, "jwt_secret", SECRET),
         ("--jwt-secret", "é" * 16, "jwt_secret", "é" * 16),
-        ("--github-client-id", "x", "github_client_id", "x"),
-        ("--github-client-secret", "x", "github_client_secret", "x"),
         ("--dev-login", "off", "dev_login", False),
         ("--dev-login", "on", "dev_login", True),
         ("--max-streams", "1", "max_streams", 1),
@@ -92,6 +90,24 @@ def test_each_option_is_a_flag_and_an_environment_variable(
     assert getattr(parse([], {variable: text}), name) == value
     assert getattr(parse([flag, text], {variable: "nonsense"}), name) == value  # the flag wins
     assert parse([], {variable: ""}) == parse([], {})
+
+
+def test_github_sign_in_needs_its_id_and_its_secret() -> None:
+    both = ["--github-client-id", "x", "--github-client-secret", "y"]
+    found = parse(both, {})
+    assert (found.github_client_id, found.github_client_secret) == ("x", "y")
+    assert found == parse([], {"GITHUB_CLIENT_ID": "x", "GITHUB_CLIENT_SECRET": "y"})
+    assert found == parse(both[:2], {"GITHUB_CLIENT_SECRET": "y"})
+    for argv, environ in (
+        (both[:2], {}),
+        (both[2:], {}),
+        (both[:2], {"GITHUB_CLIENT_SECRET": ""}),
+        (both[2:], {"GITHUB_CLIENT_ID": ""}),
+        ([*both[:2], "--github-client-secret="], {}),
+        (["--github-client-id= ", *both[2:]], {}),
+    ):
+        with pytest.raises(Invalid, match="--github-client"):
+            parse(argv, environ)
 
 
 def test_new_epoch_may_stand_alone_and_proxies_are_networks() -> None:
@@ -136,6 +152,9 @@ def test_new_epoch_may_stand_alone_and_proxies_are_networks() -> None:
         ["--trusted-proxies", "10.0.0.1, 0.0.0.0/0"],
         ["--trusted-proxies", "::/0"],
         ["--log-format", "xml"],
+        ["--database-url", ""],
+        ["--data-dir", ""],
+        ["--data-dir", "~nobody-of-that-name/x"],
         ["--rate-limits", "some"],
         ["--sends-at-once", "0"],
         ["--sends-per-second", "0"],
@@ -203,6 +222,12 @@ def test_a_database_that_refuses_ends_the_start_at_once(dsn: str, tmp_path: Path
         assert ended.returncode != 0
         (line,) = ended.stderr.strip().split("\n")
         assert told in line
+
+
+def test_the_version_is_printed_whatever_the_environment_says() -> None:
+    shown = run("--version", VERSION="nonsense", PORT="8000")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout == f"Messenger {config.VERSION}\n"
 
 
 def test_help_lists_every_option() -> None:

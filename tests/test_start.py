@@ -13,7 +13,7 @@ import pytest
 
 import server as messenger
 from db import opening
-from db.embedded import DirectoryLock
+from db.data_dir import DirectoryLock
 from db.errors import InUse, Refused, Unavailable
 from db.server_lock import ServerLock
 from tests.support.callers import Caller, contents, someone_talks

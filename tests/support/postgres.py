@@ -12,7 +12,7 @@ import psycopg2
 from psycopg2.extensions import make_dsn
 
 from db import opening
-from db.embedded import EmbeddedPostgres
+from db.embedded import PROGRAMS, EmbeddedPostgres
 
 _TEMPLATE = "messenger_template"
 
@@ -43,7 +43,7 @@ class Postgres:
 
     @property
     def bin_path(self) -> Path:
-        return Path(self._embedded._server.bin_path)
+        return PROGRAMS / "bin"
 
     def crash(self) -> None:
         """`pg_ctl stop -m immediate`: no checkpoint, no goodbye; the next start recovers."""

@@ -46,13 +46,19 @@ class ServerProcess:
     program = "server.py"
 
     def __init__(
-        self, data_dir: Path, *flags: str, descriptors: int | None = None, **environ: str
+        self,
+        data_dir: Path,
+        *flags: str,
+        descriptors: int | None = None,
+        prefix: tuple[str, ...] = (),
+        **environ: str,
     ) -> None:
+        """`prefix` is a command that starts the one after it, such as `nohup`."""
         self.descriptors = descriptors
+        self.prefix = prefix
         self.data_dir = data_dir
         self.flags = ("--port", str(free_port()), *flags)
         self.environ = environ
-        self.prefix: tuple[str, ...] = ()  # of the command
         self.output: list[str] = []
         self.url = ""
 
@@ -103,7 +109,10 @@ class ServerProcess:
     def end(self, number: signal.Signals = signal.SIGTERM, seconds: float = 15) -> int:
         """The exit status after a signal."""
         self.process.send_signal(number)
-        status = self.process.wait(seconds)
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError("never ended:\n" + "\n".join(self.output)) from None
         self._reader.join()
         return status
 

