@@ -1,23 +1,28 @@
 """From a connection string to a database that is ours, up to date and known: once a start."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg2
 import psycopg2.extensions
 import yoyo
+from psycopg2.extensions import make_dsn
 from yoyo.backends.core.postgresql import PostgresqlBackend
 from yoyo.connections import DatabaseURI
 
-from db import connection, errors, identity
+from db import connection, errors, identity, rights
 from db.pool import Database
+from db.translation import of_connecting, sentence
 
 PATIENCE_SECONDS = 30.0  # how long a start waits for a database that is itself starting
 LONGEST_PAUSE_SECONDS = 4.0
 OLDEST_POSTGRESQL = 14  # SQL-standard function bodies
 MIGRATIONS = Path(__file__).parent / "migrations"
+YOYOS_TABLES = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock")
 
 _log = logging.getLogger("messenger.db")
 
@@ -49,33 +54,68 @@ async def reach(dsn: str, say: Callable[[str], None], patience: float = PATIENCE
 async def prepare(dsn: str, *, new_epoch: bool = False) -> None:
     """Brings the schema up to date and settles the epoch; the server's lock must be held.
 
-    Raises `errors.Refused` where this PostgreSQL will not do.
+    Raises `errors.Refused` where this PostgreSQL will not do, `errors.Unavailable` where it went
+    away meanwhile.
     """
-    await asyncio.get_running_loop().run_in_executor(None, _prepare, dsn, new_epoch)
+    try:
+        await asyncio.get_running_loop().run_in_executor(None, _prepare, dsn, new_epoch)
+    except psycopg2.OperationalError as error:
+        raise of_connecting(error) from None
+    except psycopg2.Error as error:
+        raise errors.Refused(f"the schema could not be made: {sentence(error)}") from None
 
 
 async def is_current(db: Database) -> bool:
     """Whether the database answers and has had all migrations."""
     rows = await db.rows("SELECT migration_id FROM _yoyo_migration")
-    return {path.stem for path in MIGRATIONS.glob("*.sql")} <= {name for (name,) in rows}
+    return _known() <= {name for (name,) in rows}
 
 
 def _prepare(dsn: str, new_epoch: bool) -> None:
-    _check_server(dsn)
-    _migrate(dsn)
-    _settle_epoch(dsn, new_epoch)
-
-
-def _check_server(dsn: str) -> None:
     with _session(dsn) as conn, conn.cursor() as cursor:
-        if conn.server_version < OLDEST_POSTGRESQL * 10_000:
-            raise errors.Refused(f"PostgreSQL {OLDEST_POSTGRESQL} or newer is needed")
-        cursor.execute("SELECT current_setting('server_encoding'), current_setting('fsync')")
-        encoding, fsync = cursor.fetchone() or ("", "")
-        if encoding != "UTF8":
-            raise errors.Refused(f"the database's encoding is {encoding}: it must be UTF8")
-        if fsync != "on":
-            _log.warning("fsync is off in this PostgreSQL: a power cut can lose answered messages")
+        _check_server(conn.server_version, cursor)
+        rights.check_for_work(cursor, _tables())
+        if not _applied(cursor) >= _known():
+            rights.check_for_migrations(cursor)
+    _migrate(dsn)
+    with _session(dsn) as conn, conn.cursor() as cursor:
+        # A new epoch where the database is not the one that the recorded epoch was made in.
+        cursor.execute(identity.SETTLE, identity.settling(new_epoch=new_epoch))
+
+
+def _tables() -> set[str]:
+    made = "".join(path.read_text() for path in MIGRATIONS.glob("*.sql"))
+    return {*re.findall(r"CREATE TABLE (\w+)", made), *YOYOS_TABLES}
+
+
+def _known() -> set[str]:
+    return {path.stem for path in MIGRATIONS.glob("*.sql")}
+
+
+def _applied(cursor: psycopg2.extensions.cursor) -> set[str]:
+    """Raises `Refused` where a newer server has been here."""
+    cursor.execute("SELECT to_regclass('_yoyo_migration') IS NOT NULL")
+    if cursor.fetchone() != (True,):
+        return set()
+    cursor.execute("SELECT migration_id FROM _yoyo_migration")
+    applied = {name for (name,) in cursor.fetchall()}
+    if unknown := sorted(applied - _known()):
+        raise errors.Refused(
+            f"a newer server has migrated this database: {', '.join(unknown)} is not known here;"
+            " start that version, or restore a backup from before"
+        )
+    return applied
+
+
+def _check_server(version: int, cursor: psycopg2.extensions.cursor) -> None:
+    if version < OLDEST_POSTGRESQL * 10_000:
+        raise errors.Refused(f"PostgreSQL {OLDEST_POSTGRESQL} or newer is needed")
+    cursor.execute("SELECT current_setting('server_encoding'), current_setting('fsync')")
+    encoding, fsync = cursor.fetchone() or ("", "")
+    if encoding != "UTF8":
+        raise errors.Refused(f"the database's encoding is {encoding}: it must be UTF8")
+    if fsync != "on":
+        _log.warning("fsync is off in this PostgreSQL: a power cut can lose answered messages")
 
 
 def _migrate(dsn: str) -> None:
@@ -94,8 +134,7 @@ def _migrations() -> "yoyo.migrations.MigrationList":
 
 def _backend(dsn: str) -> PostgresqlBackend:
     """yoyo reads URLs alone; libpq reads more than that, so it is given what libpq made of ours."""
-    given = connection.parameters(psycopg2.extensions.parse_dsn(dsn))
-    given["options"] = "-c timezone=UTC"  # a migration may take longer than a request's statement
+    given = _parameters(dsn)
     args = {key: value for key, value in given.items() if key not in ("dbname", "port")}
     uri = DatabaseURI("postgresql", None, None, None, given.get("port"), given.get("dbname"), args)
     backend = PostgresqlBackend(uri, "_yoyo_migration")
@@ -103,11 +142,19 @@ def _backend(dsn: str) -> PostgresqlBackend:
     return backend
 
 
-def _settle_epoch(dsn: str, new_epoch: bool) -> None:
-    """A new epoch where the database is not the one that the recorded epoch was made in."""
-    with _session(dsn) as conn, conn.cursor() as cursor:
-        cursor.execute(identity.SETTLE, identity.settling(new_epoch=new_epoch))
+def _parameters(dsn: str) -> dict[str, str]:
+    given = psycopg2.extensions.parse_dsn(dsn)
+    # Without our settings: a migration may take longer than a request's statement.
+    options = f"{given.get('options', '')} -c timezone=UTC".strip()
+    return {**connection.parameters(given), "options": options}
 
 
-def _session(dsn: str) -> "psycopg2.extensions.connection":
-    return psycopg2.connect(dsn, connect_timeout=10)
+@contextlib.contextmanager
+def _session(dsn: str) -> "Iterator[psycopg2.extensions.connection]":
+    """Closed at the end; what was done is committed unless something was raised."""
+    conn = psycopg2.connect(make_dsn(**{"connect_timeout": "10", **_parameters(dsn)}))
+    try:
+        with conn:
+            yield conn
+    finally:
+        conn.close()
