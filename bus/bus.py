@@ -114,6 +114,17 @@ class Bus:
             if subscriber.session_id in session_ids:
                 subscriber.end("revoked")
 
+    def abort_all(self, reason: str) -> None:
+        """Aborts all streams that are open now, a slice in each turn of the loop."""
+        self._abort_slice(iter(tuple(self)), reason)
+
+    def _abort_slice(self, subscribers: Iterator[Subscriber], reason: str) -> None:
+        some = list(islice(subscribers, SLICE))
+        for subscriber in some:
+            subscriber.abort(reason)
+        if some:
+            asyncio.get_running_loop().call_soon(self._abort_slice, subscribers, reason)
+
     def _dispatch(self) -> None:
         """Takes a slice of one user's queue; users take turns."""
         user_id, queue = next(iter(self._queues.items()))

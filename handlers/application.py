@@ -79,8 +79,7 @@ class Messenger(Application):
     def _begin_anew(self) -> None:
         """The database is another one: what was known of it is not true of this one."""
         self.sessions.forget()
-        for stream in list(self.bus):
-            stream.abort()
+        self.bus.abort_all("epoch")  # their clients resume, and are reset
 
     def use(self, config: Config) -> None:
         self.config = config

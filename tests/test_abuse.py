@@ -17,6 +17,7 @@ import pytest
 from tests.support.callers import Caller, someone_talks
 from tests.support.floods import HUNG_UP, Connection, Flood
 from tests.support.processes import ServerProcess
+from tests.support.replaying import ten_streams_replay
 from tests.support.sse import EventStream
 
 ROUNDS = 5  # the machine may be busy with something else; what is slow is so in each round
@@ -151,13 +152,17 @@ async def talks(url: str) -> AsyncIterator[list[Talk]]:
         yield found
 
 
-async def p99s(talks: list[Talk]) -> Milliseconds:
+async def p99s(talks: list[Talk], percent: int = 99) -> Milliseconds:
     took = []
     for n in range(TALKS):
         took.append(await talks[n % PAIRS].one_message())
         await asyncio.sleep(0.008)
     columns = zip(*took, strict=True)
-    return Milliseconds(*(sorted(column)[TALKS * 99 // 100 - 1] for column in columns))
+    return Milliseconds(*(sorted(column)[TALKS * percent // 100 - 1] for column in columns))
+
+
+async def p50s(talks: list[Talk]) -> Milliseconds:
+    return await p99s(talks, 50)
 
 
 def medians(waves: list[Milliseconds]) -> Milliseconds:
@@ -188,6 +193,62 @@ async def test_a_flood_by_one_user_leaves_the_times_of_others_where_they_were(
             if wave + 1 >= WAVES and all(left):
                 break
     assert set(statuses) == expected
+    assert all(left), waves
+
+
+# Replays.
+
+REPLAYED = 1_000  # messages …
+REPLAYED_BYTES = REPLAYED * 24_000  # … as JSON
+
+
+@dataclass
+class Replaying:
+    """A server, and one who resumes from before a thousand long messages."""
+
+    url: str
+    token: str
+    position: str
+
+    @classmethod
+    async def at(cls, url: str) -> "Replaying":
+        jane, mallory = Caller(url, "jane"), Caller(url, "mallory")
+        conversation = mallory.ask("/api/conversations", {"username": "jane"})["id"]
+        position = jane.open("/api/conversations").headers["Last-Event-ID"]
+        path = f"/api/conversations/{conversation}/messages"
+
+        async def send(number: int) -> None:
+            async with Connection(url, mallory.token) as connection:
+                for _ in range(number):
+                    message = {"content": "\x01" * 4000}
+                    assert await connection.ask("POST", path, message) == 201
+
+        await asyncio.gather(*(send(REPLAYED // 20) for _ in range(20)))
+        return cls(url, jane.token, position)
+
+
+@pytest.mark.measure
+@pytest.mark.gen_test(timeout=240)
+async def test_ten_streams_that_replay_much_leave_the_times_of_others_where_they_were(
+    tmp_path: Path,
+) -> None:
+    """Measured beside the same replays from another server on this machine."""
+    flags = ("--rate-limits", "off")
+    with (
+        ServerProcess(tmp_path / "one", *flags) as one,
+        ServerProcess(tmp_path / "another", *flags) as another,
+    ):
+        replays = [await Replaying.at(server.url) for server in (one, another)]
+        waves: dict[str, list[Milliseconds]] = {one.url: [], another.url: []}
+        async with talks(one.url) as others:
+            for wave in range(MOST_WAVES):
+                for r in reversed(replays) if wave % 2 else replays:
+                    with ten_streams_replay(r.url, r.token, r.position, REPLAYED_BYTES):
+                        waves[r.url].append(await p50s(others))
+                is_, was = medians(waves[one.url]), medians(waves[another.url])
+                left = [now <= 1.25 * before + 2 for now, before in zip(is_, was, strict=True)]
+                if wave + 1 >= WAVES and all(left):
+                    break
     assert all(left), waves
 
 

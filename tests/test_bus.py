@@ -156,6 +156,20 @@ def test_the_end_of_a_session_ends_its_streams_alone() -> None:
 
 
 @pytest.mark.gen_test
+async def test_all_streams_that_are_open_are_aborted_in_slices_and_none_that_comes_after() -> None:
+    bus, streams = Bus(), [Recorder(user_id=n) for n in range(2 * SLICE + 1)]
+    for stream in streams:
+        bus.subscribe(stream)
+    bus.abort_all("epoch")
+    late = Recorder()
+    bus.subscribe(late)
+    assert sum(len(stream.ended) for stream in streams) == SLICE
+    await eventually(lambda: all(stream.ended == ["epoch"] for stream in streams))
+    await asyncio.sleep(0)
+    assert late.ended == []
+
+
+@pytest.mark.gen_test
 async def test_the_heartbeat_pings_each_stream_again_and_again_until_it_is_discarded() -> None:
     heartbeat, one, two = Heartbeat(lambda: 0), Recorder(), Recorder()
     heartbeat.add(one)
