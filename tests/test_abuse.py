@@ -169,6 +169,7 @@ def medians(waves: list[Milliseconds]) -> Milliseconds:
     return Milliseconds(*map(statistics.median, zip(*waves, strict=True)))
 
 
+@pytest.mark.measure
 @pytest.mark.parametrize("kind", FLOODS)
 @pytest.mark.gen_test(timeout=120)
 async def test_a_flood_by_one_user_leaves_the_times_of_others_where_they_were(
@@ -304,6 +305,7 @@ async def pour(url: str, token: str, coding: str, refusals: list[bytes]) -> None
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.measure
 @pytest.mark.gen_test(timeout=90)
 async def test_slow_connections_and_huge_bodies_leave_ordinary_requests_in_peace(
     server: ServerProcess,

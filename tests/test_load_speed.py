@@ -63,6 +63,7 @@ async def painted(page: Page) -> float:
     return float(milliseconds)
 
 
+@pytest.mark.measure
 @pytest.mark.gen_test(timeout=120)
 async def test_a_conversation_is_painted_within_a_second_and_a_half_of_a_cold_load(
     base_url: str, visitor: Visitor

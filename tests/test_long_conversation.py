@@ -73,6 +73,7 @@ async def scroll(page: Page, *, to: str, pixels: int) -> None:
                 await page.mouse.wheel(0, pixels)
 
 
+@pytest.mark.measure
 @pytest.mark.gen_test(timeout=400)
 async def test_ten_thousand_messages_scroll_from_end_to_beginning_without_a_dropped_second(
     base_url: str, visitor: Visitor, dsn: str
@@ -91,6 +92,7 @@ async def test_ten_thousand_messages_scroll_from_end_to_beginning_without_a_drop
         assert up.gap < LONGEST_GAP, up
 
 
+@pytest.mark.measure
 @pytest.mark.parametrize("reading", ["along", "further up"])
 @pytest.mark.gen_test(timeout=400)
 async def test_fifty_messages_a_second_leave_no_task_over_a_tenth_of_a_second(
