@@ -52,6 +52,7 @@ compare: .venv/bench.stamp $(GO)
 check: .venv/check.stamp node_modules/.package-lock.json
 	ruff check && ruff format --check
 	mypy && lint-imports
+	python -c 'from handlers import openapi, routes; openapi.check(routes.ROUTES)'
 	npm run check --silent
 
 fmt: .venv/check.stamp node_modules/.package-lock.json

@@ -33,6 +33,7 @@ from db.pruning import Pruner
 from db.server_lock import ServerLock
 from handlers import base, logs, problems
 from handlers.application import Messenger
+from handlers.openapi import Undescribed
 from handlers.routes import ROUTES
 from http1.connection import Limits, Timeouts
 from http1.listener import Listener
@@ -75,7 +76,7 @@ def main() -> int:
             runner.run(serve(config))
     except options.Invalid as error:
         return _fail(str(error), 2)
-    except (Failed, errors.DatabaseError) as error:
+    except (Failed, Undescribed, errors.DatabaseError) as error:
         return _fail(str(error), 1)
     except asyncio.CancelledError:
         return _fail("stopped before it was ready", 1)

@@ -20,7 +20,7 @@ _SPACES = f"'{''.join(c for c in map(chr, range(0x3001)) if c.isspace())}'"  # n
 
 
 class Message(msgspec.Struct, frozen=True, rename="camel"):
-    """A message as one viewer sees it: `client_id` is its sender's secret."""
+    """A message as one viewer sees it. Only its sender sees the `clientId`."""
 
     id: Id
     conversation_id: Id

@@ -16,7 +16,7 @@ from db.snapshot import NotFound
 
 
 class Read(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A marker that moved; `unread_count` in the reader's own copy alone."""
+    """A marker that moved. Only the reader's own copy has the `unreadCount`."""
 
     conversation_id: Id
     user_id: Id

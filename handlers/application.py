@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, cast
 
-import msgspec
 from tornado.httputil import HTTPConnection, HTTPServerRequest
 from tornado.web import Application, RequestHandler
 
@@ -42,8 +40,10 @@ class Messenger(Application):
     def __init__(self, config: Config, db: Database, secret: str, routes: Sequence[Any]) -> None:
         super().__init__()
         self.use(config)
-        self._routes = routes
         self._router = Router(routes)
+        # Made at the start, which fails if a route has no description.
+        self.openapi = openapi.encoded(tuple(routes))
+        self.asyncapi = asyncapi.encoded()
         self.secret = secret
         self.db = db
         embedded = [config.data_dir / "postgres"] if config.database_url is None else []
@@ -67,14 +67,6 @@ class Messenger(Application):
         db.on_another(self._begin_anew)
         self._in_flight: set[Handler] = set()
         self._all_finished = asyncio.Event()
-
-    @cached_property
-    def openapi(self) -> bytes:
-        return msgspec.json.encode(openapi.description(self._routes))
-
-    @cached_property
-    def asyncapi(self) -> bytes:
-        return msgspec.json.encode(asyncapi.description())
 
     def _begin_anew(self) -> None:
         """The database is another one: what was known of it is not true of this one."""

@@ -1,233 +1,36 @@
 """The description of the API: OpenAPI 3.1, made of the routes and of the types read and answered.
 
-`OPERATIONS` says what neither of them can; a test holds that no route is missing in it.
+`handlers/operations.py` says what neither of them can.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from http import HTTPStatus
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any
 
 import msgspec
 
-from db.conversations import Conversation
-from db.messages import Message
-from db.sessions import Session
-from db.users import User
-from handlers import avatars, cursors, descriptions, health, pages, problems
-from handlers.api import DEFAULT_LIMIT, LARGEST_LIMIT, ApiHandler, UnknownRoute
+from handlers import cursors, examples, problems
+from handlers.api import DEFAULT_LIMIT, LARGEST_LIMIT, ApiHandler
 from handlers.base import SAFE_METHODS, Handler
-from handlers.conversations import (
-    ConversationsHandler,
-    OneConversationHandler,
-    OpeningFields,
-    OtherParticipantHandler,
-)
-from handlers.github_sign_in import BeginHandler, CallbackHandler
-from handlers.messages import MessageFields, MessagesHandler, ReadFields, ReadMessagesHandler
-from handlers.sessions import SessionHandler, SessionsHandler
-from handlers.sign_in import (
-    AuthUserHandler,
-    Grant,
-    Login,
-    LoginFields,
-    LoginHandler,
-    LogoutHandler,
-    RefreshTokenHandler,
-    SignInMethods,
-    SignInMethodsHandler,
-)
+from handlers.operations import CODES, NO_OPERATIONS, OPERATIONS, TAGS, Answer, Operation
 from handlers.stream import StreamHandler
-from handlers.usernames import UsernamesHandler
 
 VERSION = "1"  # of the API
 
 Json = dict[str, Any]
 
 
-class Answer(NamedTuple):
-    """`kind` is a type that msgspec knows, or a media type, or None for no content."""
-
-    meaning: str
-    kind: Any = None
-    headers: tuple[str, ...] = ()
+class Undescribed(Exception):
+    """A route has no description in `handlers/operations.py`."""
 
 
-class Operation(NamedTuple):
-    name: str
-    summary: str
-    answers: Mapping[int, Answer]
-    body: Any = None
-    needs_body: bool = True
-    query: tuple[str, ...] = ()
-    refusals: tuple[int, ...] = ()  # beside those that all handlers of its kind share
-
-
-PAGE = ("Last-Event-ID", "Link")
-SNAPSHOT = ("Last-Event-ID",)
-COOKIE = ("Set-Cookie",)
-
-OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
-    LoginHandler: {
-        "POST": Operation(
-            "login",
-            "Sign in by name alone; for development, and not there elsewhere.",
-            {200: Answer("Signed in.", Login, COOKIE)},
-            body=LoginFields,
-            refusals=(404, 422, 429),
-        )
-    },
-    RefreshTokenHandler: {
-        "POST": Operation(
-            "refreshToken",
-            "A new token of the same session.",
-            {200: Answer("The new token.", Grant, COOKIE)},
-        )
-    },
-    LogoutHandler: {
-        "POST": Operation("logout", "End this session.", {204: Answer("Ended.", None, COOKIE)})
-    },
-    AuthUserHandler: {"GET": Operation("authUser", "Who asks.", {200: Answer("You.", User)})},
-    SignInMethodsHandler: {
-        "GET": Operation(
-            "signInMethods", "Which ways in are open.", {200: Answer("Those.", SignInMethods)}
-        )
-    },
-    BeginHandler: {
-        "GET": Operation(
-            "beginGitHubSignIn",
-            "To GitHub; not there where it is not configured.",
-            {302: Answer("To GitHub.", None, ("Location", *COOKIE))},
-            query=("return_to",),
-            refusals=(404,),
-        )
-    },
-    CallbackHandler: {
-        "GET": Operation(
-            "finishGitHubSignIn",
-            "Back from GitHub.",
-            {302: Answer("To the page first asked for.", None, ("Location", *COOKIE))},
-            query=("code", "state", "error"),
-            refusals=(404, 429),
-        )
-    },
-    SessionsHandler: {
-        "GET": Operation(
-            "sessions", "Where one is signed in.", {200: Answer("Latest first.", list[Session])}
-        ),
-        "DELETE": Operation(
-            "endOtherSessions", "End all sessions but this one.", {204: Answer("Ended.")}
-        ),
-    },
-    SessionHandler: {
-        "DELETE": Operation("endSession", "End a session.", {204: Answer("Ended.")}),
-    },
-    UsernamesHandler: {
-        "GET": Operation(
-            "usernames",
-            "Names that begin so, at most five.",
-            {200: Answer("In their order.", list[str])},
-            query=("search",),
-            refusals=(422, 429),
-        )
-    },
-    ConversationsHandler: {
-        "GET": Operation(
-            "conversations",
-            "One's conversations, latest activity first.",
-            {200: Answer("A page of them.", list[Conversation], PAGE)},
-            query=("limit", "cursor"),
-            refusals=(422,),
-        ),
-        "POST": Operation(
-            "openConversation",
-            "The conversation with somebody, made if there is none.",
-            {
-                201: Answer("It is new.", Conversation, ("Location",)),
-                200: Answer("There was one.", Conversation, ("Location",)),
-            },
-            body=OpeningFields,
-            refusals=(404, 422, 429),
-        ),
-    },
-    OneConversationHandler: {
-        "GET": Operation(
-            "conversation", "A conversation.", {200: Answer("It.", Conversation, SNAPSHOT)}
-        )
-    },
-    OtherParticipantHandler: {
-        "GET": Operation(
-            "otherParticipant",
-            "With whom one talks there.",
-            {200: Answer("They.", User, SNAPSHOT)},
-        )
-    },
-    MessagesHandler: {
-        "GET": Operation(
-            "messages",
-            "The messages of a conversation, newest first.",
-            {200: Answer("A page of them.", list[Message], PAGE)},
-            query=("limit", "cursor"),
-            refusals=(422,),
-        ),
-        "POST": Operation(
-            "send",
-            "Send a message.",
-            {
-                201: Answer("Stored.", Message),
-                200: Answer("The same was stored before.", Message),
-            },
-            body=MessageFields,
-            refusals=(409, 422, 429, 507),
-        ),
-    },
-    ReadMessagesHandler: {
-        "POST": Operation(
-            "markRead",
-            "Move one's marker forward.",
-            {204: Answer("As far, or further.")},
-            body=ReadFields,
-            needs_body=False,
-            refusals=(422,),
-        )
-    },
-    StreamHandler: {
-        "GET": Operation(
-            "stream",
-            "The stream of one's events, described in /api/asyncapi.json.",
-            {200: Answer("Server-Sent Events.", "text/event-stream")},
-            query=("last_event_id", "token"),
-            refusals=(406, 429),
-        )
-    },
-    avatars.AvatarHandler: {
-        "GET": Operation(
-            "avatar", "A picture of a user.", {200: Answer("It.", "image/*")}, refusals=(503,)
-        )
-    },
-    descriptions.OpenApiHandler: {
-        "GET": Operation("openapi", "This.", {200: Answer("OpenAPI 3.1.", dict[str, Any])})
-    },
-    descriptions.AsyncApiHandler: {
-        "GET": Operation(
-            "asyncapi", "The events of the stream.", {200: Answer("AsyncAPI 3.", dict[str, Any])}
-        )
-    },
-    health.LiveHandler: {
-        "GET": Operation("live", "Does the loop turn?", {200: Answer("Yes.", dict[str, str])})
-    },
-    health.ReadyHandler: {
-        "GET": Operation(
-            "ready", "Can it serve?", {200: Answer("Yes.", dict[str, str])}, refusals=(503,)
-        )
-    },
-    health.MetricsHandler: {
-        "GET": Operation("metrics", "Figures.", {200: Answer("For Prometheus.", "text/plain")})
-    },
+_POSITION = {"type": "string", "pattern": r"^[^-\s]+-(0|[1-9][0-9]*)$"}
+_RESUME: Json = {
+    "schema": {"type": "string"},
+    "description": "The position to resume after.",
+    "example": "0a5b690f4da8-2",
 }
-
-NO_OPERATIONS = (UnknownRoute, pages.PageHandler)  # the first refuses all, the second is the page
-
 _PARAMETERS: Mapping[str, Json] = {
     "limit": {
         "schema": {
@@ -235,42 +38,88 @@ _PARAMETERS: Mapping[str, Json] = {
             "minimum": 1,
             "maximum": LARGEST_LIMIT,
             "default": DEFAULT_LIMIT,
-        }
+        },
+        "description": "The most items of a page.",
+        "example": DEFAULT_LIMIT,
     },
     "cursor": {
         "schema": {"type": "string", "pattern": cursors.PATTERN},
-        "description": "Of the link to the next page; opaque.",
+        "description": "Comes with the link to the next page. It is opaque.",
+        "example": "c2VhbGVkIGN1cnNvcg",
     },
-    "search": {"schema": {"type": "string", "minLength": 1}, "required": True},
-    "return_to": {"schema": {"type": "string"}, "description": "A path of this server's."},
-    "code": {"schema": {"type": "string"}},
-    "state": {"schema": {"type": "string"}},
-    "error": {"schema": {"type": "string"}},
-    "last_event_id": {
+    "after": {
+        "schema": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,17})$"},
+        "description": "Only messages after this id. It need not be that of a message.",
+        "example": "345",
+    },
+    "search": {
+        "schema": {"type": "string", "minLength": 1},
+        "description": "How the name begins.",
+        "example": "ja",
+        "required": True,
+    },
+    "return_to": {
         "schema": {"type": "string"},
-        "description": "Where to resume; the header of that name wins.",
+        "description": "The path of the page to come back to.",
+        "example": "/conversations/12",
     },
+    "code": {
+        "schema": {"type": "string"},
+        "description": "What GitHub gives for a token.",
+        "example": "0123456789abcdef0123",
+    },
+    "state": {
+        "schema": {"type": "string"},
+        "description": "Names the sign-in that began.",
+        "example": "c3RhdGU",
+    },
+    "error": {
+        "schema": {"type": "string"},
+        "description": "Why GitHub signed nobody in.",
+        "example": "access_denied",
+    },
+    "lastEventId": _RESUME,
+    "Last-Event-ID": _RESUME,
+    "last_event_id": _RESUME,
     "token": {
         "schema": {"type": "string"},
         "description": "For clients that can send neither header nor cookie.",
+        "example": "TOKEN",
     },
 }
 _HEADERS: Mapping[str, Json] = {
     "Last-Event-ID": {
-        "schema": {"type": "string", "pattern": r"^[^-\s]+-(0|[1-9][0-9]*)$"},
-        "description": "The position in one's feed that this reflects.",
+        "schema": _POSITION,
+        "description": "The position in your feed that the answer reflects.",
         "required": True,
+    },
+    "Unread-Total": {
+        "schema": {"type": "integer", "minimum": 0, "maximum": 1000},
+        "description": "The unread messages of all conversations, as of that position; 1000 means"
+        " that many or more. Comes with the first page.",
     },
     "Link": {
         "schema": {"type": "string"},
-        "description": 'The next page, as rel="next" (RFC 8288); none on the last one.',
+        "description": 'The next page, as rel="next" (RFC 8288). The last page has none.',
     },
-    "Location": {"schema": {"type": "string"}, "required": True},
-    "Set-Cookie": {"schema": {"type": "string"}, "required": True},
-    "WWW-Authenticate": {"schema": {"const": "Bearer"}, "required": True},
+    "Location": {
+        "schema": {"type": "string"},
+        "description": "Where it is.",
+        "required": True,
+    },
+    "Set-Cookie": {
+        "schema": {"type": "string"},
+        "description": "The session, or the sign-in that began.",
+        "required": True,
+    },
+    "WWW-Authenticate": {
+        "schema": {"const": "Bearer"},
+        "description": "A token is wanted.",
+        "required": True,
+    },
     "Retry-After": {
         "schema": {"type": "integer", "minimum": 1},
-        "description": "In seconds.",
+        "description": "How many seconds to wait before trying again.",
         "required": True,
     },
 }
@@ -280,11 +129,48 @@ _HEADERS_OF_REFUSALS = {
     503: ("Retry-After",),
     507: ("Retry-After",),
 }
-_METHODS = {"get", "post", "delete"}
-_PATH_PARAMETERS = {
-    "id": {"type": "string", "pattern": "^[1-9][0-9]*$"},
-    "name": {"type": "string", "pattern": r"^[0-9a-f]{64}\.(png|jpg|webp)$"},
+_SENT_HEADERS: Mapping[str, Json] = {
+    "Last-Event-ID": _RESUME,
+    "X-User": {
+        "schema": {"type": "string"},
+        "description": "The id of the user for whom this is meant. Where the credential is that of"
+        " another user, nothing happens, and the answer is a 409.",
+        "example": "7",
+    },
 }
+_METHODS = {"get", "post", "delete"}
+_PATH_PARAMETERS: Mapping[str, Json] = {
+    "id": {
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+        "description": "A positive number, without zeros in front.",
+        "example": "12",
+    },
+    "name": {
+        "schema": {"type": "string", "pattern": r"^[0-9a-f]{64}\.(png|jpg|webp)$"},
+        "description": "The SHA-256 of the picture, and its type.",
+        "example": f"{0:064x}.png",
+    },
+}
+
+
+def check(routes: Iterable[tuple[str, type[Handler]]]) -> None:
+    """Raises `Undescribed` where a route, or a method of it, has no description."""
+    for pattern, handler in routes:
+        if handler not in NO_OPERATIONS:
+            methods = set(handler._methods) - {"HEAD"}
+            if missing := methods - OPERATIONS.get(handler, {}).keys():
+                listed = ", ".join(sorted(missing))
+                raise Undescribed(
+                    f"{pattern} ({handler.__name__}): no description of {listed}"
+                    " in handlers/operations.py"
+                )
+
+
+@cache
+def encoded(routes: tuple[tuple[str, type[Handler]], ...]) -> bytes:
+    """The description as JSON. Raises `Undescribed`."""
+    check(routes)
+    return msgspec.json.encode(description(routes))
 
 
 def description(routes: Iterable[tuple[str, type[Handler]]]) -> Json:
@@ -299,17 +185,26 @@ def description(routes: Iterable[tuple[str, type[Handler]]]) -> Json:
         "info": {
             "title": "Messenger",
             "version": VERSION,
-            "description": "HEAD is answered wherever GET is. Ids are texts, times are in UTC.",
+            "description": "HEAD is answered wherever GET is. Ids are strings, times are in UTC,"
+            " and the keys of JSON are in camelCase. Errors are problem details (RFC 9457), whose"
+            " `code` is stable.",
         },
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
         "components": {
             "responses": {
                 str(status): _refusal(status, schemas) for status in sorted(_all_refusals(paths))
             },
+            "headers": _HEADERS,
             "schemas": schemas.components,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-                "cookie": {"type": "apiKey", "in": "cookie", "name": "messenger-session"},
+                "cookie": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "messenger-session",
+                    "description": "`__Host-messenger-session` where the origin is https.",
+                },
                 "query": {"type": "apiKey", "in": "query", "name": "token"},
             },
         },
@@ -341,7 +236,7 @@ def _path_item(path: str, handler: type[Handler], schemas: _Schemas) -> Json:
         item[method.lower()] = _operation(path, handler, method, operation, schemas)
     if names := re.findall(r"\{(\w+)\}", path):
         item["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": _PATH_PARAMETERS[name]}
+            {"name": name, "in": "path", "required": True, **_PATH_PARAMETERS[name]}
             for name in names
         ]
     return item
@@ -350,13 +245,17 @@ def _path_item(path: str, handler: type[Handler], schemas: _Schemas) -> Json:
 def _operation(
     path: str, handler: type[Handler], method: str, operation: Operation, schemas: _Schemas
 ) -> Json:
-    told: Json = {"operationId": operation.name, "summary": operation.summary}
-    if operation.query:
-        told["parameters"] = [
-            {"name": name, "in": "query", **_PARAMETERS[name]} for name in operation.query
-        ]
+    told: Json = {
+        "operationId": operation.name,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": operation.description,
+        "x-codeSamples": [{"lang": "Shell", "source": _curl(path, handler, method, operation)}],
+    }
+    if parameters := _parameters(handler, operation):
+        told["parameters"] = parameters
     if operation.body is not None:
-        content = {"application/json": {"schema": schemas.of(operation.body)}}
+        content = {"application/json": _json(operation.body, schemas)}
         told["requestBody"] = {"required": operation.needs_body, "content": content}
     told["security"] = _security(handler)
     told["responses"] = {
@@ -366,6 +265,33 @@ def _operation(
         for status in sorted(_refusals(path, handler, method, operation))
     }
     return told
+
+
+def _parameters(handler: type[Handler], operation: Operation) -> list[Json]:
+    named = operation.headers + (("X-User",) if _security(handler) else ())
+    return [{"name": name, "in": "query", **_PARAMETERS[name]} for name in operation.query] + [
+        {"name": name, "in": "header", **_SENT_HEADERS[name]} for name in named
+    ]
+
+
+def _json(kind: Any, schemas: _Schemas, example: Any = None) -> Json:
+    return {"schema": schemas.of(kind), "example": example or examples.example(kind)}
+
+
+def _curl(path: str, handler: type[Handler], method: str, operation: Operation) -> str:
+    """A request as one types it."""
+    for name, parameter in _PATH_PARAMETERS.items():
+        path = path.replace(f"{{{name}}}", parameter["example"])
+    query = "?search=ja" if "search" in operation.query else ""
+    words = ["curl", *([] if method == "GET" else ["-X", method])]
+    if _security(handler):
+        words.append("-H 'Authorization: Bearer TOKEN'")
+    if handler is StreamHandler:
+        words += ["-N", "-H 'Accept: text/event-stream'"]
+    if operation.body is not None:
+        body = msgspec.json.encode(examples.example(operation.body)).decode()
+        words += ["-H 'Content-Type: application/json'", f"-d '{body}'"]
+    return " ".join([*words, f"'http://localhost:8000{path}{query}'"])
 
 
 def _security(handler: type[Handler]) -> list[Json]:
@@ -378,15 +304,15 @@ def _security(handler: type[Handler]) -> list[Json]:
 
 def _refusals(path: str, handler: type[Handler], method: str, operation: Operation) -> set[int]:
     """In all that a handler of this kind may answer."""
-    found = {400, 421, *operation.refusals}
+    found = {400, 414, 421, 431, *operation.refusals}
     if "{" in path:
         found.add(404)
     if method not in SAFE_METHODS or not handler.other_sites_may_read:
         found.add(403)
-    if operation.body is not None:
-        found |= {413, 415}
+    if issubclass(handler, ApiHandler):
+        found |= {413, 415, 429}
     if _security(handler):
-        found.add(401)
+        found |= {401, 409}
     if issubclass(handler, ApiHandler) and handler.needs_database:
         found.add(503)
     return found
@@ -395,11 +321,12 @@ def _refusals(path: str, handler: type[Handler], method: str, operation: Operati
 def _answer(answer: Answer, schemas: _Schemas) -> Json:
     told: Json = {"description": answer.meaning}
     if isinstance(answer.kind, str):
-        told["content"] = {answer.kind: {"schema": {}}}
+        text = {} if answer.example is None else {"example": answer.example}
+        told["content"] = {answer.kind: {"schema": {}, **text}}
     elif answer.kind is not None:
-        told["content"] = {"application/json": {"schema": schemas.of(answer.kind)}}
+        told["content"] = {"application/json": _json(answer.kind, schemas, answer.example)}
     if answer.headers:
-        told["headers"] = {name: _HEADERS[name] for name in answer.headers}
+        told["headers"] = {name: _header(name) for name in answer.headers}
     return told
 
 
@@ -415,9 +342,19 @@ def _all_refusals(paths: Json) -> set[int]:
 
 def _refusal(status: int, schemas: _Schemas) -> Json:
     told: Json = {
-        "description": HTTPStatus(status).phrase,
-        "content": {"application/problem+json": {"schema": schemas.of(problems.Details)}},
+        "description": " ".join(f"`{code}`: {text}" for code, text in CODES[status].items()),
+        "content": {"application/problem+json": {"schema": _details(status, schemas)}},
     }
     if names := _HEADERS_OF_REFUSALS.get(status):
-        told["headers"] = {name: _HEADERS[name] for name in names}
+        told["headers"] = {name: _header(name) for name in names}
     return told
+
+
+def _details(status: int, schemas: _Schemas) -> Json:
+    """Problem details with the codes that go with a status."""
+    only = {"status": {"const": status}, "code": {"enum": list(CODES[status])}}
+    return {"allOf": [schemas.of(problems.Details), {"properties": only}]}
+
+
+def _header(name: str) -> Json:
+    return {"$ref": f"#/components/headers/{name}"}

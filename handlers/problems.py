@@ -131,6 +131,13 @@ class ContentTooLarge(Problem):
         super().__init__("content_too_large", "The request body is too large.")
 
 
+class UriTooLong(Problem):
+    status = HTTPStatus.REQUEST_URI_TOO_LONG
+
+    def __init__(self) -> None:
+        super().__init__("uri_too_long", "The address is too long.")
+
+
 class HeadersTooLarge(Problem):
     status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
@@ -207,7 +214,6 @@ class Internal(Problem):
 _SENTENCES = {
     400: "The server couldn't understand this request.",
     408: "The request took too long to arrive.",
-    414: "The address is too long.",
 }
 
 
@@ -225,6 +231,8 @@ def refusal(status: int) -> bytes:
     match status:
         case 413:
             return ContentTooLarge().body()
+        case 414:
+            return UriTooLong().body()
         case 431:
             return HeadersTooLarge().body()
         case _:

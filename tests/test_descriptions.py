@@ -1,6 +1,9 @@
 """What the API says of itself holds: every route is in it, and every answer and event fits it."""
 
+import ast
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +13,15 @@ from jsonschema import Draft202012Validator
 from schemathesis import Case
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
-from handlers import asyncapi, openapi
+import config as options
+from db.pool import Database
+from handlers import asyncapi, openapi, problems
+from handlers.api import ApiHandler
+from handlers.application import Messenger
+from handlers.operations import TAGS
 from handlers.routes import ROUTES
+from handlers.sign_in import AuthUserHandler
+from tests.conftest import SECRET
 from tests.support.callers import Caller
 from tests.support.people import Visitor
 from tests.support.postgres import Postgres
@@ -28,6 +38,106 @@ def test_every_route_and_every_method_is_described() -> None:
         assert set(handler._methods) - {"HEAD"} == set(operations)
     names = [o.name for operations in openapi.OPERATIONS.values() for o in operations.values()]
     assert len(names) == len(set(names))
+
+
+class Forgotten(ApiHandler):
+    async def get(self) -> None: ...
+
+    async def delete(self) -> None: ...
+
+
+class HalfForgotten(AuthUserHandler):
+    async def post(self) -> None: ...
+
+
+@pytest.mark.parametrize("handler", [Forgotten, HalfForgotten])
+@pytest.mark.gen_test
+async def test_a_route_without_a_description_keeps_the_server_from_starting(
+    handler: type[ApiHandler],
+) -> None:
+    routes = [(r"/api/forgotten", handler), *ROUTES]
+    with pytest.raises(openapi.Undescribed, match="/api/forgotten"):
+        Messenger(options.parse([], {}), Database(""), SECRET, routes)
+
+
+def operations() -> Iterator[tuple[str, Any]]:
+    for path, item in openapi.description(ROUTES)["paths"].items():
+        for method in item.keys() & {"get", "post", "delete"}:
+            yield f"{method} {path}", item[method]
+
+
+def test_each_operation_has_a_summary_a_description_a_tag_and_an_example() -> None:
+    for name, operation in operations():
+        assert operation["summary"], name
+        assert operation["description"].endswith("."), name
+        assert set(operation["tags"]) <= set(TAGS), name
+        assert operation["x-codeSamples"][0]["source"].startswith("curl "), name
+        parts = [*operation["responses"].values(), operation.get("requestBody", {})]
+        for part in parts:
+            for content in part.get("content", {}).values():
+                assert "example" in content or content == {"schema": {}}, name
+
+
+def test_each_example_is_as_it_is_described() -> None:
+    told = openapi.description(ROUTES)
+    components = {"components": told["components"]}
+    for name, operation in operations():
+        for part in [*operation["responses"].values(), operation.get("requestBody", {})]:
+            for content in part.get("content", {}).values():
+                schema = content["schema"] | components
+                Draft202012Validator(schema).validate(content.get("example", {})), name
+    messages = asyncapi.description()["components"]["messages"]
+    described = Described(asyncapi.description())
+    for name, message in messages.items():
+        event_id = "x-1" if message["x-has-id"] else None
+        described.check(Event(name, message["examples"][0]["payload"], event_id, None))
+
+
+def test_every_sentence_of_the_descriptions_calls_fields_as_json_does() -> None:
+    said = " ".join(sentences([openapi.description(ROUTES), asyncapi.description()]))
+    assert "`clientId`" in said
+    codes = {code for codes in openapi.CODES.values() for code in codes}
+    assert set(re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", said)) <= codes | {"last_event_id"}
+
+
+def sentences(value: Any) -> Iterator[str]:
+    match value:
+        case dict():
+            for key, inner in value.items():
+                if key in ("summary", "description") and isinstance(inner, str):
+                    yield inner
+                else:
+                    yield from sentences(inner)
+        case list():
+            for inner in value:
+                yield from sentences(inner)
+
+
+def test_every_code_of_a_refusal_is_described() -> None:
+    described = {code for codes in openapi.CODES.values() for code in codes}
+    raised = set()
+    for path in Path(problems.__file__).parent.glob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call):
+                words = [a.value for a in call.args if isinstance(a, ast.Constant)]
+                name = ast.unparse(call.func)
+                if name.startswith("problems.") or name == "super().__init__":
+                    raised |= {w for w in words if re.fullmatch("[a-z]+(_[a-z]+)+|full", str(w))}
+    assert "client_id_reused" in raised
+    assert raised <= described
+
+
+def test_the_headers_of_streams_and_lists_are_described() -> None:
+    named = {name: {p["name"] for p in o.get("parameters", ())} for name, o in operations()}
+    assert {"Last-Event-ID", "lastEventId", "X-User"} <= named["get /api/messages"]
+    assert "after" in named["get /api/conversations/{id}/messages"]
+    assert "X-User" in named["delete /api/sessions"]
+    assert "X-User" not in named["post /api/login"]
+    listed = dict(operations())["get /api/conversations"]["responses"]["200"]["headers"]
+    assert {"Unread-Total", "Last-Event-ID", "Link"} <= listed.keys()
+    hello = asyncapi.description()["components"]["messages"]["hello"]
+    assert hello["headers"]["required"] == []
+    assert "no id where a `reset` follows" in hello["description"]
 
 
 @pytest.mark.gen_test
@@ -146,6 +256,7 @@ api = schemathesis.openapi.from_dict(openapi.description(ROUTES)).exclude(
 )
 def test_the_api_does_what_it_says(case: Case, server: ServerProcess) -> None:
     """In a session of its own each time, since sessions can be ended."""
+    case.headers.pop("X-User", None)  # of another user, who is refused: it has tests of its own
     case.headers["Authorization"] = f"Bearer {Caller(server.url, 'john').token}"
     excluded = [ignored_auth]  # that each of them wants a credential is tested beside credentials
     if "cursor" in (case.query or {}) or case.path == "/api/messages":

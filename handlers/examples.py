@@ -1,0 +1,49 @@
+"""Examples of what the API reads and answers, for its description."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import msgspec
+
+from bus.event import Bye, Hello, Ping, Reset
+from db.conversations import Conversation
+from db.messages import Message
+from db.reads import Read
+from db.sessions import Session
+from db.users import User
+from handlers.conversations import OpeningFields
+from handlers.messages import MessageFields, ReadFields
+from handlers.sign_in import Grant, Login, LoginFields, SignInMethods
+
+_TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl"  # noqa: S105
+_TIME = "2026-11-29T12:34:56.789Z"
+_CLIENT_ID = "123e4567-e89b-12d3-a456-426614174000"
+_JANE = User("7", "jane", None)
+_JOHN = User("8", "john", None)
+_MESSAGE = Message("345", "12", "8", "Hello, Jane", _TIME, mine=False, client_id=None)
+
+_EXAMPLES: Mapping[Any, object] = {
+    User: _JANE,
+    Message: _MESSAGE,
+    Conversation: Conversation("12", _JOHN, _MESSAGE, 1, True, "340", "345"),
+    Read: Read("12", "7", "345", 0),
+    Session: Session("21", _TIME, _TIME, "Mozilla/5.0 (X11; Linux x86_64)", True),
+    Grant: Grant(_TOKEN, _TIME),
+    Login: Login(_TOKEN, _TIME, auth_user=_JANE),
+    LoginFields: LoginFields("jane"),
+    SignInMethods: SignInMethods(dev=False, github=True),
+    OpeningFields: OpeningFields("john"),
+    MessageFields: MessageFields("Hello, John", _CLIENT_ID),
+    ReadFields: ReadFields("345"),
+    Hello: Hello(20),
+    Reset: Reset("expired"),
+    Ping: Ping(),
+    Bye: Bye("draining"),
+    str: "jane",
+}
+
+
+def example(kind: Any) -> Any:
+    """As JSON. Raises `KeyError` where there is none of that type."""
+    items = get_args(kind)
+    return msgspec.to_builtins([_EXAMPLES[items[0]]] if items else _EXAMPLES[kind])

@@ -1,0 +1,374 @@
+"""What routes and types cannot say of the API: a name, a summary and more for each operation."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from db.conversations import Conversation
+from db.messages import Message
+from db.sessions import Session
+from db.users import User
+from handlers import avatars, descriptions, health, pages
+from handlers.api import UnknownRoute
+from handlers.base import Handler
+from handlers.conversations import (
+    ConversationsHandler,
+    OneConversationHandler,
+    OpeningFields,
+    OtherParticipantHandler,
+)
+from handlers.github_sign_in import BeginHandler, CallbackHandler
+from handlers.messages import MessageFields, MessagesHandler, ReadFields, ReadMessagesHandler
+from handlers.sessions import SessionHandler, SessionsHandler
+from handlers.sign_in import (
+    AuthUserHandler,
+    Grant,
+    Login,
+    LoginFields,
+    LoginHandler,
+    LogoutHandler,
+    RefreshTokenHandler,
+    SignInMethods,
+    SignInMethodsHandler,
+)
+from handlers.stream import StreamHandler
+from handlers.usernames import UsernamesHandler
+
+TAGS = {
+    "signing in": "Tokens, sessions, and the ways in.",
+    "people": "Users, their names and their pictures.",
+    "conversations": "Conversations, their messages, and read markers.",
+    "events": "The stream of everything that happens.",
+    "operation": "Descriptions of the API, health and figures.",
+}
+
+
+class Answer(NamedTuple):
+    """`kind` is a type that msgspec knows, or a media type, or None for no content."""
+
+    meaning: str
+    kind: Any = None
+    headers: tuple[str, ...] = ()
+    example: Any = None  # where it is not that of the kind
+
+
+class Operation(NamedTuple):
+    """`refusals` are those beside the ones that all handlers of its kind share."""
+
+    name: str
+    tag: str
+    summary: str
+    description: str
+    answers: Mapping[int, Answer]
+    body: Any = None
+    needs_body: bool = True
+    query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    refusals: tuple[int, ...] = ()
+
+
+PAGE = ("Last-Event-ID", "Link")
+SNAPSHOT = ("Last-Event-ID",)
+COOKIE = ("Set-Cookie",)
+HELLO = 'event: hello\nid: 0a5b690f4da8-2\nretry: 1636\ndata: {"heartbeatSeconds":20}\n\n'
+
+OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
+    LoginHandler: {
+        "POST": Operation(
+            "login",
+            "signing in",
+            "Sign in by name",
+            "For development only. Creates the user at the first sign-in. Answers 404 where the"
+            " development sign-in is off.",
+            {200: Answer("A token, also set as the cookie.", Login, COOKIE)},
+            body=LoginFields,
+            refusals=(404, 422),
+        )
+    },
+    RefreshTokenHandler: {
+        "POST": Operation(
+            "refreshToken",
+            "signing in",
+            "Get a new token",
+            "The new token belongs to the same session. The old one stays good until it expires.",
+            {200: Answer("The new token, also set as the cookie.", Grant, COOKIE)},
+        )
+    },
+    LogoutHandler: {
+        "POST": Operation(
+            "logout",
+            "signing in",
+            "Sign out",
+            "Ends the session. Its open streams end within a second.",
+            {204: Answer("Signed out; the cookie is cleared.", None, COOKIE)},
+        )
+    },
+    AuthUserHandler: {
+        "GET": Operation(
+            "authUser",
+            "signing in",
+            "Get the user that is signed in",
+            "Tells whose the credential is.",
+            {200: Answer("The user.", User)},
+        )
+    },
+    SignInMethodsHandler: {
+        "GET": Operation(
+            "signInMethods",
+            "signing in",
+            "List the ways to sign in",
+            "Tells which sign-ins this server offers. Needs no credential.",
+            {200: Answer("Each way, and whether it is open.", SignInMethods)},
+        )
+    },
+    BeginHandler: {
+        "GET": Operation(
+            "beginGitHubSignIn",
+            "signing in",
+            "Sign in with GitHub",
+            "Redirects a browser to GitHub. Answers 404 where GitHub is not configured.",
+            {302: Answer("The way to GitHub.", None, ("Location", *COOKIE))},
+            query=("return_to",),
+            refusals=(404,),
+        )
+    },
+    CallbackHandler: {
+        "GET": Operation(
+            "finishGitHubSignIn",
+            "signing in",
+            "Come back from GitHub",
+            "Signs the browser in and redirects it to the page that it came from. Where GitHub"
+            " refused, it is redirected to the access page.",
+            {302: Answer("The way to the page.", None, ("Location", *COOKIE))},
+            query=("code", "state", "error"),
+            refusals=(403, 404),
+        )
+    },
+    SessionsHandler: {
+        "GET": Operation(
+            "sessions",
+            "signing in",
+            "List your sessions",
+            "Each is a browser or a program that is signed in. The one seen last comes first.",
+            {200: Answer("The sessions.", list[Session])},
+        ),
+        "DELETE": Operation(
+            "endOtherSessions",
+            "signing in",
+            "End all other sessions",
+            "Keeps the present session. The open streams of the others end within a second.",
+            {204: Answer("All others have ended.")},
+        ),
+    },
+    SessionHandler: {
+        "DELETE": Operation(
+            "endSession",
+            "signing in",
+            "End a session",
+            "The open streams of that session end within a second.",
+            {204: Answer("The session has ended.")},
+        ),
+    },
+    UsernamesHandler: {
+        "GET": Operation(
+            "usernames",
+            "people",
+            "Search usernames",
+            "Finds at most five names that begin with the text, without regard to case. Your own"
+            " name is never among them.",
+            {200: Answer("The names, sorted.", list[str])},
+            query=("search",),
+            refusals=(422,),
+        )
+    },
+    ConversationsHandler: {
+        "GET": Operation(
+            "conversations",
+            "conversations",
+            "List your conversations",
+            "The latest activity comes first. A page ends at `limit` conversations or at 256 KiB.",
+            {200: Answer("A page of them.", list[Conversation], (*PAGE, "Unread-Total"))},
+            query=("limit", "cursor"),
+            refusals=(422,),
+        ),
+        "POST": Operation(
+            "openConversation",
+            "conversations",
+            "Start a conversation",
+            "Answers the conversation that the two have already, if there is one.",
+            {
+                201: Answer("A new conversation.", Conversation, ("Location",)),
+                200: Answer("The one there was.", Conversation, ("Location",)),
+            },
+            body=OpeningFields,
+            refusals=(404, 422),
+        ),
+    },
+    OneConversationHandler: {
+        "GET": Operation(
+            "conversation",
+            "conversations",
+            "Get a conversation",
+            "Tells its last message, what is unread, and how far each side has read.",
+            {200: Answer("The conversation.", Conversation, SNAPSHOT)},
+        )
+    },
+    OtherParticipantHandler: {
+        "GET": Operation(
+            "otherParticipant",
+            "conversations",
+            "Get the other participant",
+            "Tells with whom you talk in this conversation.",
+            {200: Answer("The other user.", User, SNAPSHOT)},
+        )
+    },
+    MessagesHandler: {
+        "GET": Operation(
+            "messages",
+            "conversations",
+            "List messages",
+            "The newest comes first. A page ends at `limit` messages or at 256 KiB.",
+            {200: Answer("A page of them.", list[Message], PAGE)},
+            query=("limit", "after", "cursor"),
+            refusals=(422,),
+        ),
+        "POST": Operation(
+            "send",
+            "conversations",
+            "Send a message",
+            "The message is stored before the answer. With a `clientId` it is safe to repeat: the"
+            " same message is answered again, and nothing is stored twice.",
+            {
+                201: Answer("The message, stored now.", Message),
+                200: Answer("The message, stored by an earlier request.", Message),
+            },
+            body=MessageFields,
+            refusals=(422, 507),
+        ),
+    },
+    ReadMessagesHandler: {
+        "POST": Operation(
+            "markRead",
+            "conversations",
+            "Mark messages as read",
+            "Moves your marker forward, never back: to `lastReadMessageId`, or without a body to"
+            " the newest message.",
+            {204: Answer("The marker is there, or further.")},
+            body=ReadFields,
+            needs_body=False,
+            refusals=(422,),
+        )
+    },
+    StreamHandler: {
+        "GET": Operation(
+            "stream",
+            "events",
+            "Open the stream of your events",
+            "Server-Sent Events, described in /api/asyncapi.json. Resumes after the position in"
+            " `Last-Event-ID`, or in the first query parameter that is not empty: `lastEventId`,"
+            " `Last-Event-ID`, `last_event_id`.",
+            {200: Answer("The stream.", "text/event-stream", example=HELLO)},
+            query=("lastEventId", "Last-Event-ID", "last_event_id", "token"),
+            headers=("Last-Event-ID",),
+            refusals=(406,),
+        )
+    },
+    avatars.AvatarHandler: {
+        "GET": Operation(
+            "avatar",
+            "people",
+            "Get a picture",
+            "The address of a picture names its content, so it can be cached for good.",
+            {200: Answer("The picture.", "image/*")},
+            refusals=(503,),
+        )
+    },
+    descriptions.OpenApiHandler: {
+        "GET": Operation(
+            "openapi",
+            "operation",
+            "Describe the API",
+            "This description.",
+            {200: Answer("OpenAPI 3.1.", dict[str, Any], example={"openapi": "3.1.0"})},
+        )
+    },
+    descriptions.AsyncApiHandler: {
+        "GET": Operation(
+            "asyncapi",
+            "operation",
+            "Describe the events",
+            "What the stream at /api/messages carries.",
+            {200: Answer("AsyncAPI 3.0.", dict[str, Any], example={"asyncapi": "3.0.0"})},
+        )
+    },
+    health.LiveHandler: {
+        "GET": Operation(
+            "live",
+            "operation",
+            "Is the server alive?",
+            "Answers while the event loop turns.",
+            {200: Answer("It is.", dict[str, str], example={"status": "live"})},
+        )
+    },
+    health.ReadyHandler: {
+        "GET": Operation(
+            "ready",
+            "operation",
+            "Is the server ready?",
+            "The database answers and takes writes, its schema is up to date, and the server is"
+            " not about to stop.",
+            {200: Answer("It is.", dict[str, str], example={"status": "ready"})},
+            refusals=(503,),
+        )
+    },
+    health.MetricsHandler: {
+        "GET": Operation(
+            "metrics",
+            "operation",
+            "Get figures",
+            "In the text format of Prometheus.",
+            {200: Answer("The figures.", "text/plain", example="messenger_streams_open 3.0\n")},
+        )
+    },
+}
+
+NO_OPERATIONS = (UnknownRoute, pages.PageHandler)  # the first refuses all, the second is the page
+
+CODES: Mapping[int, Mapping[str, str]] = {
+    400: {
+        "bad_request": "The request is malformed.",
+        "malformed_json": "The body is not a JSON object, or nested too deeply.",
+        "missing_host": "There is no `Host` header.",
+    },
+    401: {"unauthorized": "No credential, or one that is invalid, expired or revoked."},
+    403: {
+        "cross_site": "The request comes from a page of another site.",
+        "conversation_with_oneself": "The username is your own.",
+        "not_a_page": "The address was opened as something other than a page.",
+    },
+    404: {"not_found": "It does not exist, or you have no access to it."},
+    405: {"method_not_allowed": "`Allow` lists the methods of this path."},
+    406: {"not_acceptable": "`Accept` does not include `text/event-stream`."},
+    409: {
+        "client_id_reused": "The `clientId` stands for another message.",
+        "other_user": "The credential is not that of the user in `X-User`.",
+    },
+    413: {"content_too_large": "The body is larger than 64 KiB."},
+    414: {"uri_too_long": "The query is longer than 2 KiB, or has more than 20 fields."},
+    415: {"unsupported_media_type": "The body is not `application/json`."},
+    421: {"misdirected": "The server does not serve the host in `Host`."},
+    422: {"invalid_field": "`errors` has a sentence for each field that is wrong."},
+    429: {
+        "rate_limited": "There were too many requests in too short a time.",
+        "too_many_streams": "The user has too many open streams.",
+    },
+    431: {"headers_too_large": "The headers are larger than 16 KiB, or more than 128."},
+    500: {"internal_error": "The server failed; its log says how."},
+    503: {
+        "database_unavailable": "The database is away, or takes no writes.",
+        "draining": "The server is about to stop.",
+        "full": "The server has no room for one more stream.",
+        "migrations_pending": "The schema is not up to date.",
+    },
+    507: {"storage_full": "The server's disk is almost full."},
+}
+"""The codes of problem details, by status, and what each means."""
