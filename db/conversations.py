@@ -14,7 +14,7 @@ from db.snapshot import NotFound, Page, Place, Snapshot
 from db.users import User
 
 MOST_UNREAD = 1000  # counting goes no further: it stands for "that many or more"
-NEWEST = (2**63 - 1, 2**63 - 1)  # beyond every conversation: (microseconds, id)
+NEWEST = (2**63 - 1, 2**63 - 1)  # beyond every conversation: (active_id, id)
 
 
 class Conversation(msgspec.Struct, frozen=True, rename="camel"):
@@ -156,7 +156,7 @@ _SIDES = """
 
 
 async def page(db: Database, user_id: int, *, before: Place = NEWEST, limit: int) -> Listing:
-    """The user's conversations beyond `before` (microseconds, id), latest activity first.
+    """The user's conversations beyond `before` (active_id, id), latest activity first.
 
     Raises `NotFound` where there is no such user.
     """
@@ -173,29 +173,29 @@ async def page(db: Database, user_id: int, *, before: Place = NEWEST, limit: int
             OFFSET 0 -- once, and not for each row
         ) unread
         LEFT JOIN LATERAL (
-            SELECT mine.active_at, {_COLUMNS}
+            SELECT mine.active_id, {_COLUMNS}
             FROM (
                 SELECT
                     participants.conversation_id,
                     participants.user_id,
                     participants.last_read_message_id,
-                    microseconds(conversations.active_at) AS active_at
+                    conversations.active_id
                 FROM participants
                 JOIN conversations ON conversations.id = participants.conversation_id
                 WHERE participants.user_id = feeds.user_id
-                    AND (microseconds(conversations.active_at), conversations.id)
-                        < (%(active_at)s, %(conversation_id)s)
+                    AND (conversations.active_id, conversations.id)
+                        < (%(active_id)s::bigint, %(conversation_id)s::bigint)
                 ORDER BY 4 DESC, 1 DESC
                 LIMIT %(limit)s
             ) mine
             {_SIDES}
-        ) list (active_at, key) ON true
+        ) list (active_id, key) ON true
         WHERE feeds.user_id = %(user_id)s
-        ORDER BY list.active_at DESC, list.key::bigint DESC
+        ORDER BY list.active_id DESC, list.key::bigint DESC
         """,
         {
             "user_id": user_id,
-            "active_at": before[0],
+            "active_id": before[0],
             "conversation_id": before[1],
             "limit": limit + 1,
             "is_first": before == NEWEST,
@@ -322,9 +322,15 @@ async def _open(db: Database, opening: Opening) -> Outcome[Opened]:
                 AND lower(other.username) COLLATE "C" = lower(%(username)s)
         ),
         made AS (
-            INSERT INTO conversations (low_user_id, high_user_id)
-            SELECT low, high
+            INSERT INTO conversations (low_user_id, high_user_id, active_id)
+            SELECT low, high, coalesce(latest.active_id, 0)
             FROM pair
+            CROSS JOIN LATERAL (
+                SELECT max(conversations.active_id) AS active_id
+                FROM participants
+                JOIN conversations ON conversations.id = participants.conversation_id
+                WHERE participants.user_id IN (low, high)
+            ) latest
             WHERE low <> high
             ON CONFLICT (low_user_id, high_user_id) DO NOTHING
             RETURNING id

@@ -193,9 +193,9 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[Outcome[Stored]]:
         ),
         touched AS (
             UPDATE conversations
-            SET active_at = latest.created_at
+            SET active_at = latest.created_at, active_id = latest.id
             FROM (
-                SELECT conversation_id, max(created_at) AS created_at
+                SELECT conversation_id, max(created_at) AS created_at, max(id) AS id
                 FROM stored
                 GROUP BY conversation_id
             ) latest

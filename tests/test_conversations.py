@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.support.people import Person, Visitor, cursor_of
+from tests.support.postgres import ask
 
 
 @pytest.mark.gen_test
@@ -76,6 +77,33 @@ async def test_the_list_has_the_latest_activity_first(visitor: Visitor) -> None:
     (first, *_) = (await jane.get("/api/conversations")).json
     assert first["lastMessage"]["content"] == "second"
     assert first["lastMessage"]["mine"] is True
+
+
+@pytest.mark.gen_test
+async def test_the_order_does_not_go_back_when_the_servers_clock_does(
+    visitor: Visitor, dsn: str
+) -> None:
+    """All that is stored was stored in an hour that is still to come."""
+    jane = await visitor.sign_in("jane")
+    john, jim, jack = [await visitor.sign_in(name) for name in ("john", "jim", "jack")]
+    with_john, with_jim = await jane.talk_to(john), await jane.talk_to(jim)
+    await john.send(with_john, "before")
+    ask(
+        dsn,
+        """
+        UPDATE messages SET created_at = created_at + interval '1 hour';
+        UPDATE conversations
+        SET active_at = active_at + interval '1 hour', created_at = created_at + interval '1 hour'
+        """,
+    )
+    await jim.send(with_jim, "after")
+    assert await listed(jane) == [with_jim, with_john]
+    with_jack = await jack.talk_to(jane)
+    assert await listed(jane) == [with_jack, with_jim, with_john]
+    await jane.send(with_john, "last")
+    assert await listed(jane) == [with_john, with_jack, with_jim]
+    first = await jane.get("/api/conversations?limit=1")
+    assert await listed(jane, cursor_of(first.headers["Link"]).removeprefix("/api/conversations"))
 
 
 async def listed(person: Person, query: str = "") -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yoyo
 
-from db import feed, opening
+from db import conversations, feed, opening
 from db.conversations import Conversation
 from db.feed import After
 from db.pool import Database
@@ -53,6 +53,39 @@ async def test_events_from_before_users_could_change_show_who_it_was(empty: str)
     assert to_john[0].data == Conversation.new("1", User("2", "jane", None))
     assert to_jane[0].data == Conversation.new("1", User("1", "john", None))
     assert [event.seq for event in to_john] == [1, 2]
+    await db.close()
+
+
+BEFORE_ACTIVITY = """
+    INSERT INTO meta (epoch) VALUES ('e');
+    INSERT INTO users (username) VALUES ('john'), ('jane'), ('jim'), ('jack'), ('jill');
+    INSERT INTO feeds (user_id) SELECT id FROM users;
+    INSERT INTO conversations (low_user_id, high_user_id, created_at, active_at)
+    VALUES
+        (1, 2, '2026-01-01', '2026-01-06'),
+        (1, 3, '2026-01-02', '2026-01-02'),
+        (1, 4, '2026-01-03', '2026-01-04'),
+        (1, 5, '2026-01-05', '2026-01-05');
+    INSERT INTO participants (user_id, conversation_id)
+    SELECT user_id, id
+    FROM conversations, unnest(ARRAY[low_user_id, high_user_id]) user_id;
+    INSERT INTO messages
+        (conversation_id, user_id, content, created_at, client_id, client_id_given)
+    SELECT conversation_id, 1, 'hello', day::date, gen_random_uuid(), false
+    FROM (VALUES (1, '2026-01-01'), (3, '2026-01-04'), (1, '2026-01-06'))
+        AS sent (conversation_id, day)
+"""
+
+
+@pytest.mark.gen_test
+async def test_conversations_keep_the_order_that_their_times_gave_them(empty: str) -> None:
+    migrate(empty, 2)
+    ask(empty, BEFORE_ACTIVITY)
+    migrate(empty)
+    db = Database(empty)
+    listing = await conversations.page(db, 1, limit=10)
+    ids = [conversation.id for conversation in listing.page.items]
+    assert ids == ["1", "4", "3", "2"]
     await db.close()
 
 
