@@ -33,10 +33,12 @@ from db.pruning import Pruner
 from db.server_lock import ServerLock
 from handlers import base, logs, problems
 from handlers.application import Messenger
+from handlers.arrival import query_bytes
 from handlers.openapi import Undescribed
 from handlers.routes import ROUTES
-from http1.connection import Limits, Timeouts
+from http1.connection import Timeouts
 from http1.listener import Listener
+from http1.parser import Limits
 from output import say
 from shutdown import Shutdown
 
@@ -58,10 +60,13 @@ def make_server(app: Messenger) -> Listener:
     return Listener(
         app,
         most_connections=options.connections_that_fit(),
-        limits=Limits(app.config.max_header_bytes, app.config.max_body_bytes),
+        limits=Limits(app.config.max_header_bytes, app.config.max_body_bytes, query_bytes),
         timeouts=Timeouts(app.config.header_timeout, app.config.body_timeout),
         headers=base.common_headers(app.config),
         refusal=problems.refusal,
+        backpressure=app.backpressure,
+        input_refused=app.input_refused,
+        address=app.connection_address,
     )
 
 
@@ -116,6 +121,7 @@ async def serve(config: Config) -> None:
 async def drain(app: Messenger, server: Listener) -> None:
     """Takes nothing new, finishes what was begun, and says goodbye to every stream."""
     app.draining = True
+    app.fair_queue.drain()
     server.stop()
     server.close_idle()
     with contextlib.suppress(TimeoutError):

@@ -7,7 +7,7 @@ was kept for the request is kept for the stream.
 import asyncio
 import socket
 from asyncio import Future
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from bus.event import Frame, chunk
@@ -25,13 +25,25 @@ class SlowConsumer(Exception):
 
 
 class StreamOwner(Protocol):
+    def abort(self, reason: str) -> None:
+        """Ends the stream and its connection at once."""
+
     def on_connection_close(self) -> None:
         """The client has disconnected, or the connection was closed. Called once."""
+
+
+class Backpressure(Protocol):
+    """What counts the bytes that clients have not taken."""
+
+    def write_paused(self, writer: "StreamConnection") -> None: ...
+    def write_resumed(self, writer: "StreamConnection") -> None: ...
 
 
 class StreamServer(Protocol):
     """The server that accepted the connection."""
 
+    @property
+    def backpressure(self) -> Backpressure: ...
     def defer(self, work: Callable[[], None]) -> None: ...
     def stream_opened(self, connection: "StreamConnection") -> None: ...
     def stream_closing(self, connection: "StreamConnection") -> None: ...
@@ -48,9 +60,12 @@ class StreamConnection(asyncio.Protocol):
         "_owner",
         "_server",
         "_transport",
+        "client",
         "disconnected",
         "write_paused",
+        "written_while_paused",
     )
+    is_stream = True
 
     def __init__(
         self,
@@ -59,11 +74,17 @@ class StreamConnection(asyncio.Protocol):
         owner: StreamOwner,
         *,
         chunked: bool,
+        client: Hashable = None,
     ) -> None:
-        """`owner` is told of the end of the connection, in a later turn of the loop."""
+        """`owner` is told of the end of the connection, in a later turn of the loop.
+
+        `client` is the user for whom its bytes count.
+        """
         set_socket_options(transport.get_extra_info("socket"))
         self.disconnected = False  # nothing is written any more
-        self.write_paused = transport.get_write_buffer_size() > 0
+        self.client = client
+        self.write_paused = False
+        self.written_while_paused = 0
         self._transport = transport
         self._server = server
         self._owner: StreamOwner | None = owner
@@ -72,6 +93,8 @@ class StreamConnection(asyncio.Protocol):
         self._discarded = 0
         server.stream_opened(self)
         transport.set_protocol(self)
+        if transport.get_write_buffer_size() > 0:
+            self.pause_writing()
 
     @property
     def write_buffer_size(self) -> int:
@@ -90,11 +113,13 @@ class StreamConnection(asyncio.Protocol):
             buffered = self._transport.get_write_buffer_size()
             if buffered + len(data) > MAX_BUFFERED_BYTES:
                 raise SlowConsumer
+            self.written_while_paused += len(data)
         self._transport.write(data)
 
     async def write_and_drain(self, plain: bytes) -> None:
         """Returns when the kernel has taken all of it. Raises `ConnectionResetError`."""
         if not self.disconnected:
+            self.written_while_paused += len(plain)
             self._transport.write(chunk(plain) if self._chunked else plain)
         if self.disconnected:
             raise ConnectionResetError
@@ -113,6 +138,13 @@ class StreamConnection(asyncio.Protocol):
         """Closes the connection at once; what was not sent yet is dropped."""
         self._transport.abort()
 
+    def shed(self) -> None:
+        """For a client that does not take what is written: its stream ends as slow."""
+        if self._owner is not None:
+            self._owner.abort("slow")
+        else:
+            self.abort()
+
     # `asyncio.Protocol`.
 
     def data_received(self, data: bytes) -> None:
@@ -123,9 +155,12 @@ class StreamConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.write_paused = True
+        self.written_while_paused = 0
+        self._server.backpressure.write_paused(self)
 
     def resume_writing(self) -> None:
         self.write_paused = False
+        self._server.backpressure.write_resumed(self)
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 
@@ -138,6 +173,8 @@ class StreamConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.disconnected = True
+        if self.write_paused:
+            self._server.backpressure.write_resumed(self)
         self._server.defer(self._release)
 
     def _hang_up(self) -> None:

@@ -27,12 +27,11 @@ class ApiHandler(Handler):
 
     needs_database = True
     needs_credentials = True
-    cost = 1.0
+    answer_bytes = page_of_json.LARGEST_BYTES
     me: Claims
 
     async def prepare(self) -> None:
-        if (turn := super().prepare()) is not None:
-            await turn
+        super().prepare()
         self.set_header("Cache-Control", "no-store")
         if self.needs_database:
             self.check_readiness()

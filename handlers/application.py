@@ -1,7 +1,7 @@
 """The application: what all handlers share, and the first look at each request."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, cast
 
 from tornado.httputil import HTTPConnection, HTTPServerRequest
@@ -18,20 +18,23 @@ from db.positions import Positions
 from db.sender import Sender
 from db.sessions import Sessions
 from handlers import asyncapi, logs, openapi, problems
-from handlers.arrival import Arrival, Found, Router
+from handlers.arrival import RequestDelegate, RouteMatch, Router
 from handlers.assets import StaticAssets
 from handlers.base import Handler, Refusal
 from handlers.cookies import SessionCookie
 from handlers.delivery import publisher
+from handlers.fair_queue import Budget, FairQueue, Room
 from handlers.gaps import GapDetector
 from handlers.github import GitHub
 from handlers.hosts import Hosts
-from handlers.limits import Limits
+from handlers.limits import Limits, network
 from handlers.metrics import Metrics
 from handlers.proxies import Proxies
 from handlers.replays import ReplayQueue
 from handlers.stream import StreamHandler
 from handlers.tokens import Tokens
+from http1.backpressure import MAX_CLIENT_BYTES, Backpressure
+from http1.connection import Connection
 
 
 class Messenger(Application):
@@ -53,6 +56,12 @@ class Messenger(Application):
         self.gaps = GapDetector(db, self.bus)
         self.heartbeat = Heartbeat(after=self.gaps.check)
         self.limits = Limits(config)
+        self.backpressure = Backpressure()
+        budget = Budget(config.requests_at_once, config.requests_per_second)
+        self.fair_queue = FairQueue(
+            budget if config.rate_limits else None,
+            Room(MAX_CLIENT_BYTES, self.backpressure.untaken),
+        )
         offered = config.github_client_id and config.github_client_secret
         self.github = GitHub(config, secret) if offered else None
         self.tokens = Tokens(secret)
@@ -63,6 +72,7 @@ class Messenger(Application):
         self.replay_queue = ReplayQueue()
         self.sender = Sender(db, publisher(self.bus), self.gaps.check_all)
         self.metrics = Metrics(lambda: len(self.bus), lambda: db.away)
+        self.refused_input = logs.RefusedInput()
         self.draining = False
         db.on_another(self._begin_anew)
         self._in_flight: set[Handler] = set()
@@ -79,35 +89,40 @@ class Messenger(Application):
         self.proxies = Proxies(config.trusted_proxies)
         self.session_cookie = SessionCookie(secure=config.secure)
 
-    def begun(self, handler: Handler) -> None:
+    def request_started(self, handler: Handler, client: Hashable) -> None:
+        """Asks for its slot, before anything else is done for it."""
         self._in_flight.add(handler)
+        path = handler.request.path
+        if path.startswith("/health/") or path == "/metrics":
+            return
+        handler.slot = self.fair_queue.enter(
+            client,
+            handler.cost,
+            answer_bytes=handler.answer_bytes if handler.request.method == "GET" else 0,
+            is_refusable=handler.is_refusable,
+        )
 
-    def finished(self, handler: Handler) -> None:
-        """Or a stream: it is answered as far as it can be."""
-        if handler.turn is not None:
-            handler.turn.end()
-        self._forget(handler)
-
-    def hung_up(self, handler: Handler) -> None:
-        """Nobody waits for it any more; what has begun goes on, and has its turn until it ends."""
-        if handler.turn is not None:
-            handler.turn.give_up()
-        self._forget(handler)
-
-    def _forget(self, handler: Handler) -> None:
+    def request_finished(self, handler: Handler) -> None:
+        """It is answered; or it has become a stream."""
         self._in_flight.discard(handler)
         if self.draining and not self._in_flight:
             self._all_finished.set()
 
+    def client_disconnected(self, handler: Handler) -> None:
+        """Nobody waits for the answer any more. What has begun goes on."""
+        if handler.slot is not None:
+            handler.slot.cancel()
+        self.request_finished(handler)
+
     async def requests_finished(self) -> None:
-        """Returns when all requests whose handlers have begun are answered."""
+        """Returns when all requests that have arrived are answered."""
         if self._in_flight:
             await self._all_finished.wait()
 
-    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> Arrival:
-        return Arrival(self, request_conn)
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> RequestDelegate:
+        return RequestDelegate(self, cast("Connection", request_conn))
 
-    def find(self, request: HTTPServerRequest) -> Found:
+    def find(self, request: HTTPServerRequest) -> RouteMatch:
         """Who answers it; a look through the proxies comes first."""
         if self.proxies:
             self.proxies.look_through(request)
@@ -117,8 +132,17 @@ class Messenger(Application):
         elif not request.path.startswith("/health/") and not self.hosts.serves(request.host):
             refusal = problems.Misdirected()
         if refusal is not None:
-            return Found(Refusal, {"problem": refusal}, [])
+            return RouteMatch(Refusal, {"problem": refusal}, [])
         return self._router.find(request.path)
+
+    def input_refused(self, status: int, remote_ip: str) -> None:
+        """Input was answered that never became a request."""
+        self.metrics.refused(status)
+        self.refused_input.log(status, remote_ip)
+
+    def connection_address(self, remote_ip: str) -> str | None:
+        """Whom a connection counts for; None for a trusted proxy's."""
+        return None if self.proxies.trusts(remote_ip) else network(remote_ip)
 
     def log_request(self, handler: RequestHandler) -> None:
         request = handler.request

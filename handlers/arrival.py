@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from tornado.escape import url_unescape
 from tornado.httputil import (
-    HTTPConnection,
     HTTPHeaders,
     HTTPMessageDelegate,
     HTTPServerRequest,
@@ -21,10 +20,13 @@ from tornado.httputil import (
 )
 from tornado.web import RequestHandler
 
+from http1.head import LONGEST_HOST, ProtocolError
 from http1.parser import MOST_QUERY_BYTES
 
 if TYPE_CHECKING:
     from handlers.application import Messenger
+    from handlers.base import Handler
+    from http1.connection import Connection
 
 
 _CALLBACK = re.compile(r"/api/oauth/[^/]+/callback")
@@ -36,12 +38,12 @@ def query_bytes(path: str) -> int:
     return CALLBACK_QUERY_BYTES if _CALLBACK.fullmatch(path) else MOST_QUERY_BYTES
 
 
-class Found(NamedTuple):
+class RouteMatch(NamedTuple):
     """Which handler it is, what that is made with, and what the path says to its method."""
 
     handler: type[RequestHandler]
-    made_with: dict[str, Any]
-    path_args: Sequence[bytes]  # as UTF-8, or what should be that
+    init_kwargs: dict[str, Any]
+    path_args: Sequence[str]  # as in the path
 
 
 class Router:
@@ -50,43 +52,87 @@ class Router:
     def __init__(self, routes: Sequence[tuple[str, type[RequestHandler]]]) -> None:
         self._routes = [(re.compile(pattern), handler) for pattern, handler in routes]
 
-    def find(self, path: str) -> Found:
+    def find(self, path: str) -> RouteMatch:
         for pattern, handler in self._routes:
             if (match := pattern.fullmatch(path)) is not None:
-                args = [url_unescape(arg, encoding=None, plus=False) for arg in match.groups()]
-                return Found(handler, {}, args)
+                return RouteMatch(handler, {}, match.groups())
         raise LookupError(path)
 
 
 class Request(HTTPServerRequest):
-    """Tornado's, but for forms: a body is JSON, or it is refused and never parsed."""
+    """A request whose body is JSON, or nothing to us."""
 
     def _parse_body(self) -> None:
-        """Does nothing in place of what takes milliseconds, before the handler begins."""
+        """Forms are not parsed: Tornado would, before anything looks at the media type."""
 
 
-class Arrival(HTTPMessageDelegate):
+class RequestDelegate(HTTPMessageDelegate):
     """A request while it comes in; what is not to be read further raises `HTTPInputError`."""
 
-    def __init__(self, app: Messenger, connection: HTTPConnection) -> None:
+    def __init__(self, app: Messenger, connection: Connection) -> None:
         self._app = app
         self._connection = connection
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
-    ) -> None:
+    ) -> Awaitable[None] | None:
+        """Asks for the request's slot. The body is read when the returned future is done."""
         assert isinstance(start_line, RequestStartLine)
-        self._request = Request(start_line=start_line, headers=headers, connection=self._connection)
-        self._found = self._app.find(self._request)
+        _check_host(start_line.path, headers)
+        request = Request(
+            start_line=start_line,
+            headers=headers,
+            connection=self._connection,  # type: ignore[arg-type]
+        )
+        kind, init_kwargs, self._path_args = self._app.find(request)
+        self._handler = cast("Handler", kind(self._app, request, **init_kwargs))
+        self._connection.client = self._handler.client()
+        self._app.request_started(self._handler, self._connection.client)
+        slot = self._handler.slot
+        if slot is not None and slot.waits:
+            assert slot.decided is not None
+            slot.decided.add_done_callback(self._slot_decided)
+            return slot.decided
+        self._slot_decided()
+        return None
 
     def data_received(self, chunk: bytes) -> None:
-        self._request.body += chunk
+        self._handler.request.body += chunk
 
     def finish(self) -> None:
-        kind, made_with, path_args = self._found
-        handler = kind(self._app, self._request, **made_with)
-        task = asyncio.get_running_loop().create_task(handler._execute([], *path_args))
+        task = asyncio.get_running_loop().create_task(self._execute())
         task.add_done_callback(_tell_of_failure)
+
+    def _slot_decided(self, _: object = None) -> None:
+        slot = self._handler.slot
+        if slot is not None and slot.refusal is not None:
+            self._connection.skip_body()
+            self._path_args = ()
+
+    async def _execute(self) -> None:
+        slot = self._handler.slot
+        if slot is None:
+            await self._answer()
+            return
+        async with slot:
+            await slot.timed(self._answer())
+            slot.seconds += self._connection.read_seconds
+            slot.sent_bytes = self._connection.sent_bytes
+        if slot.decided is not None:
+            self._connection.drained().add_done_callback(lambda _: slot.taken())
+
+    async def _answer(self) -> None:
+        args = [url_unescape(arg, encoding=None, plus=False) for arg in self._path_args]
+        await self._handler._execute([], *args)
+
+
+def _check_host(path: str, headers: HTTPHeaders) -> None:
+    """An operator's check of the server's health need not name it."""
+    host = headers.get("Host")
+    if not host and path.startswith("/health/"):
+        headers["Host"] = "localhost"
+    elif host is not None and len(host) > LONGEST_HOST:
+        raise ProtocolError(400, "The Host is too long")
 
 
 def _tell_of_failure(task: asyncio.Task[None]) -> None:

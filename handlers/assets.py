@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from handlers.preferences import Preference
+
 # By us and not by the machine's own list: with `nosniff` a script under another type does not run.
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -23,9 +25,7 @@ _COMPRESSED_ALREADY = frozenset({".png"})
 _IMPORT = re.compile(rb'@import url\("([a-z-]+\.css)"\) layer\(([a-z]+)\);')
 # Those that stand on lines of their own; the line breaks stay, so that errors tell the same places.
 _COMMENT = re.compile(rb"^[ \t]*(?:/\*\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)", re.MULTILINE)
-# Neither is tried in a second way, however long the header.
-_GZIP = re.compile(r"(?:^|,)[ \t]*+(?:x-)?gzip[ \t]*+(?![^,;])(;[^,]*+)?", re.IGNORECASE)
-_WEIGHT_OF_ZERO = re.compile(r";[ \t]*+q=0(?:\.0*+)?[ \t]*+(?:;|\Z)", re.IGNORECASE)
+_GZIP = Preference("(?:x-)?gzip")
 # A change within the clock's resolution of the file system leaves the time as it was.
 _SETTLED_SECONDS = 0.05
 
@@ -114,8 +114,7 @@ class StaticAssets:
 
 def accepts_gzip(accept_encoding: str) -> bool:
     """Whether `Accept-Encoding` names gzip, and not with a weight of zero (RFC 9110, 12.5.3)."""
-    named = _GZIP.search(accept_encoding)
-    return named is not None and not _WEIGHT_OF_ZERO.search(named[1] or "")
+    return _GZIP.is_in(accept_encoding)
 
 
 def without_comments(script: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """GET /avatars/…: the pictures of users, from this server's own origin."""
 
 from db import snapshot
-from handlers import problems
+from handlers import pictures, problems
 from handlers.base import Handler
 
 # A year, the longest that caches are asked for (RFC 9111 has no name for "for ever").
@@ -10,6 +10,9 @@ CACHE_CONTROL = "public, max-age=31536000, immutable"
 
 class AvatarHandler(Handler):
     """For anyone: the path is made of the content, so who can tell it has been shown either."""
+
+    cost = 0.25
+    answer_bytes = pictures.LARGEST_BYTES
 
     async def get(self, name: str) -> None:
         try:

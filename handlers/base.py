@@ -14,7 +14,8 @@ from tornado.web import Finish, HTTPError, RequestHandler
 from config import Config
 from db.errors import DatabaseError
 from handlers import logs, problems
-from handlers.limits import Turn, network
+from handlers.fair_queue import Slot
+from handlers.limits import network
 from handlers.tokens import Claims, Refused
 
 if TYPE_CHECKING:
@@ -56,9 +57,11 @@ class Handler(RequestHandler):
     _methods: list[str]
     other_sites_may_read = True  # to read the answer is for CORS to allow, and there is no CORS
 
-    cost: float = 0.25  # of what a request takes that asks the database
+    cost: float = 1.0  # of the client's budget of requests
+    is_refusable = True  # where too many of the client's requests wait
+    answer_bytes = 64 * 1024  # the most that an answer to GET has
 
-    turn: Turn | None = None  # in line, where somebody asks for much at once
+    slot: Slot | None = None  # in the queue of its client; None: it never waits
     _request_id: str | None = None
 
     @property
@@ -80,18 +83,13 @@ class Handler(RequestHandler):
         self._status_code, self._reason = 200, "OK"
 
     def prepare(self) -> Awaitable[None] | None:
-        """Tornado awaits what it returns; a class that has more to look at does so itself."""
-        self.app.begun(self)
+        """Tornado awaits what it returns."""
         if self.app.proxies:
             self._request_id = self.request.headers.get("X-Request-Id")
+        if self.slot is not None and self.slot.refusal is not None:
+            raise self.slot.refusal
         if self.request.method in SAFE_METHODS and self._has_hung_up():
             self._give_up()
-        if (lines := self.app.limits.lines) is not None:
-            self.turn = lines.turn(self.payer(), self.cost, self.request.connection)
-            if self.turn is not None and not self.turn.has_come:
-                if self._has_hung_up():
-                    self.turn.give_up()  # it was told of that before it was in line
-                return self._check_in_turn(self.turn)
         self._check()
         return None
 
@@ -99,15 +97,18 @@ class Handler(RequestHandler):
         return cast("Connection", self.request.connection).closed()
 
     def _give_up(self) -> NoReturn:
-        """What nobody waits for, and what was put off until nobody did."""
+        """Nobody waits for the answer."""
         self.set_status(499, "Client Closed Request")  # nginx's, for the log alone
         raise Finish
 
-    def payer(self) -> Hashable:
-        """Whose budget of requests this one is taken from: a user's, or an address's."""
-        for claims in self.presented_claims():
-            if not self.app.sessions.has_ended(claims.session_id):  # else it may be a thief's
-                return claims.user_id
+    def client(self) -> Hashable:
+        """Whose budget the request is taken from: a user's, or an address's."""
+        try:
+            for claims in self.presented_claims():
+                if not self.app.sessions.has_ended(claims.session_id):  # else it may be a thief's
+                    return claims.user_id
+        except Exception:  # whatever is wrong is answered in the request's turn
+            _log.debug("a request from %s names no user", self.request.remote_ip, exc_info=True)
         return network(self.request.remote_ip)
 
     def presented_claims(self) -> list[Claims]:
@@ -126,11 +127,6 @@ class Handler(RequestHandler):
         if scheme.lower() == "bearer":
             return [token.strip()]
         return self.app.session_cookie.values(self.request.headers)
-
-    async def _check_in_turn(self, turn: Turn) -> None:
-        if not await turn.comes():
-            self._give_up()
-        self._check()
 
     def _check(self) -> None:
         self.check_route()
@@ -156,10 +152,10 @@ class Handler(RequestHandler):
         return self._methods
 
     def on_finish(self) -> None:
-        self.app.finished(self)
+        self.app.request_finished(self)
 
     def on_connection_close(self) -> None:
-        self.app.hung_up(self)
+        self.app.client_disconnected(self)
 
     def compute_etag(self) -> str | None:
         return None

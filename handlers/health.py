@@ -19,8 +19,6 @@ class LiveHandler(Handler):
 class ReadyHandler(Handler):
     """200 when the database takes writes, its migrations are current, and nothing is ending."""
 
-    cost = 1.0
-
     async def get(self) -> None:
         self.set_header("Cache-Control", "no-store")
         pool.begin_request()
@@ -43,8 +41,6 @@ class ReadyHandler(Handler):
 
 class MetricsHandler(Handler):
     """Prometheus text, for the operator's own network: a proxy in front leaves it out."""
-
-    cost = 1.0
 
     def get(self) -> None:
         content_type, text = self.app.metrics.exposition()

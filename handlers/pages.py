@@ -35,6 +35,9 @@ class PageHandler(Handler):
     ETag it has worked out.
     """
 
+    cost = 0.25
+    is_refusable = False
+
     _asset: Asset
     _sent: Representation
 

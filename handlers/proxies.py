@@ -37,6 +37,11 @@ class Proxies:
     def __bool__(self) -> bool:
         return bool(self._networks)
 
+    def trusts(self, remote_ip: str) -> bool:
+        """Whether a peer at this address is one of them."""
+        address = _address(remote_ip) if self._networks else None
+        return address is not None and self._trusts(address)
+
     def look_through(self, request: HTTPServerRequest) -> None:
         """Sets the request's address and protocol to the client's, as a trusted peer tells them.
 

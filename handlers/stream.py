@@ -37,6 +37,7 @@ from db.feed import LONGEST_PAGE
 from db.positions import Position, Wanted
 from handlers import logs, problems, resuming
 from handlers.api import ApiHandler
+from handlers.preferences import Preference
 from handlers.replays import Page, Pruned, read_page
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ BACKLOG_BYTES = 64 * 1024  # live events held back while reading; beyond it they
 AGAIN_SECONDS = 0.5  # between attempts to read while the database is away
 DEPARTURES_SECONDS = 1.0  # how long a stream without room waits for clients that have disconnected
 
+_EVENT_STREAM = Preference("text/event-stream")
 _NO_HEADERS = HTTPHeaders()
 _log = logging.getLogger("messenger.stream")
 
@@ -115,7 +117,9 @@ class StreamHandler(ApiHandler):
             self.unsubscribe("refused")
             raise
         self._auto_finish = False
-        self.app.finished(self)  # a drain does not wait for it; it ends the streams by itself
+        self.app.request_finished(
+            self
+        )  # a drain does not wait for it; it ends the streams by itself
 
     # `Subscriber`: what the bus calls. None of these awaits.
 
@@ -223,12 +227,8 @@ class StreamHandler(ApiHandler):
         return None
 
     def _check_accept(self) -> None:
-        for media_range in self.request.headers.get("Accept", "").split(","):
-            media_type, *parameters = (part.strip().lower() for part in media_range.split(";"))
-            refused = any(p.replace(" ", "").rstrip("0.") == "q=" for p in parameters)
-            if media_type == "text/event-stream" and not refused:
-                return
-        raise problems.NotAcceptable
+        if not _EVENT_STREAM.is_in(self.request.headers.get("Accept", "")):
+            raise problems.NotAcceptable
 
     def _check_room(self) -> None:
         bus, config = self.app.bus, self.app.config
@@ -282,7 +282,9 @@ class StreamHandler(ApiHandler):
         """The stream lives on without what Tornado keeps for a request."""
         server, chunked = self._server, self.request.version != "HTTP/1.0"
         transport = cast("asyncio.Transport", self.detach())
-        self._stream = StreamConnection(transport, server, self, chunked=chunked)
+        self._stream = StreamConnection(
+            transport, server, self, chunked=chunked, client=self.user_id
+        )
         self.request = self.ui = None  # type: ignore[assignment]
         self._headers = _NO_HEADERS
 

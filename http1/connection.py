@@ -10,11 +10,11 @@ A stream is no request any more: its handler takes the transport away with `deta
 import asyncio
 import logging
 import math
-import re
 import time
 from asyncio import Future
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from enum import Enum
+from functools import partial
 from http import HTTPStatus
 from typing import NamedTuple, Protocol, cast
 
@@ -29,22 +29,14 @@ from tornado.httputil import (
 from tornado.iostream import StreamClosedError
 
 from http1 import answer, head
+from http1.backpressure import Backpressure
 from http1.head import ProtocolError
+from http1.parser import Limits, RequestParser
 from http1.scheduler import RequestScheduler
 
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
-_CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}")
-_LONGEST_SIZE_LINE = 10  # bytes, with its CRLF
-_CHUNKS_AT_ONCE = 500  # read in one slice: about a millisecond
-_MOST_HEADERS = 128  # a browser behind proxies sends 30; to read thousands takes 0.1 s
 _LINGER_BYTES = 2**20  # discarded behind a refused request, so that its client reads the answer
 _WITHOUT_BODY = frozenset({204, 304})
 _log = logging.getLogger("messenger")
-
-
-class Limits(NamedTuple):
-    header_bytes: int
-    body_bytes: int
 
 
 class Timeouts(NamedTuple):
@@ -58,6 +50,7 @@ class ServerContext(Protocol):
     limits: Limits
     timeouts: Timeouts
     scheduler: RequestScheduler
+    backpressure: Backpressure
     common: answer.Common
 
     @property
@@ -71,12 +64,14 @@ class ServerContext(Protocol):
     def is_stopping(self) -> bool:
         """Whether no more requests are taken."""
 
+    def input_refused(self, status: int, remote_ip: str) -> None: ...
     def connection_opened(self, connection: "Connection") -> None: ...
     def connection_closed(self, connection: "Connection") -> None: ...
 
 
 class State(Enum):
     HEAD = "waits for the head of a request, or for the rest of it"
+    QUEUED = "the head of a request was read; its client's other requests are answered first"
     BODY = "waits for the rest of a body"
     ANSWERING = "a request is being answered"
     CLOSING = "the last answer is on its way; input is discarded, up to a limit"
@@ -87,10 +82,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_app",
-        "_body",
-        "_body_left",
         "_buffered",
-        "_chunked_in",
         "_chunked_out",
         "_delegate",
         "_drained",
@@ -99,21 +91,29 @@ class Connection(asyncio.Protocol):
         "_is_paused",
         "_keeps_alive",
         "_length_left",
-        "_looked_at",
+        "_linger_left",
+        "_lingers",
         "_on_close",
-        "_received",
+        "_parser",
         "_request",
         "_seconds",
+        "_skips_body",
         "_state",
+        "client",
         "deadline",
         "disconnected",
         "input_ended",
+        "opened_at",
         "protocol",
+        "read_seconds",
         "remote_ip",
+        "sent_bytes",
         "server",
         "transport",
         "write_paused",
+        "written_while_paused",
     )
+    is_stream = False
 
     def __init__(
         self, app: HTTPServerConnectionDelegate, server: ServerContext, remote_ip: str
@@ -125,11 +125,15 @@ class Connection(asyncio.Protocol):
         self.transport: asyncio.Transport
         self.write_paused = False  # the kernel has not taken all that was written
         self.disconnected = False  # nothing may be written; the handler is told in a later turn
+        self.client: Hashable = remote_ip  # whom the answers count for: a user, or an address
+        self.opened_at = time.monotonic()
+        self.read_seconds = 0.0  # of the loop, for the present request
+        self.sent_bytes = 0  # of its answer
+        self.written_while_paused = 0
         self.input_ended = False  # the client sends no more; it may still take its answers
         self._drained: Future[None] | None = None
         self._on_close: Callable[[], None] | None = None
-        self._received = b""  # and not read yet
-        self._looked_at = 0  # bytes of that, for the end of a head
+        self._parser = RequestParser(server.limits)
         self._is_due = False  # to be read in a later slice
         self._is_new = True  # nothing was answered yet
         self._is_paused = False
@@ -137,9 +141,9 @@ class Connection(asyncio.Protocol):
         self._delegate: HTTPMessageDelegate | None = None
         self._request: RequestStartLine | None = None
         self._keeps_alive = True
-        self._chunked_in = False
-        self._body_left = 0  # to come, of a body that has told its length
-        self._body = bytearray()  # of a body in chunks, so far
+        self._skips_body = False
+        self._lingers = False  # at its end: input is discarded
+        self._linger_left = _LINGER_BYTES
         self._chunked_out = False
         self._length_left: int | None = None  # of an answer that has told its length
         self._expect_within(server.timeouts.header_seconds)
@@ -158,26 +162,31 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._state is State.CLOSING:
-            self._body_left -= len(data)
-            if self._body_left < 0:
+            self._linger_left -= len(data)
+            if self._linger_left < 0:
                 self.abort()
             return
-        self._received += data
-        if self._state is not State.ANSWERING and not self.write_paused:
+        self._parser.feed(data)
+        if self._state in (State.HEAD, State.BODY) and not self.write_paused:
             self._read_soon()
-        if len(self._received) > self.server.limits.body_bytes:
+        if self._state is State.QUEUED:
+            self._stop_reading()
+        elif self._parser.buffered > self.server.limits.body_bytes:
             self._pause_reading()
 
     def pause_writing(self) -> None:
         self.write_paused = True
+        self.written_while_paused = 0
+        self.server.backpressure.write_paused(self)
 
     def resume_writing(self) -> None:
         self.write_paused = False
+        self.server.backpressure.write_resumed(self)
         if self._drained is not None:
             drained, self._drained = self._drained, None
             if not drained.done():
                 drained.set_result(None)
-        if (self._received or self.input_ended) and self._state in (State.HEAD, State.BODY):
+        if (self._parser.buffered or self.input_ended) and self._state in (State.HEAD, State.BODY):
             self._read_soon()
 
     def eof_received(self) -> bool:
@@ -185,12 +194,14 @@ class Connection(asyncio.Protocol):
         self.input_ended = True
         if self._state is State.CLOSING:
             return False
-        if self._state is not State.ANSWERING and not self.write_paused:
+        if self._state in (State.HEAD, State.BODY) and not self.write_paused:
             self._read_soon()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.disconnected = True
+        if self.write_paused:
+            self.server.backpressure.write_resumed(self)
         self.server.scheduler.defer(self._tell_of_close)
 
     def _tell_of_close(self) -> None:
@@ -198,6 +209,9 @@ class Connection(asyncio.Protocol):
         if self._drained is not None and not self._drained.done():
             self._drained.set_exception(StreamClosedError())
             self._drained.exception()  # a handler that waits is told all the same
+        self._tell_handler()
+
+    def _tell_handler(self) -> None:
         on_close, self._on_close, self._delegate = self._on_close, None, None
         if on_close is not None:
             on_close()
@@ -236,18 +250,18 @@ class Connection(asyncio.Protocol):
         self._is_due = False
         if self.write_paused or (self._is_new and self.closed()):
             return
+        began = time.monotonic()
         try:
             if self._state is State.HEAD:
                 self._read_head()
             if self._state is State.BODY:
                 self._read_body()
-        except ProtocolError as error:
-            self._refuse(HTTPStatus(error.status))
-        except HTTPInputError:
-            self._refuse(HTTPStatus.BAD_REQUEST)
+        except HTTPInputError as error:
+            self._refuse(HTTPStatus(error.status if isinstance(error, ProtocolError) else 400))
         except Exception:
             _log.exception("a request from %s failed", self.remote_ip)
             self.abort()
+        self.read_seconds += time.monotonic() - began
         if self._state in (State.HEAD, State.BODY) and not self._is_due:
             if self.input_ended:
                 self.close()
@@ -255,88 +269,75 @@ class Connection(asyncio.Protocol):
                 self._resume_reading()
 
     def _read_head(self) -> None:
-        end = _HEAD_END.search(self._received, max(self._looked_at - 3, 0))
-        largest = self.server.limits.header_bytes
-        if (len(self._received) if end is None else end.end()) > largest:
-            raise ProtocolError(431, "The headers are too large")
-        if end is None:
-            self._looked_at = len(self._received)
+        found = self._parser.head()
+        if found is None:
             return
-        self._looked_at = 0
-        text = self._received[: end.end()].decode("latin-1").lstrip("\r\n")
-        self._received = self._received[end.end() :]
-        first, _, rest = text.partition("\n")
-        if rest.count("\n") > _MOST_HEADERS:
-            raise ProtocolError(431, "The headers are too large")
-        self._request = head.start_line(first.removesuffix("\r"))
-        headers = head.fields(rest)
-        self._keeps_alive = head.keeps_alive(self._request.version, headers)
+        request, headers, authority = found
+        if authority is not None:
+            head.name_host(request.version, headers, authority)
+        self._request = request
+        self._keeps_alive = head.keeps_alive(request.version, headers)
+        self._skips_body = False
+        self.read_seconds, self.sent_bytes = 0.0, 0
         self._delegate = self._app.start_request(self, self)  # type: ignore[arg-type]
-        self._delegate.headers_received(self._request, headers)
-        self._expect_body(headers)
+        decided = self._delegate.headers_received(request, headers)
+        if decided is None:
+            self._begin_body(headers)
+            return
+        self._state = State.QUEUED
+        self.deadline = math.inf
+        if self._parser.buffered:
+            self._stop_reading()  # little is read behind a request that waits
+        asyncio.ensure_future(decided).add_done_callback(partial(self._leave_queue, headers))
 
-    def _expect_body(self, headers: HTTPHeaders) -> None:
+    def _leave_queue(self, headers: HTTPHeaders, _: object) -> None:
+        if not self.closed():
+            self._begin_body(headers)
+            if self._state is State.BODY:
+                self._read_soon()
+
+    def _begin_body(self, headers: HTTPHeaders) -> None:
         assert self._request is not None
-        version = self._request.version
-        self._chunked_in, length = head.framing(version, headers)
-        if length > self.server.limits.body_bytes:
-            raise ProtocolError(413, "The body is too large")
-        self._body_left = length
         self._state = State.BODY
-        if self._chunked_in or len(self._received) < length:
+        if self._skips_body:
+            self._drop_body()
+        elif not self._parser.is_whole:
             self._expect_within(self.server.timeouts.body_seconds)
-            expects = version == "HTTP/1.1" and headers.get("Expect", "").lower() == "100-continue"
-            if expects and not self._received and not self.closed():
+            is_modern = self._request.version == "HTTP/1.1"
+            expects = is_modern and headers.get("Expect", "").lower() == "100-continue"
+            if expects and not self._parser.buffered and not self.closed():
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
+    def _drop_body(self) -> None:
+        """Answers at once. Where the next request begins is known if the body has come."""
+        if self._parser.is_whole:
+            self._parser.body()
+        else:
+            self._parser.clear()
+            self._keeps_alive, self._lingers = False, True
+        self._answer()
+
     def _read_body(self) -> None:
-        body = self._chunks() if self._chunked_in else self._whole()
+        body = self._parser.body()
         if body is None:
+            if self._parser.has_more:
+                self._is_due = True
+                self.server.scheduler.defer(self._read)
             return
-        assert self._delegate is not None
         if body:
+            assert self._delegate is not None
             self._delegate.data_received(body)
+        self._answer()
+
+    def _answer(self) -> None:
+        assert self._delegate is not None
         self._state = State.ANSWERING
         self.deadline = math.inf
         self._delegate.finish()
 
-    def _whole(self) -> bytes | None:
-        if len(self._received) < self._body_left:
-            return None
-        body = self._received[: self._body_left]
-        self._received = self._received[self._body_left :]
-        return body
-
-    def _chunks(self) -> bytes | None:
-        """RFC 9112, section 7.1, without extensions and trailers."""
-        received, at = self._received, 0
-        for _ in range(_CHUNKS_AT_ONCE):
-            end = received.find(b"\r\n", at, at + _LONGEST_SIZE_LINE)
-            if end < 0:
-                if len(received) - at >= _LONGEST_SIZE_LINE:
-                    raise HTTPInputError("a chunk has no size")
-                break
-            if not _CHUNK_SIZE.fullmatch(received, at, end):
-                raise HTTPInputError("a chunk's size is no number")
-            size = int(received[at:end], 16)
-            if len(self._body) + size > self.server.limits.body_bytes:
-                raise ProtocolError(413, "The body is too large")
-            begin, after = end + 2, end + 4 + size
-            if len(received) < after:
-                break
-            if received[after - 2 : after] != b"\r\n":
-                raise HTTPInputError("a chunk does not end where it should")
-            self._body += received[begin : after - 2]
-            at = after
-            if size == 0:
-                self._received, body = received[at:], bytes(self._body)
-                self._body.clear()
-                return body
-        else:
-            self._is_due = True
-            self.server.scheduler.defer(self._read)
-        self._received = received[at:]
-        return None
+    def skip_body(self) -> None:
+        """Has the present request answered without its body being read."""
+        self._skips_body = True
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Answers what is no request, and closes: where the next one begins is unknown.
@@ -355,13 +356,16 @@ class Connection(asyncio.Protocol):
         )
         start_line = ResponseStartLine("HTTP/1.1", status, status.phrase)
         written = answer.head(start_line, headers, self.server.common)
-        self._received = b""
-        self._state, self._body_left = State.CLOSING, _LINGER_BYTES
-        self._on_close = None
-        self._delegate = None
-        if self.closed():
-            return
-        self.transport.write(written + body)
+        self.server.input_refused(status, self.remote_ip)
+        self._tell_handler()
+        if not self.closed():
+            self.transport.write(written + body)
+            self._linger()
+
+    def _linger(self) -> None:
+        """Closes when the client has done so, or at the deadline for it."""
+        self._parser.clear()
+        self._state = State.CLOSING
         if self.input_ended:
             self.close()
         else:
@@ -407,12 +411,12 @@ class Connection(asyncio.Protocol):
         if self._state is not State.ANSWERING or self.disconnected:
             return
         if not self._keeps_alive or self.server.is_stopping or self.closed():
-            self._received = b""
-            self.close()
+            self._parser.clear()
+            self._linger() if self._lingers and not self.closed() else self.close()
             return
         self._state, self._is_new = State.HEAD, False
         self._expect_within(self.server.timeouts.header_seconds)
-        if self._received or self.input_ended:
+        if self._parser.buffered or self.input_ended:
             self._is_due = True
             self.server.scheduler.defer(self._read)
         else:
@@ -430,6 +434,9 @@ class Connection(asyncio.Protocol):
 
     def _write(self, data: bytes) -> "Future[None]":
         if not self.closed():
+            self.sent_bytes += len(data)
+            if self.write_paused:
+                self.written_while_paused += len(data)
             self.transport.write(data)
         return self.drained()
 
@@ -467,15 +474,19 @@ class Connection(asyncio.Protocol):
         The caller sets the protocol in the same step.
         """
         self.server.connection_closed(self)
-        self._received = b""
+        self.server.backpressure.write_resumed(self)
+        self._parser.clear()
         self._on_close = self._delegate = self._request = None
         self._resume_reading()
         return self.transport
 
     def _pause_reading(self) -> None:
         """Of a client that sends requests without taking the answers; a body is let in."""
-        waits = self._state is State.ANSWERING or self._is_due or self.write_paused
-        if waits and not self._is_paused and not self.closed():
+        if self._state is State.ANSWERING or self._is_due or self.write_paused:
+            self._stop_reading()
+
+    def _stop_reading(self) -> None:
+        if not self._is_paused and not self.closed():
             self._is_paused = True
             self.transport.pause_reading()
 
@@ -483,6 +494,13 @@ class Connection(asyncio.Protocol):
         if self._is_paused and not self.closed():
             self._is_paused = False
             self.transport.resume_reading()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request has arrived in full that is not answered."""
+        if self._state is State.QUEUED:
+            return not self._parser.is_whole
+        return self._state is not State.ANSWERING
 
     def close_if_idle(self) -> None:
         """Closes the connection unless a request that has arrived is being answered."""
@@ -496,6 +514,10 @@ class Connection(asyncio.Protocol):
             self._state = State.CLOSING
             self._expect_within(self.server.timeouts.header_seconds)
             self.transport.close()
+
+    def shed(self) -> None:
+        """For a client that does not take its answers."""
+        self.abort()
 
     def abort(self) -> None:
         """Closes at once; what was not sent yet is dropped."""

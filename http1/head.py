@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tornado.httputil import HTTPHeaders, HTTPInputError, RequestStartLine
 
+LONGEST_NAME = 64  # characters of a header's name that is kept: nobody here reads longer ones
 LONGEST_HOST = 300  # characters: a name has 253, and a port 5
 
 # Nothing is tried in a second way: `++` and `*+` give back nothing of what they have taken.
@@ -63,6 +64,18 @@ def target(method: str, said: str) -> Target:
     return Target(rest if rest.startswith("/") else f"/{rest}", absolute[1])
 
 
+def name_host(version: str, headers: HTTPHeaders, authority: str) -> None:
+    """Has the authority of an absolute target count as the `Host`, which must be there as well.
+
+    Raises `ProtocolError`. A request without a `Host` is left as it is; HTTP/1.0 has none.
+    """
+    hosts = headers.get_list("Host")
+    if len(hosts) > 1:
+        raise ProtocolError(400, "Several Hosts")
+    if hosts or version == "HTTP/1.0":
+        headers["Host"] = authority
+
+
 def check_query(origin_form: str, most_bytes: int, most_fields: int) -> None:
     """Raises `ProtocolError` for a query that is too long or has too many fields."""
     query = origin_form.partition("?")[2]
@@ -73,13 +86,15 @@ def check_query(origin_form: str, most_bytes: int, most_fields: int) -> None:
 def fields(lines: str) -> HTTPHeaders:
     """Reads all lines of a head but its first, with their ends; the last of them is empty.
 
-    Raises `ProtocolError`.
+    A header whose name is longer than any that is read here is left out. Raises `ProtocolError`.
     """
     found = _FIELD.findall(lines)
     if len(found) != lines.count("\n") - 1:
         raise ProtocolError(400, "Malformed header")
     headers = HTTPHeaders()
     for name, value in found:
+        if len(name) > LONGEST_NAME:
+            continue  # to Tornado each word of it is some work
         if name in headers:
             headers.add(name, value.rstrip(" \t"))
         else:

@@ -6,18 +6,23 @@ import logging
 import socket
 import time
 from asyncio import Future
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, cast
 
 from tornado.httputil import HTTPServerConnectionDelegate
 
 from http1.answer import Common
-from http1.connection import Connection, Limits, Timeouts
+from http1.backpressure import Backpressure
+from http1.connection import Connection, Timeouts
+from http1.idle import IdleConnections
+from http1.parser import Limits
 from http1.scheduler import RequestScheduler
 
 ACCEPTED_AT_ONCE = 64  # in one turn of the loop: a few milliseconds
 ACCEPTED_BESIDE = 2  # while established clients ask: this is all that new ones hold them up
+RECEIVE_BUFFER_BYTES = 64 * 1024  # in the kernel, and so of one read; it would take up to 6 MB
+REPLACED_AT_ONCE = 16  # connections that give way, whose descriptors are free a turn later
 AGAIN_SECONDS = 0.1  # before a full server looks whether a connection has closed
 DEADLINE_CHECK_SECONDS = 1.0  # how exact the deadlines of connections are
 
@@ -34,7 +39,9 @@ class Stream(Protocol):
 class Listener:
     """Accepts up to `most_connections`; clients beyond it wait in the kernel's backlog.
 
+    Where there is no room, idle connections give way: see `http1/idle.py`, which `address` is for.
     `headers` are every answer's; `refusal` gives the body of one to input that is no request.
+    `input_refused` is told of each such answer, by its status and the client's address.
     Streams count as connections until they are closed.
     """
 
@@ -47,18 +54,25 @@ class Listener:
         timeouts: Timeouts,
         headers: Mapping[str, str],
         refusal: Callable[[int], bytes],
+        backpressure: Backpressure | None = None,
+        input_refused: Callable[[int, str], None] = lambda status, remote_ip: None,
+        address: Callable[[str], Hashable] = lambda remote_ip: remote_ip,
     ) -> None:
         self.limits = limits
         self.timeouts = timeouts
         self.common = Common(headers)
         self.refusal = refusal
+        self.backpressure = backpressure or Backpressure()
+        self.input_refused = input_refused
         self.scheduler = RequestScheduler()
         self.is_stopping = False
         self._app = app
         self._most = most_connections
         self._listening: set[socket.socket] = set()
         self._paused: set[socket.socket] = set()  # of those
-        self._open: set[Connection] = set()
+        self._open: dict[Connection, None] = {}  # in the order of their opening
+        self._idle = IdleConnections(address)
+        self._giving_way: set[Connection] = set()
         self._streams: set[Stream] = set()
         self._closing: dict[Stream, float] = {}  # and the deadlines for it
         self._check: asyncio.TimerHandle | None = None
@@ -69,6 +83,7 @@ class Listener:
         for sock in sockets:
             self._listening.add(sock)
             sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
             asyncio.get_running_loop().add_reader(sock, self._accept, sock)
         self._check_deadlines()
 
@@ -111,11 +126,12 @@ class Listener:
         return future
 
     def connection_opened(self, connection: Connection) -> None:
-        self._open.add(connection)
+        self._open[connection] = None
 
     def connection_closed(self, connection: Connection) -> None:
         """Or has become a stream."""
-        self._open.discard(connection)
+        self._open.pop(connection, None)
+        self._giving_way.discard(connection)
 
     def defer(self, work: Callable[[], None]) -> None:
         self.scheduler.defer(work)
@@ -137,6 +153,8 @@ class Listener:
                 connection.enforce_deadline()
         for stream in [stream for stream, deadline in self._closing.items() if deadline < now]:
             stream.abort()
+        self._idle.enforce(self._open)
+        self.backpressure.check()
         loop = asyncio.get_running_loop()
         self._check = loop.call_later(DEADLINE_CHECK_SECONDS, self._check_deadlines)
 
@@ -145,7 +163,7 @@ class Listener:
     def _accept(self, sock: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         for _ in range(ACCEPTED_BESIDE if self.scheduler.has_active_clients else ACCEPTED_AT_ONCE):
-            if self._connections >= self._most:
+            if self._connections >= self._most and not self._make_room():
                 return self._pause_accepting(sock, "all connections that it has room for are open")
             try:
                 accepted, address = sock.accept()
@@ -156,6 +174,7 @@ class Listener:
             except OSError as error:
                 if error.errno not in _FULL:
                     raise
+                self._make_room()
                 return self._pause_accepting(sock, str(error))
             beginning = loop.create_task(self._begin(accepted, address[0]))
             self._beginning.add(beginning)
@@ -163,7 +182,16 @@ class Listener:
 
     @property
     def _connections(self) -> int:
-        return len(self._open) + len(self._streams) + len(self._beginning)
+        open_ones = len(self._open) - len(self._giving_way)
+        return open_ones + len(self._streams) + len(self._beginning)
+
+    def _make_room(self) -> bool:
+        if len(self._giving_way) >= REPLACED_AT_ONCE:
+            return False
+        connection = self._idle.give_way(self._open)
+        if connection is not None:
+            self._giving_way.add(cast("Connection", connection))
+        return connection is not None
 
     async def _begin(self, accepted: socket.socket, remote_ip: str) -> None:
         loop = asyncio.get_running_loop()
@@ -179,7 +207,8 @@ class Listener:
         self._paused.add(sock)
         loop = asyncio.get_running_loop()
         loop.remove_reader(sock)
-        loop.call_later(AGAIN_SECONDS, self._resume_accepting, sock)
+        seconds = 0.0 if self._giving_way else AGAIN_SECONDS
+        loop.call_later(seconds, self._resume_accepting, sock)
 
     def _resume_accepting(self, sock: socket.socket) -> None:
         if sock in self._paused:

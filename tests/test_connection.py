@@ -1,11 +1,10 @@
 """A client's connection: whatever bytes come, in whatever pieces, and however its client leaves."""
 
 import asyncio
-import contextlib
 import dataclasses
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 import uvloop
@@ -15,58 +14,12 @@ from bus.connection import StreamConnection
 from bus.event import PING
 from config import Config
 from handlers import problems
-from http1.connection import Connection, Limits, Timeouts
+from handlers.application import Messenger
+from handlers.fair_queue import Budget
+from http1.connection import Connection, Timeouts
 from http1.listener import Listener
-
-LIVE = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
-NOTHING = b"GET /api/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
-SCRIPT = b"GET /api/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"  # a long answer
-
-
-class Client:
-    """A socket, which says and reads what a test asks it to."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    async def say(self, data: bytes) -> None:
-        self.writer.write(data)
-        await self.writer.drain()
-
-    async def answer(self) -> tuple[int, dict[str, str], bytes]:
-        """The next one, which has told its length."""
-        async with asyncio.timeout(10):
-            status, headers = await self.head()
-            body = await self.reader.readexactly(int(headers.get("content-length", "0")))
-        return status, headers, body
-
-    async def head(self) -> tuple[int, dict[str, str]]:
-        first, *lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        headers = dict(line.lower().split(": ", 1) for line in lines if line)
-        return int(first.split()[1]), headers
-
-    async def rest(self) -> bytes:
-        """All that comes before the server closes."""
-        async with asyncio.timeout(10):
-            return await self.reader.read()
-
-
-@contextlib.asynccontextmanager
-async def client(
-    port: int, *, buffer_bytes: int | None = None, limit: int = 64 * 1024
-) -> AsyncIterator[Client]:
-    sock = socket.socket()
-    if buffer_bytes is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer_bytes)
-    sock.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
-    reader, writer = await asyncio.open_connection(sock=sock, limit=limit)
-    try:
-        yield Client(reader, writer)
-    finally:
-        writer.transport.abort()
+from http1.parser import Limits
+from tests.support.sockets import LIVE, NOTHING, SCRIPT, client, shrink
 
 
 def small_listener() -> Listener:
@@ -90,14 +43,8 @@ async def accepted(server: Listener) -> Connection:
     return connection
 
 
-def shrink(transport: asyncio.Transport) -> None:
-    """What the kernel keeps for the client, which may be megabytes."""
-    sock = transport.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * 1024)
-
-
 def bytes_kept(connection: Connection) -> int:
-    return len(connection._received) + connection.transport.get_write_buffer_size()
+    return connection._parser.buffered + connection.transport.get_write_buffer_size()
 
 
 @pytest.mark.parametrize("request_", [LIVE, SCRIPT], ids=["short answers", "long answers"])
@@ -208,6 +155,8 @@ class Owner:
     def __init__(self) -> None:
         self.told = 0
 
+    def abort(self, reason: str) -> None: ...
+
     def on_connection_close(self) -> None:
         self.told += 1
 
@@ -267,10 +216,21 @@ CHUNKED = b"POST /api/login HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\
         (CHUNKED + b"-1\r\nx\r\n0\r\n\r\n", 400),
         (CHUNKED + b"0x1\r\nx\r\n0\r\n\r\n", 400),
         (CHUNKED + b"1 \r\nx\r\n0\r\n\r\n", 400),
-        (CHUNKED + b"1;a=b\r\nx\r\n0\r\n\r\n", 400),
+        (CHUNKED + b"1;a=b\x00\r\nx\r\n0\r\n\r\n", 400),
         (CHUNKED + b"1\nx\n0\n\n\r\n\r\n", 400),
         (CHUNKED + b"1\r\nxy0\r\n\r\n", 400),
-        (CHUNKED + b"0\r\nTrailer: x\r\n\r\n", 400),
+        (CHUNKED + b"0\r\nno trailer\r\n\r\n", 400),
+        (b"GET /health/live HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+        (b"GET http://u:p@localhost/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+        (b"GET ftp://localhost/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
+        (b"GET http://localhost/ HTTP/1.1\r\n\r\n", 400),
+        (b"GET http://localhost/ HTTP/1.1\r\n" + HOST * 2 + b"\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: " + b"x" * 301 + b"\r\n\r\n", 400),
+        (b"GET /?" + b"x" * 2049 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414),
+        (b"GET /?" + b"&" * 20 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414),
+        (b"GET / HTTP/1.1\n", 400),
+        (b"GET / HTTP/1.1\r\nX: y\n", 400),
+        (CHUNKED + b"1;x\n", 400),
         (CHUNKED + b"100000001\r\n", 400),
         (CHUNKED + b"ffffffff\r\n", 413),
     ],
@@ -301,6 +261,16 @@ async def test_what_two_could_read_in_two_ways_is_refused_and_nothing_after_it_i
         (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 1, 1\r\n\r\nx", [405]),
         (CHUNKED + b"1\r\n{\r\n01\r\n}\r\n0\r\n\r\n", [415]),
         (CHUNKED + b"0\r\n\r\n" + LIVE, [415, 200]),
+        (CHUNKED + b"1;a=b\r\nx\r\n0;c\r\nTrailer: x\r\nHost: evil\r\n\r\n" + LIVE, [415, 200]),
+        (b"GET /health/live HTTP/1.1\r\n\r\n", [200]),
+        (b"GET /health/live HTTP/1.1\r\nHost:\r\n\r\n", [200]),
+        (b"GET /health/live HTTP/1.1\r\nHost: any.example\r\n\r\n", [200]),
+        (b"GET http://localhost:1/health/live HTTP/1.1\r\n\r\n", [200]),
+        (b"GET http://LOCALHOST HTTP/1.1\r\nHost: evil.test\r\n\r\n", [200]),
+        (b"GET https://localhost?a=b HTTP/1.1\r\nHost: a b\r\n\r\n", [200]),
+        (b"GET http://evil.test/ HTTP/1.1\r\n" + HOST + b"\r\n", [421]),
+        (b"GET /health/live HTTP/1.1\r\n" + HOST + b"X:\r\n" * 127 + b"\r\n", [200]),
+        (b"GET /?" + b"&" * 19 + b" HTTP/1.1\r\n" + HOST + b"\r\n", [200]),
     ],
     ids=lambda value: ascii(value)[-50:],
 )
@@ -363,26 +333,52 @@ async def test_requests_before_the_end_of_the_input_are_answered_and_then_it_clo
             await asyncio.sleep(0.01)
 
 
-class _Reads(Connection):
-    """Notes how many chunks were read in each turn."""
-
-    chunks: list[int]
-
-    def _read(self) -> None:
-        before = len(self._body)
-        super()._read()
-        self.chunks.append(max(len(self._body) - before, 0))
+@pytest.mark.parametrize(
+    "path", [b"/health/live", b"/health/ready", b"http://localhost/health/live"]
+)
+@pytest.mark.gen_test
+async def test_the_plainest_check_of_health_needs_no_host(
+    http_server: Listener, http_port: int, path: bytes
+) -> None:
+    async with client(http_port) as proxy:
+        await proxy.say(b"GET " + path + b" HTTP/1.0\r\n\r\n")
+        assert (await proxy.answer())[0] == 200
+        assert await proxy.rest() == b""
+    async with client(http_port) as old:
+        await old.say(b"GET / HTTP/1.0\r\n\r\n")
+        assert (await old.answer())[0] == 400
 
 
 @pytest.mark.gen_test
-async def test_a_body_in_tiny_chunks_is_read_in_many_turns(
-    http_server: Listener, http_port: int, monkeypatch: pytest.MonkeyPatch
+async def test_refused_input_is_counted_and_logged_once_a_second(
+    http_server: Listener, http_port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(_Reads, "chunks", [], raising=False)
-    monkeypatch.setattr("http1.listener.Connection", _Reads)
-    async with client(http_port) as crumbling:
-        await crumbling.say(CHUNKED + b"1\r\n \r\n" * 60_000 + b"0\r\n\r\n" + LIVE)
-        assert (await crumbling.answer())[0] == 415
-        assert (await crumbling.answer())[0] == 200
-    assert len(_Reads.chunks) > 100
-    assert max(_Reads.chunks) <= 500
+    for sent, status in ((b"GET / HTTP/1.1\n", 400), (b"GET /?" + b"x" * 17_000, 414)) * 3:
+        async with client(http_port) as rude:
+            await rude.say(sent)
+            assert (await rude.answer())[0] == status
+    async with client(http_port) as operator:
+        await operator.say(b"GET /metrics HTTP/1.1\r\n" + HOST + b"\r\n")
+        _, _, text = await operator.answer()
+    for status in (400, 414):
+        assert b'messenger_refused_total{status="%d"} 3.0\n' % status in text
+    told = [r.getMessage() for r in caplog.records if "no request" in r.getMessage()]
+    assert 1 <= len(told) < 6
+
+
+@pytest.mark.parametrize("more", [b"", b" " * 60_000])
+@pytest.mark.gen_test
+async def test_a_body_that_is_not_read_leaves_the_refusal_readable(
+    http_server: Listener, http_port: int, app: Messenger, more: bytes
+) -> None:
+    """What a client asks beyond all bounds is refused by its head alone."""
+    app.fair_queue.drain()
+    app.fair_queue.budget = Budget(1, 0.1)
+    head = b"POST /api/login HTTP/1.1\r\n" + HOST + b"Content-Length: 60000\r\n\r\n"
+    async with client(http_port) as first, client(http_port) as second:
+        await first.say(head + b" " * 60_000)
+        assert (await first.answer())[0] == 415
+        await second.say(head + more)
+        status, headers, _ = await second.answer()
+        assert (status, headers.get("connection")) == (503, None if more else "close")
+        await second.say(b" " * 1000)

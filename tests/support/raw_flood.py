@@ -1,0 +1,97 @@
+"""A flood of one hostile request, over 16 connections, by a process of its own.
+
+What it takes of the machine is the same whatever it sends, since it sends it as fast as it is
+answered and no faster than `PER_SECOND`.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
+
+import uvloop
+
+from tests.support.hostile_requests import HOSTILE, MINE, get
+from tests.support.processes import ROOT
+
+CONNECTIONS = 16
+PLAIN = "plain"
+PER_SECOND = 20  # of each connection: more than a budget has
+
+
+@asynccontextmanager
+async def raw_flood(url: str, token: str, name: str) -> AsyncIterator[None]:
+    """It is at its height while this is open."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", __name__, url, name),
+        cwd=ROOT,
+        env={**os.environ, "TOKEN": token},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(20):
+            assert await process.stdout.readline()
+        yield
+    finally:
+        process.stdin.close()
+        told = await process.stdout.read()
+        await process.wait()
+    assert int(told) > 0, "nothing was answered"
+
+
+def request(name: str, token: str) -> bytes:
+    sent = get(b"/api/auth_user", host=MINE) if name == PLAIN else HOSTILE[name].sent
+    return sent.replace(b"TOKEN", token.encode())
+
+
+async def _ask(url: str, sent: bytes) -> int:
+    """How many were answered, until the standard input ends."""
+    answered: Counter[str] = Counter()
+    port = urlsplit(url).port
+
+    async def ask_on_and_on() -> None:
+        while True:
+            with suppress(OSError, asyncio.IncompleteReadError):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                try:
+                    while True:
+                        writer.write(sent)
+                        closes = await _answer(reader)
+                        answered["all"] += 1
+                        await asyncio.sleep(1 / PER_SECOND)
+                        if closes:
+                            break
+                finally:
+                    writer.close()
+
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(sys.stdin, ended.set)
+    asking = [loop.create_task(ask_on_and_on()) for _ in range(CONNECTIONS)]
+    await asyncio.sleep(0.5)
+    sys.stdout.write("at its height\n")
+    sys.stdout.flush()
+    await ended.wait()
+    for task in asking:
+        task.cancel()
+    return answered.total()
+
+
+async def _answer(reader: asyncio.StreamReader) -> bool:
+    """Whether the connection closes behind it."""
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    for line in head.split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            await reader.readexactly(int(line.partition(b":")[2]))
+    return b"connection: close" in head or b"event-stream" in head
+
+
+if __name__ == "__main__":
+    sys.stdout.write(str(uvloop.run(_ask(sys.argv[1], request(sys.argv[2], os.environ["TOKEN"])))))
