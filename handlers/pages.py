@@ -28,6 +28,9 @@ PERMISSIONS_POLICY = ", ".join(
 )
 
 
+SIGN_IN_MODULE = "/components/access-page.js"
+
+
 class PageHandler(Handler):
     """Files with an ETag, asked for anew each time, so that an update is seen at the next load.
 
@@ -63,17 +66,27 @@ class PageHandler(Handler):
             self.set_header("Permissions-Policy", PERMISSIONS_POLICY)
         if self._asset.gzipped is not None:
             self.set_header("Vary", "Accept-Encoding")
-        if is_place(path) and any(self.app.session_cookie.values(self.request.headers)):
-            self.set_header("Link", ", ".join(map(_preload, first_asked(path))))
+        if is_place(path):
+            self.set_header("Link", self._needed_first(path))
         if self._sent is self._asset.gzipped:
             self.set_header("Content-Encoding", "gzip")
         self.finish(self._sent.body)
+
+    def _needed_first(self, path: str) -> str:
+        """What the page has to wait for: facts for a user, the sign-in page for anyone else."""
+        if any(self.app.session_cookie.values(self.request.headers)):
+            return ", ".join(map(_preload, first_asked(path)))
+        return f"<{SIGN_IN_MODULE}>; rel=modulepreload"
 
     def head(self, path: str) -> None:
         self.get(path)
 
     def compute_etag(self) -> str | None:
-        return self._sent.etag
+        """A place's is that of all files together, so that one look tells whether any is new."""
+        if not is_place(self.path_args[0] or ""):
+            return self._sent.etag
+        form = "-gzip" if self._sent is self._asset.gzipped else ""
+        return f'"{self.app.assets.release()}{form}"'
 
 
 def is_place(path: str) -> bool:

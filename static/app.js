@@ -13,6 +13,7 @@ import { backoff, pause } from "./lib/backoff.js";
 import { el } from "./lib/dom.js";
 import { keepFocus } from "./lib/focus.js";
 import { placeAt, WHO } from "./lib/ids.js";
+import { failure } from "./lib/sign-in-failure.js";
 import { Store } from "./store.js";
 import { Unsent } from "./unsent.js";
 import { words } from "./words.js";
@@ -20,6 +21,8 @@ import { words } from "./words.js";
 /** @typedef {import("./components/context.js").Context} Context */
 /** @typedef {import("./types.js").State} State */
 
+/** What stands beside the list, and comes with later.js. @type {Record<string, string>} */
+const VIEWS = { "/settings": "settings-view", "/sessions": "sessions-view" };
 const UNKNOWN_PAUSE_MILLISECONDS = 3000; // before asking again for a conversation that could not be fetched
 
 class MessengerApp extends HTMLElement {
@@ -249,6 +252,7 @@ class MessengerApp extends HTMLElement {
     this.#ended.abort(); // so that nothing is kept any more
     await Promise.allSettled(this.#kept.map((kept) => kept.clear()));
     await endSession();
+    history.replaceState(null, "", "/"); // the settings are not where the next one wants to be
     this.#reload();
   }
 
@@ -306,7 +310,13 @@ class MessengerApp extends HTMLElement {
     const { me } = this.#store.state;
     if (me === undefined) return;
     if (me) this.#drawPlace();
-    else this.replaceChildren(make("access-page", { context: this.#context }));
+    else this.#drawAccess();
+  }
+
+  /** The server has a browser without a session ask for its module first; later.js would come last. */
+  #drawAccess() {
+    this.replaceChildren(make("access-page", { context: this.#context }));
+    this.#later(import("./components/access-page.js"));
   }
 
   /** The list stays as it is; what stands beside it changes, unless it is there already. */
@@ -323,17 +333,18 @@ class MessengerApp extends HTMLElement {
 
   #otherPlace() {
     const { pathname } = location;
-    if (pathname === "/sessions") return seldom(import("./components/sessions-view.js"), () => make("sessions-view", { context: this.#context }));
-    if (pathname === "/access") return seldom(import("./lib/sign-in-failure.js"), ({ failure }) => failedSignIn(failure(location)));
+    const view = VIEWS[pathname];
+    if (view) return make(view, { context: this.#context });
+    if (pathname === "/access") return failedSignIn(failure(location));
     return pathname === "/" ? nothingChosen() : nothingHere();
   }
 
   #side() {
     const brand = el("a", { href: "/" }, el("img", { src: "/favicon.svg", alt: "" }), words.name);
-    const names = ["connection-line", "new-conversation", "conversation-list", "notification-offer", "account-bar"];
-    const parts = names.map((name) => make(name, { context: this.#context }));
-    const switches = [make("notification-bell", { context: this.#context }), document.createElement("theme-switch")];
-    return el("div", { class: "sidebar" }, el("header", { class: "brand" }, brand, ...switches), ...parts);
+    const given = (/** @type {string} */ name) => make(name, { context: this.#context });
+    const head = el("header", { class: "brand" }, brand, given("connection-line"), given("notification-bell"));
+    const parts = ["new-conversation", "conversation-list", "notification-offer", "release-offer", "account-bar"].map(given);
+    return el("div", { class: "sidebar" }, head, ...parts);
   }
 
   /** @param {string} id */
@@ -342,19 +353,6 @@ class MessengerApp extends HTMLElement {
     view.setAttribute("data-conversation", id);
     return view;
   }
-}
-
-/**
- * Few go there: its module is asked for when somebody does.
- * @template T
- * @param {Promise<T>} module
- * @param {(module: T) => HTMLElement} made
- */
-function seldom(module, made) {
-  const place = el("main", { class: "notice" });
-  const show = (/** @type {HTMLElement} */ shown) => place.isConnected && place.replaceWith(shown);
-  module.then((found) => show(made(found)), () => show(unreachable()));
-  return place;
 }
 
 /** @param {string | null} sentence */

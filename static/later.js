@@ -6,11 +6,16 @@
 import "./components/access-page.js";
 import "./components/account-bar.js";
 import "./components/connection-line.js";
+import "./components/emoji-picker.js"; // which <message-composer> asks for
 import "./components/jump-button.js";
 import "./components/new-conversation.js";
 import "./components/notification-bell.js";
+import "./components/notification-offer.js"; // which notifications.js asks for
 import "./components/read-marker.js"; // which <conversation-view> asks for
-import "./components/theme-switch.js";
+import "./components/release-offer.js";
+import "./components/sessions-view.js";
+import "./components/settings-view.js";
+import "./lib/text.js"; // which messages with links ask for
 import "./notifications.js"; // which app.js asks for, as the next but one, when it knows where to go on from
 import "./offline.js";
 import "./shared-stream.js";

@@ -11,6 +11,7 @@ import { avatarPath } from "./components/avatar.js";
 import { isLookedAt, whilePresent } from "./lib/presence.js";
 import { compareIds } from "./lib/ids.js";
 import { read, write } from "./lib/storage.js";
+import { beginning } from "./lib/graphemes.js";
 import { Notified } from "./notified.js";
 import { words } from "./words.js";
 
@@ -174,7 +175,7 @@ export class Notifications {
       const data = { conversationId, messageId: id, path: `/conversations/${conversationId}` };
       const tag = count ? `messenger conversation ${conversationId}` : `messenger message ${id}`;
       const title = count ? words.notifications.many(name, count) : name;
-      const body = [...content].slice(0, LONGEST_BODY).join("");
+      const body = beginning(content, LONGEST_BODY);
       await this.#notify(title, { body, tag, icon, dir: "auto", data });
     }
   }

@@ -17,6 +17,11 @@ export const words = {
   name: "Messenger",
   tagline: "Messages arrive instantly and never get lost.",
   needsScript: "Messenger needs JavaScript to show your conversations.",
+  tooOld: {
+    title: "This browser is too old for Messenger",
+    sentence: "Please update it, or use a current version of Chrome, Edge, Firefox or Safari.",
+    missing: "What it lacks:",
+  },
 
   tryAgain: "Try again",
   wentWrong: "Something went wrong. Please try again.",
@@ -28,6 +33,7 @@ export const words = {
   cannotBeLoaded: "This can't be loaded right now",
   toConversations: "Go to your conversations",
   back: "Back to conversations",
+  backToSettings: "Back to settings",
 
   retrying: { title: "Can't reach the server", sentence: "Retrying…" },
   notFound: { title: "Page not found", sentence: "The link may be wrong, or you may not have access." },
@@ -137,6 +143,13 @@ export const words = {
     many: (/** @type {string} */ name, /** @type {number} */ count) => `${name}: ${count} new messages`,
   },
 
+  release: {
+    ready: "A new version of Messenger is ready.",
+    reload: "Reload",
+  },
+
+  settings: { title: "Settings" },
+
   account: {
     signOut: "Sign out",
     unsent: (/** @type {number} */ count) =>
@@ -147,7 +160,6 @@ export const words = {
   },
 
   devices: {
-    short: "Devices",
     title: "Signed-in devices",
     lead: "See a device you don't recognise? Sign it out here.",
     current: "This browser",
@@ -167,7 +179,6 @@ export const words = {
     system: "System",
     light: "Light",
     dark: "Dark",
-    chosen: (/** @type {string} */ theme) => `Theme: ${theme}`,
   },
 
   days: {

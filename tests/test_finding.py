@@ -163,6 +163,29 @@ async def test_who_nobody_is_called_and_oneself_are_told_by_a_sentence(
 
 
 @pytest.mark.gen_test(timeout=60)
+async def test_a_name_is_found_with_a_sign_in_wide_letters_and_by_its_middle(
+    base_url: str, visitor: Visitor
+) -> None:
+    long = await visitor.sign_in("maximilian-of-the-long-names")
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, visitor)
+        bob = await visitor.sign_in("bob")
+        conversation = await bob.talk_to(long)
+        await expect(page.locator(".conversations .name")).to_have_text(long.username)
+        for typed in ("@jack", "\uff20\uff4a\uff41\uff43\uff4b", "\u2066@jack\u2069"):
+            await field(page).fill(typed)
+            await expect(options(page)).to_have_text(["jack"])
+        await expect(options(page).locator(".avatar")).to_have_attribute("data-letters", "JA")
+        await field(page).fill("LONG")
+        await expect(options(page)).to_have_text([long.username])
+        await options(page).click()
+        await expect(page).to_have_url(f"{base_url}/conversations/{conversation}")
+        await field(page).fill(" @jane ")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("conversation-view h1")).to_have_text("jane")
+
+
+@pytest.mark.gen_test(timeout=60)
 async def test_empty_places_say_what_to_do(base_url: str, visitor: Visitor) -> None:
     async with browser(base_url) as tabs:
         page = await somebody(tabs, visitor)

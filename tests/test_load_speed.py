@@ -34,9 +34,9 @@ SCRIPTS = """
 """
 
 
-async def signed_in(tabs: Tabs, name: str) -> BrowserContext:
+async def signed_in(tabs: Tabs, name: str, width: int = 1280) -> BrowserContext:
     """The page it took is closed again, and with it a stream: one of six connections."""
-    page = await tabs.sign_in(name)
+    page = await tabs.sign_in(name, width=width)
     await page.close()
     return page.context
 
@@ -44,15 +44,20 @@ async def signed_in(tabs: Tabs, name: str) -> BrowserContext:
 async def cold(context: BrowserContext, url: str) -> Page:
     """A page at `url`, loaded with nothing in the cache, over a slow network."""
     page = await context.new_page()
-    devtools = await context.new_cdp_session(page)
-    await devtools.send("Network.enable")
-    await devtools.send("Network.clearBrowserCache")
-    await devtools.send("Network.setBypassServiceWorker", {"bypass": True})
-    await devtools.send("Network.emulateNetworkConditions", SLOW)
+    await slow(page)
     await page.add_init_script(NOTE_PAINTED)
     await page.goto(url)
     await expect(page.locator(".message").last).to_be_visible(timeout=20_000)
     return page
+
+
+async def slow(page: Page) -> None:
+    """From now on it loads over a slow network, and nothing comes from a cache."""
+    devtools = await page.context.new_cdp_session(page)
+    await devtools.send("Network.enable")
+    await devtools.send("Network.clearBrowserCache")
+    await devtools.send("Network.setBypassServiceWorker", {"bypass": True})
+    await devtools.send("Network.emulateNetworkConditions", SLOW)
 
 
 async def painted(page: Page) -> float:
@@ -154,9 +159,14 @@ async def test_what_is_written_before_the_rest_of_the_page_has_come_is_sent_once
 
 
 @pytest.mark.gen_test
-async def test_script_and_style_are_under_60_kilobytes_as_they_travel(visitor: Visitor) -> None:
+async def test_what_a_conversation_is_seen_by_is_under_60_kilobytes_as_it_travels(
+    visitor: Visitor,
+) -> None:
+    scripts = named("script")
+    first = scripts[: scripts.index("/writing.js")]
+    assert {"/app.js", "/components/message-list.js"} <= set(first)
     sizes = {}
-    for path in (*named("script"), *named("style")):
+    for path in (*first, *named("style")):
         answer = await visitor.get(
             path, headers={"Accept-Encoding": "gzip"}, decompress_response=False
         )
@@ -164,6 +174,130 @@ async def test_script_and_style_are_under_60_kilobytes_as_they_travel(visitor: V
         sizes[path] = len(answer.body)
     assert len(sizes) > 10, "a page of modules: else this would have measured nothing"
     assert sum(sizes.values()) < 60_000, sizes
+
+
+SHIFTED = """
+  new Promise((resolve) => new PerformanceObserver((list) => {
+    const shifts = list.getEntries().filter(({ hadRecentInput }) => !hadRecentInput);
+    resolve(shifts.reduce((sum, { value }) => sum + value, 0));
+  }).observe({ type: "layout-shift", buffered: true }) ?? setTimeout(() => resolve(0), 300))
+"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.gen_test(timeout=120)
+async def test_nothing_moves_while_the_page_comes(
+    base_url: str, visitor: Visitor, width: int
+) -> None:
+    john, _, conversation = await two(visitor)
+    for n in range(30):
+        await john.send(conversation, f"number {n}, of as many words as people write at a time")
+    async with browser(base_url) as tabs:
+        context = await signed_in(tabs, "jane", width=width)
+        for path in ("/", f"/conversations/{conversation}"):
+            page = await context.new_page()
+            await slow(page)
+            await page.goto(base_url + path)
+            line = page.locator("connection-line").first
+            await expect(line).to_have_attribute("data-status", "live", timeout=20_000)
+            assert await page.evaluate(SHIFTED) <= 0.02, path
+            await page.close()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_shell_is_painted_before_any_module_has_come(base_url: str) -> None:
+    async with browser(base_url) as tabs:
+        page = await tabs.open()
+        for known, shell in (("", "shell-access"), ("7", "shell-list")):
+            await page.evaluate("(known) => localStorage.setItem('messenger.user', known)", known)
+            bare, held = await without(page.context, base_url, "app.js", "later.js")
+            await expect(bare.locator(f".{shell}")).to_be_visible()
+            await expect(bare.locator("messenger-app > :visible")).to_have_count(1)
+            held.go.set()
+            await expect(bare.locator(".ways input")).to_be_visible()
+            await bare.wait_for_load_state()
+            await bare.close()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_the_sign_in_page_comes_with_the_first_modules_where_nobody_is_signed_in(
+    base_url: str,
+) -> None:
+    async with browser(base_url) as tabs:
+        page = await tabs.open("/health/live")
+        bare, held = await without(page.context, base_url, "writing.js", "later.js")
+        await expect(bare.locator(".ways input")).to_be_focused()
+        scripts = [path for path, _, _ in sorted(await bare.evaluate(SCRIPTS), key=lambda s: s[1])]
+        assert scripts.index("/components/access-page.js") < 6, "of six connections"
+        held.go.set()
+        await bare.wait_for_load_state()
+
+
+WARM = """
+  performance.getEntries()
+    .filter(({ entryType }) => entryType === "resource" || entryType === "navigation")
+    .map(({ name, startTime, responseEnd, transferSize, workerFinalSourceType, workerStart }) => ({
+      path: new URL(name).pathname, startTime, responseEnd, transferSize, workerStart,
+    }))
+"""
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_warm_load_asks_the_network_for_nothing_but_facts_and_for_these_at_once(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    await john.send(conversation, "hello")
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+        devtools = await page.context.new_cdp_session(page)
+        await devtools.send("Network.enable")
+        await devtools.send("Network.emulateNetworkConditions", SLOW)
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        await expect(page.get_by_role("textbox", name="Message")).to_be_focused()
+        loaded = {entry["path"]: entry for entry in await page.evaluate(WARM)}
+        files = [entry for path, entry in loaded.items() if not path.startswith("/api/")]
+        assert len(files) > 40, "it has loaded"
+        assert [it["path"] for it in files if it["transferSize"] > 0] == []
+        first = [
+            loaded[path]
+            for path in (
+                "/api/auth_user",
+                "/api/conversations",
+                f"/api/conversations/{conversation}/messages",
+            )
+        ]
+        latest = max(entry["startTime"] for entry in first)
+        assert latest < min(entry["responseEnd"] for entry in first), "one waited for another"
+
+
+@pytest.mark.measure
+@pytest.mark.gen_test(timeout=120)
+async def test_a_warm_page_can_be_written_in_within_half_a_second(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    await john.send(conversation, "hello")
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+        devtools = await page.context.new_cdp_session(page)
+        await devtools.send("Network.enable")
+        await devtools.send("Network.emulateNetworkConditions", SLOW)
+        await page.add_init_script("""
+          addEventListener("focusin", ({ target }) => {
+            if (target.matches("textarea")) performance.mark("writable");
+          });
+        """)
+        took = []
+        while not took or (min(took) > 500 and len(took) < TRIES):
+            await page.goto(f"{base_url}/conversations/{conversation}")
+            await expect(page.get_by_role("textbox", name="Message")).to_be_focused()
+            took.append(
+                await page.evaluate("performance.getEntriesByName('writable')[0].startTime")
+            )
+        assert min(took) <= 500, took
 
 
 @pytest.mark.gen_test
@@ -192,6 +326,8 @@ async def test_first_answers_are_asked_for_with_the_page_by_who_may_be_signed_in
         "/api/conversations/5/messages",
     ]
     assert await preloaded("/conversations/5", "") == []
+    stranger = await visitor.get("/")
+    assert stranger.headers["Link"] == "</components/access-page.js>; rel=modulepreload"
     assert await preloaded("/app.js", "messenger-session=a.b.c") == []
     for odd in ("/conversations/05", "/conversations/5%3E;x", "/conversations/5/6"):
         assert await preloaded(odd, "messenger-session=a.b.c") == first

@@ -1,4 +1,4 @@
-"""The page opens where its server cannot be reached, and is new where it can."""
+"""The page comes from the browser's own cache, whole, and is renewed behind it."""
 
 import asyncio
 import re
@@ -85,31 +85,98 @@ async def test_the_page_and_what_it_names_is_kept_and_nothing_that_anyone_said(
         tabs.complaints = [line for line in tabs.complaints if "404" not in line]
 
 
+LIGHT, CHANGED = "rgb(253, 252, 250)", "rgb(1, 2, 3)"
+
+
+def a_release(app: Messenger, directory: Path) -> Path:
+    """A copy of static/, which the server has from now on."""
+    static = shutil.copytree(STATIC_DIR, directory / "static")
+    app.assets = StaticAssets(static)
+    return static
+
+
+def change(static: Path) -> None:
+    """A new release: another style, another module, one more file."""
+    with (static / "styles" / "utilities.css").open("a") as sheet:
+        sheet.write(f"html {{ background: {CHANGED} !important }}")
+    with (static / "lib" / "emoji.js").open("a") as module:
+        module.write("export const release = 'of the new release';")
+    (static / "lib" / "new.js").write_text("// was not there before")
+    with (static / "index.html").open("a") as html:
+        html.write('<!-- href="/lib/new.js" -->')
+
+
+async def background(page: Page) -> str:
+    value: str = await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    return value
+
+
+async def emoji(page: Page) -> str:
+    """A module that a window asks for late, as it is given to this one."""
+    text: str = await page.evaluate("fetch('/lib/emoji.js').then((it) => it.text())")
+    return text
+
+
 @pytest.mark.gen_test(timeout=60)
-async def test_an_edited_file_is_seen_new_at_the_next_load_and_kept(
+async def test_a_page_from_the_cache_learns_of_a_new_release_and_is_new_at_the_next_load(
     base_url: str, app: Messenger, visitor: Visitor, tmp_path: Path
 ) -> None:
-    static = shutil.copytree(STATIC_DIR, tmp_path / "static")
-    app.assets = StaticAssets(static)
+    static = a_release(app, tmp_path)
     async with browser(base_url) as tabs:
         page = await tabs.sign_in("jane")
         await kept(page)
-        await expect(page.locator("html")).to_have_css("background-color", "rgb(253, 252, 250)")
-        with (static / "styles" / "utilities.css").open("a") as sheet:
-            sheet.write("html { background: rgb(1, 2, 3) !important }")
-        with (static / "index.html").open("a") as html:
-            html.write('<!-- href="/lib/new.js" -->')
-        (static / "lib" / "new.js").write_text("// was not there before")
+        await expect(page.locator("html")).to_have_css("background-color", LIGHT)
+        change(static)
         await page.reload()
-        await expect(page.locator("html")).to_have_css("background-color", "rgb(1, 2, 3)")
-        async with asyncio.timeout(20):
-            while "/lib/new.js" not in await page.evaluate(KEPT):
-                await asyncio.sleep(0.05)
-        app.assets = StaticAssets(tmp_path / "nowhere")  # a server that has nothing of it any more
-        sheet_kept = await page.evaluate(
-            "caches.match('/styles/main.css').then((sheet) => sheet.text())"
-        )
-        assert "rgb(1, 2, 3)" in sheet_kept
+        assert await background(page) == LIGHT, "what is kept comes first"
+        await expect(page.get_by_text("A new version of Messenger is ready.")).to_be_visible()
+        assert "/lib/new.js" in await page.evaluate(KEPT)
+        app.assets = StaticAssets(tmp_path / "nowhere")  # it has nothing of it any more
+        await page.get_by_role("button", name="Reload").click()
+        await expect(page.locator("html")).to_have_css("background-color", CHANGED)
+        tabs.complaints = [line for line in tabs.complaints if "404" not in line]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_no_window_gets_files_of_two_releases(
+    base_url: str, app: Messenger, visitor: Visitor, tmp_path: Path
+) -> None:
+    static = a_release(app, tmp_path)
+    async with browser(base_url) as tabs:
+        old = await tabs.sign_in("jane")
+        await kept(old)
+        await old.reload()
+        change(static)
+        new = await old.context.new_page()
+        await new.goto(base_url)
+        await expect(old.get_by_text("A new version of Messenger is ready.")).to_be_visible()
+        await new.reload()
+        assert (await background(old), await background(new)) == (LIGHT, CHANGED)
+        for _ in range(2):
+            assert "of the new release" not in await emoji(old)
+            assert "of the new release" in await emoji(new)
+            devtools = await new.context.new_cdp_session(new)
+            await devtools.send("ServiceWorker.enable")
+            await devtools.send("ServiceWorker.stopAllWorkers")  # as when it has slept
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_release_that_cannot_be_had_as_a_whole_is_not_kept_at_all(
+    base_url: str, app: Messenger, visitor: Visitor, tmp_path: Path
+) -> None:
+    static = a_release(app, tmp_path)
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        before = await kept(page)
+        change(static)
+        (static / "lib" / "new.js").unlink()  # the page names it
+        for _ in range(2):
+            async with page.context.expect_event("request", lambda it: "new.js" in it.url):
+                await page.reload()
+        assert set(await page.evaluate(KEPT)) == before
+        assert await background(page) == LIGHT
+        assert "of the new release" not in await emoji(page)
+        tabs.complaints = [line for line in tabs.complaints if "404" not in line]
 
 
 async def bad_gateway(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -166,7 +233,8 @@ async def test_what_the_network_puts_in_place_of_the_page_is_not_kept(
         (tmp_path / "index.html").write_text("<title>Pay for this network</title>")
         app.assets = StaticAssets(tmp_path)
         await page.reload()
-        assert await page.title() == "Pay for this network"
+        await expect(page.locator(".account .name")).to_have_text("jane")
+        assert await page.title() == "Messenger"
         page_kept = await page.evaluate("caches.match('/').then((page) => page.text())")
         assert "messenger-app" in page_kept
         assert set(await page.evaluate(KEPT)) == before

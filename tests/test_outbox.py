@@ -9,7 +9,7 @@ from playwright.async_api import BrowserContext, Page, Route, expect
 from tests.support.chromium import Chromium
 from tests.support.people import Person, Visitor, two
 from tests.support.tabs import asleep, crash, hanging, without
-from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # an autouse fixture
+from tests.test_browser import Tabs, browser, browser_here, sign_out, write  # noqa: F401  # autouse
 
 SENDS = "**/api/conversations/*/messages"
 
@@ -186,16 +186,18 @@ async def test_who_signs_out_is_asked_first_and_nothing_unsent_is_left_for_anybo
         await page.reload()
         text = page.get_by_role("textbox", name="Message")
         await expect(text).to_have_value("half a thought")
-        await page.get_by_role("button", name="Sign out").click()
-        await expect(page.get_by_role("alertdialog")).to_contain_text("2 messages have not been")
+        await sign_out(page)
+        await expect(page.get_by_role("alertdialog")).to_contain_text("You have 2 unsent messages.")
         await page.get_by_role("button", name="Stay").click()
+        await page.goto(url)
         await expect_sending(page, ["never sent"])
-        await page.get_by_role("button", name="Sign out").click()
+        await sign_out(page)
         async with page.expect_navigation():
             await page.get_by_role("button", name="Discard and sign out").click()
         await page.context.unroute(SENDS)
         await page.get_by_label("Username", exact=True).fill("jane")
         await page.get_by_role("button", name="Sign in").click()
+        await page.goto(url)
         await expect(text).to_have_value("")
         await write(page, "only this")
         await expect_sent(page, ["only this"])
@@ -342,8 +344,9 @@ async def test_what_one_person_wrote_is_never_shown_or_sent_under_another(
         await expect_sent(page, ["by john"])
         await expect(page.get_by_role("textbox", name="Message")).to_have_value("")
         async with page.expect_navigation():
-            await page.get_by_role("button", name="Sign out").click()
+            await sign_out(page)
         await sign_in("jane")
+        await page.goto(f"{base_url}/conversations/{conversation}")
         await expect_sent(page, ["by jane"])
         await expect(page.get_by_role("textbox", name="Message")).to_have_value(
             "half a thought of jane's"
@@ -419,7 +422,7 @@ async def test_who_signs_out_of_a_page_that_still_loads_is_asked_first_and_nothi
         page = await at_an_unsent_message(tabs, url, "never sent")
         loading, held = await without(page.context, url, "writing.js")
         await page.close()
-        await loading.get_by_role("button", name="Sign out").click()
+        await sign_out(loading)
         held.go.set()
         question = loading.get_by_role("alertdialog")
         await expect(question).to_contain_text("You have an unsent message. Sign out anyway?")
@@ -443,7 +446,7 @@ async def test_signing_out_in_one_tab_tells_of_what_is_unsent_in_another_and_end
         await cut_sends(page.context)
         await write(other, "in the other tab")
         await expect_sending(page, ["in the other tab"])
-        await page.get_by_role("button", name="Sign out").click()
+        await sign_out(page)
         question = page.get_by_role("alertdialog")
         await expect(question).to_contain_text("You have an unsent message. Sign out anyway?")
         await question.get_by_role("button", name="Discard and sign out").click()

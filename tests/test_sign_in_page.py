@@ -103,9 +103,14 @@ async def test_a_new_name_and_picture_show_at_once_in_open_pages(
         await expect(other.locator(".conversations img.avatar")).to_be_visible()
 
 
+async def to_devices(page: Page) -> None:
+    await page.locator(".account a").click()
+    await page.get_by_role("link", name="Signed-in devices").click()
+
+
 async def at_devices(tabs: Tabs, **options: int) -> Page:
     page = await tabs.sign_in("jane", **options)
-    await page.get_by_role("link", name="Devices").click()
+    await to_devices(page)
     await expect(page.get_by_role("heading", name="Signed-in devices")).to_be_focused()
     return page
 
@@ -147,6 +152,7 @@ async def test_a_browser_that_is_signed_out_elsewhere_is_at_the_access_page_at_o
         here = await at_devices(tabs, width=390)
         await here.get_by_role("button", name="Sign out all other devices").click()
         await expect(there.get_by_label("Username")).to_be_visible()
+        await here.get_by_role("link", name="Back to settings").click()
         await here.get_by_role("link", name="Back to conversations").click()
         await expect(here.locator(".account .name")).to_be_visible()
 
@@ -158,7 +164,7 @@ async def test_devices_that_cannot_be_listed_are_asked_for_again(
     async with browser(base_url) as tabs:
         page = await tabs.sign_in("jane")
         await page.route("**/api/sessions", lambda route: route.abort())
-        await page.get_by_role("link", name="Devices").click()
+        await to_devices(page)
         await expect(page.get_by_text("Can't reach the server.")).to_be_visible()
         await page.unroute("**/api/sessions")
         await page.get_by_role("button", name="Try again").click()

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Page, expect
 
 from config import STATIC_DIR
 from tests.support.people import Visitor
-from tests.test_browser import browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.test_browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
 
 LIGHT, DARK = "rgb(253, 252, 250)", "rgb(22, 24, 26)"
 # Taken where the first frame can be drawn: from then on a wrong colour would be seen.
@@ -23,27 +23,25 @@ async def expect_theme(page: Page, colour: str) -> None:
     await expect(page.locator("html")).to_have_css("background-color", colour)
 
 
-def switch(page: Page) -> Locator:
-    return page.get_by_role("button", name="Theme:")
+async def settings(tabs: Tabs) -> Page:
+    page = await tabs.sign_in("jane")
+    await page.locator(".account a").click()
+    return page
 
 
 async def choose(page: Page, name: str) -> None:
-    """By pressing until it says so."""
-    for _ in range(3):
-        await switch(page).click()
-        if await switch(page).get_attribute("aria-label") == f"Theme: {name}":
-            break
+    await page.get_by_text(name, exact=True).click()
     await expect_chosen(page, name)
 
 
 async def expect_chosen(page: Page, name: str) -> None:
-    await expect(switch(page)).to_have_accessible_name(f"Theme: {name}")
+    await expect(page.get_by_role("radio", name=name)).to_be_checked()
 
 
 @pytest.mark.gen_test(timeout=60)
 async def test_the_theme_is_the_systems_and_follows_it(base_url: str, visitor: Visitor) -> None:
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
+        page = await settings(tabs)
         await expect_chosen(page, "System")
         await expect_theme(page, LIGHT)
         await page.emulate_media(color_scheme="dark")
@@ -55,9 +53,9 @@ async def test_a_chosen_theme_holds_against_the_systems_in_all_tabs_and_after_a_
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
+        page = await settings(tabs)
         other = await page.context.new_page()
-        await other.goto(base_url)
+        await other.goto(page.url)
         await choose(page, "Dark")
         for tab in (page, other):
             await expect_theme(tab, DARK)
@@ -77,13 +75,12 @@ async def test_a_chosen_theme_holds_against_the_systems_in_all_tabs_and_after_a_
 @pytest.mark.gen_test(timeout=60)
 async def test_the_theme_is_chosen_by_keyboard(base_url: str, visitor: Visitor) -> None:
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
-        await switch(page).focus()
+        page = await settings(tabs)
+        await page.get_by_role("radio", name="System").focus()
         for name, colour in (("Light", LIGHT), ("Dark", DARK), ("System", LIGHT)):
-            await page.keyboard.press("Enter")
+            await page.keyboard.press("ArrowRight")
             await expect_theme(page, colour)
-            await expect(switch(page)).to_be_focused()
-            await expect(page.locator("theme-switch [role=status]")).to_have_text(f"Theme: {name}")
+            await expect(page.get_by_role("radio", name=name)).to_be_focused()
 
 
 @pytest.mark.gen_test(timeout=60)
@@ -91,7 +88,7 @@ async def test_the_bars_of_a_phone_have_the_colour_of_the_list(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
+        page = await settings(tabs)
         for choice in ("Light", "Dark"):
             await choose(page, choice)
             bars = page.locator("meta[name=theme-color]")

@@ -1,17 +1,17 @@
-/** The picture of a user, or the first letter of their name on a colour of their own. */
+/** The picture of a user, or two letters of their name on a colour of their own. */
 
 import { el } from "../lib/dom.js";
 
 /** @typedef {import("../types.js").User} User */
 
-const COLOURS = 8;
+const COLOURS = 16; // as in tokens.css
 
 /** @param {User} user */
 export function avatar(user) {
   const src = avatarPath(user);
-  if (src === null) return initial(user);
+  if (src === null) return initials(user);
   const picture = el("img", { class: "avatar", src, alt: "" });
-  picture.addEventListener("error", () => picture.replaceWith(initial(user)), { once: true });
+  picture.addEventListener("error", () => picture.replaceWith(initials(user)), { once: true });
   return picture;
 }
 
@@ -27,9 +27,27 @@ export function avatarPath(user) {
 }
 
 /** @param {User} user */
-function initial({ username }) {
-  const letters = [...username];
-  const sum = letters.reduce((n, c) => (n * 31 + (c.toLowerCase().codePointAt(0) ?? 0)) % 9973, 7);
-  const letter = letters.at(0)?.toUpperCase() ?? "";
-  return el("span", { class: "avatar", "data-colour": `${sum % COLOURS}`, "aria-hidden": "true" }, letter);
+function initials({ username }) {
+  const letters = username.normalize("NFC").toLowerCase();
+  return el("span", { class: "avatar", "data-colour": `${hashOf(letters) % COLOURS}`, "aria-hidden": "true" }, lettersOf(username));
+}
+
+/**
+ * The first letter, and the first of the second part of the name if there is one: "JA" for jane, "MO" for max-of-the-sea.
+ * @param {string} username
+ */
+export function lettersOf(username) {
+  const [first = "", second] = username.split(/[-\s]+/u).filter(Boolean);
+  const [one = "", two = ""] = first;
+  return (one + (second?.[Symbol.iterator]().next().value ?? two)).toUpperCase();
+}
+
+/**
+ * FNV-1a: names that differ by a letter differ in colour as often as any.
+ * @param {string} text
+ */
+export function hashOf(text) {
+  let hash = 0x811c9dc5;
+  for (let n = 0; n < text.length; n += 1) hash = Math.imul(hash ^ text.charCodeAt(n), 0x01000193);
+  return (hash ^ (hash >>> 15)) >>> 0;
 }

@@ -2,6 +2,7 @@
 
 import { el } from "../lib/dom.js";
 import { pathOfConversation } from "../lib/ids.js";
+import { beginning } from "../lib/graphemes.js";
 import { fullTime, shortTime } from "../lib/time.js";
 import { words } from "../words.js";
 import { avatar } from "./avatar.js";
@@ -53,7 +54,7 @@ class RowParts {
   #drawLast({ conversation: { lastMessage }, now }) {
     if (!this.#preview.parentNode) this.link.append(this.#preview);
     setText(this.#prefix, lastMessage ? (lastMessage.mine ? words.conversations.you : "") : words.conversations.noMessages);
-    setText(this.#text, lastMessage?.content.slice(0, LONGEST_PREVIEW) ?? "");
+    setText(this.#text, beginning(lastMessage?.content ?? "", LONGEST_PREVIEW));
     if (!lastMessage) return this.#time.remove();
     const at = lastMessage.createdAt;
     this.#time.dateTime = at;

@@ -21,11 +21,13 @@ const STALE_PAUSE_MILLISECONDS = 500; // the answer was older than a reset: ask 
 class ConversationView extends Component {
   conversationId = "";
   #title = el("h1", { tabindex: "-1" });
+  #with = el("div", { class: "who" }, this.#title);
   #header = el(
     "header",
     { class: "with" },
     el("a", { href: "/", class: "back", "aria-label": words.back }, "‹"),
-    this.#title,
+    el("span", { class: "avatar", "aria-hidden": "true" }), // until it is known whose
+    this.#with,
   );
   /** @type {import("../types.js").User | null} */
   #drawn = null;
@@ -53,7 +55,8 @@ class ConversationView extends Component {
 
   #show() {
     const given = { context: this.context, conversationId: this.conversationId };
-    const parts = ["connection-line", "message-list", "message-composer"].map((name) => make(name, given));
+    const parts = ["message-list", "message-composer"].map((name) => make(name, given));
+    this.#with.replaceChildren(this.#title, make("connection-line", given));
     this.replaceChildren(el("main", { class: "conversation" }, this.#header, ...parts));
   }
 
@@ -107,8 +110,7 @@ class ConversationView extends Component {
   /** @param {import("../types.js").User} other */
   #drawTitle(other) {
     this.#drawn = other;
-    this.#header.querySelector(".avatar")?.remove();
-    this.#title.before(avatar(other));
+    this.#header.querySelector(".avatar")?.replaceWith(avatar(other));
     this.#title.textContent = other.username;
   }
 

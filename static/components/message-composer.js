@@ -29,11 +29,12 @@ class MessageComposer extends Component {
   #emoji = el("button", { type: "button", class: "quiet smile", "aria-label": words.composer.emoji, "aria-expanded": "false" }, icon("smile"));
   #counter = el("span", { id: "message-counter", class: "counter", "aria-hidden": "true" });
   #said = el("span", { class: "visually-hidden", role: "status" });
-  #button = el("button", { type: "submit" }, words.composer.send);
+  #button = el("button", { type: "submit", class: "send", "aria-label": words.composer.send, title: words.composer.send }, icon("send"));
   #saying = 0;
 
   connected() {
-    const form = el("form", { class: "composer" }, this.#text, this.#emoji, this.#counter, this.#said, this.#button);
+    const field = el("div", { class: "field" }, this.#emoji, this.#text, this.#button);
+    const form = el("form", { class: "composer" }, this.#counter, this.#said, field);
     this.replaceChildren(form);
     const options = { signal: this.gone };
     form.addEventListener("submit", (event) => this.#submit(event), options);

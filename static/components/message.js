@@ -1,6 +1,7 @@
 /** Drawing one line of a conversation into its list item. */
 
 import { el } from "../lib/dom.js";
+import { icon } from "../lib/icon.js";
 import { pathOfMessage } from "../lib/ids.js";
 import { clockTime, fullTime } from "../lib/time.js";
 import { words } from "../words.js";
@@ -34,13 +35,11 @@ export function drawMessage(item, { message, first, last, seen }, name) {
   if (item.dataset.state === state) return;
   const isThere = item.dataset.state?.startsWith(`${message.id} `);
   item.className = classes("message", message.mine ? "mine" : "theirs", first && "first", last && "last");
-  if (!isThere) fill(item, message.content, fullTime(message.createdAt), el("span", {}, timeOf(message)));
+  if (!isThere) fill(item, message, fullTime(message.createdAt), el("span", { class: "state" }, timeOf(message)));
   drawAuthor(item, message.mine ? words.message.you : words.message.by(name));
-  const below = /** @type {Element} */ (item.lastElementChild);
-  const shown = last || seen; // within a group the time is for those who ask: screen readers, and a pointer
-  below.className = shown ? "state" : "state aside";
-  below.querySelector(".seen")?.remove();
-  if (seen) below.append(el("span", { class: "seen" }, ` · ${words.message.seen}`));
+  const corner = /** @type {Element} */ (item.lastElementChild);
+  corner.querySelector(".seen")?.remove();
+  if (seen) corner.append(sign("seen", words.message.seen));
   item.dataset.state = state;
 }
 
@@ -53,8 +52,7 @@ export function drawDraft(item, { draft }, outbox) {
   const state = `draft ${draft.failure}`;
   if (item.dataset.state === state) return;
   item.className = classes("message mine first last", draft.failure === null ? "sending" : "failed");
-  const below = draft.failure === null ? el("span", { class: "state" }, words.message.sending) : failure(draft, outbox);
-  fill(item, draft.content, null, below);
+  fill(item, draft, null, draft.failure === null ? sending(draft) : failure(draft, outbox));
   drawAuthor(item, words.message.you);
   item.dataset.state = state;
 }
@@ -62,19 +60,36 @@ export function drawDraft(item, { draft }, outbox) {
 /**
  * A text that stands there already stays: what is put there anew, a screen reader reads out anew.
  * @param {HTMLElement} item
- * @param {string} text
+ * @param {{content: string, createdAt: string}} message
  * @param {string | null} title
- * @param {Element} below
+ * @param {Element} corner in the bubble's, whose last line leaves room for it
  */
-function fill(item, text, title, below) {
+function fill(item, { content, createdAt }, title, corner) {
   const there = item.querySelector(".content");
-  if (there?.textContent === text) {
+  if (there instanceof HTMLElement && there.textContent === content) {
     if (title !== null) there.setAttribute("title", title);
-    item.lastElementChild?.replaceWith(below);
+    there.dataset.time = clockTime(createdAt);
+    item.lastElementChild?.replaceWith(corner);
   } else {
-    item.replaceChildren(el("span", { class: "visually-hidden author" }), ...messageText(text, title), below);
+    const [bubble, ...below] = messageText(content, title);
+    bubble.classList.toggle("wide", RIGHT_TO_LEFT.test(content));
+    bubble.dataset.time = clockTime(createdAt);
+    item.replaceChildren(el("span", { class: "visually-hidden author" }), bubble, ...below, corner);
   }
 }
+
+// A line of these may end where the corner is, so the time stands below them.
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}\u202b\u202e\u2067]/u;
+
+/** @param {import("../types.js").Draft} draft */
+const sending = ({ createdAt }) => el("span", { class: "state" }, clockTime(createdAt), sign("clock", words.message.sending));
+
+/**
+ * A drawing, and for those who do not see it a word.
+ * @param {"clock" | "seen"} name
+ * @param {string} word
+ */
+const sign = (name, word) => el("span", { class: name === "seen" ? "seen" : "pending", title: word }, icon(name), el("span", { class: "visually-hidden" }, ` ${word}`));
 
 /**
  * @param {HTMLElement} item

@@ -1,12 +1,21 @@
-/** <new-conversation></new-conversation>: a user name, suggestions while it is typed, and off one goes. */
+/**
+ * <new-conversation></new-conversation>: a user name, suggestions while it is typed, and off one goes. The server knows
+ * how names begin; of people whom one talks with already any part of the name will do.
+ */
 
 import * as api from "../api.js";
 import { el } from "../lib/dom.js";
 import { replaceText } from "../lib/editing.js";
+import { pathOfConversation } from "../lib/ids.js";
 import { belongsToComposition } from "../lib/keys.js";
+import { having, nameIn } from "../lib/names.js";
+import { avatar } from "./avatar.js";
 import { Component } from "./context.js";
 import { words } from "../words.js";
 
+/** @typedef {import("../types.js").User} User */
+
+const MOST = 8; // more would not help to choose
 const PAUSE_MILLISECONDS = 150; // shorter than people type, longer than one key
 
 class NewConversation extends Component {
@@ -24,7 +33,7 @@ class NewConversation extends Component {
     autocapitalize: "none",
     spellcheck: "false",
     enterkeyhint: "go",
-    maxlength: "39",
+    maxlength: "80", // twice the longest name: it may come with signs around it
   });
   #list = el("ul", { id: "suggestions", role: "listbox", "aria-label": words.search.suggestions, hidden: true });
   #found = el("p", { class: "hint", role: "status" });
@@ -49,7 +58,7 @@ class NewConversation extends Component {
     this.#asked.abort();
     clearTimeout(this.#timer);
     this.#choose(-1); // what is shown stays until there is something newer, but was not chosen for this
-    const search = this.#input.value.trim();
+    const search = nameIn(this.#input.value);
     if (search === "") return this.#close();
     this.#timer = setTimeout(() => this.#suggest(search), PAUSE_MILLISECONDS);
   }
@@ -62,15 +71,33 @@ class NewConversation extends Component {
     const { signal } = (this.#asked = new AbortController());
     try {
       const names = await api.usernames(search, signal);
-      if (signal.aborted || document.activeElement !== this.#input) return;
-      this.#show(names);
-      this.#tell(search, names.length);
+      if (signal.aborted) return;
+      this.#suggestAll(search, names);
     } catch (error) {
       if (signal.aborted) return;
+      this.#suggestAll(search, []);
       this.context.refused(error);
       const seconds = error instanceof api.ApiProblem && error.status === 429 ? error.retryAfterSeconds : 0;
       if (seconds > 0) this.#timer = setTimeout(() => this.#suggest(search), seconds * 1000);
     }
+  }
+
+  /**
+   * @param {string} search
+   * @param {string[]} found by the server
+   */
+  #suggestAll(search, found) {
+    if (document.activeElement !== this.#input) return;
+    const known = this.#known;
+    const names = [...new Set([...found, ...having([...known.keys()], search)])].slice(0, MOST);
+    this.#show(names.map((username) => known.get(username)?.otherParticipant ?? { id: "", username, avatarURL: null }));
+    this.#tell(search, names.length);
+  }
+
+  /** The conversations that one has, by the other's name. */
+  get #known() {
+    const { entries } = this.context.store.state;
+    return new Map((entries ?? []).map(({ conversation }) => [conversation.otherParticipant.username, conversation]));
   }
 
   /**
@@ -83,21 +110,21 @@ class NewConversation extends Component {
     this.#found.textContent = count === 0 ? words.search.none(search) : words.search.found(count);
   }
 
-  /** @param {string[]} names */
-  #show(names) {
+  /** @param {User[]} users */
+  #show(users) {
     this.#chosen = -1;
     this.#list.replaceChildren(
-      ...names.map((name, index) => {
-        const option = el("li", { role: "option", id: `suggestion-${index}`, "aria-selected": "false" }, name);
+      ...users.map((user, index) => {
+        const option = el("li", { role: "option", id: `suggestion-${index}`, "aria-selected": "false" }, picture(user), user.username);
         option.addEventListener("mousedown", (event) => {
           event.preventDefault(); // the input would lose its focus, and close this list
-          this.#open(name);
+          this.#open(user.username);
         });
         return option;
       }),
     );
-    this.#list.hidden = names.length === 0;
-    this.#input.setAttribute("aria-expanded", `${names.length > 0}`);
+    this.#list.hidden = users.length === 0;
+    this.#input.setAttribute("aria-expanded", `${users.length > 0}`);
     this.#input.removeAttribute("aria-activedescendant");
   }
 
@@ -128,12 +155,13 @@ class NewConversation extends Component {
     [...this.#list.children].forEach((option, nth) => option.setAttribute("aria-selected", `${nth === index}`));
     if (index < 0) this.#input.removeAttribute("aria-activedescendant");
     else this.#input.setAttribute("aria-activedescendant", `suggestion-${index}`);
+    this.#list.children[index]?.scrollIntoView({ block: "nearest" }); // a low window has no room for all
   }
 
   /** @param {SubmitEvent} event */
   #submit(event) {
     event.preventDefault();
-    const name = this.#list.children[this.#chosen]?.textContent ?? this.#input.value.trim();
+    const name = this.#list.children[this.#chosen]?.textContent ?? nameIn(this.#input.value);
     if (name) this.#open(name);
   }
 
@@ -141,14 +169,22 @@ class NewConversation extends Component {
   async #open(name) {
     this.#close();
     try {
-      const { id } = await api.openConversation(name);
+      const { id } = this.#known.get(name) ?? (await api.openConversation(name));
       this.#input.value = "";
-      this.context.navigate(`/conversations/${id}`);
+      this.context.navigate(pathOfConversation(id));
     } catch (error) {
       this.#error.textContent = sentence(error, name);
       this.context.refused(error);
     }
   }
+}
+
+/** Its letters are a drawing here: the text of an option is the name alone. @param {User} user */
+function picture(user) {
+  const drawn = avatar(user);
+  drawn.dataset.letters = drawn.textContent;
+  drawn.textContent = "";
+  return drawn;
 }
 
 /**

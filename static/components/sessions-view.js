@@ -35,7 +35,7 @@ class SessionsView extends Component {
   }
 
   #show() {
-    const back = el("a", { href: "/", class: "back", "aria-label": words.back }, "‹");
+    const back = el("a", { href: "/settings", class: "back", "aria-label": words.backToSettings }, "‹");
     const lead = el("p", { class: "hint" }, words.devices.lead);
     const place = el("div", { class: "settings" }, lead, this.#list, this.#said, this.#error, this.#others);
     this.replaceChildren(el("main", { class: "place" }, el("header", { class: "with" }, back, this.#title), place));

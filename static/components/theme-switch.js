@@ -7,21 +7,19 @@ import { words } from "../words.js";
 const KEY = "messenger.theme";
 /** @typedef {"system" | "light" | "dark"} Theme */
 
-/** @type {Theme[]} each press leads to the next */
+/** @type {Theme[]} */
 const THEMES = ["system", "light", "dark"];
 
 class ThemeSwitch extends HTMLElement {
-  /** @type {Theme} */
-  #theme = "system";
-  #button = el("button", { type: "button", class: "icon-button" });
-  #told = el("span", { class: "visually-hidden", role: "status" });
+  #radios = THEMES.map((theme) => el("input", { type: "radio", name: "theme", value: theme }));
   #gone = new AbortController();
 
   connectedCallback() {
     this.#gone = new AbortController();
     const { signal } = this.#gone;
-    this.replaceChildren(this.#button, this.#told);
-    this.#button.addEventListener("click", () => this.#press(), { signal });
+    const labels = this.#radios.map((radio, n) => el("label", {}, radio, icon(THEMES[n]), el("span", {}, words.theme[THEMES[n]])));
+    this.replaceChildren(el("fieldset", {}, el("legend", {}, words.theme.label), ...labels));
+    this.addEventListener("change", ({ target }) => target instanceof HTMLInputElement && choose(target.value), { signal });
     addEventListener("storage", ({ key, newValue }) => key === KEY && this.#draw(newValue), { signal });
     this.#draw(kept());
   }
@@ -30,22 +28,12 @@ class ThemeSwitch extends HTMLElement {
     this.#gone.abort();
   }
 
-  #press() {
-    choose(THEMES[(THEMES.indexOf(this.#theme) + 1) % THEMES.length]);
-    this.#told.textContent = nameOf(this.#theme);
-  }
-
   /** @param {string | null} choice */
   #draw(choice) {
-    this.#theme = THEMES.find((theme) => theme === choice) ?? "system";
-    this.#button.replaceChildren(icon(this.#theme));
-    this.#button.setAttribute("aria-label", nameOf(this.#theme));
-    this.#button.title = nameOf(this.#theme);
+    const theme = THEMES.find((theme) => theme === choice) ?? "system";
+    for (const radio of this.#radios) radio.checked = radio.value === theme;
   }
 }
-
-/** @param {Theme} theme */
-const nameOf = (theme) => words.theme.chosen(words.theme[theme]);
 
 function kept() {
   try {
@@ -55,7 +43,7 @@ function kept() {
   }
 }
 
-/** @param {Theme} theme */
+/** @param {string} theme */
 function choose(theme) {
   try {
     localStorage.setItem(KEY, theme);

@@ -1,5 +1,6 @@
 /** What a browser says of itself, in words. */
 
+import { beginning } from "./graphemes.js";
 import { words } from "../words.js";
 
 /** The first that fits: each of these names those below it, too. @type {[RegExp, string][]} */
@@ -30,7 +31,7 @@ export function deviceName(userAgent) {
   const browser = named(BROWSERS, userAgent);
   const system = named(SYSTEMS, userAgent);
   if (browser && system) return words.devices.named(browser, system);
-  return browser ?? system ?? (userAgent.trim().slice(0, LONGEST) || words.devices.unknown);
+  return browser ?? system ?? (beginning(userAgent.trim(), LONGEST) || words.devices.unknown);
 }
 
 /**

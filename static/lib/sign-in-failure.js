@@ -24,5 +24,21 @@ export function failure({ pathname, search }) {
 export function wanted({ pathname, search }) {
   if (pathname !== PLACE) return pathname;
   const path = new URLSearchParams(search).get("return_to") ?? "";
-  return /^\/(?![/\\])[!-[\]-~]*$/.test(path) ? path : "/";
+  return isPlace(path) ? path : "/";
+}
+
+const PRINTABLE = /^\/(?![/\\])[!-[\]-~]*$/;
+const NOT_A_PLACE = /(?:^|\/)\.{1,2}(?:\/|$)|^\/(?:api|avatars|health|metrics)(?:\/|$)|[\\\0]/i;
+
+/**
+ * Whether a path leads to a place in the page, whatever a browser makes of dots and escapes in it.
+ * @param {string} path
+ */
+function isPlace(path) {
+  const [place] = path.split(/[?#]/);
+  try {
+    return PRINTABLE.test(path) && !NOT_A_PLACE.test(decodeURIComponent(place));
+  } catch {
+    return false; // no text in UTF-8
+  }
 }

@@ -43,3 +43,11 @@ test("a failure keeps the page first asked for, and no page of others", () => {
     assert.equal(wanted(at(`/access?error=denied&return_to=${encodeURIComponent(path)}`)), "/");
   }
 });
+
+test("a place to return to leads into the page, and nowhere else", () => {
+  for (const path of ["/", "/conversations/5", "/conversations/5/messages/7?x=/../api#y", "/a.b/c"]) {
+    assert.equal(wanted(at(`/access?error=denied&return_to=${encodeURIComponent(path)}`)), path);
+  }
+  const elsewhere = ["/./api/logout", "/%2e/api/logout", "/x/../api/", "/x/%2E%2e/api/x", "/api", "/api/logout", "/%61pi/logout", "/API/x", "//evil", "/\\evil", "/%5cevil/..", "/%ff", "/metrics", "evil", "/.", "/..%2f"];
+  for (const path of elsewhere) assert.equal(wanted(at(`/access?error=denied&return_to=${encodeURIComponent(path)}`)), "/", path);
+});

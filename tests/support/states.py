@@ -136,10 +136,15 @@ async def states(tabs: Tabs, cast: Cast, width: int) -> AsyncIterator[tuple[str,
     home = page.url.rpartition("/conversations")[0]
     await text.fill("half a sentence that")
     await page.goto(home)
+    await page.locator(".account a").click()
+    await expect(page.get_by_role("radio", name="System")).to_be_checked()
+    yield "settings", page
     await page.get_by_role("button", name="Sign out", exact=True).click()
     await expect(page.get_by_role("alertdialog")).to_be_visible()
     yield "signing-out", page
     await page.get_by_role("button", name="Stay").click()
+    await page.goto(home)
+    await expect(page.locator("notification-offer")).to_be_attached()
     # Chromium answers the question by itself where nobody sees its windows.
     await page.evaluate("document.querySelector('notification-offer').hidden = false")
     yield "notification-offer", page

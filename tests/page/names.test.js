@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { having, nameIn } from "../../static/lib/names.js";
+
+test("a name is found in whatever form it is typed or pasted", () => {
+  for (const typed of ["jack", "@jack", "＠ｊａｃｋ", "  @jack ", "@@jack", "@ jack", "\u200bjack\u200d", "\u2066@jack\u2069", "\ufeffjack\u3000"]) {
+    assert.equal(nameIn(typed), "jack", JSON.stringify(typed));
+  }
+  assert.equal(nameIn("Jack-2"), "Jack-2");
+  for (const typed of ["", "@", " ＠ ", "\u200b"]) assert.equal(nameIn(typed), "");
+});
+
+test("a middle part of a name finds it, after those that begin so", () => {
+  const names = ["maximilian-of-the-long-names", "ofelia", "jane"];
+  assert.deepEqual(having(names, "OF"), ["ofelia", "maximilian-of-the-long-names"]);
+  assert.deepEqual(having(names, "long"), ["maximilian-of-the-long-names"]);
+  assert.deepEqual(having(names, "x."), []);
+});

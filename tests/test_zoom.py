@@ -1,0 +1,73 @@
+"""At 400 % zoom a window of 1280 by 1024 has room for 320 by 256: all can be reached and read."""
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.support.people import Visitor
+from tests.support.states import Cast, states
+from tests.test_browser import browser, browser_here  # noqa: F401  # autouse
+
+# Whatever is pressed or read, and cannot be brought into the window by scrolling.
+UNREACHABLE = """
+  [...document.querySelectorAll("a[href], button, input, textarea, h1, p, [role=option]")]
+    .filter((element) => element.checkVisibility({ visibilityProperty: true }))
+    .filter((element) => !element.closest("[aria-hidden=true], .visually-hidden"))
+    .filter((element) => element.textContent || element.matches("input, textarea, [aria-label]"))
+    .filter((element) => {
+      element.scrollIntoView({ block: "center" });
+      const { top, bottom, height, width } = element.getBoundingClientRect();
+      const middle = height > innerHeight ? Math.max(top, 0) : (top + bottom) / 2;
+      return width > 1 && (middle < 0 || middle > innerHeight);
+    }).map((element) => element.outerHTML.slice(0, 100))
+"""
+
+
+@pytest.mark.gen_test(timeout=300)
+async def test_every_state_can_be_reached_and_read(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    cast = Cast(visitor, dsn)
+    await cast.prepare()
+    hidden = {}
+    async with browser(base_url) as tabs:
+        async for name, page in states(tabs, cast, 390):
+            before = page.viewport_size
+            assert before is not None
+            await page.set_viewport_size({"width": 320, "height": 256})
+            if there := await page.evaluate(UNREACHABLE):
+                hidden[name] = there
+            await page.set_viewport_size(before)
+        tabs.complaints.clear()
+    assert hidden == {}
+
+
+async def in_window(part: Locator) -> None:
+    await expect(part).to_be_in_viewport(ratio=0.9)
+
+
+async def low(page: Page) -> None:
+    await page.set_viewport_size({"width": 320, "height": 256})
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_suggestions_are_reached_by_keys_and_the_head_makes_room_for_what_is_said(
+    base_url: str, visitor: Visitor
+) -> None:
+    for name in ("ann", "ada", "alf", "amy", "abe"):
+        await visitor.sign_in(name)
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await low(page)
+        await page.get_by_role("combobox").fill("a")
+        options = page.get_by_role("option")
+        await expect(options).to_have_count(5)
+        for n in range(5):
+            await page.keyboard.press("ArrowDown")
+            await in_window(options.nth(n))
+        await page.keyboard.press("Enter")
+        text = page.get_by_role("textbox", name="Message")
+        await expect(text).to_be_focused()
+        await in_window(text)
+        await expect(page.locator("header.with")).not_to_be_in_viewport(ratio=0.3)
+        await page.get_by_role("link", name="Back to conversations").focus()
+        await in_window(page.locator("header.with h1"))
