@@ -62,6 +62,7 @@ class Postgres:
         self._templates: set[str] = set()
 
     def __enter__(self) -> "Postgres":
+        self._folder.mkdir(parents=True, exist_ok=True)
         self._admin = self._embedded.start(lambda line: None)
         ask(self._admin, "ALTER SYSTEM SET max_connections = 200")  # the peers' pools are larger
         self._embedded.stop()
