@@ -13,12 +13,13 @@ from db.errors import DatabaseError
 from db.pool import Database
 from db.prepared import array
 from db.shapes import Id, Time
-from db.snapshot import NotFound
+from db.snapshot import NotFound, Page, Place
 
 IDLE_DAYS = 30  # a session that is not used for so long has ended
 TOUCH_MINUTES = 5  # how exact "last seen" is; each request would be a write otherwise
 USER_AGENT_LENGTH = 400
-MOST_LISTED = 1000  # of one user's; whoever has more can still end all others
+MOST_LISTED = 1000  # on one page
+LATEST = (2**63 - 1, 2**63 - 1)  # beyond every session: (microseconds, id)
 REMEMBERED = 100_000  # sessions, at about 100 bytes each
 REMEMBERED_SECONDS = 60  # bounds what a change made behind the server's back can do
 GATHER_SECONDS = 0.2  # uses, which are written together while nobody waits for that
@@ -156,15 +157,16 @@ class Sessions:
                 },
             )
 
-    async def of(self, user_id: int, current_id: int) -> list[Session]:
-        """The user's living sessions, latest seen first."""
+    async def of(self, user_id: int, current_id: int, *, before: Place = LATEST) -> Page[Session]:
+        """The user's living sessions beyond `before` (microseconds, id), latest seen first."""
         rows = await self._db.rows(
             """
             SELECT id::text, rfc3339(created_at), rfc3339(last_seen_at), user_agent,
-                id = %(current_id)s
+                id = %(current_id)s, microseconds(last_seen_at)
             FROM sessions
             WHERE user_id = %(user_id)s
                 AND last_seen_at > now() - make_interval(days => %(idle_days)s)
+                AND (microseconds(last_seen_at), id) < (%(seen_at)s::bigint, %(id)s::bigint)
             ORDER BY last_seen_at DESC, id DESC
             LIMIT %(limit)s
             """,
@@ -172,10 +174,14 @@ class Sessions:
                 "user_id": user_id,
                 "current_id": current_id,
                 "idle_days": IDLE_DAYS,
-                "limit": MOST_LISTED,
+                "seen_at": before[0],
+                "id": before[1],
+                "limit": MOST_LISTED + 1,
             },
         )
-        return [Session(*row) for row in rows]
+        items = [Session(*row[:5]) for row in rows[:MOST_LISTED]]
+        has_more = len(rows) > MOST_LISTED
+        return Page(items, has_more, lambda index: (rows[index][5], int(rows[index][0])))
 
     async def end(self, user_id: int, session_id: int) -> None:
         """Raises `NotFound` where the user has no such session."""

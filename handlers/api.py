@@ -106,7 +106,7 @@ class ApiHandler(Handler):
         self.set_header("Last-Event-ID", position)
         self.reply(answer)
 
-    def reply_page(self, of: str, position: str, page: Page[Any], **query: int | str) -> None:
+    def reply_page(self, of: str, page: Page[Any], **query: int | str) -> None:
         """A list, with a link to its next page if there is one (RFC 8288).
 
         `query` is the rest of that link's.
@@ -116,7 +116,6 @@ class ApiHandler(Handler):
             cursor = cursors.sealed(self.app.secret, of, page.place_of(count - 1))
             target = f"{self.request.path}?{urlencode(query | {'cursor': cursor})}"
             self.set_header("Link", f'<{target}>; rel="next"')
-        self.set_header("Last-Event-ID", position)
         self.reply_json(encoded)
 
     def _check_media_type(self) -> None:

@@ -93,11 +93,12 @@ class Attempts:
         The oldest go, so that a browser that only begins never sends too long a header.
         """
         known = [(self._read(value), tag, len(value)) for tag, value in cookies]
+        # Another server on this host may have made what cannot be read here.
         known.sort(key=lambda cookie: cookie[0].began_at if cookie[0] else 0, reverse=True)
         surplus, size = [], len(new)
-        for attempt, tag, length in known:
+        for _, tag, length in known:
             size += length
-            if attempt is None or size > MOST_COOKIE_BYTES:
+            if size > MOST_COOKIE_BYTES:
                 surplus.append(tag)
         return surplus
 

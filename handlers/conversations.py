@@ -21,7 +21,8 @@ class ConversationsHandler(ApiHandler):
         found = await conversations.page(self.app.db, self.me.user_id, before=place, limit=limit)
         if found.unread_total is not None:
             self.set_header("Unread-Total", str(found.unread_total))
-        self.reply_page("conversations", found.position, found.page, limit=limit)
+        self.set_header("Last-Event-ID", found.position)
+        self.reply_page("conversations", found.page, limit=limit)
 
     async def post(self) -> None:
         username = names.checked(self.fields(OpeningFields).username)

@@ -56,7 +56,8 @@ class MessagesHandler(ConversationHandler):
             limit=limit,
         )
         kept = {} if after is None else {"after": after}
-        self.reply_page(of, position, page, limit=limit, **kept)
+        self.set_header("Last-Event-ID", position)
+        self.reply_page(of, page, limit=limit, **kept)
 
     def _after(self) -> int | None:
         """Below all messages that are asked for; it may be none itself."""

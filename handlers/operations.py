@@ -148,8 +148,11 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "sessions",
             "signing in",
             "List your sessions",
-            "Each is a browser or a program that is signed in. The one seen last comes first.",
-            {200: Answer("The sessions.", list[Session])},
+            "Each is a browser or a program that is signed in. The one seen last comes first. A"
+            " page ends at 256 KiB.",
+            {200: Answer("A page of them.", list[Session], ("Link",))},
+            query=("cursor",),
+            refusals=(422,),
         ),
         "DELETE": Operation(
             "endOtherSessions",

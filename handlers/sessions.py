@@ -1,13 +1,15 @@
 """GET and DELETE /api/sessions: where one is signed in, and ending that."""
 
-from db import snapshot
+from db import sessions, snapshot
 from handlers import problems
 from handlers.api import LARGEST_ID, ApiHandler
 
 
 class SessionsHandler(ApiHandler):
     async def get(self) -> None:
-        self.reply(await self.app.sessions.of(self.me.user_id, self.me.session_id))
+        place = self.place("sessions", sessions.LATEST)
+        page = await self.app.sessions.of(self.me.user_id, self.me.session_id, before=place)
+        self.reply_page("sessions", page)
 
     async def delete(self) -> None:
         await self.app.end_other_sessions(self.me.user_id, self.me.session_id)

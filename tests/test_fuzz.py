@@ -29,12 +29,17 @@ HEADERS = [
     "Last-Event-ID",
     "Origin",
     "Sec-Fetch-Site",
+    "Sec-Fetch-Dest",
     "User-Agent",
     "X-Forwarded-For",
     "X-Forwarded-Proto",
     "X-Request-ID",
+    "X-User",
 ]
-PARAMETERS = ["limit", "cursor", "search", "token", "last_event_id", "return_to"]
+PARAMETERS = [
+    *("limit", "cursor", "after", "search", "token", "return_to", "state", "code"),
+    *("lastEventId", "Last-Event-ID", "last_event_id"),
+]
 
 
 class Target:

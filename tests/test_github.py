@@ -419,6 +419,16 @@ class TestState:
         assert await browser.who() == user
 
     @pytest.mark.gen_test
+    async def test_the_attempt_of_another_server_on_this_host_is_left_alone(
+        self, browser: Browser
+    ) -> None:
+        attempt, cookie = Attempts("another secret, also of 32 bytes").begin("/")
+        name = f"messenger-sign-in-{attempt.tag}"
+        browser.cookies[name] = cookie
+        assert await browser.sign_in_with_github("/here") == "/here"
+        assert browser.cookies[name] == cookie
+
+    @pytest.mark.gen_test
     async def test_a_browser_that_only_begins_keeps_its_header_short(
         self, browser: Browser
     ) -> None:

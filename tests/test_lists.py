@@ -8,6 +8,7 @@ import pytest
 from db.pool import Database
 from handlers.page_of_json import LARGEST_BYTES, encoded
 from tests.support.people import Answer, Person, Visitor, cursor_of, two
+from tests.support.postgres import ask
 
 LONG = "\x01" * 4000  # 24,000 bytes of JSON
 
@@ -42,6 +43,22 @@ async def test_a_page_of_conversations_ends_there_too(visitor: Visitor) -> None:
     names = [c["otherParticipant"]["username"] for page in pages for c in page.json]
     assert names == [f"user{n}" for n in reversed(range(12))]
     assert ["Unread-Total" in page.headers for page in pages] == [True, False]
+
+
+@pytest.mark.gen_test
+async def test_a_page_of_sessions_ends_there_too(visitor: Visitor, dsn: str) -> None:
+    jane = await visitor.sign_in("jane")
+    sql = """
+        INSERT INTO sessions (user_id, user_agent, last_seen_at)
+        SELECT %s, repeat('"', 400), now() - make_interval(mins => n / 2)
+        FROM generate_series(1, 1200) n
+    """
+    ask(dsn, sql, (int(jane.id),))
+    pages = await all_pages(jane, "/api/sessions")
+    assert all(len(page.body) <= LARGEST_BYTES for page in pages)
+    ids = [session["id"] for page in pages for session in page.json]
+    assert len(ids) == len(set(ids)) == 1201
+    assert [s["current"] for s in pages[0].json[:2]] == [True, False]
 
 
 @pytest.mark.parametrize(

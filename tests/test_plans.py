@@ -223,6 +223,7 @@ STATEMENTS: dict[str, Act] = {
     "sessions.is_living": lambda db: Sessions(db).is_living(7, 7),
     "sessions._write_uses": using,
     "sessions.of": lambda db: Sessions(db).of(7, 7),
+    "sessions.of later": lambda db: Sessions(db).of(7, 7, before=(2**60, 150)),
     "sessions._end one": ending,
     "sessions._end others": lambda db: Sessions(db).end_others(9, 9),
     "github.known": lambda db: github.known(db, "api.github.com", 70),
