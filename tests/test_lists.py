@@ -50,7 +50,7 @@ async def test_a_page_of_sessions_ends_there_too(visitor: Visitor, dsn: str) -> 
     jane = await visitor.sign_in("jane")
     sql = """
         INSERT INTO sessions (user_id, user_agent, last_seen_at)
-        SELECT %s, repeat('"', 400), now() - make_interval(mins => n / 2)
+        SELECT %s, repeat('"', 400), now() - make_interval(mins => 1 + n / 2)
         FROM generate_series(1, 1200) n
     """
     ask(dsn, sql, (int(jane.id),))
