@@ -22,12 +22,14 @@ run: setup
 
 test: .venv/test.stamp node_modules/.package-lock.json
 	tools/browser
+	tools/proxies
 	npm test --silent
 	python -m pytest -m 'not measure'
 
 # The tests that measure time, CPU or memory: they want the machine for themselves.
 measure: .venv/test.stamp node_modules/.package-lock.json
 	tools/browser
+	tools/proxies
 	python -m pytest -m measure
 
 # Each page and state, small and large, light and dark, into .screenshots/; README's into docs/ as well.

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -43,10 +44,14 @@ class EventStream:
         target: str = "/api/messages",
         method: str = "GET",
         version: str = "1.1",
+        tls: ssl.SSLContext | None = None,
+        server_name: str | None = None,
     ) -> "EventStream":
         """When the headers of the answer are there."""
         url = urlsplit(base_url)
-        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        reader, writer = await asyncio.open_connection(
+            url.hostname, url.port, ssl=tls, server_hostname=server_name
+        )
         stream = cls(reader, writer)
         sent = {"Host": url.netloc, "Accept": "text/event-stream"} | (headers or {})
         head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
@@ -95,6 +100,11 @@ class EventStream:
 
     def close(self) -> None:
         self.writer.close()
+
+    async def left(self) -> None:
+        """Leaves as `reset` does, and waits until the socket is closed."""
+        self.reset()
+        await self.writer.wait_closed()
 
     def reset(self) -> None:
         """Leaves with RST instead of FIN."""

@@ -1,0 +1,144 @@
+"""nginx and HAProxy with the files that README.md gives, in front of a server."""
+
+import os
+import shutil
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import free_port
+from tests.support.readme import adapted, recipe
+
+START_SECONDS = 20
+_SECTION = "Behind a proxy"
+
+
+class Proxy:
+    """One kind of proxy: which file it has, how that is checked, and how it is started."""
+
+    program = ""
+    language = ""
+
+    def __init__(self, folder: Path, server_port: int) -> None:
+        self.port = free_port()
+        self.folder = folder
+        self._server_port = server_port
+
+    @classmethod
+    def needed(cls) -> None:
+        """Skips the test where the program is missing; in CI that is a failure."""
+        if shutil.which(cls.program) is None:
+            assert os.environ.get("CI") != "true", f"{cls.program} is missing"
+            pytest.skip(f"{cls.program} is missing")
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.folder / "chat.example.crt"))
+
+    def check(self) -> str:
+        """What the program says of the file. Raises where it refuses it."""
+        return _run(*self._checking())
+
+    @contextmanager
+    def running(self) -> Iterator["Proxy"]:
+        process = subprocess.Popen(self._command())
+        try:
+            self._wait_until_listening(process)
+            yield self
+        finally:
+            process.terminate()
+            process.wait(10)
+
+    def write(self) -> None:
+        _make_certificate(self.folder)
+        written = recipe(_SECTION, self.language)
+        self._file.write_text(self._wrapped(adapted(written, self._changes())))
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / f"{self.program}.conf"
+
+    def _changes(self) -> dict[str, str]:
+        return {
+            "127.0.0.1:8000": f"127.0.0.1:{self._server_port}",
+            "/etc/ssl/": f"{self.folder}/",
+        }
+
+    def _wrapped(self, text: str) -> str:
+        return text
+
+    def _checking(self) -> list[str]:
+        raise NotImplementedError
+
+    def _command(self) -> list[str]:
+        raise NotImplementedError
+
+    def _wait_until_listening(self, process: subprocess.Popen[bytes]) -> None:
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until and process.poll() is None:
+            listening = _run("ss", "-Htln", f"sport = :{self.port}")
+            if listening.strip():
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"{self.program} does not listen")
+
+
+class Nginx(Proxy):
+    program = "nginx"
+    language = "nginx"
+
+    def _changes(self) -> dict[str, str]:
+        return {**super()._changes(), "listen 443": f"listen 127.0.0.1:{self.port}"}
+
+    def _wrapped(self, text: str) -> str:
+        """As Debian's nginx.conf includes a site's file."""
+        return (
+            f"pid {self.folder}/nginx.pid;\nerror_log stderr;\nevents {{}}\n"
+            f"http {{\naccess_log off;\n{text}\n}}\n"
+        )
+
+    def _checking(self) -> list[str]:
+        return [*self._nginx(), "-t"]
+
+    def _command(self) -> list[str]:
+        return [*self._nginx(), "-g", "daemon off;"]
+
+    def _nginx(self) -> list[str]:
+        return ["nginx", "-e", "stderr", "-p", str(self.folder), "-c", str(self._file)]
+
+
+class HAProxy(Proxy):
+    program = "haproxy"
+    language = "haproxy"
+
+    def _changes(self) -> dict[str, str]:
+        return {**super()._changes(), "bind :443": f"bind 127.0.0.1:{self.port}"}
+
+    def _checking(self) -> list[str]:
+        return ["haproxy", "-c", "-f", str(self._file)]
+
+    def _command(self) -> list[str]:
+        return ["haproxy", "-db", "-f", str(self._file)]
+
+
+KINDS: list[type[Proxy]] = [Nginx, HAProxy]
+
+
+def _make_certificate(folder: Path) -> None:
+    certificate, key = folder / "chat.example.crt", folder / "chat.example.key"
+    subject = ["-subj", "/CN=chat.example", "-addext", "subjectAltName=DNS:chat.example"]
+    made = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    _run("openssl", "req", *made, *subject, "-keyout", str(key), "-out", str(certificate))
+    # nginx takes the key from a file of its own, HAProxy from the certificate's.
+    (folder / "chat.example.pem").write_text(certificate.read_text() + key.read_text())
+
+
+def _run(*command: str) -> str:
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout + ended.stderr

@@ -1,0 +1,23 @@
+"""People with a session in the database, for servers that offer no sign-in to a test."""
+
+import time
+
+import jwt
+
+from tests.support import discretion
+from tests.support.postgres import ask
+
+LIFETIME_SECONDS = 3600
+
+
+def resident(dsn: str, username: str, secret: str) -> tuple[str, str]:
+    """The id and a token of a new user."""
+    (user,) = ask(dsn, "INSERT INTO users (username) VALUES (%s) RETURNING id", [username])[0]
+    ask(dsn, "INSERT INTO feeds (user_id) VALUES (%s)", [user])
+    sql = "INSERT INTO sessions (user_id, user_agent) VALUES (%s, 'test') RETURNING id"
+    (session,) = ask(dsn, sql, [user])[0]
+    now = int(time.time())
+    claims = {"sub": str(user), "sid": str(session), "iat": now, "exp": now + LIFETIME_SECONDS}
+    token = jwt.encode(claims, secret, "HS256")
+    discretion.note(token)
+    return str(user), token
