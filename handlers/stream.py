@@ -246,6 +246,7 @@ class StreamHandler(ApiHandler):
         if self._has_left():
             return False
         self._state = State.OPENING
+        self._request_connection.on_input_ended = self.unsubscribe  # it will not be opened
         self.app.bus.subscribe(self)
         self.app.heartbeat.add(self)
         return True

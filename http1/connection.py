@@ -103,6 +103,7 @@ class Connection(asyncio.Protocol):
         "deadline",
         "disconnected",
         "input_ended",
+        "on_input_ended",
         "opened_at",
         "protocol",
         "read_seconds",
@@ -131,6 +132,7 @@ class Connection(asyncio.Protocol):
         self.sent_bytes = 0  # of its answer
         self.written_while_paused = 0
         self.input_ended = False  # the client sends no more; it may still take its answers
+        self.on_input_ended: Callable[[], None] | None = None  # called then, in a later turn
         self._drained: Future[None] | None = None
         self._on_close: Callable[[], None] | None = None
         self._parser = RequestParser(server.limits)
@@ -194,6 +196,8 @@ class Connection(asyncio.Protocol):
         self.input_ended = True
         if self._state is State.CLOSING:
             return False
+        if self.on_input_ended is not None:
+            self.server.scheduler.defer(self.on_input_ended)
         if self._state in (State.HEAD, State.BODY) and not self.write_paused:
             self._read_soon()
         return True
@@ -407,7 +411,7 @@ class Connection(asyncio.Protocol):
             raise ValueError(f"{self._length_left} bytes of an answer are missing")
         if self._chunked_out and not self.disconnected:
             self.transport.write(b"0\r\n\r\n")
-        self._delegate = None
+        self._delegate = self.on_input_ended = None
         if self._state is not State.ANSWERING or self.disconnected:
             return
         if not self._keeps_alive or self.server.is_stopping or self.closed():
@@ -476,7 +480,7 @@ class Connection(asyncio.Protocol):
         self.server.connection_closed(self)
         self.server.backpressure.write_resumed(self)
         self._parser.clear()
-        self._on_close = self._delegate = self._request = None
+        self._on_close = self.on_input_ended = self._delegate = self._request = None
         self._resume_reading()
         return self.transport
 

@@ -146,7 +146,7 @@ async def test_a_client_that_ends_its_input_gets_no_stream_or_one_that_ends_with
             writer.write_eof()
             (stream,) = app.bus
             assert isinstance(stream, StreamHandler)
-            await eventually(stream._has_left)
+            await eventually(lambda: stream.closed)  # and takes no room any more
         return await look_up(wanted)
 
     app.positions.look_up = position  # type: ignore[method-assign]
