@@ -501,10 +501,10 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request has arrived in full that is not answered."""
+        """Whether no request has arrived in full that is not answered, nor input to be read yet."""
         if self._state is State.QUEUED:
             return not self._parser.is_whole
-        return self._state is not State.ANSWERING
+        return self._state is not State.ANSWERING and not self.has_unread_input
 
     def close_if_idle(self) -> None:
         """Closes the connection unless a request that has arrived is being answered."""

@@ -382,3 +382,26 @@ async def test_a_body_that_is_not_read_leaves_the_refusal_readable(
         status, headers, _ = await second.answer()
         assert (status, headers.get("connection")) == (503, None if more else "close")
         await second.say(b" " * 1000)
+
+
+@pytest.mark.gen_test
+async def test_a_connection_is_idle_unless_a_request_has_arrived_in_full(
+    http_server: Listener, http_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with client(http_port) as one:
+        connection = await accepted(http_server)
+        assert connection.is_idle
+        await one.say(LIVE[:20])
+        while not connection._parser.buffered or connection.has_unread_input:
+            await asyncio.sleep(0.001)
+        assert connection.is_idle
+        waiting: list[Callable[[], None]] = []
+        monkeypatch.setattr(http_server.scheduler, "submit_new", waiting.append)
+        await one.say(LIVE[20:])
+        while not waiting:
+            await asyncio.sleep(0.001)
+        assert not connection.is_idle  # it waits for us, in a crowd
+        waiting[0]()
+        assert not connection.is_idle
+        await one.answer()
+        assert connection.is_idle
