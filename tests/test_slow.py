@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from db.pool import POOL_SIZE, Database
 from handlers import replays
 from handlers.application import Messenger
 from handlers.stream import StreamHandler
+from http1 import backpressure
 from http1.connection import Timeouts
 from http1.listener import Listener
 from tests.support.callers import contents, someone_talks
@@ -99,6 +101,52 @@ async def test_a_client_that_does_not_read_is_ended_and_resumes_without_a_gap(
             numbers.append(number(await resumed.event()))
         assert await resumed.silent()
     assert numbers == list(range(sent))
+
+
+async def send_until(john: Person, conversation: str, enough: Callable[[], bool]) -> None:
+    for n in range(200):
+        if enough():
+            return
+        await john.send(conversation, f"{n} {LONG}")
+    raise AssertionError("nothing bounds what waits for a client")
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_stream_whose_client_takes_too_little_ends_as_slow(
+    visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backpressure, "WINDOW_SECONDS", 2)
+    john, jane, conversation = await two(visitor)
+    slow = Unread(jane)
+    await only_stream(app, jane)
+    await send_until(john, conversation, lambda: app.backpressure.total > 0)
+    assert app.backpressure.untaken(int(jane.id)) == app.backpressure.total
+    await eventually(lambda: not app.bus.count_of(int(jane.id)), 12)
+    assert (ended(app, "slow"), app.backpressure.total) == (1, 0)
+    slow.close()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_beyond_a_users_bound_its_stream_with_most_untaken_ends_as_slow(
+    visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backpressure, "MAX_CLIENT_BYTES", 200 * 1024)
+    john, jane, conversation = await two(visitor)
+    slow = [Unread(jane) for _ in range(2)]
+    await eventually(lambda: app.bus.count_of(int(jane.id)) == 2)
+    streams = app.bus.streams_of(int(jane.id))
+    await send_until(
+        john,
+        conversation,
+        lambda: sum(s.connection.write_buffer_size for s in streams) > 200 * 1024,
+    )
+    await eventually(lambda: app.bus.count_of(int(jane.id)) == 1)
+    assert ended(app, "slow") == 1
+    assert app.backpressure.total <= 200 * 1024
+    for one in slow:
+        one.close()
+    await eventually(lambda: not app.bus.count_of(int(jane.id)))
+    assert app.backpressure.total == 0
 
 
 @pytest.mark.gen_test(timeout=60)
