@@ -6,6 +6,7 @@ taken its page yet delays none of the user's other streams.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,6 +34,7 @@ class Page(NamedTuple):
     pieces: list[Piece]
     seq: int  # of the last event that was read
     size: int  # bytes
+    seconds: float  # that it took of the loop to encode them
     more: bool
     limit: int  # events that the next page should have, if they are as long as these
 
@@ -46,6 +48,7 @@ async def read_page(feeds: Replays, user_id: int, after: int, limit: int) -> Pag
     events, more = await feeds.read(user_id, after, limit)
     pieces: list[Piece] = []
     piece, size, seq = b"", 0, after
+    seconds, began = 0.0, time.monotonic()
     for fact in events:
         if size >= PAGE_BYTES:
             more = True
@@ -60,10 +63,13 @@ async def read_page(feeds: Replays, user_id: int, after: int, limit: int) -> Pag
         if len(piece) >= PIECE_BYTES:
             pieces.append(Piece(piece, seq))
             piece = b""
+            seconds += time.monotonic() - began
             await asyncio.sleep(0)
+            began = time.monotonic()
     pieces.append(Piece(piece, seq))
+    seconds += time.monotonic() - began
     fitting = (seq - after) * PAGE_BYTES // max(size, 1)
-    return Page(pieces, seq, size, more, min(max(fitting, 1), LONGEST_PAGE))
+    return Page(pieces, seq, size, seconds, more, min(max(fitting, 1), LONGEST_PAGE))
 
 
 class Turn:

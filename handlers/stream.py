@@ -117,9 +117,7 @@ class StreamHandler(ApiHandler):
             self.unsubscribe("refused")
             raise
         self._auto_finish = False
-        self.app.request_finished(
-            self
-        )  # a drain does not wait for it; it ends the streams by itself
+        self.app.request_finished(self)  # a drain ends it by itself, and does not wait for it
 
     # `Subscriber`: what the bus calls. None of these awaits.
 
@@ -343,6 +341,7 @@ class StreamHandler(ApiHandler):
                 return None
             page = await read_page(self.app.replays, self.user_id, self._seq, limit)
             turn.size = page.size
+        self.app.fair_queue.charge(self.user_id, page.seconds, page.size)
         return page
 
     def _go_live(self) -> bool:

@@ -1,6 +1,7 @@
 """Replays: a user's streams read what they missed a page at a time, and at a bounded rate."""
 
 import asyncio
+import dataclasses
 import time
 from collections import Counter
 from contextlib import AsyncExitStack
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from config import Config
 from db.feed import LONGEST_PAGE
 from handlers.application import Messenger
 from handlers.replays import BYTES_PER_SECOND, PAGE_BYTES, ReplayQueue, read_page
@@ -92,6 +94,34 @@ async def test_pages_of_long_events_have_fewer_of_them_and_of_short_ones_the_mos
     assert seqs == sorted(seqs)
     assert 9 <= limits[0] <= 11
     assert limits[-1] == LONGEST_PAGE
+
+
+class TestBudget:
+    @pytest.fixture
+    def config(self, config: Config) -> Config:
+        return dataclasses.replace(config, rate_limits=True, sends_at_once=1000)
+
+    @pytest.mark.gen_test
+    async def test_what_is_replayed_is_taken_from_the_users_budget(
+        self, visitor: Visitor, app: Messenger
+    ) -> None:
+        john, jane, conversation = await two(visitor)
+        position = await position_of(jane)
+        for n in range(30):
+            await john.send(conversation, f"{n} {LONG}")
+        charged, charge = Counter[object](), app.fair_queue.charge
+
+        def noted(client: object, seconds: float, size: int) -> None:
+            charged[client] += size
+            charge(client, seconds, size)
+
+        app.fair_queue.charge = noted  # type: ignore[method-assign, assignment]
+        async with jane.stream(position) as stream:
+            events = await stream.events(30)
+        assert len(events) == 30
+        assert 30 * EVENT_BYTES * 0.95 < charged[int(jane.id)] < 30 * EVENT_BYTES * 1.05
+        queue = app.fair_queue._clients[int(jane.id)]
+        assert queue._full_at > time.monotonic()  # hers is not full again for a while
 
 
 @pytest.mark.gen_test
