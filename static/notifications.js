@@ -41,6 +41,11 @@ export class Notifications {
   #setting;
   #looking;
   #notified;
+  /**
+   * As far as it is known: to ask for it is a call to another process, too much for each event.
+   * @type {NotificationPermission | undefined}
+   */
+  #permission;
   /** @type {MessageEvent[]} */
   #heard = [];
   #timer = 0;
@@ -74,6 +79,7 @@ export class Notifications {
     navigator.permissions
       ?.query({ name: "notifications" })
       .then((permission) => permission.addEventListener("change", () => this.#changed(), { signal }), () => {});
+    addEventListener("focus", () => (this.#permission = undefined), { signal }); // settings may have been changed
     // Of sw.js: a notification has been clicked.
     const go = (/** @type {globalThis.MessageEvent} */ { data }) => data?.type === "go" && this.#navigate(data.path);
     navigator.serviceWorker?.addEventListener("message", go, { signal });
@@ -83,9 +89,10 @@ export class Notifications {
   get status() {
     // Without locks (on http:// but for this machine) there are no notifications either.
     if (!("Notification" in globalThis) || !navigator.locks) return "missing";
-    if (Notification.permission === "denied") return "blocked";
+    this.#permission ??= Notification.permission;
+    if (this.#permission === "denied") return "blocked";
     if (read(this.#setting) === "off") return "off";
-    return Notification.permission === "granted" ? "on" : "ask";
+    return this.#permission === "granted" ? "on" : "ask";
   }
 
   /** To be called for a gesture of the user's: browsers ask at no other time, and neither should we. */
@@ -135,6 +142,7 @@ export class Notifications {
   }
 
   #changed() {
+    this.#permission = undefined;
     if (this.status !== "ask") this.offered = false;
     for (const subscriber of [...this.#subscribers]) subscriber();
   }

@@ -6,8 +6,8 @@
  */
 
 import * as api from "../api.js";
-import { isLookedAt } from "../lib/presence.js";
-import { el, inSight, lastInSight, onceAFrame, onceAtATime, reconcile } from "../lib/dom.js";
+import { isLookedAt, whilePrinted } from "../lib/presence.js";
+import { afterLayout, el, inSight, lastInSight, onceAFrame, onceAtATime, reconcile } from "../lib/dom.js";
 import { compareIds, countBefore, placeAt } from "../lib/ids.js";
 import { belongsToComposition } from "../lib/keys.js";
 import { whenTimesChange } from "../lib/time.js";
@@ -20,10 +20,18 @@ import { words } from "../words.js";
 /** @typedef {import("./lines.js").Line} Line */
 /** @typedef {import("../types.js").State} State */
 /** @typedef {import("../types.js").Thread} Thread */
-/** A message that is looked for, or the first unread one after it. @typedef {{id: string, unread: boolean}} Sought */
+/**
+ * A message that is looked for, or the first unread one after it; `above` is how far below the top it is to stand,
+ * where that is known.
+ * @typedef {{id: string, unread: boolean, above?: number}} Sought
+ * @typedef {{id: string, above: number, stretch: stretch.Stretch}} Place
+ */
 
 const NEAR_PIXELS = 32; // from the end: closer than that, one is reading along
 const MARGIN_PIXELS = 24; // above what was jumped to
+
+/** Where one was in each conversation when one left it, further up than its end. @type {Map<string, Place>} */
+const places = new Map();
 
 class MessageList extends Component {
   conversationId = "";
@@ -61,7 +69,15 @@ class MessageList extends Component {
   #sought = null;
   /** @type {string | undefined} the message that the address leads to */
   #linked;
-  #drawSoon = onceAFrame(() => this.#draw());
+  #drawSoon = onceAFrame(() => this.#drawInFrame(), () => this.#noteBefore());
+  #settleSoon = () => {};
+  /** @type {Sought | null} what has been found and drawn, and is to be brought to sight */
+  #found = null;
+  #frameTop = 0; // of the scroller, when it was looked at last
+  /** @type {HTMLElement | null} the one time that the tab key stops at */
+  #stop = null;
+  #isPrinted = false;
+  #isSettling = false;
   #loudSoon = onceAFrame(() => this.#log.setAttribute("aria-live", "polite"));
 
   connected() {
@@ -76,8 +92,11 @@ class MessageList extends Component {
     const resizes = new ResizeObserver(() => this.#resized());
     resizes.observe(this.#scroller);
     resizes.observe(this.#list);
+    this.#settleSoon = afterLayout(this.#scroller, () => this.#settle()); // after `resizes`, which leaves it to this one
     this.gone.addEventListener("abort", () => resizes.disconnect());
     whenTimesChange(() => this.#drawAnew(), this.gone);
+    whilePrinted((isPrinted) => this.#drawForPrint(isPrinted), this.gone);
+    this.gone.addEventListener("abort", () => this.#keepPlace());
     this.#goToLinked();
     this.context.store.subscribe(() => this.#changed(), this.gone);
   }
@@ -102,24 +121,95 @@ class MessageList extends Component {
   }
 
   #draw() {
+    this.#noteBefore();
+    if (this.#drawThread()) this.#settle();
+  }
+
+  /** Fifty messages a second leave no time for a layout of their own: where things are is seen after the frame's. */
+  #drawInFrame() {
+    if (!this.#drawThread()) return;
+    this.#isSettling = true;
+    this.#settleSoon();
+  }
+
+  #noteBefore() {
+    if (!this.#stretch || this.#isPrinted || this.gone.aborted) return;
+    this.#notePlace();
+    if (!this.#following) this.#noteSight();
+  }
+
+  /** Answers whether anything was drawn. */
+  #drawThread() {
     const thread = this.#thread;
-    if (!thread || this.gone.aborted) return;
-    if (this.#stretch) this.#notePlace();
-    else this.#quietly();
+    if (!thread || this.gone.aborted || this.#isPrinted) return false;
+    if (!this.#stretch) this.#begin(thread);
     this.#followOwn();
     this.#noteReset(thread);
-    const found = this.#found(thread);
+    this.#found = this.#find(thread) ?? this.#found;
     this.#stretch = stretch.fitted(thread.messages, this.#stretch ?? stretch.newest(thread.messages), this.#following);
     this.#drawLines(thread);
-    if (found) this.#bringToSight(found);
+    return true;
+  }
+
+  /** Once it has been laid out: what one looks at, or looked for, is where it belongs. */
+  #settle() {
+    this.#isSettling = false;
+    if (this.gone.aborted || this.#isPrinted) return;
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    const isShort = scrollHeight <= clientHeight;
+    // What a script has scrolled meanwhile stands; at the very end it may be that there was no more room.
+    const moved = scrollHeight - scrollTop - clientHeight < 1 ? 0 : scrollTop - this.#top;
+    if (this.#following && moved < 0) this.#following = false;
+    if (this.#found) this.#bringToSight(this.#found);
+    else if (!this.#following) this.#restoreSight(moved);
+    this.#found = null;
     this.#follow();
     this.#look();
-    if (this.#scroller.scrollHeight <= this.#scroller.clientHeight) this.#reachUp();
+    if (isShort) this.#reachUp();
+  }
+
+  /** Where one was when one left it, or at its end. @param {Thread} thread */
+  #begin({ messages }) {
+    this.#quietly();
+    const place = places.get(this.conversationId);
+    if (!place || this.#linked || this.#conversation?.hasUnreadMessages) return;
+    this.#following = false;
+    this.#sought = { ...place, unread: false };
+    if (messages[countBefore(messages, place.id)]?.id === place.id) this.#stretch = place.stretch;
+  }
+
+  /** For when one comes back. */
+  #keepPlace() {
+    places.delete(this.conversationId);
+    if (this.#following || !this.#stretch) return;
+    const items = [...this.#list.children];
+    for (const { item, at } of this.#sight) {
+      const line = this.#lines[items.indexOf(item)];
+      if (line?.kind !== "message") continue;
+      places.set(this.conversationId, { id: line.message.id, above: at - this.#frameTop, stretch: this.#stretch });
+      return;
+    }
+  }
+
+  /** All that is loaded is printed, and not only what stands in the page. @param {boolean} isPrinted */
+  #drawForPrint(isPrinted) {
+    const thread = this.#thread;
+    if (!thread || !this.#stretch || this.#isPrinted === isPrinted) return;
+    const kept = this.#stretch;
+    this.#isPrinted = isPrinted;
+    this.#quietly();
+    if (isPrinted) {
+      this.#stretch = stretch.ALL;
+      this.#drawLines(thread);
+      this.#stretch = kept;
+    } else if (this.#drawThread()) {
+      this.#settle();
+    }
   }
 
   /** @param {Thread} thread */
   #drawLines(thread) {
-    const { from, to } = stretch.bounds(thread.messages, this.#stretch ?? stretch.NEWEST);
+    const { from, to } = stretch.bounds(thread.messages, this.#stretch ?? stretch.ALL);
     const { drafts } = this.#state;
     const drawnFrom = [thread, drafts, this.#conversation?.otherLastReadMessageId, this.#conversation?.otherParticipant, from, to, this.#unreadAfter, this.#linked];
     if (drawnFrom.every((value, n) => value === this.#drawnFrom[n])) return;
@@ -128,9 +218,7 @@ class MessageList extends Component {
     this.#older.hidden = thread.older === null && from === 0;
     this.#empty.hidden = this.#lines.length > 0;
     const focused = this.#list.contains(document.activeElement) && document.activeElement?.closest("li");
-    this.#keepingPlace(() =>
-      reconcile(this.#list, this.#lines, ({ key }) => key, (line, item) => this.#line(line, item)),
-    );
+    reconcile(this.#list, this.#lines, ({ key }) => key, (line, item) => this.#line(line, item));
     if (focused && !focused.contains(document.activeElement)) {
       const time = focused.isConnected ? timeIn(focused) : null;
       (time ?? this.#scroller).focus({ preventScroll: true }); // what had it has given way to something else
@@ -160,24 +248,17 @@ class MessageList extends Component {
     this.#draw();
   }
 
-  /**
-   * What one looks at stays where it is, whatever `change` does above it.
-   * @param {() => void} change
-   */
-  #keepingPlace(change) {
-    if (!this.#following) this.#noteSight();
-    change();
-    if (!this.#following) this.#restoreSight();
-  }
-
   #noteSight() {
     const { top, bottom } = this.#scroller.getBoundingClientRect();
+    this.#frameTop = top;
     this.#sight = inSight(this.#list.children, top, bottom).filter(({ item }) => item.className !== "day"); // it may move up
   }
 
-  #restoreSight() {
+  /** @param {number} [moved] how far it was scrolled since */
+  #restoreSight(moved = 0) {
     const stayed = this.#sight.find(({ item }) => item.isConnected);
-    if (stayed) this.#scroller.scrollTop += stayed.item.getBoundingClientRect().top - stayed.at;
+    const off = stayed ? stayed.item.getBoundingClientRect().top - stayed.at + moved : 0;
+    if (off !== 0) this.#scroller.scrollTop += off;
   }
 
   /** Who sends wants to see it, wherever they were reading. */
@@ -231,14 +312,14 @@ class MessageList extends Component {
   }
 
   #resized() {
-    if (!this.#stretch) return;
+    if (!this.#stretch || this.#isPrinted || this.#isSettling) return;
     if (this.#following) this.#follow();
     else this.#restoreSight();
     this.#look();
   }
 
   #scrolled() {
-    if (!this.#stretch) return;
+    if (!this.#stretch || this.#isPrinted) return;
     this.#notePlace();
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     if (!this.#following && scrollTop < clientHeight) this.#reachUp();
@@ -368,9 +449,9 @@ class MessageList extends Component {
    * What is sought, if it is known by now; else further pages are asked for until it is there.
    * @param {Thread} thread
    */
-  #found({ messages, older }) {
+  #find({ messages, older }) {
     if (!this.#sought) return null;
-    const { id, unread } = this.#sought;
+    const { id, unread, above } = this.#sought;
     const there = messages[countBefore(messages, id)];
     const found = unread ? firstUnread(messages, older === null, id) : there?.id === id ? there : undefined;
     const isPast = messages.length > 0 && compareIds(messages[0].id, id) < 0;
@@ -382,24 +463,24 @@ class MessageList extends Component {
     this.#sought = null;
     this.#status.textContent = found ? "" : words.conversation.noSuchMessage;
     if (!found) return null;
-    this.#stretch = stretch.around(messages, found.id);
+    this.#stretch = above === undefined || !this.#stretch ? stretch.around(messages, found.id) : this.#stretch;
     this.#following = false;
     this.#sight = [];
     this.#quietly();
-    return { id: found.id, unread };
+    return { id: found.id, unread, above };
   }
 
   /**
    * One message in the middle; the unread from the top on.
    * @param {Sought} found
    */
-  #bringToSight({ id, unread }) {
+  #bringToSight({ id, unread, above }) {
     const index = this.#lines.findIndex((line) => (unread ? line.kind === "unread" : line.kind === "message" && line.message.id === id));
     const item = this.#list.children[index];
     if (!item) return;
     const frame = this.#scroller.getBoundingClientRect();
     const box = item.getBoundingClientRect();
-    const above = unread ? MARGIN_PIXELS : Math.max(MARGIN_PIXELS, (frame.height - box.height) / 2);
+    above ??= unread ? MARGIN_PIXELS : Math.max(MARGIN_PIXELS, (frame.height - box.height) / 2);
     this.#scroller.scrollTop += box.top - frame.top - above;
     this.#notePlace();
     if (id === this.#linked) timeIn(item)?.focus({ preventScroll: true }); // reading goes on from there
@@ -407,9 +488,20 @@ class MessageList extends Component {
 
   /** Of the times of all messages the latest is a stop of the tab key; the arrows lead on from there. */
   #placeTabStop() {
-    const times = this.#times;
-    const stop = times.findLast((time) => time === document.activeElement) ?? times.at(-1);
-    for (const time of times) time.tabIndex = time === stop ? 0 : -1;
+    const active = document.activeElement?.closest("a.time");
+    const stop = active instanceof HTMLElement && this.#list.contains(active) ? active : this.#latestTime;
+    if (stop === this.#stop) return;
+    if (this.#stop) this.#stop.tabIndex = -1;
+    if (stop) stop.tabIndex = 0;
+    this.#stop = stop;
+  }
+
+  get #latestTime() {
+    for (let item = this.#list.lastElementChild; item; item = item.previousElementSibling) {
+      const time = timeIn(item);
+      if (time) return time;
+    }
+    return null;
   }
 
   get #times() {

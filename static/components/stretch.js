@@ -15,8 +15,8 @@ import { countBefore, countUpTo } from "../lib/ids.js";
 export const MOST = 400; // with 1,000, each of fifty messages a second takes over a tenth of a second
 export const STEP = 50; // some screens: more at a time costs a frame
 
-/** Where a conversation opens. @type {Stretch} */
-export const NEWEST = { first: "0", last: null };
+/** All that there is, up to the newest. @type {Stretch} */
+export const ALL = { first: "0", last: null };
 
 /**
  * Where it begins and ends among `messages`, oldest first; never longer than there is room for.
@@ -86,7 +86,7 @@ export function fitted(messages, stretch, following) {
  */
 function between(messages, from, to) {
   return {
-    first: messages[Math.max(from, 0)]?.id ?? NEWEST.first,
+    first: messages[Math.max(from, 0)]?.id ?? ALL.first,
     last: to < messages.length ? messages[to - 1].id : null,
   };
 }

@@ -99,25 +99,55 @@ function drawSafely(item, element, draw) {
   }
 }
 
+/** @type {Set<{act: () => void, before: () => void}>} */
+const due = new Set();
+let frame = 0;
+let timer = 0;
+
 /**
- * Has `act` done once before the next paint, however often it was asked for.
+ * Has `act` done once before the next paint, however often it was asked for. All `before` are done before the first
+ * `act`: what they ask of the layout costs nothing then.
+ * @param {() => void} act
+ * @param {() => void} [before]
+ * @returns {() => void} asks for it
+ */
+export function onceAFrame(act, before = () => {}) {
+  const job = { act, before };
+  return () => {
+    due.add(job);
+    if (due.size > 1) return;
+    frame = requestAnimationFrame(doWhatIsDue);
+    timer = setTimeout(doWhatIsDue, HIDDEN_MILLISECONDS);
+  };
+}
+
+function doWhatIsDue() {
+  cancelAnimationFrame(frame);
+  clearTimeout(timer);
+  const jobs = [...due];
+  due.clear();
+  for (const step of [...jobs.map(({ before }) => before), ...jobs.map(({ act }) => act)]) {
+    try {
+      step();
+    } catch (error) {
+      console.error(error); // the next one is drawn all the same
+    }
+  }
+}
+
+/**
+ * Has `act` done after the next layout and before it is painted, however often it was asked for: what it asks
+ * of the layout costs nothing then.
+ * @param {Element} element that has a size
  * @param {() => void} act
  * @returns {() => void} asks for it
  */
-export function onceAFrame(act) {
-  let frame = 0;
-  let timer = 0;
-  const run = () => {
-    cancelAnimationFrame(frame);
-    clearTimeout(timer);
-    frame = 0;
+export function afterLayout(element, act) {
+  const observer = new ResizeObserver(() => {
+    observer.unobserve(element);
     act();
-  };
-  return () => {
-    if (frame !== 0) return;
-    frame = requestAnimationFrame(run);
-    timer = setTimeout(run, HIDDEN_MILLISECONDS);
-  };
+  });
+  return () => observer.observe(element); // it is told the size that the element has at first
 }
 
 /**

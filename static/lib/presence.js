@@ -26,6 +26,17 @@ export function whilePresent(work, signal) {
   come();
 }
 
+/**
+ * Calls `change` with true before the page is printed, and with false afterwards.
+ * @param {(isPrinted: boolean) => void} change
+ * @param {AbortSignal} signal
+ */
+export function whilePrinted(change, signal) {
+  addEventListener("beforeprint", () => change(true), { signal });
+  addEventListener("afterprint", () => change(false), { signal });
+  matchMedia("print").addEventListener("change", ({ matches }) => change(matches), { signal });
+}
+
 /** As far as a page can know. */
 export const isLookedAt = () => document.visibilityState === "visible" && document.hasFocus();
 
