@@ -24,6 +24,7 @@ import { words } from "./words.js";
 /** What stands beside the list, and comes with later.js. @type {Record<string, string>} */
 const VIEWS = { "/settings": "settings-view", "/sessions": "sessions-view" };
 const UNKNOWN_PAUSE_MILLISECONDS = 3000; // before asking again for a conversation that could not be fetched
+const LONGEST_TRAIL = 50; // of the places that lead back
 
 class MessengerApp extends HTMLElement {
   #store = new Store();
@@ -271,7 +272,8 @@ class MessengerApp extends HTMLElement {
 
   /** @param {string} path */
   #navigate(path) {
-    if (path !== location.pathname) history.pushState(null, "", path);
+    const from = location.pathname;
+    if (path !== from) history.pushState({ trail: [...trail(), from].slice(-LONGEST_TRAIL) }, "", path);
     dispatchEvent(new PopStateEvent("popstate")); // as if one had gone back to it: all who care listen
   }
 
@@ -285,7 +287,9 @@ class MessengerApp extends HTMLElement {
     const path = link?.getAttribute("href");
     if (!path || !plain || path.startsWith("/api/") || event.defaultPrevented) return;
     event.preventDefault();
-    this.#navigate(path);
+    const steps = link?.classList.contains("back") ? trail().toReversed().indexOf(path) + 1 : 0;
+    if (steps > 0) history.go(-steps); // else the system's own way back would lead here again
+    else this.#navigate(path);
   }
 
   #moved() {
@@ -360,6 +364,9 @@ function failedSignIn(sentence) {
   if (sentence === null) return nothingHere();
   return notice(words.signIn.failed, sentence, el("a", { href: "/" }, words.toConversations));
 }
+
+/** The places that one came by, the latest last. @returns {string[]} */
+const trail = () => history.state?.trail ?? [];
 
 /** Tells the other tabs. */
 const endSession = () => import("./session.js").then(({ end }) => end(), () => {});

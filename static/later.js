@@ -16,6 +16,7 @@ import "./components/release-offer.js";
 import "./components/sessions-view.js";
 import "./components/settings-view.js";
 import "./lib/text.js"; // which messages with links ask for
+import "./dropped.js";
 import "./notifications.js"; // which app.js asks for, as the next but one, when it knows where to go on from
 import "./offline.js";
 import "./shared-stream.js";

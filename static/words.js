@@ -126,6 +126,10 @@ export const words = {
     over: (/** @type {number} */ count) => `${count} too many`,
   },
 
+  files: {
+    notYet: "Files can't be sent yet. Text and links can.",
+  },
+
   emoji: {
     label: "Emoji",
     search: "Search emoji",

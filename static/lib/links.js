@@ -24,6 +24,7 @@ const START = new RegExp(
 const RESERVED = /\.(?:example|invalid|local|localhost|test)$/i; // RFC 2606: a name under them leads nowhere
 const FOREIGN = /[^\0-\x7f\p{Script=Latin}\p{Script=Inherited}]/u;
 const COMPLETE = /(?:\.(?:[a-z]{2,}|xn--[a-z0-9-]+|\d+)|^[a-z0-9-]+|\])(?::\d+)?$/i; // a host may end here
+const MOST_LINKS = 500; // a message has room for no more that are of use
 const PUNCTUATION = /[.,;:!?'"*_~…»”’]+$/u;
 
 /**
@@ -31,10 +32,15 @@ const PUNCTUATION = /[.,;:!?'"*_~…»”’]+$/u;
  * @returns {Found[]} in their order
  */
 export function linksIn(text) {
-  if (!mayHaveLinks(text)) return [];
-  return [...text.matchAll(RUN)].flatMap(({ index, 0: run }) =>
-    mayHaveLinks(run) ? linksInRun(run).map((found) => ({ ...found, index: index + found.index })) : [],
-  );
+  /** @type {Found[]} */
+  const links = [];
+  if (!mayHaveLinks(text)) return links;
+  for (const { index, 0: run } of text.matchAll(RUN)) {
+    if (!mayHaveLinks(run)) continue;
+    links.push(...linksInRun(run).map((found) => ({ ...found, index: index + found.index })));
+    if (links.length >= MOST_LINKS) break;
+  }
+  return links;
 }
 
 /** @param {string} run without spaces */
@@ -49,6 +55,7 @@ function linksInRun(run) {
     end = index + (text || authorityOf(rest, start.length)).length; // what is refused is refused as a whole
     const href = text && (groups.mail ? hrefOfMail(text) : hrefOfWeb(groups.www ? `https://${text}` : text));
     if (text && href) found.push({ index, text, href });
+    if (found.length === MOST_LINKS) break;
   }
   return found;
 }

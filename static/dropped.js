@@ -1,0 +1,36 @@
+/**
+ * A file that is dropped on the page, or a picture that is pasted, goes nowhere: a browser would leave the page for
+ * it. A sentence says that files can't be sent yet.
+ */
+
+import { el } from "./lib/dom.js";
+import { words } from "./words.js";
+
+const SHOWN_MILLISECONDS = 6000;
+
+const place = el("p", { class: "toast", role: "status" });
+let timer = 0;
+
+document.body.append(place);
+addEventListener("dragover", (event) => isTaken(event) || event.preventDefault());
+addEventListener("drop", (event) => {
+  if (isTaken(event)) return;
+  event.preventDefault();
+  if (hasFiles(event.dataTransfer)) tell();
+});
+addEventListener("paste", ({ clipboardData }) => {
+  if (hasFiles(clipboardData) && !clipboardData?.types.includes("text/plain")) tell();
+});
+
+/** By a field, and as a text. @param {DragEvent} event */
+const isTaken = ({ target, dataTransfer }) =>
+  !hasFiles(dataTransfer) && target instanceof Element && target.closest("input, textarea") !== null;
+
+/** @param {DataTransfer | null} data */
+const hasFiles = (data) => data?.types.includes("Files") ?? false;
+
+function tell() {
+  place.textContent = words.files.notYet;
+  clearTimeout(timer);
+  timer = setTimeout(() => (place.textContent = ""), SHOWN_MILLISECONDS);
+}
