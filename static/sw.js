@@ -101,13 +101,11 @@ async function look() {
   try {
     const answer = await asked(PAGE);
     const shell = await newest();
-    if (isOf(shell, answer)) return;
-    if (!(await keep(answer))) return;
-    if (shell) await tell();
-    await tidy();
+    if (!isOf(shell, answer) && (await keep(answer)) && shell) await tell();
   } catch (error) {
     console.warn(error);
   }
+  await tidy();
 }
 
 /**

@@ -194,12 +194,15 @@ async def test_nothing_moves_while_the_page_comes(
         await john.send(conversation, f"number {n}, of as many words as people write at a time")
     async with browser(base_url) as tabs:
         context = await signed_in(tabs, "jane", width=width)
-        for path in ("/", f"/conversations/{conversation}"):
-            page = await context.new_page()
-            await slow(page)
-            await page.goto(base_url + path)
+        for path in ("/", "/settings", "/sessions", f"/conversations/{conversation}"):
+            page, held = await without(context, base_url + path, "writing.js", "later.js")
+            await expect(page.locator(".conversations a")).to_be_attached()
+            if "conversations" in path:
+                await expect(page.locator(".message").last).to_be_visible()
+            held.go.set()
             line = page.locator("connection-line").first
             await expect(line).to_have_attribute("data-status", "live", timeout=20_000)
+            await page.wait_for_load_state()
             assert await page.evaluate(SHIFTED) <= 0.02, path
             await page.close()
 

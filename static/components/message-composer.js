@@ -33,7 +33,7 @@ class MessageComposer extends Component {
   #saying = 0;
 
   connected() {
-    const field = el("div", { class: "field" }, this.#emoji, this.#text, this.#button);
+    const field = el("div", { class: "field" }, this.#text, this.#emoji, this.#button);
     const form = el("form", { class: "composer" }, this.#counter, this.#said, field);
     this.replaceChildren(form);
     const options = { signal: this.gone };
