@@ -69,13 +69,13 @@ class ServerLock:
                 return
 
     async def _is_ours(self) -> bool:
-        """Whether the session lives, and its database is what it was."""
+        """Whether the session lives, and its database is what it was or cannot say now."""
         try:
             if self._identity is None:
                 return bool(await self._conn.rows("SELECT 1", {}, 5))
             return await identity.read(self._conn) == self._identity
         except (errors.DatabaseError, errors.Unexpected):
-            return False
+            return self._conn.usable
 
     async def _taken_again(self, changed: Callable[[Identity], None]) -> bool:
         while True:

@@ -15,6 +15,8 @@ _LATER = re.compile(
     r"25006"  # read-only: a stand-by, or a setting
     r"|42501"  # a right that was taken away meanwhile
     r"|53...|55000|57P..|58..."  # full, not in the right state, shutting down, its machine's errors
+    r"|42P01|42703|42883|3F000"  # the schema is being replaced, by a restore
+    r"|26000|0A000"  # what this session has planned is gone, or no longer fits
     r"|XX..."  # its own errors, damaged data among them
 )
 

@@ -105,17 +105,26 @@ async def test_a_database_that_refuses_is_unavailable_and_comes_back(
     assert times_said(caplog) == 1
 
 
+@pytest.mark.parametrize(
+    ("broken", "mended"),
+    [
+        (f"REVOKE INSERT ON messages FROM {ROLE}", f"GRANT INSERT ON messages TO {ROLE}"),
+        ("ALTER SCHEMA public RENAME TO gone", "ALTER SCHEMA gone RENAME TO public"),
+        ("ALTER TABLE messages RENAME TO gone", "ALTER TABLE gone RENAME TO messages"),
+    ],
+    ids=["right", "schema", "table"],
+)
 @pytest.mark.gen_test(timeout=60)
-async def test_a_right_that_was_revoked_is_unavailable_and_comes_back(
-    visitor: Visitor, owner_dsn: str
+async def test_what_was_taken_away_is_unavailable_and_comes_back(
+    broken: str, mended: str, visitor: Visitor, owner_dsn: str
 ) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     conversation = await john.talk_to(jane)
-    ask(owner_dsn, f"REVOKE INSERT ON messages FROM {ROLE}")
+    ask(owner_dsn, broken)
     assert await status(john, "/health/ready") == 503, "nobody has tried to write yet"
     for _ in range(3):
         await is_refused(john, conversation)
-    ask(owner_dsn, f"GRANT INSERT ON messages TO {ROLE}")
+    ask(owner_dsn, mended)
     await is_back(john, conversation)
 
 
