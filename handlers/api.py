@@ -48,9 +48,7 @@ class ApiHandler(Handler):
 
     def check_readiness(self) -> None:
         if self.app.draining:
-            raise problems.Unavailable(
-                "draining", "The server is restarting. Please try again in a moment."
-            )
+            raise problems.Draining
         if self.app.db.away:
             raise problems.DatabaseUnavailable
 

@@ -24,6 +24,8 @@ def normalised(text: str) -> str:
     Lines end in LF. The first line keeps its indentation, and all inside stays as it was written.
     """
     text = text.replace("\r\n", "\n").rstrip()
+    if not text[:1].isspace():
+        return text
     indentation_ends = len(text) - len(text.lstrip())
     return text[text.rfind("\n", 0, indentation_ends) + 1 :]
 

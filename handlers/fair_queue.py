@@ -254,7 +254,9 @@ class ClientQueue:
             self._refuse(slot, self._too_many())
 
     def _too_many(self) -> problems.TooMany:
-        return problems.TooMany("rate_limited", "Too many requests. Try again in a moment.")
+        return problems.TooMany(
+            "rate_limited", "You're doing that too often. Please try again in a moment."
+        )
 
 
 class Slot:
@@ -341,4 +343,4 @@ class Slot:
 
 
 def _draining() -> problems.Problem:
-    return problems.Unavailable("draining", "The server is about to stop.")
+    return problems.Draining()

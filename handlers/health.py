@@ -23,9 +23,7 @@ class ReadyHandler(Handler):
         self.set_header("Cache-Control", "no-store")
         pool.begin_request()
         if self.app.draining:
-            raise problems.Unavailable(
-                "draining", "The server is restarting. Please try again in a moment."
-            )
+            raise problems.Draining
         if not await self.app.db.takes_writes():
             raise problems.DatabaseUnavailable
         current = await opening.is_current(self.app.db)

@@ -185,6 +185,11 @@ class Unavailable(Problem):
         super().__init__(code, detail, headers={"Retry-After": str(retry_seconds)})
 
 
+class Draining(Unavailable):
+    def __init__(self) -> None:
+        super().__init__("draining", "The server is restarting. Please try again in a moment.")
+
+
 class DatabaseUnavailable(Unavailable):
     """One sentence for all reasons: they name hosts and roles, which are for the log alone."""
 
