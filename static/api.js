@@ -33,10 +33,26 @@ export class ApiProblem extends Error {
     this.retryAfterSeconds = retryAfterSeconds;
   }
 
+  /** Whether somebody else has signed in meanwhile: nothing happened under that name. */
+  get isOtherUser() {
+    return this.code === "other_user";
+  }
+
   /** Whether no repeat of the same request mends it. */
   get isFinal() {
+    if (this.isOtherUser) return false; // it waits for its user
     return this.status >= 400 && this.status < 500 && ![401, 408, 429].includes(this.status);
   }
+}
+
+let writer = ""; // the id of the user who writes
+
+/**
+ * Each write from now on says whose it is, so that the server refuses it where the browser's cookie is another user's.
+ * @param {string} userId
+ */
+export function writeAs(userId) {
+  writer = userId;
 }
 
 /** @returns {Promise<SignInMethods>} */
@@ -141,9 +157,13 @@ async function snapshot(path) {
   return {
     position: answer.headers.get("Last-Event-ID") ?? "",
     next: nextLink(answer.headers.get("Link")),
+    ...totalIn(answer.headers.get("Unread-Total")),
     body: await json(answer),
   };
 }
+
+/** Which first pages of the list alone have. @param {string | null} header */
+const totalIn = (header) => (/^\d+$/.test(header ?? "") ? { unreadTotal: Number(header) } : {});
 
 /** @param {string | null} header */
 function nextLink(header) {
@@ -178,13 +198,18 @@ async function ask(path, init) {
   const signal = init.signal ? AbortSignal.any([init.signal, patience]) : patience;
   let answer;
   try {
-    answer = await fetch(path, { ...init, signal, credentials: "same-origin" });
+    answer = await fetch(path, { ...init, headers: headersFor(init), signal, credentials: "same-origin" });
   } catch (error) {
     if (init.signal?.aborted) throw error;
     throw unreachable();
   }
   if (answer.ok) return answer;
   throw await problem(answer);
+}
+
+/** @param {RequestInit} init */
+function headersFor({ method = "GET", headers = {} }) {
+  return method === "GET" || writer === "" ? headers : { ...headers, "X-User": writer };
 }
 
 /**

@@ -8,8 +8,8 @@ import * as api from "./api.js";
 import { make } from "./components/context.js";
 import "./components/conversation-list.js";
 import "./components/conversation-view.js";
-import { nothingChosen, nothingHere, notice } from "./components/notice.js";
-import { backoff, pause } from "./lib/backoff.js";
+import { action, nothingChosen, nothingHere, notice } from "./components/notice.js";
+import { backoff, pause, retryNow } from "./lib/backoff.js";
 import { el } from "./lib/dom.js";
 import { keepFocus } from "./lib/focus.js";
 import { placeAt, WHO } from "./lib/ids.js";
@@ -23,6 +23,9 @@ import { words } from "./words.js";
 
 /** What stands beside the list, and comes with later.js. @type {Record<string, string>} */
 const VIEWS = { "/settings": "settings-view", "/sessions": "sessions-view" };
+const AWAY_MILLISECONDS = 1500; // without an answer: then what was seen last is shown meanwhile
+const CLEAR_MILLISECONDS = 1000; // who signs out waits no longer for the browser's storage
+const RECOUNT_PAUSE_MILLISECONDS = 2000;
 const UNKNOWN_PAUSE_MILLISECONDS = 3000; // before asking again for a conversation that could not be fetched
 const LONGEST_TRAIL = 50; // of the places that lead back
 
@@ -34,7 +37,12 @@ class MessengerApp extends HTMLElement {
   /** @type {PromiseWithResolvers<import("./notifications.js").Notifications>} they come with later.js */
   #notifications = Promise.withResolvers();
   #fetching = new Set();
+  #isCounting = false;
   #signingOut = false;
+  /** @type {Promise<typeof import("./session.js") | null>} */
+  #writing = Promise.resolve(null);
+  #isAway = false; // the server did not say who is there
+  #isOpen = false; // there is what a user needs
   #path = location.pathname;
   /** @type {{clear: () => Promise<void>}[]} what is kept in the browser for who is signed in */
   #kept = [];
@@ -56,6 +64,7 @@ class MessengerApp extends HTMLElement {
     addEventListener("popstate", () => this.#moved(), options);
     this.addEventListener("click", (event) => this.#follow(event), options);
     this.#store.subscribe((state) => this.#fetchUnknown(state), this.#ended.signal);
+    this.#store.subscribe(({ recount }) => recount && this.#recount(), this.#ended.signal);
     keepFocus(this, this.#ended.signal);
     this.#showUnread();
     this.#begin();
@@ -73,26 +82,57 @@ class MessengerApp extends HTMLElement {
 
   /** Asks until it is known who is there. */
   async #begin() {
+    pause(AWAY_MILLISECONDS, this.#ended.signal).then(() => this.#showLastSeen());
     const user = await this.#insist(api.authUser);
     if (user) this.#signedIn(user);
   }
 
+  /** The server is away: what this browser's user saw last, and what waits to be sent. */
+  async #showLastSeen() {
+    if (this.#isAway || this.#isDecided) return;
+    this.#isAway = true;
+    const seen = await import("./last-seen.js").then(({ readLastSeen }) => readLastSeen()).catch(() => null);
+    if (this.#isDecided) return;
+    if (!seen) return this.replaceChildren(unreachable());
+    this.#store.dispatch({ type: "last seen", seen });
+    this.#open(seen.user);
+  }
+
+  get #isDecided() {
+    return this.#ended.signal.aborted || this.#store.state.me !== undefined;
+  }
+
   /** @param {import("./types.js").User} user */
   async #signedIn(user) {
+    const { me } = this.#store.state;
+    if (me && me.id !== user.id) {
+      this.#leave(); // what was seen last is somebody else's
+      return;
+    }
     this.#store.dispatch({ type: "signed in", user });
-    // From this step on: what comes later would write over what another tab has said meanwhile.
-    const signal = this.#ended.signal;
+    this.#open(user);
+    const listed = this.#list();
+    const session = await this.#writing;
+    const position = await listed;
+    if (session && position) this.#listen(user.id, position, session);
+  }
+
+  /**
+   * What this user needs to see and to write; once, since more would come late and write over what another tab has said meanwhile.
+   * @param {import("./types.js").User} user
+   */
+  #open(user) {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    const { signal } = this.#ended;
     addEventListener("storage", ({ key, newValue }) => key === WHO && newValue !== user.id && this.#leave(), { signal });
+    api.writeAs(user.id);
     const unsent = new Unsent(user.id, signal);
     this.#kept.push(unsent);
     this.#context.unsent = unsent;
     this.#draw();
-    const listed = this.#list();
-    const writing = this.#beginToWrite(user);
-    this.#context.writing = writing;
-    const session = await writing;
-    const position = await listed;
-    if (session && position) this.#listen(user.id, position, session);
+    this.#writing = this.#beginToWrite(user);
+    this.#context.writing = this.#writing;
   }
 
   /** Answers with where the stream goes on from; what was fetched before it is asked for again. */
@@ -126,10 +166,13 @@ class MessengerApp extends HTMLElement {
    * @param {typeof import("./session.js")} session
    */
   async #listen(userId, position, session) {
-    const modules = Promise.all([import("./shared-stream.js"), import("./notifications.js"), import("./later.js")]);
+    const modules = Promise.all([import("./shared-stream.js"), import("./notifications.js"), import("./last-seen.js"), import("./traces.js"), import("./later.js")]);
     const later = await this.#later(modules);
     if (!later) return;
-    const [{ SharedStream }, { Notifications }] = later;
+    const [{ SharedStream }, { Notifications }, { LastSeen }, { takeBack }] = later;
+    takeBack(userId);
+    const lastSeen = new LastSeen(userId);
+    lastSeen.keep(this.#store, this.#ended.signal);
     const notifications = new Notifications(userId, {
       store: this.#store,
       navigate: this.#context.navigate,
@@ -147,7 +190,8 @@ class MessengerApp extends HTMLElement {
       isStill: () => session.isStill(userId) || this.#leave(),
       mayGoOn: () => this.#mayGoOn(),
     });
-    this.#kept.push(notifications);
+    this.#kept.push(notifications, lastSeen);
+    this.#ended.signal.addEventListener("abort", () => this.#signingOut || notifications.closeOwn());
     this.#notifications.resolve(notifications);
   }
 
@@ -223,21 +267,40 @@ class MessengerApp extends HTMLElement {
     }
   }
 
+  /** What is unread beyond the list; not at each event that puts it in doubt. */
+  async #recount() {
+    if (this.#isCounting) return;
+    this.#isCounting = true;
+    const snapshot = await this.#insist(() => api.conversations());
+    if (snapshot) this.#store.dispatch({ type: "unread total", snapshot });
+    await pause(RECOUNT_PAUSE_MILLISECONDS, this.#ended.signal);
+    this.#isCounting = false;
+    if (this.#store.state.recount && !this.#ended.signal.aborted) this.#recount();
+  }
+
   /**
    * A session that has ended leads to the access page; all else is told where it happened.
    * @param {unknown} error
    */
   #refused(error) {
     const { me } = this.#store.state;
-    if (!isSignedOut(error)) {
-      if (me === undefined) this.replaceChildren(unreachable());
-    } else if (me) {
-      this.#leave();
-    } else {
+    if (isOtherUser(error)) this.#leave();
+    else if (!isSignedOut(error)) this.#showLastSeen();
+    else if (me) this.#signedOut();
+    else {
       endSession();
+      takeBackAll();
       this.#store.dispatch({ type: "signed out" });
       this.#draw();
     }
+  }
+
+  /** The session was ended from elsewhere. */
+  async #signedOut() {
+    if (this.#ended.signal.aborted || this.#signingOut) return;
+    this.#ended.abort();
+    await inTime(Promise.allSettled([endSession(), takeBackAll()]));
+    this.#reload();
   }
 
   async #signOut() {
@@ -248,11 +311,12 @@ class MessengerApp extends HTMLElement {
       await api.logout();
     } catch (error) {
       this.#signingOut = false;
+      if (isOtherUser(error)) this.#leave();
       if (!isSignedOut(error)) throw error;
     }
     this.#ended.abort(); // so that nothing is kept any more
-    await Promise.allSettled(this.#kept.map((kept) => kept.clear()));
-    await endSession();
+    await endSession(); // by the other tabs neither
+    await inTime(Promise.allSettled([...this.#kept.map((kept) => kept.clear()), takeBackAll()]));
     history.replaceState(null, "", "/"); // the settings are not where the next one wants to be
     this.#reload();
   }
@@ -371,7 +435,19 @@ const trail = () => history.state?.trail ?? [];
 /** Tells the other tabs. */
 const endSession = () => import("./session.js").then(({ end }) => end(), () => {});
 
-const unreachable = () => notice(words.retrying.title, words.retrying.sentence);
+/** Everything that is on the screen and in the storage, and nobody's any more. */
+const takeBackAll = () => import("./traces.js").then(({ takeBack }) => takeBack(null)).catch(() => {});
+
+/**
+ * Ends when `work` does, or when nobody should have to wait longer for it.
+ * @param {Promise<unknown>} work
+ */
+const inTime = (work) => Promise.race([work, pause(CLEAR_MILLISECONDS)]);
+
+const unreachable = () => notice(words.retrying.title, words.retrying.sentence, action(words.connection.retry, retryNow));
+
+/** @param {unknown} error */
+const isOtherUser = (error) => error instanceof api.ApiProblem && error.isOtherUser;
 
 /** @param {unknown} error */
 const isSignedOut = (error) => error instanceof api.ApiProblem && error.status === 401;

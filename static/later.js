@@ -18,6 +18,8 @@ import "./components/settings-view.js";
 import "./lib/text.js"; // which messages with links ask for
 import "./dropped.js";
 import "./notifications.js"; // which app.js asks for, as the next but one, when it knows where to go on from
+import "./last-seen.js";
+import "./traces.js";
 import "./offline.js";
 import "./shared-stream.js";
 import "./unread.js";

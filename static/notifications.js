@@ -21,7 +21,7 @@ import { words } from "./words.js";
 /**
  * "ask": nobody has been asked yet; "blocked": the browser's user has said no to it.
  * @typedef {"missing" | "ask" | "blocked" | "on" | "off"} Status
- * @typedef {{conversationId: string, messageId: string, path: string}} Place
+ * @typedef {{userId: string, conversationId: string, messageId: string, path: string}} Place
  */
 
 const FOLLOWING_MILLISECONDS = 1500; // longer than the leader takes
@@ -33,6 +33,7 @@ const ICON = "/icons/192.png";
 export class Notifications {
   /** Somebody has written while nobody looked, and whether to tell of that has not been decided. */
   offered = false;
+  #userId;
   #store;
   #navigate;
   #here;
@@ -65,6 +66,7 @@ export class Notifications {
    * @param {AbortSignal} given.signal
    */
   constructor(userId, { store, navigate, here, leads, signal }) {
+    this.#userId = userId;
     this.#store = store;
     this.#navigate = navigate;
     this.#here = here;
@@ -131,8 +133,14 @@ export class Notifications {
 
   /** Nothing stays of who signs out. */
   async clear() {
+    this.closeOwn();
     for (const notification of await this.#open()) notification.close();
     await this.#notified.clear();
+  }
+
+  /** Those that end with this page: no other one finds them. */
+  closeOwn() {
+    for (const notification of this.#shown) notification.close();
   }
 
   #offer() {
@@ -180,7 +188,7 @@ export class Notifications {
     const icon = avatarPath(this.#entry(conversationId)?.otherParticipant) ?? ICON;
     for (const { id, content } of messages) {
       /** @type {Place} */
-      const data = { conversationId, messageId: id, path: `/conversations/${conversationId}` };
+      const data = { userId: this.#userId, conversationId, messageId: id, path: `/conversations/${conversationId}` };
       const tag = count ? `messenger conversation ${conversationId}` : `messenger message ${id}`;
       const title = count ? words.notifications.many(name, count) : name;
       const body = beginning(content, LONGEST_BODY);

@@ -7,7 +7,9 @@
  * is lost when a leader dies, whatever it had passed on by then.
  */
 
+import { RETRY } from "./lib/backoff.js";
 import { steps } from "./lib/ids.js";
+import { sharedLocks } from "./lib/locks.js";
 import { whilePresent } from "./lib/presence.js";
 import { Stream } from "./stream.js";
 
@@ -16,14 +18,16 @@ import { Stream } from "./stream.js";
 /** @typedef {import("./types.js").FeedEvent} FeedEvent */
 
 /**
- * What the tabs tell each other: the leader of events, resets and how it is; a follower where it is.
+ * What the tabs tell each other: the leader of events, resets and how it is; a follower where it is, or that somebody there looks and waits.
  * @typedef {{type: "event", event: FeedEvent}
  *   | {type: "reset", position: string}
  *   | {type: "leading", status: Connection, position: string}
- *   | {type: "here", position: string}} Word
+ *   | {type: "here", position: string}
+ *   | {type: "hurry"}} Word
  */
 
 const ASK_MILLISECONDS = 10_000; // between two questions whether the leader still is there
+const HURRY_MILLISECONDS = 5000;
 const ANSWER_MILLISECONDS = 2000; // then it sleeps, and another tab takes over
 
 export class SharedStream {
@@ -65,15 +69,16 @@ export class SharedStream {
   #come(present) {
     present.addEventListener("abort", () => this.#go());
     this.listener.connection("connecting");
-    if (!navigator.locks || !globalThis.BroadcastChannel) {
-      this.#lead(); // on http:// but for localhost: each tab on its own
+    if (!sharedLocks() || !globalThis.BroadcastChannel) {
+      this.#lead(); // each tab on its own
       return;
     }
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.addEventListener("message", ({ data }) => this.#hear(data));
     this.#join();
-    const timer = setInterval(() => this.#ask(), ASK_MILLISECONDS);
-    present.addEventListener("abort", () => clearInterval(timer));
+    const timers = [setInterval(() => this.#ask(), ASK_MILLISECONDS), setInterval(() => this.#hurry(), HURRY_MILLISECONDS)];
+    present.addEventListener("abort", () => timers.forEach((timer) => clearInterval(timer)));
+    addEventListener(RETRY, () => this.#say({ type: "hurry" }), { signal: present });
     document.addEventListener("visibilitychange", () => this.#ask(), { signal: present });
   }
 
@@ -107,7 +112,7 @@ export class SharedStream {
       this.#lead();
       return new Promise((/** @type {(value?: undefined) => void} */ resolve) => (this.#release = resolve));
     };
-    navigator.locks.request(this.#name, steal ? { steal } : { signal }, hold).catch(() => {
+    sharedLocks()?.request(this.#name, steal ? { steal } : { signal }, hold).catch(() => {
       if (signal.aborted) return; // it was given up here
       this.#retire();
       this.#join();
@@ -160,6 +165,7 @@ export class SharedStream {
   /** @param {Word} word */
   #hear(word) {
     if (word.type === "here") return this.#wait(word.position);
+    if (word.type === "hurry") return this.#stream?.hurry();
     this.#trust();
     if (this.#stream) return; // of one that led before
     if (word.type === "event") this.#take(word.event);
@@ -211,6 +217,11 @@ export class SharedStream {
     this.#toldAt = this.position;
     if (this.#stream) this.#stream.goBack(this.position);
     else this.#say({ type: "here", position: this.position });
+  }
+
+  /** A leader that nobody looks at takes its time; somebody looks here. */
+  #hurry() {
+    if (!this.#stream && this.#status !== "live" && document.visibilityState === "visible") this.#say({ type: "hurry" });
   }
 
   #ask() {

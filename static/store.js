@@ -26,6 +26,8 @@ export const EMPTY = {
   connection: "connecting",
   entries: null,
   moreEntries: null,
+  unreadElsewhere: 0,
+  recount: false,
   threads: {},
   drafts: [],
   unknown: [],
@@ -45,16 +47,21 @@ export function apply(state, action) {
       return { ...state, me: action.user };
     case "signed out":
       return { ...EMPTY, me: null };
+    case "last seen":
+      return lastSeen(state, action.seen);
     case "connection":
       return { ...state, connection: action.status };
     case "listening":
       return listening(state, action.position);
     case "conversations":
       if (isStale(state, action.snapshot)) return state;
-      return withEntries(state, action.snapshot, action.older);
+      return recounted(state, withEntries(state, action.snapshot, action.older), action);
     case "conversation":
       if (isStale(state, action.snapshot)) return state;
-      return withEntry(state, action.snapshot.body, action.snapshot.position);
+      return moved(state, withEntry(state, action.snapshot.body, action.snapshot.position));
+    case "unread total":
+      if (isStale(state, action.snapshot)) return state;
+      return recounted(state, state, { ...action, older: false });
     case "messages":
       if (isStale(state, action.snapshot)) return state;
       return withMessages(state, action.conversationId, action.snapshot, action.older);
@@ -77,7 +84,7 @@ export function apply(state, action) {
     case "reading":
       return withReading(state, action.conversationId, action.messageId);
     case "event":
-      return withEvent(state, action);
+      return doubted(state, withEvent(state, action), action);
   }
 }
 
@@ -112,6 +119,86 @@ export class Store {
     signal.addEventListener("abort", () => this.#subscribers.delete(subscriber));
     subscriber(this.state);
   }
+}
+
+/**
+ * The list, and what is unread beyond it: a first page tells the sum of all, and a further page has its part of it.
+ * @param {State} before
+ * @param {State} after
+ * @param {{snapshot: import("./types.js").Snapshot<Conversation[]>, older: boolean}} page
+ * @returns {State}
+ */
+function recounted(before, after, { snapshot, older }) {
+  if (older) return { ...after, unreadElsewhere: Math.max(0, before.unreadElsewhere - unreadIn(added(before, after))) };
+  const total = snapshot.unreadTotal ?? 0;
+  const counts = new Map(snapshot.body.map(({ id, unreadCount }) => [id, unreadCount]));
+  const held = (after.entries ?? []).map(({ conversation }) => counts.get(conversation.id) ?? conversation.unreadCount);
+  const here = held.reduce((sum, count) => sum + count, 0);
+  return { ...after, unreadElsewhere: Math.max(0, total - here), recount: false };
+}
+
+/**
+ * A conversation that comes into the list by itself may have had a part in what is unread beyond it.
+ * @param {State} before
+ * @param {State} after
+ * @returns {State}
+ */
+function moved(before, after) {
+  const unread = unreadIn(added(before, after));
+  if (unread === 0 || before.entries === null) return after;
+  return { ...after, unreadElsewhere: Math.max(0, before.unreadElsewhere - unread), recount: true };
+}
+
+/**
+ * What is unread beyond the list is not known any more, where some of it was read; or, since the server counts no
+ * further than 1000, some of as many.
+ * @param {State} before
+ * @param {State} after
+ * @param {FeedEvent} event
+ * @returns {State}
+ */
+function doubted(before, after, event) {
+  if (event.name !== "read" || event.data.userId !== before.me?.id || before.unreadElsewhere === 0) return after;
+  const isHeld = before.entries?.some(({ conversation }) => conversation.id === event.data.conversationId);
+  const total = before.unreadElsewhere + unreadIn(before.entries ?? []);
+  return isHeld && total < MOST_UNREAD ? after : { ...after, recount: true };
+}
+
+/**
+ * @param {State} before
+ * @param {State} after
+ */
+function added({ entries: before }, { entries: after }) {
+  const known = new Set((before ?? []).map(({ conversation }) => conversation.id));
+  return (after ?? []).filter(({ conversation }) => !known.has(conversation.id));
+}
+
+/** @param {Entry[]} entries */
+const unreadIn = (entries) => entries.reduce((sum, { conversation }) => sum + conversation.unreadCount, 0);
+
+/**
+ * The list as it is shown: what is on its way counts as its conversation's last message.
+ * @param {State} state
+ * @returns {Entry[] | null}
+ */
+export function listed({ entries, drafts }) {
+  if (!entries || drafts.length === 0) return entries;
+  return drafts.reduce((list, { conversationId, content, createdAt, clientId }) => {
+    const entry = list.find(({ conversation }) => conversation.id === conversationId);
+    const lastMessage = { id: "", conversationId, userId: "", content, createdAt, mine: true, clientId };
+    return entry ? toTop(list, { ...entry, conversation: { ...entry.conversation, lastMessage } }) : list;
+  }, entries);
+}
+
+/**
+ * What the browser has kept: of no position, so that it is let go of as soon as the server is there.
+ * @param {State} state
+ * @param {import("./last-seen.js").Seen} seen
+ * @returns {State}
+ */
+function lastSeen(state, { user, conversations, threads }) {
+  const entries = conversations.map((conversation) => ({ conversation, position: "" }));
+  return { ...state, me: user, entries, threads: mapValues(threads, (messages) => ({ messages, position: "", older: null })) };
 }
 
 /**
@@ -457,10 +544,10 @@ function without(drafts, clientId) {
 }
 
 /**
- * @template T
+ * @template T, U
  * @param {Record<string, T>} record
- * @param {(value: T, key: string) => T} change
- * @returns {Record<string, T>}
+ * @param {(value: T, key: string) => U} change
+ * @returns {Record<string, U>}
  */
 function mapValues(record, change) {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value, key)]));

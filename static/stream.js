@@ -4,7 +4,7 @@
  * event's id, whatever happened.
  */
 
-import { backoff } from "./lib/backoff.js";
+import { backoff, RETRY } from "./lib/backoff.js";
 
 /** @typedef {import("./types.js").FeedEvent} FeedEvent */
 
@@ -45,8 +45,9 @@ export class Stream {
     this.listener = listener;
     const options = { signal: this.#ended.signal };
     addEventListener("online", () => this.#open(), options);
+    addEventListener(RETRY, () => this.hurry(), options);
     addEventListener("offline", () => this.#fail(), options);
-    document.addEventListener("visibilitychange", () => this.look(), options);
+    document.addEventListener("visibilitychange", () => this.#watched(), options);
     const timer = setInterval(() => this.look(), LOOK_MILLISECONDS);
     this.#ended.signal.addEventListener("abort", () => clearInterval(timer));
     this.#open();
@@ -62,6 +63,16 @@ export class Stream {
       this.listener.connection(status());
       this.#open();
     } else if (this.#pause && since(this.#pause.begun) >= this.#pause.milliseconds) this.#again();
+  }
+
+  /** Somebody does not want to wait for the next try. */
+  hurry() {
+    if (this.#pause) this.#again();
+  }
+
+  #watched() {
+    this.look();
+    if (document.visibilityState === "visible") this.hurry();
   }
 
   /**

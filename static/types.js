@@ -35,7 +35,7 @@
 /**
  * A snapshot: facts, and the position in the feed that they reflect (`<epoch>-<seq>`).
  * @template T
- * @typedef {{position: string, body: T, next: string | null}} Snapshot
+ * @typedef {{position: string, body: T, next: string | null, unreadTotal?: number}} Snapshot
  */
 
 /**
@@ -50,10 +50,12 @@
  * @typedef {FeedEvent
  *   | {type: "signed in", user: User}
  *   | {type: "signed out"}
+ *   | {type: "last seen", seen: import("./last-seen.js").Seen}
  *   | {type: "connection", status: Connection}
  *   | {type: "listening", position: string}
  *   | {type: "conversations", snapshot: Snapshot<Conversation[]>, older: boolean}
  *   | {type: "conversation", snapshot: Snapshot<Conversation>}
+ *   | {type: "unread total", snapshot: Snapshot<Conversation[]>}
  *   | {type: "messages", conversationId: string, snapshot: Snapshot<Message[]>, older: boolean}
  *   | {type: "drafts", drafts: Draft[]}
  *   | {type: "sending", draft: Draft}
@@ -73,6 +75,8 @@
  * @property {Connection} connection
  * @property {Entry[] | null} entries latest activity first; null: not loaded yet
  * @property {string | null} moreEntries the link to the next page of them
+ * @property {number} unreadElsewhere in conversations beyond `entries`
+ * @property {boolean} recount whether the server has to be asked for that anew
  * @property {Record<string, Thread>} threads by conversation id
  * @property {Draft[]} drafts in the order of sending
  * @property {string[]} unknown conversations that events told of and the list lacks

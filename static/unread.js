@@ -13,11 +13,11 @@ const PAUSE_MILLISECONDS = 100; // what is read as it comes does not flash up
 const MOST_ON_ICON = 9; // there is room for one digit
 
 /**
- * All that is unread, as far as the list is known; no more than 1000.
- * @param {State} state
+ * All that is unread, in the list and beyond it; no more than 1000.
+ * @param {{entries: State["entries"], unreadElsewhere?: number}} state
  */
-export function unreadIn({ entries }) {
-  const sum = (entries ?? []).reduce((sum, { conversation }) => sum + conversation.unreadCount, 0);
+export function unreadIn({ entries, unreadElsewhere = 0 }) {
+  const sum = (entries ?? []).reduce((sum, { conversation }) => sum + conversation.unreadCount, unreadElsewhere);
   return Math.min(sum, MOST);
 }
 
@@ -63,7 +63,7 @@ function show(state) {
   const unread = unreadIn(state);
   const icon = document.querySelector("link[rel='icon'][type='image/svg+xml']");
   if (icon && icon.getAttribute("href") !== iconOf(unread)) icon.setAttribute("href", iconOf(unread));
-  if (state.entries) showOnApplication(unread);
+  if (state.entries || state.me === null) showOnApplication(unread);
 }
 
 let shown = -1;

@@ -68,6 +68,9 @@ export const words = {
     connecting: "Connecting…",
     offline: "You're offline. Messages will send when you're back.",
     unreachable: "Can't reach the server. Retrying…",
+    lastSeen: "Can't reach the server. This is what you saw last. Retrying…",
+    retry: "Retry now",
+    notRenewed: "Couldn't refresh this conversation. Retrying…",
   },
 
   conversations: {

@@ -1,48 +1,71 @@
 /** <connection-line></connection-line>: says quietly when what one sees may be old. */
 
+import { retryNow } from "../lib/backoff.js";
+import { el } from "../lib/dom.js";
 import { words } from "../words.js";
 import { Component } from "./context.js";
 
 /** @typedef {import("../types.js").Connection} Connection */
+/** @typedef {import("../types.js").State} State */
 
 const GRACE_MILLISECONDS = 1500; // most reconnections are over before anyone could read of them
+const AWAY_MILLISECONDS = 6000; // the rest but for a server that is away
 
 class ConnectionLine extends Component {
   #timer = 0;
+  #since = 0; // since when it has not been live
   #shown = "";
+  #retry = el("button", { type: "button", class: "link" }, words.connection.retry);
 
   connected() {
     this.setAttribute("role", "status");
-    this.context.store.subscribe(({ connection }) => this.#draw(connection), this.gone);
+    this.context.store.subscribe((state) => this.#draw(state), this.gone);
     for (const event of ["online", "offline"]) {
-      addEventListener(event, () => this.dataset.status === "offline" && this.#show("offline"), { signal: this.gone });
+      addEventListener(event, () => this.dataset.status === "offline" && this.#show(), { signal: this.gone });
     }
+    this.#retry.addEventListener("click", retryNow, { signal: this.gone });
     this.gone.addEventListener("abort", () => clearTimeout(this.#timer));
   }
 
-  /** @param {Connection} status */
-  #draw(status) {
+  /** @param {State} state */
+  #draw({ connection: status }) {
     if (this.dataset.status === status) return;
     this.dataset.status = status;
     clearTimeout(this.#timer);
-    if (status === "connecting") this.#timer = setTimeout(() => this.#show(status), GRACE_MILLISECONDS);
-    else this.#show(status);
+    if (status === "live") this.#since = 0;
+    else this.#since ||= Date.now();
+    this.#showLater(status === "connecting" ? GRACE_MILLISECONDS : 0);
   }
 
-  /** @param {Connection} status */
-  #show(status) {
-    const sentence = sentenceFor(status);
+  /** @param {number} milliseconds */
+  #showLater(milliseconds) {
+    if (milliseconds === 0) this.#show();
+    else this.#timer = setTimeout(() => this.#show(), milliseconds);
+  }
+
+  #show() {
+    const away = this.#since && Date.now() - this.#since;
+    const sentence = sentenceFor(this.context.store.state, away >= AWAY_MILLISECONDS);
+    if (away && away < AWAY_MILLISECONDS) this.#showLater(AWAY_MILLISECONDS - away);
     if (sentence === this.#shown) return;
     this.#shown = sentence;
-    this.textContent = sentence;
+    this.replaceChildren(sentence, ...(isRetried(sentence) ? [" ", this.#retry] : []));
   }
 }
 
-/** The stream is tried again by itself, and a browser knows best whether it has a network. @param {Connection} status */
-function sentenceFor(status) {
-  if (status === "live") return "";
-  if (status === "connecting") return words.connection.connecting;
-  return navigator.onLine ? words.connection.unreachable : words.connection.offline;
+/**
+ * The stream is tried again by itself, and a browser knows best whether it has a network.
+ * @param {State} state
+ * @param {boolean} isAway
+ */
+function sentenceFor({ connection, since, entries }, isAway) {
+  if (connection === "live") return "";
+  if (connection === "offline") return navigator.onLine ? words.connection.unreachable : words.connection.offline;
+  if (since === "" && entries) return words.connection.lastSeen;
+  return isAway ? words.connection.unreachable : words.connection.connecting;
 }
+
+/** @param {string} sentence */
+const isRetried = (sentence) => sentence === words.connection.unreachable || sentence === words.connection.lastSeen;
 
 customElements.define("connection-line", ConnectionLine);

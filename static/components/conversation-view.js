@@ -4,7 +4,7 @@
  */
 
 import * as api from "../api.js";
-import { backoff, pause } from "../lib/backoff.js";
+import { backoff, pause, retryNow } from "../lib/backoff.js";
 import { isLookedAt, whenLookedAt } from "../lib/presence.js";
 import { el } from "../lib/dom.js";
 import { compareIds } from "../lib/ids.js";
@@ -34,6 +34,8 @@ class ConversationView extends Component {
   /** @type {"loading" | "shown" | "failed" | "not found"} */
   #status = "shown";
   #failures = 0;
+  #isShown = false; // it has been there once: what somebody reads and writes stays, whatever fails later
+  #stale = el("p", { class: "stale", role: "status" });
   #looked = "0"; // the other one's latest message that has been on the screen
   /** It comes with later.js; null where that failed, and app.js begins anew. */
   #marker = import("./read-marker.js").then(
@@ -57,19 +59,22 @@ class ConversationView extends Component {
     const given = { context: this.context, conversationId: this.conversationId };
     const parts = ["message-list", "message-composer"].map((name) => make(name, given));
     this.#with.replaceChildren(this.#title, make("connection-line", given));
-    this.replaceChildren(el("main", { class: "conversation" }, this.#header, ...parts));
+    this.replaceChildren(el("main", { class: "conversation" }, this.#header, this.#stale, ...parts));
   }
 
   /** What the state has is kept up to date by the stream: only what it lacks is asked for. */
   async #load() {
     const { entry, thread } = this.#known(this.context.store.state);
+    if (entry && thread) this.#isShown = true;
     if (this.#status === "loading" || this.#status === "not found" || (entry && thread)) return;
     const failed = this.#status === "failed";
     this.#status = "loading";
     try {
       await Promise.all([thread ?? this.#loadMessages(), entry ?? this.#loadConversation()]);
-      if (failed) this.#show();
+      if (failed && !this.#isShown) this.#show();
       this.#status = "shown";
+      this.#isShown = true;
+      this.#stale.replaceChildren();
       this.#failures = 0;
       setTimeout(() => this.gone.aborted || this.#load(), STALE_PAUSE_MILLISECONDS);
     } catch (error) {
@@ -140,14 +145,19 @@ class ConversationView extends Component {
   /** @param {unknown} error */
   #fail(error) {
     const problem = error instanceof api.ApiProblem ? error : null;
-    this.#status = problem?.status === 404 ? "not found" : "failed";
+    const isOurs = problem?.code !== "unknown" || !this.#isShown; // a proxy knows nothing of conversations
+    this.#status = problem?.status === 404 && isOurs ? "not found" : "failed";
     if (this.#status === "not found") {
       this.replaceChildren(nothingHere(words.noSuchConversation));
-    } else {
-      const again = action(words.tryAgain, () => this.#load());
-      this.#failures += 1;
-      this.#loadLater();
-      this.replaceChildren(notice(words.cannotBeLoaded, problem?.message ?? words.wentWrong, again));
+      return;
+    }
+    this.#failures += 1;
+    this.#loadLater();
+    const again = action(words.connection.retry, retryNow);
+    if (!this.#isShown) this.replaceChildren(notice(words.cannotBeLoaded, problem?.message ?? words.wentWrong, again));
+    else if (!this.#stale.hasChildNodes()) {
+      again.className = "link";
+      this.#stale.append(words.connection.notRenewed, " ", again);
     }
   }
 }

@@ -2,6 +2,7 @@
 
 const FIRST_MILLISECONDS = 1000;
 const LONGEST_MILLISECONDS = 30_000;
+const LONGEST_WATCHED_MILLISECONDS = 5000; // while somebody looks
 const SHORTEST_MILLISECONDS = 250; // a server that refuses at once is not asked in a loop
 
 /**
@@ -11,12 +12,21 @@ const SHORTEST_MILLISECONDS = 250; // a server that refuses at once is not asked
  * @param {() => number} [random] from 0 up to 1
  */
 export function backoff(failures, random = Math.random) {
-  const longest = Math.min(LONGEST_MILLISECONDS, FIRST_MILLISECONDS * 2 ** (failures - 1));
+  const most = isWatched() ? LONGEST_WATCHED_MILLISECONDS : LONGEST_MILLISECONDS;
+  const longest = Math.min(most, FIRST_MILLISECONDS * 2 ** (failures - 1));
   return Math.max(SHORTEST_MILLISECONDS, random() * longest);
 }
 
+/** Has all that waits for the next try, here, try now. */
+export const retryNow = () => dispatchEvent(new Event(RETRY));
+
+/** The event of the window that `retryNow` makes. */
+export const RETRY = "retry";
+
+const isWatched = () => globalThis.document?.visibilityState === "visible";
+
 /**
- * Over after so many milliseconds, or at once when the network is back or `signal` aborts.
+ * Over after so many milliseconds; or at once when the network is back, somebody begins to look or asks for it, or `signal` aborts.
  * @param {number} milliseconds
  * @param {AbortSignal} [signal]
  * @returns {Promise<void>}
@@ -30,7 +40,8 @@ export function pause(milliseconds, signal) {
       resolve();
     };
     const timer = setTimeout(end, milliseconds);
-    addEventListener("online", end, { signal: over.signal });
+    for (const event of ["online", RETRY]) addEventListener(event, end, { signal: over.signal });
+    globalThis.document?.addEventListener("visibilitychange", () => isWatched() && end(), { signal: over.signal });
     signal?.addEventListener("abort", end, { signal: over.signal });
     if (signal?.aborted) end();
   });

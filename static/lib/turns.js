@@ -1,5 +1,7 @@
 /** What only one tab of a browser does at a time. */
 
+import { sharedLocks } from "./locks.js";
+
 const PATIENCE_MILLISECONDS = 20_000; // with a tab that does not come to its end
 
 /**
@@ -7,13 +9,14 @@ const PATIENCE_MILLISECONDS = 20_000; // with a tab that does not come to its en
  * turn: somebody who looks at this one waits no longer than so. A tab that loses its turn, which the
  * signal that `work` is given tells, gets back into line: so `work` may be begun more than once.
  *
- * Where there are no Web Locks (plain `http://` beyond localhost) all tabs do it at once.
+ * Where tabs cannot agree on anything, since the browser keeps nothing, all of them do it at once.
  * @param {string} name
  * @param {AbortSignal} signal
  * @param {(signal: AbortSignal) => Promise<void>} work
  */
 export async function inTurn(name, signal, work) {
-  if (!globalThis.navigator?.locks) return work(signal);
+  const locks = sharedLocks();
+  if (!locks) return work(signal);
   for (let done = false, steal = false; !done && !signal.aborted; ) {
     const lost = new AbortController();
     const waiting = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MILLISECONDS)]);
@@ -22,7 +25,7 @@ export async function inTurn(name, signal, work) {
       done = !lost.signal.aborted;
     };
     try {
-      await navigator.locks.request(name, steal ? { steal } : { signal: waiting }, turn);
+      await locks.request(name, steal ? { steal } : { signal: waiting }, turn);
     } catch (error) {
       lost.abort();
       const cause = error instanceof DOMException ? error.name : "";

@@ -1,0 +1,116 @@
+"""While the server is away, what was seen last is shown, and what is shown stays."""
+
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from tests.support.gateway import Gateway, Mood
+from tests.support.people import Visitor, eventually, two
+from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # an autouse fixture
+from tests.test_live import forget_trouble, open_conversation
+from tests.test_outbox import expect_sending, expect_sent, stored
+
+SEEN = """indexedDB.databases().then((all) =>
+    all.map(({ name }) => name).filter((name) => name.startsWith("messenger.seen.")))"""
+AWAY = "Can't reach the server. This is what you saw last. Retrying…"
+
+
+async def until_kept(page: Page, content: str) -> None:
+    """By the service worker and in what was seen last."""
+    await page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+    await page.wait_for_function(
+        """async (content) => {
+            const { LastSeen } = await import("/last-seen.js");
+            const { me } = document.querySelector("connection-line").context.store.state;
+            const seen = await new LastSeen(me.id).read();
+            return JSON.stringify(seen ?? "").includes(content);
+        }""",
+        arg=content,
+    )
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_what_was_seen_last_and_what_waits_is_shown_until_the_server_is_back(
+    base_url: str, http_port: int, visitor: Visitor
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with browser(base_url) as tabs, Gateway(http_port).open() as gateway:
+        page = await open_conversation(tabs, gateway.url, jane, conversation)
+        await john.send(conversation, "seen by jane")
+        await until_kept(page, "seen by jane")
+        await gateway.become(Mood.REFUSING)
+        await page.reload()
+        await expect(page.locator(".message.theirs .content")).to_have_text("seen by jane")
+        await expect(page.locator("conversation-list .name")).to_have_text("john")
+        await expect(page.locator(".sidebar connection-line")).to_contain_text(AWAY)
+        await write(page, "while it is away")
+        await expect_sending(page, ["while it is away"])
+        await page.reload()
+        await expect_sending(page, ["while it is away"])
+        await john.send(conversation, "meanwhile")
+        refused = gateway.refused
+        await page.get_by_role("button", name="Retry now").first.click()
+        await eventually(lambda: gateway.refused > refused)
+        await gateway.become(Mood.PASSING)
+        await expect_sent(page, ["while it is away"])
+        await expect(page.locator(".message.theirs .content")).to_have_text(
+            ["seen by jane", "meanwhile"]
+        )
+        await expect(page.locator(".sidebar connection-line")).to_have_text("")
+        assert (await stored(john, conversation))[-1] == "while it is away"
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.get_by_label("Username", exact=True)).to_be_visible()
+        assert await page.evaluate(SEEN) == []
+        forget_trouble(tabs)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_conversation_that_cannot_be_renewed_stays_with_what_is_being_written(
+    base_url: str, http_port: int, visitor: Visitor
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with browser(base_url) as tabs, Gateway(http_port).open() as gateway:
+        page = await open_conversation(tabs, gateway.url, jane, conversation)
+        await john.send(conversation, "seen by jane")
+        await until_kept(page, "seen by jane")
+        await gateway.become(Mood.REFUSING)
+        await page.reload()
+        content = page.locator(".message.theirs .content")
+        await expect(content).to_have_text("seen by jane")
+        text = page.get_by_role("textbox", name="Message")
+        await text.press_sequentially("half a thought")
+
+        async def refuse(route: Route) -> None:
+            await route.fulfill(status=502, body="<h1>Bad Gateway</h1>")
+
+        await page.route("**/api/conversations/*/messages", refuse)
+        await john.send(conversation, "meanwhile")
+        await gateway.become(Mood.PASSING)
+        stale = page.locator("conversation-view .stale")
+        await expect(stale).to_contain_text("Couldn't refresh this conversation.", timeout=20_000)
+        await expect(text).to_have_value("half a thought")
+        await expect(text).to_be_focused()
+        await expect(content.first).to_have_text("seen by jane")
+        await page.unroute("**/api/conversations/*/messages")
+        await stale.get_by_role("button", name="Retry now").click()
+        await expect(content).to_have_text(["seen by jane", "meanwhile"])
+        await expect(stale).to_have_text("")
+        await expect(text).to_have_value("half a thought")
+        forget_trouble(tabs)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_place_that_could_not_be_loaded_comes_by_itself(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await page.context.set_offline(True)
+        await page.route("**/sessions-view.js", lambda route: route.abort())
+        await page.evaluate(
+            "history.pushState(null, '', '/sessions'); dispatchEvent(new PopStateEvent('popstate'))"
+        )
+        await expect(page.locator("main h1")).to_have_text("Can't reach the server")
+        await page.unroute("**/sessions-view.js")
+        await page.context.set_offline(False)
+        await expect(page.locator("main h1")).to_have_text("Signed-in devices", timeout=20_000)
+        forget_trouble(tabs)

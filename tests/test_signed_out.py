@@ -1,0 +1,102 @@
+"""Whichever way a session ends, nothing of it is left outside the page."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.support.people import Visitor, two
+from tests.test_away import SEEN
+from tests.test_browser import browser, browser_here, write  # noqa: F401  # an autouse fixture
+from tests.test_notifications import ON_SCREEN, at, elsewhere, expect_told, somebody, until
+from tests.test_outbox import (
+    at_an_unsent_message,
+    expect_sent,
+    stored,
+)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_session_that_another_device_ends_takes_back_what_it_has_told(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, "jane")
+        counts: list[int] = []
+
+        def note(count: int) -> None:
+            counts.append(count)
+
+        await page.context.expose_function("badge", note)
+        await page.context.add_init_script(
+            "navigator.setAppBadge = async (count) => { await badge(count); }"
+        )
+        await at(page, page.url)
+        other = await elsewhere(page)
+        await john.send(conversation, "for jane alone")
+        await expect_told(1, page)
+        await until(page, ON_SCREEN.format(1))
+        assert (await jane.delete("/api/sessions")).status == 204
+        await expect(page.get_by_label("Username", exact=True)).to_be_visible(timeout=20_000)
+        await until(page, ON_SCREEN.format(0))
+        await until(page, f"({SEEN}).then((names) => names.length === 0)")
+        assert counts[-1] == 0
+        assert await page.title() == "Messenger"
+        await other.close()
+        tabs.complaints.clear()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_storage_that_never_answers_keeps_nobody_signed_in(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await page.context.add_init_script("IDBFactory.prototype.open = () => new EventTarget()")
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        await write(page, "all the same")
+        await expect_sent(page, ["all the same"])
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.get_by_label("Username", exact=True)).to_be_visible(timeout=4000)
+        assert await stored(john, conversation) == ["all the same"]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_notifications_are_told_though_storage_never_answers(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, _, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await somebody(tabs, "jane")
+        await page.context.add_init_script("IDBFactory.prototype.open = () => new EventTarget()")
+        await at(page, page.url)
+        other = await elsewhere(page)
+        await john.send(conversation, "told all the same")
+        [one] = await expect_told(1, page)
+        assert one["body"] == "told all the same"
+        await other.close()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_what_waits_is_not_sent_with_the_cookie_of_somebody_who_has_signed_in_since(
+    base_url: str, visitor: Visitor
+) -> None:
+    """Before any page of theirs has said so."""
+    john, jane, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await at_an_unsent_message(
+            tabs, f"{base_url}/conversations/{conversation}", "jane's"
+        )
+        cookies = await page.context.cookies()
+        await page.context.add_cookies([john.cookie])
+        async with page.expect_navigation():
+            await page.context.unroute("**/api/conversations/*/messages")
+        await expect(page.locator(".account .name")).to_have_text("john")
+        await expect(page.locator(".message")).to_have_count(0)
+        assert await stored(john, conversation) == []
+        await page.context.add_cookies(cookies)
+        await page.reload()
+        await expect_sent(page, ["jane's"])
+        [message] = await jane.history(conversation)
+        assert message["mine"]
+        tabs.complaints.clear()
