@@ -166,10 +166,10 @@ class MessengerApp extends HTMLElement {
    * @param {typeof import("./session.js")} session
    */
   async #listen(userId, position, session) {
-    const modules = Promise.all([import("./shared-stream.js"), import("./notifications.js"), import("./last-seen.js"), import("./traces.js"), import("./later.js")]);
+    const modules = Promise.all([import("./shared-stream.js"), import("./notifications.js"), import("./last-seen.js"), import("./traces.js"), import("./polling.js"), import("./later.js")]);
     const later = await this.#later(modules);
     if (!later) return;
-    const [{ SharedStream }, { Notifications }, { LastSeen }, { takeBack }] = later;
+    const [{ SharedStream }, { Notifications }, { LastSeen }, { takeBack }, { pollWhileNotLive }] = later;
     takeBack(userId);
     const lastSeen = new LastSeen(userId);
     lastSeen.keep(this.#store, this.#ended.signal);
@@ -193,6 +193,8 @@ class MessengerApp extends HTMLElement {
     this.#kept.push(notifications, lastSeen);
     this.#ended.signal.addEventListener("abort", () => this.#signingOut || notifications.closeOwn());
     this.#notifications.resolve(notifications);
+    const { refused } = this.#context;
+    pollWhileNotLive({ store: this.#store, here: () => placeAt(location.pathname).conversationId, refused, signal: this.#ended.signal });
   }
 
   /**

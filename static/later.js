@@ -21,6 +21,7 @@ import "./notifications.js"; // which app.js asks for, as the next but one, when
 import "./last-seen.js";
 import "./traces.js";
 import "./offline.js";
+import "./polling.js";
 import "./shared-stream.js";
 import "./unread.js";
 import "./viewport.js";

@@ -24,6 +24,7 @@ const RECENT = 1000; // as many events as a stream replays, so that a snapshot o
 export const EMPTY = {
   me: undefined,
   connection: "connecting",
+  isPolled: false,
   entries: null,
   moreEntries: null,
   unreadElsewhere: 0,
@@ -50,7 +51,9 @@ export function apply(state, action) {
     case "last seen":
       return lastSeen(state, action.seen);
     case "connection":
-      return { ...state, connection: action.status };
+      return { ...state, connection: action.status, isPolled: state.isPolled && action.status !== "live" };
+    case "polled":
+      return { ...state, isPolled: true };
     case "listening":
       return listening(state, action.position);
     case "conversations":
@@ -418,11 +421,22 @@ function withMessages(state, id, snapshot, older) {
     // The first page's position stands: an event beyond it may be missing from an older page.
     thread = { ...known, messages: merged(known.messages, page), older: snapshot.next };
   } else {
+    if (known && overlap(known.messages, page)) thread = { ...thread, messages: merged(known.messages, page), older: known.older };
     thread = state.recent.reduce((before, event) => threadAfter(before, id, event), thread);
   }
   const stored = new Set(page.map((message) => message.clientId));
   const drafts = state.drafts.filter((draft) => !stored.has(draft.clientId));
   return { ...state, drafts, threads: { ...state.threads, [id]: thread } };
+}
+
+/**
+ * Whether nothing can be missing between what is known and the newest page.
+ * @param {Message[]} known
+ * @param {Message[]} page
+ */
+function overlap(known, page) {
+  const last = known.at(-1);
+  return Boolean(last && page.length > 0) && compareIds(page[0].id, last?.id ?? "") <= 0;
 }
 
 /**

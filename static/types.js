@@ -52,6 +52,7 @@
  *   | {type: "signed out"}
  *   | {type: "last seen", seen: import("./last-seen.js").Seen}
  *   | {type: "connection", status: Connection}
+ *   | {type: "polled"}
  *   | {type: "listening", position: string}
  *   | {type: "conversations", snapshot: Snapshot<Conversation[]>, older: boolean}
  *   | {type: "conversation", snapshot: Snapshot<Conversation>}
@@ -73,6 +74,7 @@
  * @typedef {object} State
  * @property {User | null | undefined} me undefined: not known yet
  * @property {Connection} connection
+ * @property {boolean} isPolled events do not come through, and what is on show is fetched now and then
  * @property {Entry[] | null} entries latest activity first; null: not loaded yet
  * @property {string | null} moreEntries the link to the next page of them
  * @property {number} unreadElsewhere in conversations beyond `entries`

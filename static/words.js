@@ -69,6 +69,7 @@ export const words = {
     offline: "You're offline. Messages will send when you're back.",
     unreachable: "Can't reach the server. Retrying…",
     lastSeen: "Can't reach the server. This is what you saw last. Retrying…",
+    polled: "Live updates aren't getting through. Checking for new messages every few seconds…",
     retry: "Retry now",
     notRenewed: "Couldn't refresh this conversation. Retrying…",
   },

@@ -98,19 +98,26 @@ async def test_a_conversation_that_cannot_be_renewed_stays_with_what_is_being_wr
         forget_trouble(tabs)
 
 
-@pytest.mark.gen_test(timeout=120)
-async def test_a_place_that_could_not_be_loaded_comes_by_itself(
+@pytest.mark.gen_test(timeout=90)
+async def test_a_stream_that_is_never_handed_on_is_made_up_for_by_asking(
     base_url: str, visitor: Visitor
 ) -> None:
+    john, jane, conversation = await two(visitor)
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
-        await page.context.set_offline(True)
-        await page.route("**/sessions-view.js", lambda route: route.abort())
-        await page.evaluate(
-            "history.pushState(null, '', '/sessions'); dispatchEvent(new PopStateEvent('popstate'))"
-        )
-        await expect(page.locator("main h1")).to_have_text("Can't reach the server")
-        await page.unroute("**/sessions-view.js")
-        await page.context.set_offline(False)
-        await expect(page.locator("main h1")).to_have_text("Signed-in devices", timeout=20_000)
+        page = await tabs.open("/no-such-file.txt")
+        await page.context.add_cookies([jane.cookie])
+        held: list[Route] = []
+
+        async def hold(route: Route) -> None:
+            held.append(route)
+
+        await page.route("**/api/messages?*", hold)
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        await expect(page.locator("conversation-view h1")).to_have_text("john")
+        await john.send(conversation, "behind the proxy")
+        content = page.locator(".message.theirs .content")
+        await expect(content).to_have_text("behind the proxy", timeout=30_000)
+        line = page.locator(".sidebar connection-line")
+        await expect(line).to_contain_text("Live updates aren't getting through.")
+        assert held, "the stream must have been asked for"
         forget_trouble(tabs)

@@ -28,7 +28,8 @@ class ConnectionLine extends Component {
   }
 
   /** @param {State} state */
-  #draw({ connection: status }) {
+  #draw({ connection: status, isPolled }) {
+    if (isPolled && this.#shown !== words.connection.polled) this.#show();
     if (this.dataset.status === status) return;
     this.dataset.status = status;
     clearTimeout(this.#timer);
@@ -58,8 +59,9 @@ class ConnectionLine extends Component {
  * @param {State} state
  * @param {boolean} isAway
  */
-function sentenceFor({ connection, since, entries }, isAway) {
+function sentenceFor({ connection, since, entries, isPolled }, isAway) {
   if (connection === "live") return "";
+  if (isPolled && navigator.onLine) return words.connection.polled;
   if (connection === "offline") return navigator.onLine ? words.connection.unreachable : words.connection.offline;
   if (since === "" && entries) return words.connection.lastSeen;
   return isAway ? words.connection.unreachable : words.connection.connecting;

@@ -7,6 +7,7 @@ import * as api from "../api.js";
 import { el, onceAFrame, onceAtATime, reconcile } from "../lib/dom.js";
 import { placeAt } from "../lib/ids.js";
 import { presentTime, whenTimesChange } from "../lib/time.js";
+import { listed } from "../store.js";
 import { Component } from "./context.js";
 import { drawRow } from "./conversation-row.js";
 import { words } from "../words.js";
@@ -64,7 +65,9 @@ class ConversationList extends Component {
 
   #draw() {
     if (this.gone.aborted) return;
-    const { entries, moreEntries } = this.context.store.state;
+    const { state } = this.context.store;
+    const { moreEntries } = state;
+    const entries = listed(state);
     this.#empty.hidden = entries === null || entries.length > 0;
     this.#more.hidden = moreEntries === null;
     const now = presentTime((entries ?? []).map(({ conversation }) => conversation.lastMessage?.createdAt ?? ""));

@@ -13,7 +13,7 @@ import { dayName, dayNumber, presentTime } from "../lib/time.js";
  * @typedef {{kind: "day", key: string, day: string}} DayLine
  * @typedef {{kind: "unread", key: string}} UnreadLine where the unread begin
  * @typedef {{kind: "message", key: string, message: Message, first: boolean, last: boolean, seen: boolean}} MessageLine
- * @typedef {{kind: "draft", key: string, draft: Draft}} DraftLine
+ * @typedef {{kind: "draft", key: string, draft: Draft, first: boolean, last: boolean}} DraftLine
  * @typedef {DayLine | UnreadLine | MessageLine | DraftLine} Line
  */
 
@@ -41,26 +41,25 @@ export function linesOf(state, conversationId, view = {}, now = undefined) {
   const messages = all.slice(from, to);
   const seen = lastSeen(state, conversationId, all);
   const unread = firstUnread(all, older === null, unreadAfter)?.id;
-  const days = messages.map(({ createdAt }) => dayNumber(createdAt));
-  const newDay = days.map((day, n) => n === 0 || !Object.is(day, days[n - 1]));
-  const begins = messages.map(
-    (message, n) => newDay[n] || message.id === unread || !follows(messages[n - 1], message),
+  const own = to === all.length ? state.drafts.filter((draft) => draft.conversationId === conversationId) : [];
+  const said = [...messages, ...asMessages(own, all, state)];
+  const days = said.map(({ createdAt }) => dayNumber(createdAt));
+  const newDay = days.map((day, n) => (n === 0 || !Object.is(day, days[n - 1])) && (n < messages.length || !Number.isNaN(day)));
+  const alone = said.map((_, n) => Boolean(own[n - messages.length]?.failure));
+  const begins = said.map(
+    (one, n) => n === 0 || newDay[n] || one.id === unread || alone[n] || alone[n - 1] || !follows(said[n - 1], one),
   );
   /** @type {Line[]} */
   const lines = [];
-  messages.forEach((message, n) => {
-    if (newDay[n]) lines.push({ kind: "day", key: `day ${message.id}`, day: dayName(message.createdAt, now) });
-    if (message.id === unread) lines.push({ kind: "unread", key: "unread" });
-    lines.push({
-      kind: "message",
-      key: message.clientId ?? message.id, // as while it was on its way, so that its line stays
-      message,
-      first: begins[n],
-      last: begins[n + 1] ?? true,
-      seen: message.id === seen,
-    });
+  said.forEach((one, n) => {
+    const key = one.clientId ?? one.id; // as while it was on its way, so that its line stays
+    const grouped = { key, first: begins[n], last: begins[n + 1] ?? true };
+    if (newDay[n]) lines.push({ kind: "day", key: `day ${key}`, day: dayName(one.createdAt, now) });
+    if (one.id === unread) lines.push({ kind: "unread", key: "unread" });
+    const message = messages[n];
+    if (message) lines.push({ kind: "message", ...grouped, message, seen: message.id === seen });
+    else lines.push({ kind: "draft", ...grouped, draft: own[n - messages.length] });
   });
-  if (to === all.length) lines.push(...drafts(state, conversationId));
   return lines;
 }
 
@@ -99,13 +98,15 @@ export function countAfter(messages, id) {
 }
 
 /**
+ * What is on its way, as it will stand when it is sent, so that nothing moves then.
+ * @param {Draft[]} drafts
+ * @param {Message[]} messages
  * @param {State} state
- * @param {string} conversationId
- * @returns {DraftLine[]}
+ * @returns {Message[]}
  */
-function drafts(state, conversationId) {
-  const own = state.drafts.filter((draft) => draft.conversationId === conversationId);
-  return own.map((draft) => ({ kind: "draft", key: draft.clientId, draft }));
+function asMessages(drafts, messages, { me }) {
+  const userId = messages.findLast(({ mine }) => mine)?.userId ?? me?.id ?? "";
+  return drafts.map((draft) => ({ ...draft, id: draft.clientId, userId, mine: true }));
 }
 
 /**

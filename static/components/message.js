@@ -48,11 +48,12 @@ export function drawMessage(item, { message, first, last, seen }, name) {
  * @param {import("./lines.js").DraftLine} line
  * @param {Outbox} outbox
  */
-export function drawDraft(item, { draft }, outbox) {
-  const state = `draft ${draft.failure}`;
+export function drawDraft(item, { draft, first, last }, outbox) {
+  const state = `draft ${draft.failure} ${first} ${last}`;
   if (item.dataset.state === state) return;
-  item.className = classes("message mine first last", draft.failure === null ? "sending" : "failed");
-  fill(item, draft, null, draft.failure === null ? sending(draft) : failure(draft, outbox));
+  const isSending = draft.failure === null;
+  item.className = classes("message mine", first && "first", last && "last", isSending ? "sending" : "failed");
+  fill(item, draft, null, isSending ? sending(draft) : failure(draft, outbox));
   drawAuthor(item, words.message.you);
   item.dataset.state = state;
 }
