@@ -4,28 +4,24 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.support.gateway import Gateway, Mood
-from tests.support.people import Visitor, eventually, two
-from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # an autouse fixture
-from tests.test_live import forget_trouble, open_conversation
+from tests.support.people import Visitor, eventually, eventually_equal, two
+from tests.test_browser import Tabs, browser, browser_here, sign_out, write  # noqa: F401  # an autouse fixture
+from tests.test_live import open_conversation
 from tests.test_outbox import expect_sending, expect_sent, stored
 
 SEEN = """indexedDB.databases().then((all) =>
     all.map(({ name }) => name).filter((name) => name.startsWith("messenger.seen.")))"""
+HOLDS = """async (content) => {
+    const { readLastSeen } = await import("/last-seen.js");
+    return JSON.stringify(await readLastSeen() ?? "").includes(content);
+}"""
 AWAY = "Can't reach the server. This is what you saw last. Retrying…"
 
 
 async def until_kept(page: Page, content: str) -> None:
     """By the service worker and in what was seen last."""
     await page.evaluate("navigator.serviceWorker.ready.then(() => null)")
-    await page.wait_for_function(
-        """async (content) => {
-            const { LastSeen } = await import("/last-seen.js");
-            const { me } = document.querySelector("connection-line").context.store.state;
-            const seen = await new LastSeen(me.id).read();
-            return JSON.stringify(seen ?? "").includes(content);
-        }""",
-        arg=content,
-    )
+    await eventually_equal(True, lambda: page.evaluate(HOLDS, content), 20)
 
 
 @pytest.mark.gen_test(timeout=120)
@@ -57,10 +53,11 @@ async def test_what_was_seen_last_and_what_waits_is_shown_until_the_server_is_ba
         )
         await expect(page.locator(".sidebar connection-line")).to_have_text("")
         assert (await stored(john, conversation))[-1] == "while it is away"
-        await page.get_by_role("button", name="Sign out").click()
+        await sign_out(page)
         await expect(page.get_by_label("Username", exact=True)).to_be_visible()
         assert await page.evaluate(SEEN) == []
-        forget_trouble(tabs)
+        await page.close()
+        tabs.complaints.clear()  # Chromium's own lines about the outage
 
 
 @pytest.mark.gen_test(timeout=120)
@@ -95,7 +92,8 @@ async def test_a_conversation_that_cannot_be_renewed_stays_with_what_is_being_wr
         await expect(content).to_have_text(["seen by jane", "meanwhile"])
         await expect(stale).to_have_text("")
         await expect(text).to_have_value("half a thought")
-        forget_trouble(tabs)
+        await page.close()
+        tabs.complaints.clear()  # Chromium's own lines about the outage
 
 
 @pytest.mark.gen_test(timeout=90)
@@ -120,4 +118,5 @@ async def test_a_stream_that_is_never_handed_on_is_made_up_for_by_asking(
         line = page.locator(".sidebar connection-line")
         await expect(line).to_contain_text("Live updates aren't getting through.")
         assert held, "the stream must have been asked for"
-        forget_trouble(tabs)
+        await page.close()
+        tabs.complaints.clear()  # Chromium's own lines about the outage

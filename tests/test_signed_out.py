@@ -5,7 +5,7 @@ from playwright.async_api import expect
 
 from tests.support.people import Visitor, two
 from tests.test_away import SEEN
-from tests.test_browser import browser, browser_here, write  # noqa: F401  # an autouse fixture
+from tests.test_browser import browser, browser_here, sign_out, write  # noqa: F401  # an autouse fixture
 from tests.test_notifications import ON_SCREEN, at, elsewhere, expect_told, somebody, until
 from tests.test_outbox import (
     at_an_unsent_message,
@@ -56,7 +56,7 @@ async def test_storage_that_never_answers_keeps_nobody_signed_in(
         await page.goto(f"{base_url}/conversations/{conversation}")
         await write(page, "all the same")
         await expect_sent(page, ["all the same"])
-        await page.get_by_role("button", name="Sign out").click()
+        await sign_out(page)
         await expect(page.get_by_label("Username", exact=True)).to_be_visible(timeout=4000)
         assert await stored(john, conversation) == ["all the same"]
 
