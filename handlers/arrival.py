@@ -111,19 +111,17 @@ class RequestDelegate(HTTPMessageDelegate):
 
     async def _execute(self) -> None:
         slot = self._handler.slot
+        args = [url_unescape(arg, encoding=None, plus=False) for arg in self._path_args]
+        answer = self._handler._execute([], *args)
         if slot is None:
-            await self._answer()
+            await answer
             return
-        async with slot:
-            await slot.timed(self._answer())
+        with slot:
+            await slot.timed(answer)
             slot.seconds += self._connection.read_seconds
             slot.sent_bytes = self._connection.sent_bytes
         if slot.decided is not None:
             self._connection.drained().add_done_callback(lambda _: slot.taken())
-
-    async def _answer(self) -> None:
-        args = [url_unescape(arg, encoding=None, plus=False) for arg in self._path_args]
-        await self._handler._execute([], *args)
 
 
 def _check_host(path: str, headers: HTTPHeaders) -> None:

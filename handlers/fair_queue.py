@@ -260,7 +260,7 @@ class ClientQueue:
 
 
 class Slot:
-    """One request's place: `async with` it while the request is answered."""
+    """One request's place: held by `with` while the request is answered."""
 
     __slots__ = (
         "_queue",
@@ -297,11 +297,11 @@ class Slot:
     def waits(self) -> bool:
         return self.decided is not None and not self.decided.done()
 
-    async def __aenter__(self) -> "Slot":
+    def __enter__(self) -> "Slot":
         self.has_begun = True
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,

@@ -99,16 +99,19 @@ class RequestParser:
             return None
         first, _, rest = section.decode("latin-1").partition("\r\n")
         start_line = head.start_line(first)
-        target = head.target(start_line.method, start_line.path)
-        if "?" in target.origin_form:
-            path = target.origin_form.partition("?")[0]
-            head.check_query(target.origin_form, self._limits.query_bytes(path), MOST_QUERY_FIELDS)
+        authority = None
+        if not start_line.path.startswith("/"):
+            origin_form, authority = head.target(start_line.method, start_line.path)
+            start_line = start_line._replace(path=origin_form)
+        if "?" in start_line.path:
+            path = start_line.path.partition("?")[0]
+            head.check_query(start_line.path, self._limits.query_bytes(path), MOST_QUERY_FIELDS)
         headers = _fields(rest)
         self._chunked, self._body_left = head.framing(start_line.version, headers)
         if self._body_left > self._limits.body_bytes:
             raise ProtocolError(413, "The body is too large")
         self._extension_bytes = 0
-        return Head(start_line._replace(path=target.origin_form), headers, target.authority)
+        return Head(start_line, headers, authority)
 
     def _section(self) -> bytes | None:
         """Returns the lines up to an empty one, or None until that has come."""

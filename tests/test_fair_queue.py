@@ -54,7 +54,7 @@ async def granted(slot: Slot) -> None:
 
 async def done(slot: Slot, seconds: float = 0, sent_bytes: int = 0) -> None:
     """Its request has held the loop for so long, and its answer was taken."""
-    async with slot:
+    with slot:
         slot.seconds, slot.sent_bytes = seconds, sent_bytes
     slot.taken()
 
@@ -239,11 +239,15 @@ async def test_a_request_whose_client_has_gone_gives_up_its_place(
     first.cancel()
     clock.time += 0.9
     await granted(second)
-    second.cancel()  # too late: its work goes on
-    third = queue.enter("jane", 1)
-    assert third.waits
-    await done(second)
+    with second:
+        second.cancel()  # too late: its work goes on
+        third = queue.enter("jane", 1)
+        assert third.waits
+    second.taken()
     await granted(third)
+    third.cancel()  # its body will not come
+    fourth = queue.enter("jane", 1)
+    await granted(fourth)
     assert not queue.queued
 
 
