@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 from psycopg2.extensions import make_dsn
@@ -218,7 +219,9 @@ class EmbeddedPostgres:
             os.chown(made, self._user.uid, self._user.gid)
         command = [str(self._programs / "bin" / "initdb"), "-D", self._seen(made), *INITDB]
         kept = () if self._lock is None else (self._lock.fileno(),)
-        child = self._spawn(command, made, pass_fds=kept)
+        child = self._spawn(
+            command, made, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=kept
+        )
         status, said = children.finish(child)
         if status != 0:
             raise Failed(f"the database cannot be created: {self._why(said)}")
@@ -243,18 +246,13 @@ class EmbeddedPostgres:
 
     def _start_once(self) -> str | None:
         """None when it is ready, or else why it ended."""
-        log_began = self._log_file.stat().st_size if self._log_file.exists() else 0
         postgres = str(self._programs / "bin" / "postgres")
         settings = [word for setting in SETTINGS for word in ("-c", setting)]
         sockets = str(self._new_socket_dir())
-        # The log is opened by PostgreSQL's own user: a link in its place gains nothing.
-        command = ["/bin/sh", "-c", 'exec "$0" "$@" >>log 2>&1', postgres]
-        child = self._spawn(
-            [*command, "-D", self._seen(self._data), "-k", sockets, *settings], self._data
-        )
-        assert child.stderr is not None
-        with child.stderr:
-            said = child.stderr.read()  # the shell's, where it cannot open the log
+        with open(self._open_log(), "ab") as log:  # noqa: PTH123  # a descriptor, not a path
+            began = log.tell()
+            command = [postgres, "-D", self._seen(self._data), "-k", sockets, *settings]
+            child = self._spawn(command, self._data, stdout=log, stderr=log)
         until = time.monotonic() + START_SECONDS
         while children.status(child) is None:
             if self._told_line(0) == str(child.pid) and self._told_line(7) == "ready":
@@ -262,11 +260,23 @@ class EmbeddedPostgres:
             if time.monotonic() > until:
                 raise Failed(f"the embedded database is not ready after {START_SECONDS} s")
             time.sleep(0.02)
-        return self._why(said or self._logged_since(log_began))
+        return self._why(self._logged_since(began))
 
-    def _spawn(
-        self, command: list[str], directory: Path, pass_fds: tuple[int, ...] = ()
-    ) -> subprocess.Popen[str]:
+    def _open_log(self) -> int:
+        """As root, only what belongs to PostgreSQL's user: a link in its place gains nothing."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with contextlib.suppress(FileExistsError):
+            made = os.open(self._log_file, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            if self._user is not None:
+                os.fchown(made, self._user.uid, self._user.gid)
+            return made
+        found = os.open(self._log_file, flags)
+        if self._user is not None and os.fstat(found).st_uid != self._user.uid:
+            os.close(found)
+            raise Failed(f"{self._log_file} does not belong to the user {self._user.name}")
+        return found
+
+    def _spawn(self, command: list[str], directory: Path, **files: Any) -> subprocess.Popen[str]:
         """Starts one of PostgreSQL's programs, without our secrets. Raises `Failed` once closed."""
         user = self._user
         with self._closing:
@@ -280,9 +290,7 @@ class EmbeddedPostgres:
                 group=user and user.gid,
                 extra_groups=None if user is None else [],
                 umask=0o077,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                pass_fds=pass_fds,
+                **files,
             )
             return self._child
 
@@ -315,10 +323,12 @@ class EmbeddedPostgres:
         return self._other_dir
 
     def _is_made_here(self, directory: Path) -> bool:
-        """Not the one of a PostgreSQL that was started by hand, with other settings."""
-        users = {os.geteuid()} if self._user is None else {0, self._user.uid}
+        """Not that of a PostgreSQL started by hand, nor whatever its user wrote into its file."""
+        uid = os.geteuid() if self._user is None else self._user.uid
         with contextlib.suppress(OSError):
-            return directory.name.startswith(PREFIX) and directory.stat().st_uid in users
+            return (
+                uid != 0 and directory.name.startswith(PREFIX) and directory.lstat().st_uid == uid
+            )
         return False
 
     def _made_other_dir(self) -> Path:
