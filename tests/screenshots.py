@@ -6,6 +6,7 @@ Those that README.md shows are copied into docs/screenshots/.
 
 import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.people import Visitor
 from tests.support.states import Cast, states
 from tests.test_browser import browser, browser_here  # noqa: F401  # the fixture is autouse
 
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)  # else each day would have pictures of its own
 ROOT = Path(__file__).resolve().parents[1]
 TAKEN = ROOT / ".screenshots"
 SHOWN = ROOT / "docs" / "screenshots"
@@ -26,8 +28,9 @@ async def test_every_page_and_state_is_pictured(
 ) -> None:
     TAKEN.mkdir(exist_ok=True)
     cast = Cast(visitor, dsn)
-    await cast.prepare()
+    await cast.prepare(NOW)
     async with browser(base_url) as tabs:
+        tabs.now, tabs.zone = NOW, "UTC"
         async for name, page in states(tabs, cast, width):
             for scheme in ("light", "dark"):
                 await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")

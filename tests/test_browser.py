@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import pytest
 from playwright.async_api import (
@@ -38,13 +39,18 @@ class Tabs:
     def __init__(self, browser: Browser, base_url: str) -> None:
         self._browser = browser
         self.base_url = base_url
+        self.now: datetime | None = None  # where the clocks of browsers begin, if not at present
+        self.zone: str | None = None
         self.complaints: list[str] = []
 
     async def open(self, path: str = "/", *, width: int = 1280, scheme: str = "light") -> Page:
         context = await self._browser.new_context(
             viewport={"width": width, "height": 800},
             color_scheme="dark" if scheme == "dark" else "light",
+            timezone_id=self.zone,
         )
+        if self.now is not None:
+            await context.clock.install(time=self.now)
         page = await context.new_page()
         page.on("console", self._listen)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))

@@ -15,6 +15,7 @@ CHROMIUM = next(
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-partial-raster",  # whose edges depend on what was drawn before
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime
 
 from playwright.async_api import Page, Route, expect
 
@@ -31,10 +32,18 @@ OTHERS = {
     "maximilian-of-the-very-long-user-names": "It fits, somehow",
 }
 
-YESTERDAY = """
+TWO_DAYS = """
+    WITH whole AS (
+        SELECT coalesce(%(now)s, now()) AS now, max(id) AS newest
+        FROM messages
+    )
     UPDATE messages
-    SET created_at = date_trunc('day', now()) - interval '5 hours' + id * interval '3 minutes'
-    WHERE id < (SELECT max(id) - 5 FROM messages)
+    SET created_at = CASE
+        WHEN id < newest - 5
+        THEN date_trunc('day', whole.now, 'UTC') - interval '5 hours' + id * interval '3 minutes'
+        ELSE whole.now - (newest - id) * interval '1 minute'
+    END
+    FROM whole
     RETURNING id
 """
 
@@ -48,7 +57,8 @@ class Cast:
         self.jane: Person
         self.conversation = ""
 
-    async def prepare(self) -> None:
+    async def prepare(self, now: datetime | None = None) -> None:
+        """All that was said, over two days that end by `now`, or else by the present."""
         john, self.jane = await self._visitor.sign_in("john"), await self._visitor.sign_in("jane")
         for name in reversed(OTHERS):
             other = await self._visitor.sign_in(name)
@@ -65,7 +75,7 @@ class Cast:
             name, _, content = line.partition(": ")
             await people[name].send(self.conversation, content)
             await people["john" if name == "jane" else "jane"].read(self.conversation)
-        ask(self._dsn, YESTERDAY)
+        ask(self._dsn, TWO_DAYS, {"now": now})
 
 
 async def states(tabs: Tabs, cast: Cast, width: int) -> AsyncIterator[tuple[str, Page]]:
