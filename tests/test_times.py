@@ -101,3 +101,53 @@ async def test_times_are_told_anew_when_the_zone_changes(
         await page.evaluate("dispatchEvent(new Event('focus'))")  # as one comes back to the page
         await expect(time).to_have_text("9:05\u202fPM")
         await expect(time).to_have_attribute("title", re.compile("9:05:"))
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_today_stands_once_where_the_clock_is_days_behind(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, _, conversation = await two(visitor)
+    noon = datetime.now(UTC).replace(hour=12)
+    await lived(dsn, john, conversation, [noon - timedelta(days=n) for n in (3, 2, 1, 0)])
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        await page.clock.set_fixed_time(noon - timedelta(days=3))
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        days = page.locator(".messages .day")
+        await expect(days).to_have_count(4)
+        assert await days.all_text_contents() == [
+            *[
+                f"{noon - timedelta(days=n):%A, %B} {(noon - timedelta(days=n)).day}, "
+                f"{(noon - timedelta(days=n)).year}"
+                for n in (3, 2)
+            ],
+            "Yesterday",
+            "Today",
+        ]
+        await expect(page.locator(".conversations time")).to_have_text(re.compile(r"^\d+:\d\d"))
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_reader_of_another_language_has_dates_in_the_pages_own(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, _, conversation = await two(visitor)
+    long_ago = datetime(2025, 3, 2, 17, 5, tzinfo=UTC)
+    await lived(dsn, john, conversation, [long_ago, datetime.now(UTC)])
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        assert page.context.browser is not None
+        context = await page.context.browser.new_context(
+            locale="de-DE",
+            timezone_id="Europe/Berlin",
+            storage_state=await page.context.storage_state(),
+        )
+        german = await context.new_page()
+        await german.goto(page.url.rstrip("/") + f"/conversations/{conversation}")
+        await expect(german.locator(".messages .day")).to_have_text(
+            [re.compile(r"^Sunday.* March 2025$"), "Today"]
+        )
+        time = german.locator(".message time").first
+        await expect(time).to_have_text("18:05")  # by the hours that one counts by there
+        await expect(time).to_have_attribute("title", re.compile("Sunday.* March 2025"))
