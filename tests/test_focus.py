@@ -159,11 +159,28 @@ async def test_a_refused_sign_out_leaves_the_focus_where_it_was(
     async with browser(base_url) as tabs:
         page = await tabs.sign_in("jane")
         await page.route("**/api/logout", lambda route: route.abort())
-        out = page.get_by_role("button", name="Sign out")
+        await page.goto(f"{base_url}/settings")
+        out = page.get_by_role("button", name="Sign out", exact=True)
         await out.focus()
         await page.evaluate(WATCH_FOCUS)
         await page.keyboard.press("Enter")
-        await expect(page.locator(".account .error")).not_to_be_empty()
+        await expect(page.locator("sign-out .error")).not_to_be_empty()
         await expect(out).to_be_focused()
         await expect_focus(page)
         tabs.complaints = [line for line in tabs.complaints if "ERR_FAILED" not in line]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_signing_in_keeps_the_focus_on_what_was_pressed_until_it_is_over(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page = await tabs.open()
+        await page.get_by_label("Username").fill("-no name-")
+        await page.get_by_role("button", name="Sign in").focus()
+        await page.evaluate(WATCH_FOCUS)
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#username-error")).not_to_be_empty()
+        await expect(page.get_by_label("Username")).to_be_focused()
+        await expect_focus(page)
+        tabs.complaints = [line for line in tabs.complaints if "422" not in line]

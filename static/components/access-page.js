@@ -1,7 +1,7 @@
 /** <access-page></access-page>: what Messenger is, and the way in. */
 
 import * as api from "../api.js";
-import { el } from "../lib/dom.js";
+import { el, onceAtATime } from "../lib/dom.js";
 import { failure, wanted } from "../lib/sign-in-failure.js";
 import { Component } from "./context.js";
 import { action } from "./notice.js";
@@ -65,20 +65,19 @@ class AccessPage extends Component {
     );
     form.addEventListener(
       "submit",
-      async (event) => {
+      (event) => {
         event.preventDefault();
-        error.textContent = "";
-        button.disabled = true;
-        try {
-          const user = await api.login(input.value.trim());
-          if (failure(location)) history.replaceState(null, "", wanted(location));
-          this.context.signedIn(user);
-        } catch (problem) {
-          error.textContent = sentence(problem);
-          input.focus();
-        } finally {
-          button.disabled = false;
-        }
+        onceAtATime(button, async () => {
+          error.textContent = "";
+          try {
+            const user = await api.login(input.value.trim());
+            if (failure(location)) history.replaceState(null, "", wanted(location));
+            this.context.signedIn(user);
+          } catch (problem) {
+            error.textContent = sentence(problem);
+            input.focus();
+          }
+        });
       },
       { signal: this.gone },
     );

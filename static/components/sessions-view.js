@@ -2,7 +2,7 @@
 
 import * as api from "../api.js";
 import { deviceName } from "../lib/device.js";
-import { el } from "../lib/dom.js";
+import { el, onceAtATime } from "../lib/dom.js";
 import { fullTime, shortTime } from "../lib/time.js";
 import { Component } from "./context.js";
 import { action, notice } from "./notice.js";
@@ -82,17 +82,16 @@ class SessionsView extends Component {
    */
   async #act(button, ask, done) {
     this.#said.textContent = this.#error.textContent = "";
-    button.disabled = true;
-    try {
-      await ask();
-      this.#said.textContent = done;
-      this.#title.focus(); // the button goes
-    } catch (error) {
-      this.context.refused(error);
-      if (!isGone(error)) this.#error.textContent = error instanceof api.ApiProblem ? error.message : words.wentWrong;
-    }
-    button.disabled = false;
-    if (!this.#error.textContent) await this.#load();
+    await onceAtATime(button, () => ask().then(() => (this.#said.textContent = done), (error) => this.#refuse(error)));
+    if (this.#error.textContent) return;
+    this.#title.focus(); // the button goes
+    await this.#load();
+  }
+
+  /** @param {unknown} error */
+  #refuse(error) {
+    this.context.refused(error);
+    if (!isGone(error)) this.#error.textContent = error instanceof api.ApiProblem ? error.message : words.wentWrong;
   }
 
   /** @param {unknown} error */
