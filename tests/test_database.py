@@ -1,10 +1,13 @@
 """The pool: rows or an error in time, whatever happens to the connections."""
 
 import asyncio
+import socket
 
 import pytest
+from psycopg2.extensions import make_dsn, parse_dsn
 
-from db import errors, opening, pool
+from db import connection, errors, opening, pool
+from db.addresses import addresses
 from db.pool import Database
 from tests.support.people import eventually
 from tests.support.postgres import ask
@@ -188,6 +191,34 @@ async def test_a_database_that_is_away_is_noticed_and_so_is_its_return(
 @pytest.mark.gen_test
 async def test_what_is_written_is_on_disk_before_it_is_answered(db: Database) -> None:
     assert await db.row("SHOW synchronous_commit") == ("on",)
+
+
+@pytest.mark.gen_test
+async def test_a_host_that_says_nothing_leaves_time_for_the_next(dsn: str) -> None:
+    given = parse_dsn(dsn)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hosts = {
+            "host": f"127.0.0.1,localhost,{given['host']}",
+            "port": f"{free_port()},{silent.getsockname()[1]},5432",
+        }
+        conn = await connection.connect(make_dsn(**{**given, **hosts}), 3)
+        assert await conn.rows("SELECT 1", {}, 3) == [(1,)]
+        conn.close()
+        with pytest.raises(errors.Unavailable, match="no answer"):
+            await connection.connect(f"host=127.0.0.1 port={silent.getsockname()[1]}", 0.2)
+
+
+@pytest.mark.gen_test
+async def test_each_address_of_each_host_is_tried() -> None:
+    found = await addresses({"host": "localhost,/tmp,127.0.0.2", "port": "1,2,3", "dbname": "d"})
+    assert {"host": "/tmp", "port": "2", "dbname": "d"} in found
+    assert {"host": "127.0.0.2", "hostaddr": "127.0.0.2", "port": "3", "dbname": "d"} in found
+    assert {"host": "localhost", "hostaddr": "127.0.0.1", "port": "1", "dbname": "d"} in found
+    one_port = await addresses({"host": "127.0.0.1,127.0.0.2", "port": "7"})
+    assert [one["port"] for one in one_port] == ["7", "7"]
+    assert await addresses({"dbname": "d"}) == [{"dbname": "d"}]
+    with pytest.raises(OSError, match=r"."):
+        await addresses({"host": "x" * 300})
 
 
 @pytest.mark.gen_test
