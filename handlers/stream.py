@@ -3,21 +3,22 @@
 A stream subscribes to the bus, asks for its position, says hello, reads its feed up to date, and
 goes live in one synchronous step. What it does depends on its state:
 
-| event \\ state      | OPENING           | READING             | LIVE                       |
-| ------------------- | ----------------- | ------------------- | -------------------------- |
-| event from the bus  | held back         | held back           | written; READING on a gap  |
-| position or page    | hello; READING    | written; then LIVE  |                            |
-| `catch_up`          |                   |                     | READING if events are missing |
-| ping                |                   | written             | written                    |
-| token has expired   | refused           | `bye`; CLOSED       | `bye`; CLOSED              |
-| `end`               | refused           | `bye`; CLOSED       | `bye`; CLOSED              |
-| client disconnected | CLOSED            | CLOSED              | CLOSED                     |
-| client is too slow  |                   | CLOSED              | CLOSED                     |
-| `abort`             | CLOSED            | CLOSED              | CLOSED                     |
+| event \\ state      | OPENING   | READING            | LIVE                          |
+| ------------------- | --------- | ------------------ | ----------------------------- |
+| event from the bus  | held back | held back          | written; READING on a gap     |
+| position or page    | READING   | written; then LIVE |                               |
+| `catch_up`          |           |                    | READING if events are missing |
+| ping                |           | written            | written                       |
+| token has expired   | refused   | `bye`; CLOSED      | `bye`; CLOSED                 |
+| `end`               | refused   | `bye`; CLOSED      | `bye`; CLOSED                 |
+| client disconnected | CLOSED    | CLOSED             | CLOSED                        |
+| client is too slow  |           | CLOSED             | CLOSED                        |
+| `abort`             | CLOSED    | CLOSED             | CLOSED                        |
 
-In the state NEW the bus does not know of the stream, and in CLOSED not any more; then nothing has
-an effect. The headers and `hello` are written through Tornado. After them the handler takes the
-transport (`detach`), and the `StreamConnection` is all that is written to.
+A client that has ended its input counts as disconnected. The bus does not know of a stream that is
+NEW, nor of one that is CLOSED; then no event has an effect. The headers and `hello` are written
+through Tornado. After them the handler takes the transport (`detach`), and writes to the
+`StreamConnection` alone.
 """
 
 import asyncio
