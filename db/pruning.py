@@ -124,7 +124,7 @@ async def _sessions_step(db: Database, after: int) -> tuple[int | None, int]:
     rows = await db.rows(
         """
         WITH looked AS (
-            SELECT id, last_seen_at < now() - make_interval(days => %(idle_days)s) AS has_ended
+            SELECT id
             FROM sessions
             WHERE id > %(after)s
             ORDER BY id
@@ -132,10 +132,9 @@ async def _sessions_step(db: Database, after: int) -> tuple[int | None, int]:
         ),
         gone AS (
             DELETE FROM sessions
-            USING looked
-            WHERE sessions.id = looked.id
-                AND looked.has_ended
-            RETURNING sessions.id
+            WHERE id = ANY (ARRAY (SELECT id FROM looked))
+                AND last_seen_at < now() - make_interval(days => %(idle_days)s)
+            RETURNING id
         )
         SELECT (SELECT max(id) FROM looked), (SELECT count(*) FROM gone)
         """,

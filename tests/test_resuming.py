@@ -78,7 +78,7 @@ async def test_the_header_wins_over_the_query_and_an_empty_one_is_none(
         ("EPOCH-4", "future"),
         ("EPOCH-9223372036854775807", "future"),
         ("EPOCH-9223372036854775808", "future"),
-        ("EPOCH-" + "9" * 5000, "future"),
+        ("EPOCH-" + "9" * 1500, "future"),
     ],
     ids=lambda value: ascii(value)[:40],
 )
@@ -135,7 +135,7 @@ async def test_of_several_positions_the_first_that_is_not_empty_counts(
     assert await start("last-event-id=E-1&LastEventId=E-1") == last
 
 
-@pytest.mark.parametrize("given", ["%ff", "%f0%9f", "%00", "%0d%0a", "x" * 10_000])
+@pytest.mark.parametrize("given", ["%ff", "%f0%9f", "%00", "%0d%0a", "x" * 1500])
 @pytest.mark.gen_test
 async def test_bytes_that_are_no_text_are_no_position_either(
     visitor: Visitor, base_url: str, given: str
