@@ -1,12 +1,17 @@
 """From the bytes of a request's body to a typed struct, or to the refusal that fits."""
 
 import json
+import re
+from itertools import islice
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
 from handlers import problems
 
+MOST_ERRORS = 10  # fields that an answer names: a body may have thousands
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 Fields = TypeVar("Fields", bound=msgspec.Struct)
 
 _KINDS = {  # as msgspec calls them
@@ -65,10 +70,10 @@ def _with_lone_surrogates(raw: bytes) -> Any:
     except (ValueError, RecursionError):
         raise problems.BadRequest("The request body isn't valid JSON.", "malformed_json") from None
     if isinstance(found, dict):
+        broken = (key for key, value in found.items() if _is_broken(key) or _is_broken(value))
         errors = {
             key.encode("utf-8", "replace").decode(): "This contains half a character."
-            for key, value in found.items()
-            if _is_broken(key) or _is_broken(json.dumps(value, ensure_ascii=False))
+            for key in islice(broken, MOST_ERRORS)
         }
         if errors:
             raise problems.Invalid(errors)
@@ -82,8 +87,19 @@ def _sentence(error: msgspec.ValidationError) -> str:
     return f"This must be {_KINDS.get(kind, kind)}, not {_KINDS.get(given, given)}."
 
 
-def _is_broken(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
+def _is_broken(value: Any) -> bool:
+    """Whether a text in it has half a character."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            if _SURROGATE.search(part):
+                return True
+        elif isinstance(part, dict):
+            waiting += [*part, *part.values()]
+        elif isinstance(part, list):
+            waiting += part
+    return False
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -387,3 +387,14 @@ async def test_a_fault_of_ours_is_logged_and_tells_nothing(
     assert (answer.status, answer.json["code"]) == (500, "internal_error")
     assert "NoneType" not in str(answer.json)
     assert "AttributeError" in caplog.text
+
+
+@pytest.mark.gen_test
+async def test_of_thousands_of_broken_fields_an_answer_names_a_few(visitor: Visitor) -> None:
+    john, conversation = await two(visitor)
+    body = b"{" + b"".join(b'"%d": ["\\ud800"],' % n for n in range(3000)) + b'"content": "a"}'
+    path = f"/api/conversations/{conversation}/messages"
+    answer = await john.post(path, body=body, headers=JSON)
+    assert answer.status == 422
+    assert 1 <= len(answer.json["errors"]) <= 10
+    assert len(answer.body) < 4096
