@@ -122,7 +122,7 @@ async def test_what_is_written_offline_is_sent_by_itself_and_once(
         for content in contents:
             await write(page, content)
         await expect_sending(page, contents)
-        await expect(page.locator("main connection-line")).to_contain_text("will be sent")
+        await expect(page.locator("main connection-line")).to_contain_text("Messages will send")
         await page.context.set_offline(False)
         await expect_sent(page, contents)
         assert await stored(john, conversation) == contents
