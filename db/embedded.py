@@ -79,7 +79,8 @@ class EmbeddedPostgres:
 
     def __init__(self, data_dir: Path, lock: DirectoryLock | None = None) -> None:
         """With `lock`, what makes a database holds it too, should this process be killed."""
-        self._data = Path(os.path.realpath(data_dir / "postgres"))  # a loop of links is let be
+        self._named = data_dir / "postgres"
+        self._data = Path(os.path.realpath(self._named))  # a loop of links is let be
         self._lock = lock
         self._other_dir: Path | None = None
         self._user: postgres_user.User | None = None
@@ -195,6 +196,8 @@ class EmbeddedPostgres:
 
     def _refuse_what_is_there(self) -> None:
         if not os.path.lexists(self._data):
+            if self._named.is_symlink():  # to a disk that is not mounted, most likely
+                raise Failed(f"{self._named} is a link to {self._data}, which is not there")
             return
         if not self._data.is_dir():
             raise Failed(f"{self._data} is not a database of this server: it is not a directory")

@@ -56,6 +56,10 @@ def a_link_to_nowhere(data_dir: Path) -> None:
     (data_dir / "postgres").symlink_to(data_dir / "nowhere" / "at all")
 
 
+def a_link_to_a_missing_directory(data_dir: Path) -> None:
+    (data_dir / "postgres").symlink_to(data_dir / "unmounted")
+
+
 def a_link_to_itself(data_dir: Path) -> None:
     (data_dir / "postgres").symlink_to(data_dir / "postgres")
 
@@ -113,7 +117,8 @@ def a_secret_that_is_a_pipe(data_dir: Path) -> None:
         (notes, "'notes.txt', but no PG_VERSION"),
         (lost_version, "'base', 'global', 'pg_wal', but no PG_VERSION"),
         (a_file, "not a directory"),
-        (a_link_to_nowhere, "No such file or directory"),
+        (a_link_to_nowhere, "which is not there"),
+        (a_link_to_a_missing_directory, "which is not there"),
         (a_link_to_itself, "not a directory"),
         (an_older_version, "made by PostgreSQL 16, and this server brings 18"),
         (a_damaged_version, "PG_VERSION is damaged"),
