@@ -64,6 +64,7 @@ class MessageList extends Component {
   #unreadAfter;
   #missed = 0; // how many of the unread have not been in sight, further up
   #looked = "0";
+  #author = ""; // of the messages that are not one's own
   #latestDraft = "";
   /** @type {Sought | null} */
   #sought = null;
@@ -146,6 +147,7 @@ class MessageList extends Component {
     this.#followOwn();
     this.#noteReset(thread);
     this.#found = this.#find(thread) ?? this.#found;
+    this.#noteAuthor();
     this.#stretch = stretch.fitted(thread.messages, this.#stretch ?? stretch.newest(thread.messages), this.#following);
     this.#drawLines(thread);
     return true;
@@ -226,6 +228,13 @@ class MessageList extends Component {
     this.#placeTabStop();
   }
 
+  /** A name that comes after the messages, or changes, is not read out with each of them. */
+  #noteAuthor() {
+    const author = this.#conversation?.otherParticipant.username ?? "";
+    if (author !== this.#author) this.#quietly();
+    this.#author = author;
+  }
+
   /**
    * @param {Line} line
    * @param {HTMLElement} item
@@ -233,7 +242,7 @@ class MessageList extends Component {
   #line(line, item) {
     if (line.kind === "day") drawDay(item, line);
     else if (line.kind === "unread") drawUnread(item);
-    else if (line.kind === "message") drawMessage(item, line, this.#conversation?.otherParticipant.username ?? "");
+    else if (line.kind === "message") drawMessage(item, line, this.#author);
     else drawDraft(item, line, this.context.outbox);
     const isLinked = line.kind === "message" && line.message.id === this.#linked;
     if (isLinked) item.setAttribute("aria-current", "true");

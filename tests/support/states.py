@@ -180,9 +180,25 @@ async def states(tabs: Tabs, cast: Cast, width: int) -> AsyncIterator[tuple[str,
 
     await page.route("**/api/auth_user", lambda route: route.abort())
     await page.reload()
+    seen = page.get_by_text("This is what you saw last.").filter(visible=True)
+    await expect(seen).to_be_visible()
+    yield "last-seen", page
+    await page.evaluate(FORGET_WHAT_WAS_SEEN)
+    await page.reload()
     await expect(page.get_by_role("heading", name="Can't reach the server")).to_be_visible()
     yield "unreachable", page
+    await page.unroute_all(behavior="ignoreErrors")  # the page goes on asking
     await page.close()
+
+
+# As a browser does that was never here before.
+FORGET_WHAT_WAS_SEEN = """indexedDB.databases().then((all) => Promise.all(all
+    .filter(({ name }) => name.startsWith("messenger.seen."))
+    .map(({ name }) => new Promise((resolve, reject) => {
+        const request = indexedDB.deleteDatabase(name);
+        request.onsuccess = resolve;
+        request.onerror = reject;
+    }))))"""
 
 
 async def further_up(page: Page) -> None:
