@@ -166,6 +166,7 @@ class Creation:
     def under_way(self) -> Iterator[Path]:
         """An empty directory to fill; it is put into its place where the block ends well."""
         self.discard()
+        self._beside.parent.mkdir(parents=True, exist_ok=True)
         self._beside.mkdir(mode=0o755)
         (self._beside / self._MARK_NAME).write_text(self.MARK)
         made = self._beside / self._MADE_NAME

@@ -15,7 +15,7 @@ from bus.heartbeat import Heartbeat
 from db import errors, pool
 from db.server_lock import ServerLock
 from handlers.application import Messenger
-from tests.support.callers import Caller, contents, someone_talks
+from tests.support.callers import Caller, contents, someone_talks, until_ready
 from tests.support.people import Person, Visitor, eventually
 from tests.support.postgres import Postgres, ask
 from tests.support.processes import ServerProcess
@@ -208,6 +208,7 @@ def test_an_embedded_database_that_died_is_started_again(
         os.kill(died, how)
         server.wait_for("the embedded database has died")
         server.wait_for("the embedded database is running again")
+        until_ready(server.url)
         assert server.postgres_pid != died
         assert contents(john, path) == ["hello"]
         john.ask(path, {"content": "again"})

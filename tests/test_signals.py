@@ -7,14 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.support.callers import contents, someone_talks
-from tests.support.processes import ROOT, ServerProcess, free_port
+from tests.support.callers import contents, someone_talks, until_ready
+from tests.support.processes import DEFAULT_SIGNALS, ROOT, ServerProcess, free_port
 from tests.test_leaving import held_up
 
 IGNORING_SIGHUP = ("sh", "-c", "trap '' HUP; exec \"$@\"", "sh")
@@ -111,24 +110,17 @@ def test_a_terminal_that_is_hung_up_drains_the_server(tmp_path: Path) -> None:
     command = [sys.executable, "server.py", "--port", str(port), "--data-dir", str(tmp_path)]
     terminal, side = pty.openpty()
     server = subprocess.Popen(
-        ["setsid", "--ctty", *command], cwd=ROOT, stdin=side, stdout=side, stderr=side
+        [*DEFAULT_SIGNALS, "setsid", "--ctty", *command],
+        cwd=ROOT,
+        stdin=side,
+        stdout=side,
+        stderr=side,
     )
     os.close(side)
     until_ready(f"http://localhost:{port}")
     os.close(terminal)
     assert server.wait(15) == 0
     assert not (tmp_path / "postgres" / "postmaster.pid").exists()
-
-
-def until_ready(url: str) -> None:
-    until = time.monotonic() + 45
-    while True:
-        try:
-            with urllib.request.urlopen(f"{url}/health/ready", timeout=5):
-                return
-        except OSError:
-            assert time.monotonic() < until
-            time.sleep(0.05)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a process 1")
@@ -142,6 +134,7 @@ def test_process_1_of_a_container_reaps_its_children_and_gets_its_database_back(
         (postmaster,) = [child for child in first.children() if child.name() == "postgres"]
         postmaster.kill()
         server.wait_for("the embedded database is running again")
+        until_ready(server.url)
         assert contents(john, path) == ["hello"]
         until = time.monotonic() + 30
         while [child for child in first.children() if child.status() == psutil.STATUS_ZOMBIE]:

@@ -44,6 +44,18 @@ def someone_talks(url: str) -> tuple[Caller, str]:
     return john, path
 
 
+def until_ready(url: str, seconds: float = 45) -> None:
+    """Until `/health/ready` is a 200."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/health/ready", timeout=5):
+                return
+        except OSError:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+
 def contents(caller: Caller, path: str) -> list[str]:
     return [message["content"] for message in caller.ask(path)]
 

@@ -15,6 +15,8 @@ from db.embedded import EmbeddedPostgres
 from tests.support import discretion
 
 ROOT = Path(__file__).resolve().parents[2]
+# A runner's own parent may have it ignore some of them, and its children inherit that.
+DEFAULT_SIGNALS = ("env", "--default-signal=HUP,INT,QUIT,TERM")
 READY_SECONDS = 45  # the first start makes a database, and CI is slow at times
 
 
@@ -82,7 +84,7 @@ class ServerProcess:
     def start(self) -> None:
         command = (sys.executable, self.program, "--data-dir", str(self.data_dir))
         self.process = subprocess.Popen(
-            [*self.prefix, *self._limits(), *command, *self.flags],
+            [*DEFAULT_SIGNALS, *self.prefix, *self._limits(), *command, *self.flags],
             cwd=ROOT,
             env=_environment(self.environ),
             stdout=subprocess.PIPE,
