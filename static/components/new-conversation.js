@@ -15,7 +15,7 @@ import { words } from "../words.js";
 
 /** @typedef {import("../types.js").User} User */
 
-const MOST = 8; // more would not help to choose
+const MOST = 8; // with those one knows; more would not help to choose
 const PAUSE_MILLISECONDS = 150; // shorter than people type, longer than one key
 
 class NewConversation extends Component {
@@ -89,7 +89,7 @@ class NewConversation extends Component {
   #suggestAll(search, found) {
     if (document.activeElement !== this.#input) return;
     const known = this.#known;
-    const names = [...new Set([...found, ...having([...known.keys()], search)])].slice(0, MOST);
+    const names = [...new Set([...found, ...having([...known.keys()], search)])].slice(0, Math.max(MOST, found.length));
     this.#show(names.map((username) => known.get(username)?.otherParticipant ?? { id: "", username, avatarURL: null }));
     this.#tell(search, names.length);
   }
@@ -115,7 +115,7 @@ class NewConversation extends Component {
     this.#chosen = -1;
     this.#list.replaceChildren(
       ...users.map((user, index) => {
-        const option = el("li", { role: "option", id: `suggestion-${index}`, "aria-selected": "false" }, picture(user), user.username);
+        const option = el("li", { role: "option", id: `suggestion-${index}`, "aria-selected": "false" }, picture(user), el("span", { class: "name" }, user.username));
         option.addEventListener("mousedown", (event) => {
           event.preventDefault(); // the input would lose its focus, and close this list
           this.#open(user.username);
