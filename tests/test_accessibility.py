@@ -220,7 +220,7 @@ async def test_only_new_messages_are_read_out(base_url: str, visitor: Visitor) -
             "what was there is not read out again"
         )
         assert len([text for text in told if "something new" in text]) == 1
-        assert "They: " in next(text for text in told if "something new" in text)
+        assert "john: " in next(text for text in told if "something new" in text)
         await john.read(conversation)
         await expect(page.locator(".message.mine .state")).to_contain_text("Seen")
         told = await page.evaluate("window.told")

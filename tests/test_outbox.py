@@ -101,8 +101,9 @@ async def test_what_could_not_be_sent_survives_a_crash_of_its_tab(
         page = await at_an_unsent_message(tabs, url, "written before the crash")
         context = page.context
         await crash(page)
-        await context.unroute(SENDS)
         again = await context.new_page()
+        # The context's own route waits for ever for what was asked in the tab that crashed.
+        await again.route(SENDS, lambda route: route.continue_())
         await again.goto(url)
         await expect_sent(again, ["written before the crash"])
         assert await stored(john, conversation) == ["written before the crash"]

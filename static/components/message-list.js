@@ -64,6 +64,7 @@ class MessageList extends Component {
   #unreadAfter;
   #missed = 0; // how many of the unread have not been in sight, further up
   #looked = "0";
+  #isQuiet = false;
   #author = ""; // of the messages that are not one's own
   #latestDraft = "";
   /** @type {Sought | null} */
@@ -79,7 +80,7 @@ class MessageList extends Component {
   #stop = null;
   #isPrinted = false;
   #isSettling = false;
-  #loudSoon = onceAFrame(() => this.#log.setAttribute("aria-live", "polite"));
+  #loudSoon = onceAFrame(() => this.#becomeLoud());
 
   connected() {
     this.replaceChildren(this.#scroller, this.#up, this.#down, this.#status);
@@ -359,7 +360,15 @@ class MessageList extends Component {
   /** What was said before is not read out when it comes into the page. */
   #quietly() {
     this.#log.setAttribute("aria-live", "off");
+    this.#isQuiet = true;
     this.#loudSoon();
+  }
+
+  /** In the frame after the one that was drawn quietly: both may be due in one. */
+  #becomeLoud() {
+    if (this.#isQuiet) this.#loudSoon();
+    else this.#log.setAttribute("aria-live", "polite");
+    this.#isQuiet = false;
   }
 
   async #loadOlder() {
