@@ -1,7 +1,7 @@
 """What the server prints. An output that is gone stops nothing.
 
-A pipe whose reader has left and a terminal that was hung up fail for ever, so the null device takes
-their place. A disk that is full may have room again: there, lines are dropped meanwhile.
+A closed pipe or a lost terminal fails for ever, so the null device takes its place. A disk that is
+full may have room again: there, lines are dropped meanwhile.
 """
 
 import contextlib

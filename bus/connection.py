@@ -76,7 +76,7 @@ class StreamConnection(asyncio.Protocol):
         chunked: bool,
         client: Hashable = None,
     ) -> None:
-        """`owner` is told of the end of the connection, in a later turn of the loop.
+        """Calls `owner` when the connection has ended, in a later iteration of the loop.
 
         `client` is the user for whom its bytes count.
         """

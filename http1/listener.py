@@ -41,7 +41,7 @@ class Listener:
 
     Where there is no room, idle connections give way: see `http1/idle.py`, which `address` is for.
     `headers` are every answer's; `refusal` gives the body of one to input that is no request.
-    `input_refused` is told of each such answer, by its status and the client's address.
+    `input_refused` is called for each such answer, with its status and the client's address.
     Streams count as connections until they are closed.
     """
 

@@ -1,6 +1,6 @@
 /**
- * What is known before any module has come: who was signed in here last, and so which of the two shells in
- * index.html fits, and what will be asked of the server first. A classic script in the head, ahead of the modules.
+ * What is known before any module has loaded: which user was signed in last. It decides which of the two shells in
+ * index.html is shown, and what is asked of the server first. A classic script in the head, ahead of the modules.
  */
 {
   /** Under this key the tabs tell each other who is signed in: lib/ids.js. */

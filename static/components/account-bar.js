@@ -1,4 +1,4 @@
-/** <account-bar></account-bar>: who is signed in here, which leads to the settings. */
+/** <account-bar></account-bar>: the name of the signed-in user, a link to the settings. */
 
 import { el } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";

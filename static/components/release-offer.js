@@ -17,7 +17,7 @@ class ReleaseOffer extends Component {
     worker.addEventListener("message", ({ data }) => data?.type === "release" && this.#show(), { signal: this.gone });
     this.context.store.subscribe(({ connection }) => {
       const isLive = connection === "live";
-      // A server that was away may have come back as a newer one; who loads the page is looked after by sw.js.
+      // A server may come back as a newer release. For a page that is loading, sw.js does the same.
       if (isLive && this.#wasLive && this.#wasAway) worker.controller?.postMessage({ type: "renew" });
       this.#wasAway = !isLive;
       this.#wasLive ||= isLive;
