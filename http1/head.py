@@ -13,8 +13,9 @@ LONGEST_NAME = 64  # characters of a header's name that is kept: nobody here rea
 LONGEST_HOST = 300  # characters: a name has 253, and a port 5
 
 # Nothing is tried in a second way: `++` and `*+` give back nothing of what they have taken.
+# A target has no fragment: section 3.2 of RFC 9112 leaves no room for a `#`.
 _START_LINE = re.compile(
-    r"([!#$%&'*+\-.^_`|~0-9A-Za-z]++) ([\x21-\x7e\x80-\xff]++) (HTTP/1\.[0-9])"
+    r"([!#$%&'*+\-.^_`|~0-9A-Za-z]++) ([\x21\x22\x24-\x7e\x80-\xff]++) (HTTP/1\.[0-9])"
 )
 _FIELD = re.compile(
     r"^([!#$%&'*+\-.^_`|~0-9A-Za-z]++):[ \t]*+([\t\x20-\x7e\x80-\xff]*+)\r\n", re.MULTILINE
