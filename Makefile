@@ -9,10 +9,10 @@ NODE := $(shell node -e 'process.exit(Number(parseInt(process.versions.node) < 2
 GO := $(shell PATH=$$PATH:/usr/local/go/bin go version 2>/dev/null \
 	| grep -qE 'go(1\.(2[5-9]|[3-9][0-9])|[2-9])' || echo .venv/go.stamp)
 
-.PHONY: setup run test measure check fmt screenshots chaos bench bench-full compare lock
+.PHONY: setup run test measure rules check fmt screenshots chaos bench bench-full compare lock
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-test measure check fmt: export PATH := $(CURDIR)/.venv/bin:$(PATH)
+test measure rules check fmt: export PATH := $(CURDIR)/.venv/bin:$(PATH)
 test measure check fmt: export NODE_USE_SYSTEM_CA := 1
 
 setup: .venv/run.stamp
@@ -31,6 +31,10 @@ measure: .venv/test.stamp node_modules/.package-lock.json
 	tools/browser
 	tools/proxies
 	python -m pytest -m measure
+
+# The rules of docs/api.md, each with the tests that show it.
+rules: .venv/test.stamp
+	@python -m tests.support.rules
 
 # Each page and state, small and large, light and dark, into .screenshots/; README's into docs/ as well.
 screenshots: .venv/test.stamp

@@ -18,6 +18,7 @@ from tests.support.callers import Caller, someone_talks
 from tests.support.floods import HUNG_UP, Connection, Flood
 from tests.support.processes import ServerProcess
 from tests.support.replaying import ten_streams_replay
+from tests.support.rules import rule
 from tests.support.sse import EventStream
 
 ROUNDS = 5  # the machine may be busy with something else; what is slow is so in each round
@@ -336,6 +337,7 @@ def hasty(tmp_path: Path) -> Iterator[ServerProcess]:
         yield server
 
 
+@rule("api#slow-requests")
 @pytest.mark.gen_test(timeout=60)
 async def test_what_does_not_arrive_in_its_time_is_dropped(hasty: ServerProcess) -> None:
     """Headers, a body, and an idle connection; a stream is none of those."""

@@ -4,6 +4,7 @@ import pytest
 
 from http1 import backpressure
 from http1.backpressure import MAX_BYTES, MAX_CLIENT_BYTES, MIN_BYTES_PER_SECOND, Backpressure
+from tests.support.rules import rule
 
 
 class Clock:
@@ -70,6 +71,7 @@ def test_what_is_taken_is_counted_no_more(waiting: Backpressure) -> None:
     assert (waiting.untaken("jane"), waiting.total) == (0, 0)
 
 
+@rule("api#too-slow")
 @pytest.mark.parametrize(
     ("per_second", "least", "most"),
     [(0, 30, 35), (MIN_BYTES_PER_SECOND - 1, 30, 35), (MIN_BYTES_PER_SECOND, 200, 200)],

@@ -9,6 +9,7 @@ from bus.bus import SLICE, Bus
 from bus.event import Frame, framed
 from bus.heartbeat import Heartbeat
 from tests.support.people import eventually
+from tests.support.rules import rule
 
 FRAME = framed(b"data: {}\n\n")
 
@@ -204,6 +205,7 @@ async def test_a_stream_is_called_on_when_its_token_expires() -> None:
     heartbeat.discard(stream)
 
 
+@rule("api#ping")
 def test_pings_are_spread_over_sixteen_to_twenty_four_seconds() -> None:
     intervals = [Heartbeat()._interval() for _ in range(1000)]
     assert 16 <= min(intervals) < 17
@@ -218,10 +220,12 @@ def test_an_event_is_one_block_with_one_line_of_json() -> None:
     assert frame.chunk == b"%x\r\n%s\r\n" % (len(frame.plain), frame.plain)
 
 
+@rule("api#event-form")
 def test_a_message_is_an_unnamed_event() -> None:
     assert event.frame({}, event_id="abc-7").plain == b"id: abc-7\ndata: {}\n\n"
 
 
+@rule("api#event-form")
 def test_hello_and_bye_carry_their_own_random_retry() -> None:
     for make in (lambda: event.hello("abc-7"), lambda: event.bye("draining")):
         retries = {

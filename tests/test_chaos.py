@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.storm import Plan, storm
+from tests.support.rules import rule
 
 
+@rule("api#promise")
 @pytest.mark.gen_test(timeout=180)
 async def test_nothing_is_lost_whatever_is_killed(tmp_path: Path) -> None:
     plan = Plan(kills=8, kills_after_commit=3, crashes=2)

@@ -19,6 +19,7 @@ from handlers.fair_queue import Budget
 from http1.connection import Connection, Timeouts
 from http1.listener import Listener
 from http1.parser import Limits
+from tests.support.rules import rule
 from tests.support.sockets import LIVE, NOTHING, SCRIPT, client, shrink
 
 
@@ -311,6 +312,7 @@ async def test_who_expects_is_told_to_go_on_where_that_is_understood(
         assert (await old.answer())[0] == 415
 
 
+@rule("api#end-of-input")
 @pytest.mark.gen_test
 async def test_requests_before_the_end_of_the_input_are_answered_and_then_it_closes(
     http_port: int, http_server: Listener

@@ -19,6 +19,7 @@ from tornado.ioloop import IOLoop
 
 from db.github import Account, Picture
 from handlers.application import Messenger
+from tests.support import rules
 from tests.support.people import Person, Visitor
 from tests.support.sse import Event
 
@@ -208,6 +209,7 @@ class Talk(RuleBasedStateMachine):
             await self.people[who].read(talk, history[min(age, len(history) - 1)]["id"])
 
 
+@rules.rule("api#compare-positions")
 def test_snapshot_plus_events_equals_a_fresh_snapshot(
     io_loop: IOLoop, app: Messenger, visitor: Visitor
 ) -> None:

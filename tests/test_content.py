@@ -11,6 +11,7 @@ import pytest
 
 from handlers.content import LONGEST, error, normalised
 from tests.support.processes import ROOT
+from tests.support.rules import rule
 
 SPACES = [chr(n) for n in range(sys.maxunicode + 1) if chr(n).isspace()]
 HIDDEN = [*"\u00ad\u034f\u115f\u180e\u200b\u200d\u2060\u2800\u3164\ufe0f\ufeff\uffa0", "\U000e0041"]
@@ -30,6 +31,7 @@ def texts() -> list[str]:
     return ["".join(drawn.choices(pieces, k=drawn.randrange(9))) for _ in range(5000)]
 
 
+@rule("api#content")
 def test_the_first_line_with_text_keeps_its_indentation_and_all_inside_stays() -> None:
     for text in texts():
         kept = normalised(text)
@@ -39,6 +41,7 @@ def test_the_first_line_with_text_keeps_its_indentation_and_all_inside_stays() -
         assert kept == "\n".join(lines)
 
 
+@rule("api#content-refused")
 def test_what_shows_nothing_is_refused_and_all_else_is_not() -> None:
     for text in [*SPACES, *HIDDEN, "".join(HIDDEN + SPACES), ""]:
         assert error(normalised(text)) is not None, ascii(text)

@@ -7,8 +7,10 @@ import pytest
 
 from tests.support.people import Person, Visitor, cursor_of
 from tests.support.postgres import ask
+from tests.support.rules import rule
 
 
+@rule("api#one-conversation")
 @pytest.mark.gen_test
 async def test_a_conversation_is_created_once_whichever_side_asks(visitor: Visitor) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
@@ -32,6 +34,7 @@ async def test_a_conversation_is_created_once_whichever_side_asks(visitor: Visit
     assert hers.json["otherParticipant"]["username"] == "john"
 
 
+@rule("api#one-conversation")
 @pytest.mark.gen_test
 async def test_a_hundred_parallel_creates_make_one_conversation(visitor: Visitor) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
@@ -51,6 +54,7 @@ async def test_a_hundred_parallel_creates_make_one_conversation(visitor: Visitor
     assert len((await john.get("/api/conversations")).json) == 1
 
 
+@rule("api#not-with-oneself")
 @pytest.mark.gen_test
 async def test_nobody_talks_with_themselves_or_with_nobody(visitor: Visitor) -> None:
     john = await visitor.sign_in("john")
@@ -64,6 +68,7 @@ async def test_nobody_talks_with_themselves_or_with_nobody(visitor: Visitor) -> 
     assert (await john.get("/api/conversations")).json == []
 
 
+@rule("api#order-of-conversations")
 @pytest.mark.gen_test
 async def test_the_list_has_the_latest_activity_first(visitor: Visitor) -> None:
     jane = await visitor.sign_in("jane")
@@ -79,6 +84,7 @@ async def test_the_list_has_the_latest_activity_first(visitor: Visitor) -> None:
     assert first["lastMessage"]["mine"] is True
 
 
+@rule("api#order-of-conversations")
 @pytest.mark.gen_test
 async def test_the_order_does_not_go_back_when_the_servers_clock_does(
     visitor: Visitor, dsn: str
@@ -112,6 +118,7 @@ async def listed(person: Person, query: str = "") -> list[str]:
     return [conversation["id"] for conversation in answer.json]
 
 
+@rule("api#walking-pages")
 @pytest.mark.gen_test
 async def test_pages_of_the_list_follow_each_other_without_a_gap_while_others_write(
     visitor: Visitor,
@@ -129,6 +136,7 @@ async def test_pages_of_the_list_follow_each_other_without_a_gap_while_others_wr
     assert "Link" not in last.headers
 
 
+@rule("api#next-page")
 @pytest.mark.gen_test
 async def test_a_page_that_just_fits_has_no_next_one(visitor: Visitor) -> None:
     jane = await visitor.sign_in("jane")
@@ -138,6 +146,7 @@ async def test_a_page_that_just_fits_has_no_next_one(visitor: Visitor) -> None:
     assert "Link" in (await jane.get("/api/conversations?limit=2")).headers
 
 
+@rule("api#lists")
 @pytest.mark.gen_test
 async def test_the_page_has_twenty_five_unless_asked_for_up_to_a_hundred(visitor: Visitor) -> None:
     jane = await visitor.sign_in("jane")
@@ -148,6 +157,7 @@ async def test_the_page_has_twenty_five_unless_asked_for_up_to_a_hundred(visitor
     assert len(await listed(jane, "?limit=1")) == 1
 
 
+@rule("api#lists")
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "1.5", "x", "", "1e1", "٣", "99999999999"])
 @pytest.mark.gen_test
 async def test_a_limit_outside_its_range_is_refused(visitor: Visitor, limit: str) -> None:
@@ -158,6 +168,7 @@ async def test_a_limit_outside_its_range_is_refused(visitor: Visitor, limit: str
         assert (answer.status, set(answer.json["errors"])) == (422, {"limit"})
 
 
+@rule("api#cursors")
 @pytest.mark.gen_test
 async def test_a_cursor_that_no_server_made_is_refused(visitor: Visitor) -> None:
     john, jane, jack = [await visitor.sign_in(name) for name in ("john", "jane", "jack")]
@@ -188,6 +199,7 @@ async def test_each_side_sees_the_other_one(visitor: Visitor) -> None:
         assert (await who.conversation(conversation))["otherParticipant"] == answer.json
 
 
+@rule("api#snapshot-position")
 @pytest.mark.gen_test
 async def test_every_snapshot_tells_the_position_that_it_reflects(visitor: Visitor) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
@@ -205,6 +217,7 @@ async def test_every_snapshot_tells_the_position_that_it_reflects(visitor: Visit
             assert answer.headers["Cache-Control"] == "no-store"
 
 
+@rule("api#snapshot-position")
 @pytest.mark.gen_test
 async def test_a_stream_opened_from_a_snapshot_misses_nothing_and_repeats_nothing(
     visitor: Visitor,

@@ -11,6 +11,7 @@ from handlers.cookies import SessionCookie
 from handlers.tokens import Refused, Tokens
 from tests.conftest import SECRET
 from tests.support.people import Visitor
+from tests.support.rules import rule
 from tests.support.sse import EventStream
 
 NAME = "messenger-session"
@@ -94,6 +95,7 @@ def cpu_seconds(work: Callable[[], object]) -> float:
     return min(taken)
 
 
+@rule("api#cookie")
 @pytest.mark.gen_test
 async def test_of_several_sessions_the_first_good_one_counts(visitor: Visitor) -> None:
     ended, jane = await visitor.sign_in("jane"), await visitor.sign_in("jane")

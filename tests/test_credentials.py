@@ -10,6 +10,7 @@ from handlers.application import Messenger
 from handlers.tokens import Refused, Tokens
 from tests.conftest import SECRET
 from tests.support.people import Person, Visitor
+from tests.support.rules import rule
 from tests.support.sse import EventStream
 
 DAY = 24 * 3600
@@ -24,10 +25,12 @@ def read(claims: dict[str, Any], secret: str = SECRET, algorithm: str = "HS256")
     return Tokens(SECRET, now=lambda: NOW).read(jwt.encode(claims, secret, algorithm))
 
 
+@rule("api#token")
 def test_a_good_token_names_its_user_and_session() -> None:
     assert read(good()) == (7, 8, NOW + DAY)
 
 
+@rule("api#token-refused")
 @pytest.mark.parametrize(
     "change",
     [
@@ -45,6 +48,7 @@ def test_a_token_within_its_limits_is_good(change: dict[str, Any]) -> None:
     assert read(good() | change).user_id == 7
 
 
+@rule("api#token-refused")
 @pytest.mark.parametrize(
     "change",
     [
@@ -89,6 +93,7 @@ def test_a_subject_that_is_no_string_is_refused() -> None:
         Tokens(SECRET, now=lambda: NOW).read(token)
 
 
+@rule("api#token-refused")
 @pytest.mark.parametrize("claim", ["sub", "sid", "iat", "exp"])
 def test_a_token_that_lacks_a_claim_is_refused(claim: str) -> None:
     claims = good()
@@ -97,6 +102,7 @@ def test_a_token_that_lacks_a_claim_is_refused(claim: str) -> None:
         read(claims)
 
 
+@rule("api#token-refused")
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
 def test_another_algorithm_is_refused(algorithm: str) -> None:
     with pytest.raises(Refused):
@@ -146,6 +152,7 @@ async def test_a_session_of_somebody_else_or_of_nobody_is_refused(visitor: Visit
         assert answer.json["code"] == "unauthorized"
 
 
+@rule("api#credential")
 @pytest.mark.gen_test
 async def test_the_first_credential_present_counts_good_or_bad(visitor: Visitor) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
@@ -165,6 +172,7 @@ async def test_the_first_credential_present_counts_good_or_bad(visitor: Visitor)
     assert await who({"Cookie": "messenger-session=nonsense"}) == 401
 
 
+@rule("api#credential")
 @pytest.mark.gen_test
 async def test_a_token_in_the_query_opens_a_stream_and_nothing_else(
     visitor: Visitor, base_url: str
@@ -182,6 +190,7 @@ async def test_a_token_in_the_query_opens_a_stream_and_nothing_else(
     refused.close()
 
 
+@rule("api#no-token-in-logs")
 @pytest.mark.gen_test
 async def test_no_token_reaches_the_log(
     visitor: Visitor, base_url: str, app: Messenger, caplog: pytest.LogCaptureFixture
@@ -199,6 +208,7 @@ async def test_no_token_reaches_the_log(
     assert jane.token.split(".")[2] not in caplog.text
 
 
+@rule("api#challenge")
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE"])
 @pytest.mark.gen_test
 async def test_every_route_of_a_user_wants_a_credential(visitor: Visitor, method: str) -> None:

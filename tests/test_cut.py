@@ -9,6 +9,7 @@ import pytest
 from handlers.application import Messenger
 from tests.support.people import Person, Visitor
 from tests.support.proxy import Cut, Proxy
+from tests.support.rules import rule
 from tests.support.sse import Ended, Event, EventStream
 
 AT_ONCE = 8  # connections; one user may have ten streams
@@ -51,6 +52,7 @@ def last_id(events: list[Event], before: str) -> str:
     return next((event.id for event in reversed(events) if event.id is not None), before)
 
 
+@rule("api#promise")
 @pytest.mark.parametrize("start", ["a position", "another epoch"])
 @pytest.mark.gen_test(timeout=120)
 async def test_a_stream_that_is_cut_at_any_byte_resumes_exactly(

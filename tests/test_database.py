@@ -12,6 +12,7 @@ from db.pool import Database
 from tests.support.people import eventually
 from tests.support.postgres import ask
 from tests.support.processes import free_port
+from tests.support.rules import rule
 
 SLEEP = "SELECT pg_sleep(%(seconds)s)"
 
@@ -188,6 +189,7 @@ async def test_a_database_that_is_away_is_noticed_and_so_is_its_return(
     assert await db.rows("SELECT 1") == [(1,)]
 
 
+@rule("api#stored-first")
 @pytest.mark.gen_test
 async def test_what_is_written_is_on_disk_before_it_is_answered(db: Database) -> None:
     assert await db.row("SHOW synchronous_commit") == ("on",)

@@ -12,6 +12,7 @@ from handlers.application import Messenger
 from tests.support.people import Person, Visitor, eventually_equal
 from tests.support.postgres import ask
 from tests.support.processes import ServerProcess
+from tests.support.rules import rule
 from tests.support.small_disks import small_disk
 
 MEGA = 1024**2
@@ -54,6 +55,7 @@ def test_a_disk_is_low_below_its_reserve_and_not_where_that_is_off(tmp_path: Pat
     assert not Disk([], BEYOND_ANY_DISK).look()
 
 
+@rule("api#retry-after", "api#stored-before", "api#disk-reserve")
 @pytest.mark.gen_test
 async def test_sends_alone_are_refused_while_the_disk_is_almost_full(
     visitor: Visitor, app: Messenger, tmp_path: Path

@@ -11,6 +11,7 @@ from tornado.httpclient import AsyncHTTPClient
 from tests.support.people import Visitor, eventually_equal
 from tests.support.postgres import ask
 from tests.support.processes import ServerProcess
+from tests.support.rules import rule
 from tests.support.sse import Ended
 from tests.support.standalone import StandalonePostgres
 
@@ -27,6 +28,7 @@ async def in_thread(act: Any) -> None:
     await asyncio.get_running_loop().run_in_executor(None, act)
 
 
+@rule("api#new-history")
 @pytest.mark.gen_test(timeout=120)
 async def test_streams_of_a_history_that_is_gone_end_and_their_clients_start_over(
     fragile: StandalonePostgres, tmp_path: Path, http_client: AsyncHTTPClient

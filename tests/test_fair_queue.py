@@ -17,6 +17,7 @@ from handlers.fair_queue import (
     Slot,
 )
 from handlers.problems import TooMany, Unavailable
+from tests.support.rules import rule
 
 MAX_BYTES = 1000
 
@@ -59,6 +60,7 @@ async def done(slot: Slot, seconds: float = 0, sent_bytes: int = 0) -> None:
     slot.taken()
 
 
+@rule("api#budget")
 @pytest.mark.gen_test
 async def test_after_a_quiet_second_the_first_ones_never_wait_whatever_they_cost(
     queue: FairQueue, clock: Clock
@@ -87,6 +89,7 @@ async def test_then_so_many_a_second_do_not_wait(queue: FairQueue, clock: Clock)
     assert queue.enter("jane", 1).waits
 
 
+@rule("api#budget")
 @pytest.mark.parametrize(
     ("seconds", "sent_bytes", "price"),
     [
@@ -160,6 +163,7 @@ async def test_so_many_wait_and_the_next_is_refused_but_files_wait(
     queue.drain()
 
 
+@rule("api#queue")
 @pytest.mark.gen_test
 async def test_a_request_that_waits_too_long_is_refused_but_a_file_is_not(
     queue: FairQueue, monkeypatch: pytest.MonkeyPatch

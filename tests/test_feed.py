@@ -23,6 +23,7 @@ from db.sessions import IDLE_DAYS, Sessions
 from handlers.delivery import encoded
 from tests.support import feeds
 from tests.support.postgres import ask
+from tests.support.rules import rule
 
 
 class Counting(Database):
@@ -89,6 +90,7 @@ def kinds(events: list[Event]) -> list[tuple[int, type]]:
 # Read again.
 
 
+@rule("api#replay")
 @pytest.mark.gen_test
 async def test_every_kind_of_event_is_read_again_as_it_was_published(
     db: Counting, sender: Sender, pair: Pair, told: list[Event]
@@ -146,6 +148,7 @@ async def test_pages_join_without_a_gap_and_the_last_one_is_short(
     assert await feeds.page(db, pair.jane, 20, 7) == []
 
 
+@rule("api#replay")
 @pytest.mark.gen_test
 async def test_a_message_shows_its_present_content_and_a_deleted_one_leaves_its_number(
     db: Counting, sender: Sender, pair: Pair, dsn: str
@@ -231,6 +234,7 @@ async def test_a_feed_reaches_back_as_far_as_no_event_after_the_position_is_gone
     assert (await position(db, pair.john, 0)).reaches_back
 
 
+@rule("api#never-expires")
 @pytest.mark.gen_test
 async def test_who_is_up_to_date_never_expires(
     db: Counting, sender: Sender, pair: Pair, dsn: str

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.support.callers import Caller, someone_talks
 from tests.support.postgres import Postgres
 from tests.support.processes import ServerProcess
+from tests.support.rules import rule
 
 EXAMPLES = settings(max_examples=300, deadline=None)
 CLIENT_ID = "123e4567-e89b-12d3-a456-426614174000"
@@ -120,6 +121,7 @@ values = st.recursive(
 objects = st.dictionaries(st.sampled_from(FIELDS) | texts, values, max_size=5)
 
 
+@rule("api#no-500")
 @EXAMPLES
 @given(which=st.integers(0, 4), value=objects | values)
 def test_any_json_is_taken_or_refused(target: Target, which: int, value: Any) -> None:
@@ -143,6 +145,7 @@ def test_any_bytes_are_taken_or_refused(
     assert status in (200, 201, 204, 400, 403, 404, 409, 415, 422), status
 
 
+@rule("api#no-500")
 @pytest.mark.parametrize("opening", ["[", '{"content":', '{"a":[', '[{"content":['])
 @pytest.mark.parametrize("depth", [100, 1000, 5000, 10_000])
 def test_any_depth_is_taken_or_refused(target: Target, opening: str, depth: int) -> None:

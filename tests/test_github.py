@@ -37,6 +37,7 @@ from tests.support.github import (
     query_of,
 )
 from tests.support.people import Person, Visitor, eventually
+from tests.support.rules import rule
 from tests.support.sse import EventStream
 
 CALLBACK = "/api/oauth/github/callback"
@@ -94,6 +95,7 @@ class TestTheWayThrough:
         (session,) = (await browser.get("/api/sessions")).json
         assert (session["current"], session["userAgent"]) == (True, "Browser/1.0")
 
+    @rule("api#github")
     @pytest.mark.gen_test
     async def test_the_browser_is_sent_with_a_state_and_a_challenge_of_its_own_and_no_secret(
         self, browser: Browser, github: FakeGitHub
@@ -276,6 +278,7 @@ class TestLimits:
         app.limits.sign_ins = Unlimited()  # a minute later
         assert (await browser.get(back)).headers["Location"] == "/"
 
+    @rule("api#callback")
     @pytest.mark.parametrize("destination", ["image", "empty", "iframe", "script", "", " "])
     @pytest.mark.gen_test
     async def test_what_is_no_page_load_is_refused_and_ends_no_attempt(
@@ -288,6 +291,7 @@ class TestLimits:
         answer = await browser.get(back, headers={"Sec-Fetch-Dest": "document"})
         assert answer.headers["Location"] == "/"
 
+    @rule("api#callback")
     @pytest.mark.gen_test
     async def test_what_no_browser_has_begun_counts_for_nobody(
         self, browser: Browser, visitor: Visitor
@@ -334,6 +338,7 @@ async def test_no_secret_of_a_sign_in_reaches_the_log(
 
 
 class TestState:
+    @rule("api#github")
     @pytest.mark.gen_test
     async def test_it_is_good_for_one_time(
         self, browser: Browser, github: FakeGitHub, db: Database
@@ -443,6 +448,7 @@ class TestState:
             kept = await browser.begin("/kept")
         assert (await browser.get(await browser.consent(kept))).headers["Location"] == "/kept"
 
+    @rule("api#github")
     def test_it_expires(self) -> None:
         now = 1_000_000.0
         attempts = Attempts(SECRET, lambda: now)
@@ -619,6 +625,7 @@ class TestBadAnswers:
         assert await browser.sign_in_with_github() == f"/access?error={code}"
         assert await nobody_is_made(db)
 
+    @rule("api#github")
     @pytest.mark.parametrize(
         ("query", "code"),
         [
@@ -818,6 +825,7 @@ class TestTelling:
         assert answer.status == 201
         return john, mallory, user
 
+    @rule("api#user-event")
     @pytest.mark.gen_test
     async def test_a_new_name_is_told_to_whom_it_concerns_and_to_nobody_else(
         self, browser: Browser, visitor: Visitor, github: FakeGitHub
@@ -914,6 +922,7 @@ class TestPictures:
         assert (head.status, head.body) == (200, b"")
         assert head.headers["Content-Length"] == str(len(picture))
 
+    @rule("api#avatar-path")
     @pytest.mark.gen_test
     async def test_another_one_has_another_path_and_all_concerned_are_told(
         self, browser: Browser, visitor: Visitor, github: FakeGitHub

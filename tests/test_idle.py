@@ -6,6 +6,7 @@ from pathlib import Path
 
 from http1.idle import AGAIN_SECONDS, GRACE_SECONDS, MOST_IDLE, IdleConnections
 from tests.support.processes import ServerProcess
+from tests.support.rules import rule
 from tests.support.sockets import LIVE
 
 
@@ -35,6 +36,7 @@ def closed(connections: list[Idle]) -> list[int]:
     return [n for n, connection in enumerate(connections) if connection.is_closed]
 
 
+@rule("api#idle-connections")
 def test_beyond_so_many_the_oldest_of_an_address_are_closed() -> None:
     clock = Clock()
     idle = IdleConnections(lambda ip: None if ip == "proxy" else ip, clock)

@@ -17,6 +17,7 @@ import pytest
 from db.embedded import EmbeddedPostgres
 from tests.support.callers import Caller, contents, someone_talks, wait_for_a_lock
 from tests.support.processes import ServerProcess
+from tests.support.rules import rule
 from tests.support.sse import EventStream
 
 STREAMS = 2_000
@@ -59,6 +60,7 @@ def read_answer(sock: socket.socket) -> bytes:
     return got
 
 
+@rule("api#bye", "api#drain")
 @pytest.mark.gen_test(timeout=120)
 async def test_two_thousand_streams_are_seen_off_within_ten_seconds(tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
@@ -142,6 +144,7 @@ def test_what_was_answered_before_the_end_is_there_after_it(tmp_path: Path) -> N
         assert newest[: len(expected)] == expected[:100]
 
 
+@rule("api#drain")
 def test_requests_in_flight_are_finished_before_a_server_leaves(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         john, path = someone_talks(server.url)

@@ -27,6 +27,7 @@ from handlers.limits import (
 from http1.listener import Listener
 from tests.support.people import Answer, Visitor, eventually, two
 from tests.support.raw import raw
+from tests.support.rules import rule
 from tests.support.sockets import NOTHING, client, shrink
 
 
@@ -127,6 +128,7 @@ def test_limits_remember_no_more_than_so_many() -> None:
     assert len(window._times) == MOST_IN_WINDOWS
 
 
+@rule("api#rate-limits")
 @pytest.mark.parametrize(
     ("address", "counts_as"),
     [
@@ -148,6 +150,7 @@ def test_of_an_ipv6_address_the_subscribers_part_counts(
 # What a client sees.
 
 
+@rule("api#rate-limits")
 @pytest.mark.gen_test
 async def test_a_user_sends_sixty_at_once_and_then_ten_a_second(
     visitor: Visitor, clock: Clock
@@ -175,6 +178,7 @@ async def test_of_a_thousand_sends_at_once_sixty_are_stored(visitor: Visitor) ->
     assert sorted(answer.status for answer in answers) == [201] * 60 + [429] * 940
 
 
+@rule("api#order-of-refusals", "api#stored-before")
 @pytest.mark.gen_test
 async def test_beyond_the_limit_all_else_that_is_to_be_told_comes_first(visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
@@ -217,6 +221,7 @@ async def test_what_is_refused_for_another_reason_takes_nothing(visitor: Visitor
     assert (await john.get("/api/usernames?search=j")).status == 200
 
 
+@rule("api#rate-limits")
 @pytest.mark.gen_test
 async def test_a_user_begins_twenty_conversations_a_minute(visitor: Visitor, clock: Clock) -> None:
     john = await visitor.sign_in("john")
@@ -238,6 +243,7 @@ async def test_a_user_begins_twenty_conversations_a_minute(visitor: Visitor, clo
     assert is_too_many(await john.post("/api/conversations", {"username": others[21]}), 1)
 
 
+@rule("api#rate-limits")
 @pytest.mark.gen_test
 async def test_a_user_searches_twenty_times_at_once_and_then_five_times_a_second(
     visitor: Visitor, clock: Clock
@@ -270,6 +276,7 @@ async def sign_in_from(source: str, base_url: str) -> int:
     return int(status)
 
 
+@rule("api#rate-limits")
 @pytest.mark.gen_test
 async def test_an_address_signs_in_sixty_times_a_minute(
     visitor: Visitor, base_url: str, clock: Clock
@@ -397,6 +404,7 @@ class TestFullQueue:
     def config(self, config: Config) -> Config:
         return dataclasses.replace(config, requests_at_once=1, requests_per_second=1)
 
+    @rule("api#queue")
     @pytest.mark.gen_test
     async def test_beyond_64_that_wait_it_is_a_429_before_all_else_and_health_never_waits(
         self, base_url: str, app: Messenger
@@ -438,6 +446,7 @@ class TestUntaken:
     def config(self, config: Config) -> Config:
         return dataclasses.replace(config, rate_limits=False)
 
+    @rule("api#untaken")
     @pytest.mark.gen_test
     async def test_a_user_that_takes_none_of_its_answers_gets_no_more(
         self, base_url: str, app: Messenger, http_server: Listener

@@ -9,6 +9,7 @@ from db.pool import Database
 from handlers.page_of_json import LARGEST_BYTES, encoded
 from tests.support.people import Answer, Person, Visitor, cursor_of, two
 from tests.support.postgres import ask
+from tests.support.rules import rule
 
 LONG = "\x01" * 4000  # 24,000 bytes of JSON
 
@@ -20,6 +21,7 @@ async def all_pages(person: Person, path: str) -> list[Answer]:
     return pages
 
 
+@rule("api#page-bytes")
 @pytest.mark.gen_test
 async def test_a_page_of_messages_ends_at_256_kib_and_the_next_one_goes_on(
     visitor: Visitor,
@@ -32,6 +34,7 @@ async def test_a_page_of_messages_ends_at_256_kib_and_the_next_one_goes_on(
     assert [message["id"] for page in pages for message in page.json] == sent[::-1]
 
 
+@rule("api#page-bytes")
 @pytest.mark.gen_test
 async def test_a_page_of_conversations_ends_there_too(visitor: Visitor) -> None:
     jane = await visitor.sign_in("jane")
@@ -84,6 +87,7 @@ async def ids(person: Person, path: str) -> list[int]:
     return [int(m["id"]) for page in await all_pages(person, path) for m in page.json]
 
 
+@rule("api#after")
 @pytest.mark.gen_test
 async def test_after_a_message_there_are_only_later_ones(visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
@@ -103,6 +107,7 @@ async def test_after_a_message_there_are_only_later_ones(visitor: Visitor) -> No
     assert "Last-Event-ID" in first.headers
 
 
+@rule("api#after")
 @pytest.mark.parametrize(
     "after",
     ["", "x", "-1", "+1", "01", "00", "1.0", "1e3", "1%20", "%D9%A1", str(2**63), "9" * 40],
@@ -134,6 +139,7 @@ async def unread_total(person: Person, limit: int = 25) -> int:
     return int(answer.headers["Unread-Total"])
 
 
+@rule("api#unread-total")
 @pytest.mark.gen_test
 async def test_the_unread_of_all_conversations_are_told_with_the_first_page(
     visitor: Visitor,
@@ -156,6 +162,7 @@ async def test_the_unread_of_all_conversations_are_told_with_the_first_page(
     assert "Unread-Total" not in later.headers
 
 
+@rule("api#unread-total")
 @pytest.mark.gen_test
 async def test_counting_stops_at_1000(visitor: Visitor, db: Database) -> None:
     jane = await visitor.sign_in("jane")

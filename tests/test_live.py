@@ -18,6 +18,7 @@ from tests.support.chromium import Chromium
 from tests.support.gateway import Gateway, Mood
 from tests.support.people import Person, Visitor, two
 from tests.support.processes import ServerProcess
+from tests.support.rules import rule
 from tests.support.tabs import asleep
 from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # an autouse fixture
 from tests.test_tabs import only_stream
@@ -341,6 +342,7 @@ async def test_a_session_that_has_ended_leads_to_the_access_page_and_back_to_the
         forget_trouble(tabs)
 
 
+@rule("api#after-reset")
 @pytest.mark.gen_test(timeout=120)
 async def test_who_was_away_for_more_than_the_feed_repeats_fetches_all_anew(
     base_url: str, visitor: Visitor

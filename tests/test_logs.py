@@ -22,6 +22,7 @@ from tests.support.people import Visitor
 from tests.support.postgres import ask
 from tests.support.processes import ServerProcess
 from tests.support.raw import raw
+from tests.support.rules import rule
 
 JSON = {"Content-Type": "application/json"}
 WORD = "confidential"  # in all that people say to each other
@@ -206,6 +207,7 @@ def locked_feeds(dsn: str) -> Iterator[None]:
         yield
 
 
+@rule("api#no-token-in-logs")
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_the_log_of_a_server_has_every_request_and_none_of_its_secrets(
     tmp_path: Path, log_format: str
@@ -239,6 +241,7 @@ def test_the_log_of_a_server_has_every_request_and_none_of_its_secrets(
         assert "'/\\x85a\\xadb'" in log
 
 
+@rule("api#fixed-5xx")
 @pytest.mark.expects_errors
 @pytest.mark.gen_test
 async def test_the_answer_to_a_fault_of_ours_names_its_lines_in_the_log(

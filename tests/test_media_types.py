@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.people import Visitor, two
+from tests.support.rules import rule
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=x"
@@ -23,6 +24,7 @@ BODIES = [
 ]
 
 
+@rule("api#json-bodies-only")
 @pytest.mark.parametrize(("media_type", "body"), BODIES, ids=lambda value: ascii(value)[:30])
 @pytest.mark.gen_test
 async def test_a_body_of_another_type_is_refused_wherever_it_is_sent(
@@ -68,6 +70,7 @@ async def test_json_is_taken_however_it_is_called(visitor: Visitor, media_type: 
     assert answer.status == 201
 
 
+@rule("api#json-bodies-only")
 @pytest.mark.gen_test
 async def test_without_a_body_the_type_says_nothing(visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)

@@ -9,6 +9,7 @@ import pytest
 
 from db.pool import Database
 from tests.support.people import Person, Visitor, cursor_of
+from tests.support.rules import rule
 
 
 async def two(visitor: Visitor) -> tuple[Person, Person, str]:
@@ -16,6 +17,7 @@ async def two(visitor: Visitor) -> tuple[Person, Person, str]:
     return john, jane, await john.talk_to(jane)
 
 
+@rule("api#json")
 @pytest.mark.gen_test
 async def test_a_message_is_answered_as_it_was_stored(visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
@@ -36,6 +38,7 @@ async def test_a_message_is_answered_as_it_was_stored(visitor: Visitor) -> None:
     assert await jane.history(conversation) == [message | {"mine": False}]
 
 
+@rule("api#content")
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [
@@ -74,6 +77,7 @@ async def test_blank_lines_go_at_the_start_and_white_space_at_the_end_and_all_el
     assert (await jane.history(conversation))[0]["content"] == kept
 
 
+@rule("api#content-refused")
 @pytest.mark.parametrize(
     "content",
     [
@@ -96,6 +100,7 @@ async def test_content_that_will_not_do_is_refused_and_not_stored(
     assert await john.history(conversation) == []
 
 
+@rule("api#no-500", "api#content-refused")
 @pytest.mark.parametrize("body", [b'{"content":"\\ud800"}', b'{"content":"a\\udfffb"}'])
 @pytest.mark.gen_test
 async def test_half_a_character_is_refused(visitor: Visitor, body: bytes) -> None:
@@ -108,6 +113,7 @@ async def test_half_a_character_is_refused(visitor: Visitor, body: bytes) -> Non
     assert (answer.status, set(answer.json["errors"])) == (422, {"content"})
 
 
+@rule("api#client-id")
 @pytest.mark.gen_test
 async def test_a_repeat_with_the_same_client_id_answers_the_same_message(visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
@@ -152,6 +158,7 @@ async def test_of_equal_sends_at_once_each_is_answered_what_was_stored(visitor: 
     assert len({answer.body for answer in answers}) == 1
 
 
+@rule("api#client-id")
 @pytest.mark.gen_test
 async def test_a_client_id_reused_for_something_else_is_a_conflict(visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)
@@ -214,6 +221,7 @@ async def test_all_that_is_wrong_is_told_at_once(visitor: Visitor) -> None:
         assert set(answer.json["errors"]) == {"content", "clientId"}
 
 
+@rule("api#cursors")
 @pytest.mark.gen_test
 async def test_history_is_paged_newest_first_and_stays_right_while_others_write(
     visitor: Visitor,
@@ -230,6 +238,7 @@ async def test_history_is_paged_newest_first_and_stays_right_while_others_write(
     assert pages == [["6", "5", "4"], ["3", "2", "1"], ["0"]]
 
 
+@rule("api#order-of-messages")
 @pytest.mark.gen_test
 async def test_message_ids_ascend_within_a_conversation(visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
@@ -241,6 +250,7 @@ async def test_message_ids_ascend_within_a_conversation(visitor: Visitor) -> Non
     assert times == sorted(times, reverse=True)
 
 
+@rule("api#unknown-fields")
 @pytest.mark.gen_test
 async def test_unknown_fields_are_ignored_and_the_last_of_duplicate_keys_wins(
     visitor: Visitor,

@@ -9,6 +9,7 @@ import pytest
 import config
 from config import Invalid, parse
 from tests.support.processes import free_port, run
+from tests.support.rules import rule
 
 SECRET = "s" * 32
 
@@ -176,6 +177,7 @@ def test_what_will_not_do_is_refused_in_one_line(argv: list[str]) -> None:
     assert str(refused.value)
 
 
+@rule("api#dev-login")
 @pytest.mark.parametrize(
     ("argv", "is_on"),
     [

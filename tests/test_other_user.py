@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.people import Person, Visitor, two
+from tests.support.rules import rule
 from tests.support.sse import EventStream
 
 REQUESTS = [
@@ -24,6 +25,7 @@ REQUESTS = [
 ]
 
 
+@rule("api#x-user")
 @pytest.mark.gen_test
 async def test_a_request_for_another_user_is_refused_and_nothing_happened(
     visitor: Visitor,
@@ -61,6 +63,7 @@ async def test_a_request_for_its_own_user_is_answered(visitor: Visitor) -> None:
         assert answer.status in (200, 201, 204, 404), (method, path, answer)
 
 
+@rule("api#x-user")
 @pytest.mark.gen_test
 async def test_the_id_counts_to_the_letter(visitor: Visitor) -> None:
     jane = await visitor.sign_in("jane")
@@ -89,6 +92,7 @@ async def test_where_no_credential_is_needed_the_header_is_nothing(visitor: Visi
     assert answer.status == 200
 
 
+@rule("api#order-of-refusals")
 @pytest.mark.gen_test
 async def test_the_refusal_has_its_place_among_the_others(visitor: Visitor) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")

@@ -11,6 +11,7 @@ import pytest
 from config import STATIC_DIR
 from handlers.assets import StaticAssets
 from tests.support.people import Person, Visitor
+from tests.support.rules import rule
 
 
 async def raw_get(base_url: str, target: str) -> bytes:
@@ -26,6 +27,7 @@ async def raw_get(base_url: str, target: str) -> bytes:
     return answer
 
 
+@rule("api#pages")
 @pytest.mark.parametrize(
     "path", ["/", "/conversations/5", "/a/b.c/d", "/access", "/api", "/health", "/%00", "/x?y=z.js"]
 )
@@ -36,6 +38,7 @@ async def test_every_place_in_the_page_is_the_page(visitor: Visitor, path: str) 
     assert answer.headers["Content-Type"].startswith("text/html")
 
 
+@rule("api#page-headers")
 @pytest.mark.gen_test
 async def test_pages_carry_the_headers_that_keep_others_out(visitor: Visitor) -> None:
     for path in ("/", "/app.js", "/nothing.js"):
@@ -62,6 +65,7 @@ async def test_pages_carry_the_headers_that_keep_others_out(visitor: Visitor) ->
         assert headers["Referrer-Policy"] == "no-referrer"
 
 
+@rule("api#files")
 @pytest.mark.gen_test
 async def test_a_file_has_an_etag_and_is_asked_for_anew_each_time(visitor: Visitor) -> None:
     answer = await visitor.get("/app.js")
@@ -77,6 +81,7 @@ async def test_a_file_has_an_etag_and_is_asked_for_anew_each_time(visitor: Visit
     assert head.headers["Content-Length"] == str(len(travelled.body))
 
 
+@rule("api#pages")
 @pytest.mark.parametrize(
     "target",
     [
@@ -148,6 +153,7 @@ async def test_pages_are_only_read(visitor: Visitor, method: str) -> None:
     assert (await visitor.ask(method, "/nothing.js")).status == 404
 
 
+@rule("api#health", "api#metrics")
 @pytest.mark.gen_test
 async def test_health_and_metrics_answer_the_operator(visitor: Visitor) -> None:
     for path in ("/health/live", "/health/ready", "/metrics"):
@@ -173,6 +179,7 @@ async def test_the_metrics_count_open_streams(visitor: Visitor) -> None:
             await asyncio.sleep(0.01)
 
 
+@rule("api#head")
 @pytest.mark.gen_test
 async def test_head_is_answered_wherever_get_is_with_the_same_headers(visitor: Visitor) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")

@@ -12,6 +12,7 @@ from http1 import head
 from http1.head import ProtocolError
 from http1.parser import CHUNKS_AT_ONCE, Limits, RequestParser
 from tests.support.byte_streams import cut, mutated
+from tests.support.rules import rule
 
 STREAMS = 20_000
 LIMITS = Limits(header_bytes=16 * 1024, body_bytes=64 * 1024)
@@ -132,6 +133,7 @@ GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
+@rule("api#strict-http")
 @pytest.mark.parametrize(
     "sent",
     [
@@ -158,6 +160,7 @@ def head_of(size: int) -> bytes:
     return start + b"x" * (size - len(start) - 4) + b"\r\n\r\n"
 
 
+@rule("api#largest-head")
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
@@ -185,6 +188,7 @@ def test_what_is_too_large_is_refused_and_not_a_byte_less(sent: bytes, status: i
     assert refusal(sent) == status
 
 
+@rule("api#largest-query")
 @pytest.mark.parametrize(
     ("target", "status"),
     [
@@ -210,6 +214,7 @@ def test_a_query_is_bounded_before_anything_is_made_of_it(target: str, status: i
     assert refusal(sent, LIMITS._replace(query_bytes=query_bytes)) == status
 
 
+@rule("api#absolute-form")
 @pytest.mark.parametrize(
     ("said", "origin_form", "authority"),
     [
@@ -236,6 +241,7 @@ def test_a_target_that_names_no_place_is_refused(said: str) -> None:
         head.target("GET", said)
 
 
+@rule("api#strict-http")
 def test_chunk_extensions_are_skipped_and_trailers_are_dropped() -> None:
     parser = RequestParser(LIMITS)
     parser.feed(

@@ -9,6 +9,7 @@ from db.pool import Database
 from db.pruning import Pruner
 from tests.support.people import Visitor, eventually
 from tests.support.postgres import ask
+from tests.support.rules import rule
 
 FILL = """
     INSERT INTO users (username) SELECT 'user' || n FROM generate_series(1, %(people)s) n;
@@ -53,6 +54,7 @@ async def test_a_clock_that_jumped_tears_no_hole(db: Database, dsn: str) -> None
     assert left(dsn) == {1: list(range(5, 41))}
 
 
+@rule("api#reset")
 @pytest.mark.gen_test
 async def test_who_resumes_from_before_the_retention_is_told_so(
     visitor: Visitor, db: Database, dsn: str

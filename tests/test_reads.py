@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.people import Person, Visitor
 from tests.support.postgres import ask
+from tests.support.rules import rule
 
 
 async def two(visitor: Visitor) -> tuple[Person, Person, str]:
@@ -20,6 +21,7 @@ async def unread(person: Person, conversation: str) -> Any:
     return found["unreadCount"]
 
 
+@rule("api#own-messages")
 @pytest.mark.gen_test
 async def test_others_messages_are_unread_and_ones_own_never(visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
@@ -43,6 +45,7 @@ async def test_reading_moves_the_marker_that_both_sides_see(visitor: Visitor) ->
     assert hers["otherLastReadMessageId"] is None
 
 
+@rule("api#marker", "api#read-count")
 @pytest.mark.gen_test
 async def test_the_marker_only_moves_forward(visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
@@ -54,6 +57,7 @@ async def test_the_marker_only_moves_forward(visitor: Visitor) -> None:
     assert (await jane.conversation(conversation))["lastReadMessageId"] == messages[2]["id"]
 
 
+@rule("api#marker")
 @pytest.mark.gen_test
 async def test_without_a_body_all_is_read(visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
@@ -69,6 +73,7 @@ async def test_without_a_body_all_is_read(visitor: Visitor) -> None:
     assert (await jane.conversation(conversation))["lastReadMessageId"] == last["id"]
 
 
+@rule("api#marker")
 @pytest.mark.gen_test
 async def test_an_id_that_is_no_message_of_the_conversation_is_refused(visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
@@ -81,6 +86,7 @@ async def test_an_id_that_is_no_message_of_the_conversation_is_refused(visitor: 
     assert (await jane.conversation(conversation))["lastReadMessageId"] is None
 
 
+@rule("api#unread-count")
 @pytest.mark.parametrize(("number", "shown"), [(999, 999), (1000, 1000), (1003, 1000)])
 @pytest.mark.gen_test
 async def test_the_count_is_exact_up_to_999_and_1000_means_that_many_or_more(

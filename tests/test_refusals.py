@@ -10,6 +10,7 @@ from config import Config
 from handlers.application import Messenger
 from tests.support.people import Person, Visitor
 from tests.support.raw import raw
+from tests.support.rules import rule
 
 JSON = {"Content-Type": "application/json"}
 EVIL = {"Origin": "http://evil.test"}
@@ -20,6 +21,7 @@ async def two(visitor: Visitor) -> tuple[Person, str]:
     return john, await john.talk_to(jane)
 
 
+@rule("api#problem-details")
 @pytest.mark.gen_test
 async def test_an_error_is_a_problem_that_programs_and_people_can_read(visitor: Visitor) -> None:
     john = await visitor.sign_in("john")
@@ -38,6 +40,7 @@ async def test_an_error_is_a_problem_that_programs_and_people_can_read(visitor: 
     assert set(other.json) == {"type", "title", "status", "detail", "code"}
 
 
+@rule("api#ids-in-paths")
 @pytest.mark.parametrize(
     "path",
     [
@@ -70,6 +73,7 @@ async def test_what_is_no_route_is_not_found_whatever_the_method(
     assert (answer.status, answer.json["code"]) == (404, "not_found")
 
 
+@rule("api#allow")
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
@@ -104,6 +108,7 @@ async def test_a_wrong_method_is_told_the_right_ones(
         assert method == "HEAD" or answer.json["code"] == "method_not_allowed"
 
 
+@rule("api#no-cors", "api#other-sites")
 @pytest.mark.parametrize(
     ("headers", "refused"),
     [
@@ -154,6 +159,7 @@ class TestHosts:
             allowed_hosts=("any.example", "one.example:81"),
         )
 
+    @rule("api#hosts")
     @pytest.mark.parametrize(
         ("host", "status"),
         [
@@ -185,6 +191,7 @@ class TestHosts:
         answer = await raw(base_url, f"GET /api/auth_user HTTP/1.1\r\nHost: {host}\r\n\r\n")
         assert int(answer.split()[1]) == status
 
+    @rule("api#health")
     @pytest.mark.gen_test
     async def test_another_host_is_refused_before_anything_else_but_not_its_health_checks(
         self, base_url: str
@@ -230,6 +237,7 @@ async def test_what_is_no_proper_request_is_a_400(base_url: str, request_head: s
     assert int(answer.split()[1]) in ((400, 421) if "Host:\r\n" in request_head else (400,))
 
 
+@rule("api#largest-body")
 @pytest.mark.gen_test
 async def test_a_body_may_have_64_kib_and_no_more_announced_or_chunked(
     visitor: Visitor, base_url: str
@@ -251,6 +259,7 @@ async def test_a_body_may_have_64_kib_and_no_more_announced_or_chunked(
     assert b"application/problem+json" in refused
 
 
+@rule("api#largest-head")
 @pytest.mark.gen_test
 async def test_headers_beyond_their_limit_are_refused(base_url: str) -> None:
     def head(size: int) -> str:
@@ -321,6 +330,7 @@ async def test_only_json_is_read(visitor: Visitor, content_type: str, taken: boo
         assert (answer.status == 415) is not taken, path
 
 
+@rule("api#order-of-refusals")
 @pytest.mark.gen_test
 async def test_of_several_refusals_the_first_in_order_is_told(visitor: Visitor) -> None:
     john, conversation = await two(visitor)
@@ -357,6 +367,7 @@ async def test_a_server_that_drains_says_so_before_it_asks_who_it_is(
     assert (await visitor.post("/api/logout", headers=EVIL)).status == 403
 
 
+@rule("api#retry-after", "api#outage")
 @pytest.mark.gen_test
 async def test_without_its_database_the_server_says_so_and_recovers(
     visitor: Visitor, app: Messenger
@@ -379,6 +390,7 @@ async def test_without_its_database_the_server_says_so_and_recovers(
     assert (await visitor.get("/health/ready")).status == 200
 
 
+@rule("api#fixed-5xx")
 @pytest.mark.expects_errors
 @pytest.mark.gen_test
 async def test_a_fault_of_ours_is_logged_and_tells_nothing(

@@ -12,9 +12,11 @@ from db import errors
 from handlers.application import Messenger
 from tests.support.people import Visitor, two
 from tests.support.postgres import ask
+from tests.support.rules import rule
 from tests.support.sse import EventStream
 
 
+@rule("api#resume")
 @pytest.mark.gen_test
 async def test_a_stream_resumes_with_exactly_what_was_missed_as_it_was_first_sent(
     visitor: Visitor,
@@ -34,6 +36,7 @@ async def test_a_stream_resumes_with_exactly_what_was_missed_as_it_was_first_sen
         assert await resumed.events(3) == seen[7:]
 
 
+@rule("api#resume-without")
 @pytest.mark.gen_test
 async def test_the_header_wins_over_the_query_and_an_empty_one_is_none(
     visitor: Visitor, base_url: str
@@ -56,6 +59,7 @@ async def test_the_header_wins_over_the_query_and_an_empty_one_is_none(
         stream.close()
 
 
+@rule("api#hello", "api#reset")
 @pytest.mark.parametrize(
     ("event_id", "reason"),
     [
@@ -103,6 +107,7 @@ async def test_a_position_that_cannot_be_resumed_from_is_reset(
     stream.close()
 
 
+@rule("api#resume")
 @pytest.mark.gen_test
 async def test_of_several_positions_the_first_that_is_not_empty_counts(
     visitor: Visitor, base_url: str
@@ -158,6 +163,7 @@ async def test_a_header_that_is_too_long_is_told_so(visitor: Visitor, base_url: 
         stream.close()
 
 
+@rule("api#reset")
 @pytest.mark.gen_test
 async def test_who_is_too_far_behind_is_reset_and_just_not_too_far_is_not(
     visitor: Visitor, dsn: str
@@ -186,6 +192,7 @@ async def test_who_is_too_far_behind_is_reset_and_just_not_too_far_is_not(
         assert await stream.silent()
 
 
+@rule("api#never-expires")
 @pytest.mark.gen_test
 async def test_a_feed_that_does_not_reach_back_resets_but_never_who_was_up_to_date(
     visitor: Visitor, dsn: str
@@ -219,6 +226,7 @@ async def test_a_strangers_position_yields_nothing_of_others(visitor: Visitor) -
         assert await stream.silent()
 
 
+@rule("api#promise")
 @pytest.mark.gen_test
 async def test_streams_opened_while_messages_flow_miss_nothing_and_repeat_nothing(
     visitor: Visitor, app: Messenger
@@ -304,6 +312,7 @@ async def test_a_live_stream_that_misses_an_event_reads_it_from_the_feed(
         assert await stream.silent()
 
 
+@rule("api#at-most-a-heartbeat")
 @pytest.mark.gen_test
 async def test_an_event_that_was_never_published_reaches_live_streams_with_the_heartbeat(
     visitor: Visitor, app: Messenger
@@ -316,6 +325,7 @@ async def test_an_event_that_was_never_published_reaches_live_streams_with_the_h
         assert (await stream.event(5)).data["content"] == "its publisher died"
 
 
+@rule("api#at-most-a-heartbeat")
 @pytest.mark.gen_test
 async def test_a_send_whose_answer_was_lost_reaches_live_streams_at_once(
     visitor: Visitor, app: Messenger

@@ -24,6 +24,7 @@ from db.sender import Sender
 from db.snapshot import NotFound
 from tests.support import feeds
 from tests.support.postgres import ask
+from tests.support.rules import rule
 
 
 class Counting(Database):
@@ -145,6 +146,7 @@ async def test_sends_that_wait_together_share_round_trips_and_transactions(
     assert len({message.id for message in stored}) == 100
 
 
+@rule("api#order-of-messages")
 @pytest.mark.gen_test
 async def test_ids_numbers_times_and_publishing_have_one_order_for_every_viewer(
     db: Counting, sender: Sender, told: list[Event], dsn: str
@@ -441,6 +443,7 @@ async def test_a_client_id_that_the_server_made_is_never_shown(
     assert page.items == [stored.message]
 
 
+@rule("api#client-id-is-private")
 @pytest.mark.gen_test
 async def test_a_client_id_is_its_senders_secret(
     db: Counting, sender: Sender, told: list[Event]

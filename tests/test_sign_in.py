@@ -10,10 +10,12 @@ from config import Config
 from handlers.application import Messenger
 from tests.conftest import SECRET
 from tests.support.people import Visitor
+from tests.support.rules import rule
 
 DAY = 24 * 3600
 
 
+@rule("api#username")
 @pytest.mark.gen_test
 async def test_the_first_login_creates_the_user_and_the_next_one_finds_them(
     visitor: Visitor,
@@ -27,6 +29,7 @@ async def test_the_first_login_creates_the_user_and_the_next_one_finds_them(
     assert again.json["token"] != first.json["token"]
 
 
+@rule("api#token")
 @pytest.mark.gen_test
 async def test_a_login_gives_a_token_for_fourteen_days_and_a_cookie_that_scripts_cannot_read(
     visitor: Visitor,
@@ -44,6 +47,7 @@ async def test_a_login_gives_a_token_for_fourteen_days_and_a_cookie_that_scripts
     assert answer.json["expiresAt"].endswith(".000Z")
 
 
+@rule("api#username")
 @pytest.mark.parametrize(
     "username", ["", "-a", "a-", "a b", "jané", "a_b", "a" * 40, " a", "a\n", "a\0"]
 )
@@ -57,6 +61,7 @@ async def test_a_name_outside_the_alphabet_is_refused_and_never_folded(
     assert set(answer.json["errors"]) == {"username"}
 
 
+@rule("api#username")
 @pytest.mark.parametrize("username", ["a", "A-9", "a" * 39, "a--b"])
 @pytest.mark.gen_test
 async def test_a_name_within_the_alphabet_is_taken_as_it_is(
@@ -65,6 +70,7 @@ async def test_a_name_within_the_alphabet_is_taken_as_it_is(
     assert (await visitor.sign_in(username)).username == username
 
 
+@rule("api#dev-login")
 @pytest.mark.parametrize(
     "header", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Via"]
 )
@@ -96,6 +102,7 @@ class TestBehindTls:
     def config(self, config: Config) -> Config:
         return dataclasses.replace(config, origin="https://messenger.test")
 
+    @rule("api#cookie")
     @pytest.mark.gen_test
     async def test_the_cookie_is_secure(self, visitor: Visitor) -> None:
         jane = await visitor.sign_in("jane")
@@ -140,6 +147,7 @@ async def test_after_logout_the_token_is_worth_nothing_and_the_cookie_is_gone(
     assert (await elsewhere.get("/api/auth_user")).status == 200
 
 
+@rule("api#session-ends")
 @pytest.mark.gen_test
 async def test_a_logout_ends_the_streams_of_its_session_and_no_others(visitor: Visitor) -> None:
     jane, elsewhere = await visitor.sign_in("jane"), await visitor.sign_in("jane")

@@ -22,6 +22,7 @@ from http1.listener import Listener
 from tests.support.callers import contents, someone_talks
 from tests.support.people import Person, Visitor, eventually, two
 from tests.support.processes import ServerProcess
+from tests.support.rules import rule
 from tests.support.sse import EventStream
 
 LONG = "€" * 3900  # 12 KB
@@ -77,6 +78,7 @@ def number(event: Any) -> int:
     return int(event.data["content"].split()[0])
 
 
+@rule("api#slow-clients")
 @pytest.mark.gen_test(timeout=60)
 async def test_a_client_that_does_not_read_is_ended_and_resumes_without_a_gap(
     visitor: Visitor, app: Messenger
@@ -111,6 +113,7 @@ async def send_until(john: Person, conversation: str, enough: Callable[[], bool]
     raise AssertionError("nothing bounds what waits for a client")
 
 
+@rule("api#bye")
 @pytest.mark.gen_test(timeout=60)
 async def test_a_stream_whose_client_takes_too_little_ends_as_slow(
     visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
@@ -126,6 +129,7 @@ async def test_a_stream_whose_client_takes_too_little_ends_as_slow(
     slow.close()
 
 
+@rule("api#untaken")
 @pytest.mark.gen_test(timeout=60)
 async def test_beyond_a_users_bound_its_stream_with_most_untaken_ends_as_slow(
     visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
@@ -172,6 +176,7 @@ async def test_a_replay_is_longer_than_any_buffer_and_waits_for_its_reader(
     reader.close()
 
 
+@rule("api#dead-clients")
 @pytest.mark.usefixtures("fast_heartbeat")
 @pytest.mark.gen_test(timeout=60)
 async def test_a_client_whose_cable_is_cut_is_noticed(

@@ -19,6 +19,7 @@ from db.server_lock import ServerLock
 from tests.support.callers import Caller, contents, someone_talks
 from tests.support.postgres import ask
 from tests.support.processes import ServerProcess, free_port, run
+from tests.support.rules import rule
 
 
 def test_a_server_keeps_all_it_knows_and_starts_again_in_no_time(tmp_path: Path) -> None:
@@ -43,6 +44,7 @@ def test_a_server_keeps_all_it_knows_and_starts_again_in_no_time(tmp_path: Path)
         assert server.end(signal.SIGINT) == 0
 
 
+@rule("api#stored-first")
 @pytest.mark.parametrize("postgres_too", [False, True])
 def test_a_killed_server_comes_back_with_all_that_it_answered(
     tmp_path: Path, postgres_too: bool

@@ -16,6 +16,7 @@ import pytest
 
 from handlers.routes import ROUTES
 from tests.support.people import Person, Visitor, cursor_of, two
+from tests.support.rules import rule
 from tests.support.sse import EventStream
 
 WORD = "confidential"
@@ -118,6 +119,7 @@ def test_the_matrix_has_all_routes_of_objects() -> None:
         assert (method, path) in found
 
 
+@rule("api#not-yours")
 @pytest.mark.gen_test(timeout=120)
 async def test_what_is_anothers_is_answered_to_the_byte_as_what_is_not_there(
     visitor: Visitor,

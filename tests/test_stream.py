@@ -17,9 +17,11 @@ from handlers.stream import StreamHandler
 from http1.listener import Listener
 from tests.conftest import SECRET
 from tests.support.people import Visitor, eventually, two
+from tests.support.rules import rule
 from tests.support.sse import EventStream
 
 
+@rule("api#stream-head", "api#stream-begins")
 @pytest.mark.gen_test
 async def test_a_stream_begins_at_once_with_its_headers_and_hello(visitor: Visitor) -> None:
     jane = await visitor.sign_in("jane")
@@ -33,6 +35,7 @@ async def test_a_stream_begins_at_once_with_its_headers_and_hello(visitor: Visit
         assert stream.hello.retry is not None
 
 
+@rule("api#event-form")
 @pytest.mark.gen_test
 async def test_every_event_with_an_id_has_data_of_one_line(visitor: Visitor) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
@@ -51,6 +54,7 @@ async def test_every_event_with_an_id_has_data_of_one_line(visitor: Visitor) -> 
             assert sum(line.startswith("data: {") for line in block.split("\n")) == 1
 
 
+@rule("api#stream-head")
 @pytest.mark.parametrize("accept", [None, "*/*", "text/html", "text/*", "text/event-stream;q=0"])
 @pytest.mark.gen_test
 async def test_only_who_accepts_an_event_stream_gets_one(
@@ -91,6 +95,7 @@ async def test_a_stream_of_http_1_0_ends_with_its_connection(
     stream.close()
 
 
+@rule("api#ping")
 @pytest.mark.gen_test
 async def test_pings_come_without_an_id(visitor: Visitor, app: Messenger) -> None:
     app.heartbeat = Heartbeat(lambda: 0)
@@ -191,6 +196,7 @@ async def test_a_stream_that_is_ended_just_after_its_client_left_is_left_in_peac
         reading.set()
 
 
+@rule("api#bye", "api#stream-ends")
 @pytest.mark.gen_test
 async def test_a_stream_ends_when_its_token_does(visitor: Visitor) -> None:
     jane = await visitor.sign_in("jane")
@@ -202,6 +208,7 @@ async def test_a_stream_ends_when_its_token_does(visitor: Visitor) -> None:
         assert time.time() >= claims["iat"] + 2
 
 
+@rule("api#session-ends", "api#bye", "api#stream-ends")
 @pytest.mark.parametrize("which", ["/api/sessions", "/api/sessions/{id}"])
 @pytest.mark.gen_test
 async def test_ending_a_session_elsewhere_ends_its_streams(visitor: Visitor, which: str) -> None:
@@ -222,6 +229,7 @@ class TestLimits:
     def config(self, config: Config) -> Config:
         return dataclasses.replace(config, max_streams=3, max_streams_per_user=2)
 
+    @rule("api#retry-after", "api#most-streams")
     @pytest.mark.gen_test
     async def test_a_user_has_so_many_streams_and_the_server_so_many_in_all(
         self, visitor: Visitor
@@ -317,6 +325,7 @@ class TestSessions:
             assert (other.status, other.body) == (404, theirs.body)
         assert (await jane.get("/api/auth_user")).status == 200
 
+    @rule("api#session-ends")
     @pytest.mark.gen_test
     async def test_a_session_unused_for_thirty_days_has_ended(
         self, visitor: Visitor, app: Messenger, dsn: str

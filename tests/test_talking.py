@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.people import Person, Visitor
 from tests.support.postgres import ask
+from tests.support.rules import rule
 
 
 async def three(visitor: Visitor) -> tuple[Person, Person, Person]:
@@ -44,6 +45,7 @@ async def test_the_senders_other_devices_get_the_message_as_their_own(visitor: V
         assert (await hers.event()).data["clientId"] is None
 
 
+@rule("api#position")
 @pytest.mark.gen_test
 async def test_events_of_one_user_are_numbered_without_a_gap_in_the_order_of_the_history(
     visitor: Visitor,
@@ -81,6 +83,7 @@ async def test_a_new_conversation_is_told_to_both_as_it_was_created(visitor: Vis
             }
 
 
+@rule("api#read-count")
 @pytest.mark.gen_test
 async def test_a_read_is_told_to_both_and_its_count_to_the_reader_alone(visitor: Visitor) -> None:
     john, jane, _ = await three(visitor)
@@ -113,6 +116,7 @@ COMMIT_SLOWLY = """
 """
 
 
+@rule("api#after-commit")
 @pytest.mark.gen_test
 async def test_a_message_is_told_only_after_its_commit(visitor: Visitor, dsn: str) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")

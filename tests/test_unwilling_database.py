@@ -13,6 +13,7 @@ from db.pool import Database
 from handlers.application import Messenger
 from tests.support.people import Person, Visitor, eventually_equal
 from tests.support.postgres import Postgres, ask
+from tests.support.rules import rule
 
 ROLE = "talker"
 WAYS = {  # what is broken, and mended again
@@ -81,6 +82,7 @@ def times_said(caplog: pytest.LogCaptureFixture) -> int:
     return sum("away" in line for line in lines)
 
 
+@rule("api#outage")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.gen_test(timeout=60)
 async def test_a_database_that_refuses_is_unavailable_and_comes_back(

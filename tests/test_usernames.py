@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.people import Visitor
+from tests.support.rules import rule
 
 
 async def found(visitor: Visitor, search: str) -> list[str]:
@@ -12,6 +13,7 @@ async def found(visitor: Visitor, search: str) -> list[str]:
     return list(answer.json)
 
 
+@rule("api#search")
 @pytest.mark.gen_test
 async def test_names_are_found_by_prefix_without_regard_to_case_and_sorted_so(
     visitor: Visitor,
@@ -25,6 +27,7 @@ async def test_names_are_found_by_prefix_without_regard_to_case_and_sorted_so(
     assert await found(visitor, "janet") == []
 
 
+@rule("api#search")
 @pytest.mark.gen_test
 async def test_at_most_five_are_found_and_never_oneself(visitor: Visitor) -> None:
     for n in range(7):
@@ -32,6 +35,7 @@ async def test_at_most_five_are_found_and_never_oneself(visitor: Visitor) -> Non
     assert await found(visitor, "me") == [f"me-{n}" for n in range(5)]
 
 
+@rule("api#search")
 @pytest.mark.parametrize("search", ["%25", "_", "a%25", "%5C", "é", "%00", "*", "%20", "a%00"])
 @pytest.mark.gen_test
 async def test_wildcards_and_what_no_name_holds_are_plain_characters(
@@ -42,6 +46,7 @@ async def test_wildcards_and_what_no_name_holds_are_plain_characters(
     assert await found(visitor, search.replace("é", "%C3%A9")) == []
 
 
+@rule("api#search")
 @pytest.mark.parametrize("query", ["", "?search=", "?other=a"])
 @pytest.mark.gen_test
 async def test_an_empty_search_is_refused(visitor: Visitor, query: str) -> None:

@@ -1,0 +1,60 @@
+"""The project's documents, and the blocks of code that stand in them."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [  # by their paths from the root
+    str(path.relative_to(ROOT))
+    for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
+]
+
+
+class Block(NamedTuple):
+    """A fenced block of code, and the heading that it stands under."""
+
+    document: str
+    section: str
+    language: str
+    text: str
+
+
+def text(document: str) -> str:
+    return (ROOT / document).read_text()
+
+
+def prose(document: str) -> str:
+    """The text without its blocks of code."""
+    return re.sub(r"(?ms)^```.*?^```$", "", text(document))
+
+
+def blocks(document: str) -> Iterator[Block]:
+    section, language, lines = "", None, []
+    for line in text(document).splitlines():
+        if language is not None and line != "```":
+            lines.append(line + "\n")
+        elif language is not None:
+            yield Block(document, section, language, "".join(lines))
+            language, lines = None, []
+        elif line.startswith("```"):
+            language = line[3:]
+        elif line.startswith("#"):
+            section = line.lstrip("# ")
+
+
+def recipe(document: str, section: str, language: str) -> str:
+    """The first block of code in that language under a heading."""
+    for block in blocks(document):
+        if (block.section, block.language) == (section, language):
+            return block.text
+    raise AssertionError(f"{document} has no {language} under {section}")
+
+
+def adapted(written: str, changes: dict[str, str]) -> str:
+    """The same, with a test's ports and paths; each stands in the text."""
+    for old, new in changes.items():
+        assert old in written, old
+        written = written.replace(old, new)
+    return written

@@ -1,0 +1,99 @@
+"""The examples of docs/api.md run as they stand there, and their answers are as they say."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import documents
+from tests.support.documents import Block, adapted
+from tests.support.processes import ServerProcess
+
+VARYING = {"token", "expiresAt", "createdAt", "lastSeenAt", "userAgent", "github"}
+PARTIAL = ({"openapi", "info"}, {"asyncapi", "info"}, {"title"})  # the rest is too long to show
+SECONDS = 30  # for any example
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    github = {"GITHUB_CLIENT_ID": "id", "GITHUB_CLIENT_SECRET": "secret"}
+    with ServerProcess(tmp_path / "data", **github) as server:
+        yield server
+
+
+def test_the_examples_answer_what_the_document_says(server: ServerProcess, tmp_path: Path) -> None:
+    shown = list(documents.blocks("docs/api.md"))
+    examples = [(a, b) for a, b in pairwise(shown) if a.language == "sh"]
+    assert len(examples) > 20
+    for command, answer in examples:
+        assert command.section == answer.section, command.section
+        script = adapted(command.text, {"localhost:8000": server.url.removeprefix("http://")})
+        lines = answer.text.count("\n") if "curl -s -N" in script else None
+        check(answer, run(script, tmp_path, lines))
+
+
+def run(script: str, folder: Path, lines: int | None = None) -> str:
+    """What a script prints; with `lines` only so many, since a stream has no end."""
+    with subprocess.Popen(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        if lines is None:
+            printed, _ = process.communicate(timeout=SECONDS)
+            assert process.returncode == 0, script
+            return printed
+        try:
+            return "".join(process.stdout.readline() for _ in range(lines))
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def check(answer: Block, printed: str) -> None:
+    match answer.language:
+        case "json":
+            assert_alike(json.loads(answer.text), json.loads(printed), answer.section)
+        case "http":
+            head = printed.replace("\r\n", "\n").partition("\n\n")[0]
+            for line in answer.text.splitlines():
+                pattern = re.escape(epochless(line)).replace("…", ".*")
+                assert re.search(f"(?mi)^{pattern}$", epochless(head)), (line, head)
+        case "text":
+            assert lines_of(answer.text) <= lines_of(printed), answer.section
+        case other:
+            raise AssertionError(f"{answer.section}: {other}")
+
+
+def assert_alike(written: Any, answered: Any, where: str) -> None:
+    """Equal, but for what varies from run to run."""
+    match written, answered:
+        case dict(), dict():
+            if written.keys() not in PARTIAL:
+                assert written.keys() == answered.keys(), where
+            for key in written.keys() - VARYING:
+                assert_alike(written[key], answered[key], f"{where}: {key}")
+        case list(), list():
+            assert len(written) == len(answered), where
+            for one, other in zip(written, answered, strict=True):
+                assert_alike(one, other, where)
+        case _:
+            assert written == answered, where
+
+
+def lines_of(text: str) -> set[str]:
+    return set(re.sub(r"(?m)^retry: \d+$", "retry", epochless(text)).splitlines())
+
+
+def epochless(text: str) -> str:
+    return re.sub(r"\b[0-9a-z]+-(\d+)$", r"EPOCH-\1", text, flags=re.MULTILINE)
