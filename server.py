@@ -72,7 +72,7 @@ def make_server(app: Messenger) -> Listener:
 
 def main() -> int:
     """Returns the exit status."""
-    output.open_missing()
+    output.unblock()
     try:
         config = options.parse(sys.argv[1:], os.environ)
         logs.configure(config.log_format)
