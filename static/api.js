@@ -15,6 +15,7 @@ import { words } from "./words.js";
 const PATIENCE_MILLISECONDS = 15_000; // beyond the server's own deadline of 5 s, and a slow network
 const SHORTEST_RETRY_SECONDS = 1;
 const LONGEST_RETRY_SECONDS = 60;
+const FOREIGN = "unknown"; // the code of an answer that is not the server's own
 
 /** The server refused, and says why (RFC 9457). `status` 0: it could not be reached. */
 export class ApiProblem extends Error {
@@ -36,6 +37,11 @@ export class ApiProblem extends Error {
   /** Whether somebody else has signed in meanwhile: nothing happened under that name. */
   get isOtherUser() {
     return this.code === "other_user";
+  }
+
+  /** Whether something in between answered, such as a proxy: it knows nothing of what was asked for. */
+  get isForeign() {
+    return this.code === FOREIGN;
   }
 
   /** Whether no repeat of the same request mends it. */
@@ -232,7 +238,7 @@ async function problem(answer) {
   const { code, detail, errors } = Object(await answer.json().catch(() => null));
   return new ApiProblem(
     answer.status,
-    code ?? "unknown",
+    code ?? FOREIGN,
     detail ?? words.answered(answer.status),
     errors ?? {},
     secondsOf(answer.headers.get("Retry-After")),

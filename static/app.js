@@ -238,7 +238,8 @@ class MessengerApp extends HTMLElement {
         return await ask();
       } catch (error) {
         this.#refused(error);
-        if (!(error instanceof api.ApiProblem) || error.isFinal || isSignedOut(error)) return null;
+        if (!(error instanceof api.ApiProblem) || isSignedOut(error)) return null;
+        if (error.isFinal && !error.isForeign) return null;
         await pause(backoff(failures), this.#ended.signal);
       }
     }
@@ -261,12 +262,17 @@ class MessengerApp extends HTMLElement {
    * @param {State} state
    */
   #fetchUnknown(state) {
-    for (const id of state.unknown.filter((id) => !this.#fetching.has(id))) {
-      this.#fetching.add(id);
-      this.#insist(() => api.conversation(id))
-        .then((snapshot) => snapshot && this.#store.dispatch({ type: "conversation", snapshot }))
-        .finally(() => setTimeout(() => this.#fetching.delete(id), UNKNOWN_PAUSE_MILLISECONDS));
-    }
+    for (const id of state.unknown.filter((id) => !this.#fetching.has(id))) this.#fetch(id);
+  }
+
+  /** Asks again where the answer was older than a reset, and so was let go of. @param {string} id */
+  async #fetch(id) {
+    this.#fetching.add(id);
+    const snapshot = await this.#insist(() => api.conversation(id));
+    if (snapshot) this.#store.dispatch({ type: "conversation", snapshot });
+    await pause(UNKNOWN_PAUSE_MILLISECONDS, this.#ended.signal);
+    this.#fetching.delete(id);
+    if (snapshot && !this.#ended.signal.aborted) this.#fetchUnknown(this.#store.state);
   }
 
   /** What is unread beyond the list; not at each event that puts it in doubt. */

@@ -288,14 +288,13 @@ async def test_a_token_is_refreshed_before_it_expires_and_the_stream_goes_on(
 ) -> None:
     john, jane, conversation = await two(visitor)
     claims = app.tokens.read(jane.token)
-    now = time.time()
-    old = Tokens(SECRET, lambda: now - LIFETIME_SECONDS + 6)
-    jane.token, _ = old.issue(claims.user_id, claims.session_id)
     async with browser(base_url) as tabs:
+        old = Tokens(SECRET, lambda: time.time() - LIFETIME_SECONDS + 10)
+        jane.token, _ = old.issue(claims.user_id, claims.session_id)
         page = await open_conversation(tabs, base_url, jane, conversation)
         [cookie] = await page.context.cookies(base_url)
         assert cookie["value"] != jane.token
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while (await jane.get("/api/auth_user")).status != 401:
                 await asyncio.sleep(0.2)
         await john.send(conversation, "after the old one's end")

@@ -31,9 +31,12 @@ class ConversationView extends Component {
   );
   /** @type {import("../types.js").User | null} */
   #drawn = null;
-  /** @type {"loading" | "shown" | "failed" | "not found"} */
-  #status = "shown";
+  #main = el("main", { class: "conversation" });
+  /** @type {"loading" | "loaded" | "failed" | "not found"} */
+  #status = "loaded";
   #failures = 0;
+  #isWaiting = false; // for the next try
+  #wasLive = false;
   #isShown = false; // it has been there once: what somebody reads and writes stays, whatever fails later
   #stale = el("p", { class: "stale", role: "status" });
   #looked = "0"; // the other one's latest message that has been on the screen
@@ -59,22 +62,19 @@ class ConversationView extends Component {
     const given = { context: this.context, conversationId: this.conversationId };
     const parts = ["message-list", "message-composer"].map((name) => make(name, given));
     this.#with.replaceChildren(this.#title, make("connection-line", given));
-    this.replaceChildren(el("main", { class: "conversation" }, this.#header, this.#stale, ...parts));
+    this.#main.replaceChildren(this.#header, this.#stale, ...parts);
+    this.replaceChildren(this.#main);
   }
 
   /** What the state has is kept up to date by the stream: only what it lacks is asked for. */
   async #load() {
-    const { entry, thread } = this.#known(this.context.store.state);
-    if (entry && thread) this.#isShown = true;
-    if (this.#status === "loading" || this.#status === "not found" || (entry && thread)) return;
-    const failed = this.#status === "failed";
+    const { entry, thread, isComplete } = this.#known(this.context.store.state);
+    if (isComplete) return this.#complete();
+    if (this.#status === "loading" || this.#status === "not found") return;
     this.#status = "loading";
     try {
       await Promise.all([thread ?? this.#loadMessages(), entry ?? this.#loadConversation()]);
-      if (failed && !this.#isShown) this.#show();
-      this.#status = "shown";
-      this.#isShown = true;
-      this.#stale.replaceChildren();
+      this.#status = "loaded";
       this.#failures = 0;
       setTimeout(() => this.gone.aborted || this.#load(), STALE_PAUSE_MILLISECONDS);
     } catch (error) {
@@ -83,8 +83,22 @@ class ConversationView extends Component {
     }
   }
 
+  /** All of it is there, whichever request or event brought the last of it. */
+  #complete() {
+    if (this.#isShown && this.#status === "loaded") return;
+    if (!this.#main.isConnected) this.#show();
+    this.#isShown = true;
+    this.#stale.replaceChildren();
+    if (this.#status === "loading") return; // the answer is on its way all the same
+    this.#status = "loaded";
+    this.#failures = 0;
+  }
+
   async #loadLater() {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
     await pause(backoff(this.#failures), this.gone);
+    this.#isWaiting = false;
     if (!this.gone.aborted) this.#load();
   }
 
@@ -101,15 +115,20 @@ class ConversationView extends Component {
   /** @param {State} state */
   #known(state) {
     const entry = state.entries?.find((entry) => entry.conversation.id === this.conversationId);
-    return { entry, thread: state.threads[this.conversationId] };
+    const thread = state.threads[this.conversationId];
+    return { entry, thread, isComplete: Boolean(entry && thread) };
   }
 
   /** @param {State} state */
   #draw(state) {
-    const { entry } = this.#known(state);
+    const { entry, isComplete } = this.#known(state);
     const other = entry?.conversation.otherParticipant;
     if (other && other !== this.#drawn) this.#drawTitle(other);
-    if (state.connection === "live") this.#load(); // what was let go of at a reset, or out of reach before
+    const isLive = state.connection === "live";
+    const isBack = isLive && !this.#wasLive;
+    this.#wasLive = isLive;
+    if (isComplete) this.#complete();
+    else if (isBack || (isLive && this.#status !== "failed")) this.#load(); // what was let go of at a reset, or out of reach before
   }
 
   /** @param {import("../types.js").User} other */
@@ -139,14 +158,14 @@ class ConversationView extends Component {
   /** @param {unknown} error */
   #notMarked(error) {
     this.context.refused(error);
-    return !(error instanceof api.ApiProblem) || error.isFinal;
+    return !(error instanceof api.ApiProblem) || (error.isFinal && !error.isForeign);
   }
 
   /** @param {unknown} error */
   #fail(error) {
     const problem = error instanceof api.ApiProblem ? error : null;
-    const isOurs = problem?.code !== "unknown" || !this.#isShown; // a proxy knows nothing of conversations
-    this.#status = problem?.status === 404 && isOurs ? "not found" : "failed";
+    this.#status = problem?.code === "not_found" ? "not found" : "failed"; // a proxy knows nothing of conversations
+    if (this.#known(this.context.store.state).isComplete) return this.#complete();
     if (this.#status === "not found") {
       this.replaceChildren(nothingHere(words.noSuchConversation));
       return;
