@@ -1,6 +1,7 @@
 """Each statement of db/ finds its rows by an index in a database with a million messages."""
 
 import ast
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
@@ -270,10 +271,11 @@ STATEMENTS: dict[str, Act] = {
     "positions._positions one": looking_up(1),
     "positions._positions three": looking_up(3),
     "positions._positions most": looking_up(positions.LARGEST_BATCH),
-    "pruning._step first": lambda db: pruning._step(db, 0, 30),
-    "pruning._step later": lambda db: pruning._step(db, 10_000, 0),
-    "pruning._sessions_step first": lambda db: pruning._sessions_step(db, 0),
-    "pruning._sessions_step later": lambda db: pruning._sessions_step(db, 30_000),
+    "pruning._step first": lambda db: pruning._step(db, 0, time.time(), 30),
+    "pruning._step later": lambda db: pruning._step(db, 10_000, time.time(), 0),
+    "pruning._look_at_uses": lambda db: pruning._look_at_uses(db, 0),
+    "pruning._sessions_step first": lambda db: pruning._sessions_step(db, 0, time.time()),
+    "pruning._sessions_step later": lambda db: pruning._sessions_step(db, 30_000, time.time()),
     "opening.is_current": opening.is_current,
 }
 

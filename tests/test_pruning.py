@@ -1,8 +1,10 @@
 """What is deleted in time: the beginnings of feeds, sessions that have ended, and nothing else."""
 
 import asyncio
+import time
 
 import pytest
+from psycopg2.extensions import parse_dsn
 
 from db import pruning
 from db.pool import Database
@@ -42,7 +44,7 @@ async def test_what_is_older_than_the_retention_goes_and_what_is_younger_stays(
 @pytest.mark.gen_test
 async def test_a_step_is_small(db: Database, dsn: str) -> None:
     ask(dsn, FILL, {"people": 3, "rows": 10 * pruning.ROWS_AT_ONCE})
-    after, gone = await pruning._step(db, 0, 30)
+    after, gone = await pruning._step(db, 0, time.time(), 30)
     assert (after, gone) == (0, 3 * pruning.ROWS_AT_ONCE)
 
 
@@ -52,6 +54,39 @@ async def test_a_clock_that_jumped_tears_no_hole(db: Database, dsn: str) -> None
     ask(dsn, "UPDATE feed_events SET created_at = now() WHERE seq = 5")
     await Pruner(db, 30, pause=0).go_round()
     assert left(dsn) == {1: list(range(5, 41))}
+
+
+LEAP = """
+    CREATE SCHEMA ahead;
+    CREATE FUNCTION ahead.now() RETURNS timestamptz LANGUAGE sql STABLE
+        AS $$ SELECT pg_catalog.now() + interval '60 days' $$
+"""
+
+
+def leap(dsn: str) -> None:
+    """Sets the clock that new sessions of the database see 60 days ahead."""
+    name = parse_dsn(dsn)["dbname"]
+    ask(dsn, LEAP)
+    ask(dsn, f"ALTER DATABASE {name} SET search_path = ahead, pg_catalog, public")
+    assert ask(dsn, "SELECT now() > clock_timestamp() + interval '59 days'") == [(True,)]
+
+
+@pytest.mark.parametrize("when", ["before the start", "later"])
+@pytest.mark.gen_test
+async def test_a_clock_that_leaps_ahead_deletes_nothing(
+    when: str, visitor: Visitor, db: Database, dsn: str
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    await john.send(await john.talk_to(jane), "hello")
+    ask(dsn, "UPDATE feed_events SET created_at = now() - interval '31 days' WHERE seq = 1")
+    pruner = Pruner(db, 30, pause=0)
+    if when == "later":
+        assert await pruner.go_round() == 2
+    leap(dsn)
+    db._close_idle()
+    assert await pruner.go_round() == (0 if when == "later" else 2)
+    assert await pruner.go_round_sessions() == 0
+    assert left(dsn) == {int(person.id): [2] for person in (john, jane)}
 
 
 @rule("api#reset")
