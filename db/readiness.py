@@ -6,10 +6,14 @@ CHECK = """
     SELECT set_config('work_mem', '64kB', true);
     SELECT
         NOT current_setting('transaction_read_only')::boolean
-            AND has_table_privilege('messages', 'INSERT')
-            AND has_table_privilege('feed_events', 'INSERT')
-            AND has_table_privilege('feeds', 'UPDATE')
-            AND has_table_privilege('conversations', 'UPDATE')
-            AND has_table_privilege('sessions', 'INSERT'),
+            AND (
+                SELECT bool_and(has_table_privilege(name, needed))
+                FROM
+                    unnest(ARRAY[
+                        'users', 'sessions', 'conversations', 'participants', 'messages',
+                        'feeds', 'feed_events', 'meta'
+                    ]) name,
+                    unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) needed
+            ),
         (SELECT count(*) FROM generate_series(1, 20000))
 """

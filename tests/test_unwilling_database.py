@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
-from db import errors, identity
+from db import errors, identity, pool
 from db.pool import Database
 from handlers.application import Messenger
 from tests.support.people import Person, Visitor, eventually_equal
@@ -100,7 +101,10 @@ async def test_a_database_that_refuses_is_unavailable_and_comes_back(
         ask(postgres.dsn("postgres"), broken)
         end_sessions(postgres, name)
         for _ in range(3):
+            began = time.monotonic()
             await is_refused(john, conversation)
+            # Answered as soon as PostgreSQL has said no, and not at the request's deadline.
+            assert time.monotonic() - began < pool.REQUEST_SECONDS / 2
         ask(postgres.dsn("postgres"), mended)
         await is_back(john, conversation)
         assert (await stream.event()).data["content"] == "again"
@@ -111,10 +115,11 @@ async def test_a_database_that_refuses_is_unavailable_and_comes_back(
     ("broken", "mended"),
     [
         (f"REVOKE INSERT ON messages FROM {ROLE}", f"GRANT INSERT ON messages TO {ROLE}"),
+        (f"REVOKE SELECT ON users FROM {ROLE}", f"GRANT SELECT ON users TO {ROLE}"),
         ("ALTER SCHEMA public RENAME TO gone", "ALTER SCHEMA gone RENAME TO public"),
         ("ALTER TABLE messages RENAME TO gone", "ALTER TABLE gone RENAME TO messages"),
     ],
-    ids=["right", "schema", "table"],
+    ids=["right to write", "right to read", "schema", "table"],
 )
 @pytest.mark.gen_test(timeout=60)
 async def test_what_was_taken_away_is_unavailable_and_comes_back(
@@ -127,6 +132,26 @@ async def test_what_was_taken_away_is_unavailable_and_comes_back(
     for _ in range(3):
         await is_refused(john, conversation)
     ask(owner_dsn, mended)
+    await is_back(john, conversation)
+
+
+@pytest.mark.measure
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.gen_test(timeout=60)
+async def test_a_refusal_that_postgresql_has_stated_is_answered_within_a_second(
+    way: str, visitor: Visitor, owner_dsn: str, postgres: Postgres
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    conversation = await john.talk_to(jane)
+    name = parse_dsn(owner_dsn)["dbname"]
+    broken, mended = (statement.format(name=name) for statement in WAYS[way])
+    ask(postgres.dsn("postgres"), broken)
+    end_sessions(postgres, name)
+    for _ in range(5):
+        began = time.monotonic()
+        await is_refused(john, conversation)
+        assert time.monotonic() - began < 1
+    ask(postgres.dsn("postgres"), mended)
     await is_back(john, conversation)
 
 
