@@ -20,11 +20,12 @@ setup: .venv/run.stamp
 run: setup
 	@exec .venv/bin/python server.py $(ARGS)
 
+# Two tests a processor, since many wait: each worker has a PostgreSQL and a Chromium of its own.
 test: .venv/test.stamp node_modules/.package-lock.json
 	tools/browser
 	tools/proxies
 	npm test --silent
-	python -m pytest -m 'not measure'
+	python -m pytest -m 'not measure' --numprocesses 4 --dist loadfile
 
 # The tests that measure time, CPU or memory: they want the machine for themselves.
 measure: .venv/test.stamp node_modules/.package-lock.json

@@ -44,6 +44,7 @@ TEST = [
     "playwright==1.65.2",
     "pytest==9.2.0",  # pytest-tornado does not work with 10
     "pytest-tornado==0.8.1",
+    "pytest-xdist==3.8.0",
     "schemathesis==4.32.5",
     "sseclient-py==1.9.0",
     "setuptools==80.10.2",  # pytest-tornado imports pkg_resources, which 81 leaves out

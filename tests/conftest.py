@@ -15,10 +15,19 @@ from handlers.application import Messenger
 from http1.listener import Listener
 from server import make_app, make_server
 from tests.support import discretion
+from tests.support.browser_loop import BrowserLoop
 from tests.support.people import Visitor
 from tests.support.postgres import Postgres
 
+TEST_SECONDS = 240  # at least, before a test counts as one that hangs: a busy machine is slow
 SECRET = "a secret that only the tests know, 32 bytes at least"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if mark := item.get_closest_marker("gen_test"):
+            seconds = max(mark.kwargs.get("timeout", 0), TEST_SECONDS)
+            item.add_marker(pytest.mark.gen_test(timeout=seconds), append=False)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,6 +60,31 @@ def config(http_port: int) -> Config:
     return options.parse(["--port", str(http_port), "--rate-limits", "off"], {})
 
 
+@pytest.fixture(scope="session")
+def browser_loop() -> Iterator[BrowserLoop]:
+    loop = BrowserLoop()
+    loop.open()
+    yield loop
+    loop.close_all()
+
+
+@pytest.fixture
+def io_loop(request: pytest.FixtureRequest) -> Iterator[IOLoop]:
+    """A loop of the test's own, but where it has a browser: that comes with one."""
+    if "browser_here" in request.fixturenames:
+        shared = request.getfixturevalue("browser_loop")
+        shared.io_loop.make_current()
+        yield shared.io_loop
+        shared.end_test()
+        shared.io_loop.clear_current()
+    else:
+        loop = IOLoop()
+        loop.make_current()
+        yield loop
+        loop.clear_current()
+        loop.close(all_fds=True)
+
+
 @pytest.fixture
 def db(io_loop: IOLoop, dsn: str) -> Iterator[Database]:
     database = Database(dsn)
@@ -61,7 +95,9 @@ def db(io_loop: IOLoop, dsn: str) -> Iterator[Database]:
 
 async def what_is_under_way() -> None:
     """Lets the queries of streams that have left come to their end."""
-    if others := asyncio.all_tasks() - {asyncio.current_task()}:
+    loop = asyncio.get_running_loop()
+    own = loop.own_tasks if isinstance(loop, BrowserLoop) else set()
+    if others := asyncio.all_tasks() - {asyncio.current_task()} - own:
         await asyncio.wait(others, timeout=2)
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.browser import browser, browser_here  # noqa: F401  # the fixture is autouse
 from tests.support.people import Visitor
 from tests.support.states import Cast, states
-from tests.test_browser import browser, browser_here  # noqa: F401  # the fixture is autouse
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)  # else each day would have pictures of its own
 ROOT = Path(__file__).resolve().parents[1]

@@ -3,9 +3,9 @@
 import pytest
 from playwright.async_api import Page, Route, expect
 
+from tests.support.browser import Tabs, browser, browser_here, sign_out, write  # noqa: F401  # an autouse fixture
 from tests.support.gateway import Gateway, Mood
 from tests.support.people import Visitor, eventually, eventually_equal, two
-from tests.test_browser import Tabs, browser, browser_here, sign_out, write  # noqa: F401  # an autouse fixture
 from tests.test_live import open_conversation
 from tests.test_outbox import expect_sending, expect_sent, stored
 
@@ -21,7 +21,7 @@ AWAY = "Can't reach the server. This is what you saw last. Retrying…"
 async def until_kept(page: Page, content: str) -> None:
     """By the service worker and in what was seen last."""
     await page.evaluate("navigator.serviceWorker.ready.then(() => null)")
-    await eventually_equal(True, lambda: page.evaluate(HOLDS, content), 20)
+    await eventually_equal(True, lambda: page.evaluate(HOLDS, content))
 
 
 @pytest.mark.gen_test(timeout=120)

@@ -1,105 +1,11 @@
 """Two people talk, each in a browser of their own: a real Chromium against a real server."""
 
-import os
-import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import datetime
-
 import pytest
-from playwright.async_api import (
-    Browser,
-    ConsoleMessage,
-    Dialog,
-    Page,
-    Route,
-    async_playwright,
-    expect,
-)
+from playwright.async_api import Route, expect
 
 from handlers.application import Messenger
-from tests.support.chromium import CHROMIUM, FLAGS
+from tests.support.browser import Tabs, browser, browser_here, sign_out, talk, write  # noqa: F401
 from tests.support.people import Visitor
-
-# Chromium's own lines for a refused request, and for what is asked for with the page in vain
-# where the session has ended.
-EXPECTED_NOISE = re.compile(r"status of (401|404)|preloaded using link preload but not used")
-
-
-@pytest.fixture(autouse=True)
-def browser_here() -> None:
-    if CHROMIUM is None:
-        assert os.environ.get("CI") != "true", "CI needs a Chromium"
-        pytest.skip("no Chromium on this machine")
-
-
-class Tabs:
-    """Pages of different people, and all that their consoles complained about."""
-
-    def __init__(self, browser: Browser, base_url: str) -> None:
-        self._browser = browser
-        self.base_url = base_url
-        self.now: datetime | None = None  # where the clocks of browsers begin, if not at present
-        self.zone: str | None = None
-        self.complaints: list[str] = []
-
-    async def open(self, path: str = "/", *, width: int = 1280, scheme: str = "light") -> Page:
-        context = await self._browser.new_context(
-            viewport={"width": width, "height": 800},
-            color_scheme="dark" if scheme == "dark" else "light",
-            timezone_id=self.zone,
-        )
-        if self.now is not None:
-            await context.clock.install(time=self.now)
-        page = await context.new_page()
-        page.on("console", self._listen)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("dialog", self._close)
-        await page.goto(self.base_url + path)
-        return page
-
-    async def sign_in(self, username: str, **options: int) -> Page:
-        page = await self.open(**options)  # type: ignore[arg-type]
-        await page.get_by_label("Username").fill(username)
-        await page.get_by_role("button", name="Sign in").click()
-        await expect(page.locator(".account .name")).to_have_text(username)
-        return page
-
-    async def _close(self, dialog: Dialog) -> None:
-        """Nothing is ever told by one: not an error, not a refusal."""
-        self.complaints.append(f"{dialog.type}: {dialog.message}")
-        await dialog.dismiss()
-
-    def _listen(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not EXPECTED_NOISE.search(message.text):
-            self.complaints.append(message.text)
-
-
-async def sign_out(page: Page) -> None:
-    """By the settings, behind one's own name. What is unsent is asked about first."""
-    await page.locator(".account a").click()
-    await page.get_by_role("button", name="Sign out").click()
-
-
-@asynccontextmanager
-async def browser(base_url: str) -> AsyncIterator[Tabs]:
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        tabs = Tabs(chromium, base_url)
-        yield tabs
-        await chromium.close()
-    assert tabs.complaints == []
-
-
-async def talk(page: Page, username: str) -> None:
-    await page.get_by_role("combobox").fill(username)
-    await page.keyboard.press("Enter")
-    await expect(page.locator("conversation-view h1")).to_have_text(username)
-
-
-async def write(page: Page, content: str) -> None:
-    await page.get_by_role("textbox", name="Message").fill(content)
-    await page.keyboard.press("Enter")
 
 
 @pytest.mark.gen_test(timeout=60)

@@ -11,14 +11,13 @@ import httpx
 import pytest
 import sseclient
 from httpx_sse import connect_sse
-from playwright.async_api import async_playwright
 
 from handlers.application import Messenger
-from tests.support.chromium import CHROMIUM, FLAGS
+from tests.support.browser import browser_here
+from tests.support.browser_loop import browser_loop
 from tests.support.people import Person, Visitor
 from tests.support.processes import ROOT
 from tests.support.proxy import Cut, Proxy
-from tests.test_browser import browser_here
 
 DURABLE = ("message", "conversation", "read", "reset")
 CUT_AFTER = 1300  # bytes: in the middle of the events below
@@ -143,23 +142,21 @@ async def test_chromiums_own_eventsource_reads_all_across_a_cut(
     visitor: Visitor, app: Messenger
 ) -> None:
     jane, position, expected = await things_happen(visitor)
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = await chromium.new_page()
-        await page.goto(f"{visitor.base_url}/favicon.svg")
-        await page.evaluate(LISTEN, target(jane, position))
+    chromium = await browser_loop().chromium()
+    page = await chromium.new_page()
+    await page.goto(f"{visitor.base_url}/favicon.svg")
+    await page.evaluate(LISTEN, target(jane, position))
 
-        async def seen(number: int) -> Seen:
-            while len(found := await page.evaluate("window.seen")) < number:
-                await asyncio.sleep(0.02)
-            return [tuple(event) for event in found]
+    async def seen(number: int) -> Seen:
+        while len(found := await page.evaluate("window.seen")) < number:
+            await asyncio.sleep(0.02)
+        return [tuple(event) for event in found]
 
-        assert await seen(len(expected)) == expected
-        for stream in app.bus.streams_of(int(jane.id)):
-            stream.abort()
-        john = await visitor.sign_in("john")
-        await john.send(expected[1][1]["conversationId"], "while it was away")
-        *before, (name, message, _) = await seen(len(expected) + 1)
-        assert before == expected
-        assert (name, message["content"]) == ("message", "while it was away")
-        await chromium.close()
+    assert await seen(len(expected)) == expected
+    for stream in app.bus.streams_of(int(jane.id)):
+        stream.abort()
+    john = await visitor.sign_in("john")
+    await john.send(expected[1][1]["conversationId"], "while it was away")
+    *before, (name, message, _) = await seen(len(expected) + 1)
+    assert before == expected
+    assert (name, message["content"]) == ("message", "while it was away")

@@ -128,7 +128,7 @@ async def test_a_database_without_any_room_refuses_at_once_and_never_panics(
                 assert answer.status == 503
             ask(embedded_dsn(server), "CHECKPOINT")
             small.make_room()
-            await eventually_equal(True, lambda: is_ready(visitor), 10)
+            await eventually_equal(True, lambda: is_ready(visitor))
             last = await john.send(conversation, "after")
             while (await stream.event()).data["id"] != last["id"]:
                 pass

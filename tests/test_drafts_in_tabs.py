@@ -3,8 +3,8 @@
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F401  # an autouse fixture
 from tests.support.people import Visitor, two
-from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # an autouse fixture
 from tests.test_outbox import at_the_conversation, expect_sent, stored
 
 

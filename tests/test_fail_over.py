@@ -44,7 +44,7 @@ async def test_streams_of_a_history_that_is_gone_end_and_their_clients_start_ove
             known = [event.id for event in await stream.events(5)]
             await in_thread(fragile.fail_over)
             with pytest.raises(Ended):
-                await stream.event(10)
+                await stream.event()
 
         async def ready() -> int:
             return (await visitor.get("/health/ready")).status
@@ -73,7 +73,7 @@ async def test_a_new_epoch_that_was_begun_behind_the_servers_back_is_noticed(
         async with jane.stream() as stream:
             ask(dsn, "UPDATE meta SET epoch = 'another'")
             with pytest.raises(Ended):
-                await stream.event(10)
+                await stream.event()
         async with jane.stream() as again:
             assert str(again.hello.id).startswith("another-")
 
@@ -90,7 +90,7 @@ async def test_a_crash_that_loses_nothing_ends_no_stream(
             await in_thread(fragile.crash)
             await in_thread(fragile.revive)
             server.wait_for("the database is back|is ready")
-            await eventually_equal(True, lambda: stored(john, conversation), 10)
+            await eventually_equal(True, lambda: stored(john, conversation))
             assert (await stream.event()).data["content"] == "hello"
 
 

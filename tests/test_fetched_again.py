@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 from playwright.async_api import Page, Route, expect
 
+from tests.support.browser import Tabs, browser, browser_here  # noqa: F401  # an autouse fixture
 from tests.support.people import Visitor, eventually, two
-from tests.test_browser import Tabs, browser, browser_here  # noqa: F401  # an autouse fixture
 
 TRIES = 2  # one of them may be the browser's own, ahead of the page's
 SECONDS = 20  # pauses between tries are of 5 s at most

@@ -599,7 +599,7 @@ class TestBadAnswers:
         began = time.monotonic()
         place = await browser.sign_in_with_github("/conversations/7")
         assert place == f"/access?error={code}&return_to=%2Fconversations%2F7"
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
         assert set(browser.cookies) == set()
         assert await nobody_is_made(db)
         assert "/elsewhere" not in github.paths()

@@ -56,7 +56,7 @@ def test_a_long_line_is_read_in_a_short_time(filled_with: str, end: str) -> None
     lines = "X:" + filled_with * (16_000 // len(filled_with)) + end + "\r\n"
     began = time.process_time()
     or_refused(head.fields, lines)
-    assert time.process_time() - began < 0.01
+    assert time.process_time() - began < 0.2  # one that goes over it again and again takes seconds
 
 
 @pytest.mark.parametrize(

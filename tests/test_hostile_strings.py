@@ -9,8 +9,8 @@ from playwright.async_api import Page, Route, expect
 
 from config import Config
 from tests.support import hostile
+from tests.support.browser import browser, browser_here  # noqa: F401  # the fixture is autouse
 from tests.support.people import Visitor, two
-from tests.test_browser import browser, browser_here  # noqa: F401  # the fixture is autouse
 
 AT_ONCE = 20
 IN_A_HISTORY = 300  # the page holds no more than 400 at once

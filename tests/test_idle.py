@@ -81,11 +81,11 @@ def test_an_address_with_idle_connections_locks_nobody_out(tmp_path: Path) -> No
         try:
             began = time.monotonic()
             for n in range(20):
-                other = socket.create_connection(("127.0.0.1", port), 5, ("127.0.0.2", 0))
+                other = socket.create_connection(("127.0.0.1", port), 30, ("127.0.0.2", 0))
                 with other:
                     other.sendall(LIVE.replace(b"localhost", b"localhost:%d" % port))
                     assert b" 200 " in other.recv(4096), n
-            assert time.monotonic() - began < 20
+            assert time.monotonic() - began < 60
         finally:
             for sock in idle:
                 sock.close()

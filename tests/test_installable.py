@@ -7,8 +7,8 @@ import pytest
 from playwright.async_api import Page
 
 from config import STATIC_DIR
+from tests.support.browser import browser, browser_here  # noqa: F401  # the fixture is autouse
 from tests.support.people import Visitor
-from tests.test_browser import browser, browser_here  # noqa: F401  # the fixture is autouse
 from tools.icons import DRAWN, ICONS, drawn
 
 MOST_APART = 2.0  # of 255, on average: releases of Chromium round a curve differently

@@ -6,9 +6,9 @@ import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
 from config import STATIC_DIR
+from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F401  # autouse
 from tests.support.people import Visitor, two
 from tests.support.tabs import without
-from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # autouse
 
 PAINTED_MILLISECONDS = 1500
 TRIES = 5  # the machine may be busy with something else; a page that is slow is so each time

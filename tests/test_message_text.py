@@ -3,8 +3,8 @@
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from tests.support.browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
 from tests.support.people import Visitor, two
-from tests.test_browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
 
 
 async def shown(tabs: Tabs, visitor: Visitor, *contents: str) -> Page:

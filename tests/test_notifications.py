@@ -7,8 +7,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from handlers.application import Messenger
+from tests.support.browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
 from tests.support.people import Visitor, two
-from tests.test_browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
 
 # Chromium's own notifications, and a list of those that each page has shown.
 LISTEN = """

@@ -11,9 +11,9 @@ from playwright.async_api import Page, expect
 from config import STATIC_DIR
 from handlers.application import Messenger
 from handlers.assets import StaticAssets
+from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F401  # autouse
 from tests.support.people import Visitor, two
 from tests.support.processes import ServerProcess
-from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # autouse
 
 KEPT = """
   (async () => {

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from config import STATIC_DIR
-from tests.test_browser import browser, browser_here  # noqa: F401  # autouse
+from tests.support.browser import browser, browser_here  # noqa: F401  # autouse
 
 NEEDED = re.findall(r'"([A-Z][A-Za-z]+(?:\.\w+)+)"', (STATIC_DIR / "needs.js").read_text())
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, Page, Route, expect
 
+from tests.support.browser import Tabs, browser, browser_here, sign_out, write  # noqa: F401  # autouse
 from tests.support.chromium import Chromium
 from tests.support.people import Person, Visitor, two
 from tests.support.tabs import asleep, crash, hanging, without
-from tests.test_browser import Tabs, browser, browser_here, sign_out, write  # noqa: F401  # autouse
 
 SENDS = "**/api/conversations/*/messages"
 
@@ -198,6 +198,7 @@ async def test_who_signs_out_is_asked_first_and_nothing_unsent_is_left_for_anybo
         await page.context.unroute(SENDS)
         await page.get_by_label("Username", exact=True).fill("jane")
         await page.get_by_role("button", name="Sign in").click()
+        await expect(page.locator(".account .name")).to_have_text("jane")
         await page.goto(url)
         await expect(text).to_have_value("")
         await write(page, "only this")

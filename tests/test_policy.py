@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.test_browser import browser, browser_here
+from tests.support.browser import browser, browser_here
 
 __all__ = ["browser_here"]  # a fixture
 

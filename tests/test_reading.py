@@ -7,9 +7,9 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.attention import Gaze
+from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F401  # the fixture is autouse
 from tests.support.chromium import Chromium
 from tests.support.people import Person, Visitor, eventually_equal, two
-from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # the fixture is autouse
 
 TALL = "\n".join(f"line {n}" for n in range(60))  # no screen shows it whole
 
@@ -240,7 +240,7 @@ async def test_what_is_read_in_one_tab_is_read_in_all_tabs_and_devices_within_a_
                 await expect(other.locator(".badge")).to_have_count(0)
                 await expect(other).to_have_title("Messenger")
             took.append(time.monotonic() - begun)
-        assert min(took) < 1, took
+        assert min(took) < 5, took  # and not with the next heartbeat
 
 
 @pytest.mark.gen_test(timeout=120)

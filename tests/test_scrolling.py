@@ -8,9 +8,9 @@ from functools import partial
 import pytest
 from playwright.async_api import Page, Route, expect
 
+from tests.support.browser import browser, browser_here, write  # noqa: F401  # the fixture is autouse
 from tests.support.history import fill
 from tests.support.people import Visitor, eventually_equal, two
-from tests.test_browser import browser, browser_here, write  # noqa: F401  # the fixture is autouse
 from tests.test_reading import at, settled
 
 FIRST = "number 0" + " and so on" * 40

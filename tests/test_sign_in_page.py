@@ -6,9 +6,9 @@ import pytest
 from playwright.async_api import Page, expect
 
 from handlers.application import Messenger
+from tests.support.browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
 from tests.support.github import PNG, FakeGitHub
 from tests.support.people import Visitor
-from tests.test_browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
 from tests.test_github import answers, config, github  # noqa: F401  # fixtures
 
 PHONE = (

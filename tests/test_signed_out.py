@@ -3,9 +3,9 @@
 import pytest
 from playwright.async_api import expect
 
+from tests.support.browser import browser, browser_here, sign_out, write  # noqa: F401  # an autouse fixture
 from tests.support.people import Visitor, two
 from tests.test_away import SEEN
-from tests.test_browser import browser, browser_here, sign_out, write  # noqa: F401  # an autouse fixture
 from tests.test_notifications import ON_SCREEN, at, elsewhere, expect_told, somebody, until
 from tests.test_outbox import (
     at_an_unsent_message,

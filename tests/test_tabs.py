@@ -8,10 +8,10 @@ import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
 from handlers.application import Messenger
+from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F401  # the fixture is autouse
 from tests.support.chromium import Chromium
 from tests.support.people import Person, Visitor, two
 from tests.support.tabs import asleep, crash, hanging
-from tests.test_browser import Tabs, browser, browser_here, write  # noqa: F401  # the fixture is autouse
 
 TABS = 12  # a browser has six connections to a server over HTTP/1.1
 

@@ -6,8 +6,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from config import STATIC_DIR
+from tests.support.browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
 from tests.support.people import Visitor
-from tests.test_browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
 
 LIGHT, DARK = "rgb(253, 252, 250)", "rgb(22, 24, 26)"
 # Taken where the first frame can be drawn: from then on a wrong colour would be seen.

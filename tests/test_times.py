@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.async_api import CDPSession, expect
 
+from tests.support.browser import browser, browser_here  # noqa: F401  # the fixture is autouse
 from tests.support.people import Person, Visitor, two
 from tests.support.postgres import ask
-from tests.test_browser import browser, browser_here  # noqa: F401  # the fixture is autouse
 from tests.test_reading import at
 
 

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import BrowserContext, async_playwright, expect
+from playwright.async_api import BrowserContext, expect
 
 import config as options
 from config import Config
 from handlers.application import Messenger
-from tests.support.chromium import CHROMIUM, FLAGS
+from tests.support.browser import browser_here, write  # noqa: F401  # an autouse fixture
+from tests.support.browser_loop import CHROMIUM, FLAGS, browser_loop
 from tests.support.people import Person, Visitor, two
-from tests.test_browser import browser_here, write  # noqa: F401  # an autouse fixture
 from tests.test_outbox import SENDS, cut_sends, expect_sending, expect_sent, stored
 from tests.test_tabs import expect_shown, only_stream, tabs_at
 
@@ -30,15 +30,14 @@ def config(http_port: int) -> Config:
 @asynccontextmanager
 async def at_home(person: Person, port: int) -> AsyncIterator[tuple[BrowserContext, str]]:
     url = f"http://chat.lan:{port}"
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[*FLAGS, "--host-resolver-rules=MAP chat.lan 127.0.0.1"],
-        )
-        context = await chromium.new_context()
-        await context.add_cookies([person.cookie | {"url": url}])
-        yield context, url
-        await chromium.close()
+    chromium = await browser_loop().playwright.chromium.launch(
+        executable_path=CHROMIUM,
+        args=[*FLAGS, "--host-resolver-rules=MAP chat.lan 127.0.0.1"],
+    )
+    context = await chromium.new_context()
+    await context.add_cookies([person.cookie | {"url": url}])
+    yield context, url
+    await chromium.close()
 
 
 @pytest.mark.gen_test(timeout=180)

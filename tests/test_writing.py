@@ -3,8 +3,8 @@
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from tests.support.browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
 from tests.support.people import Person, Visitor, two
-from tests.test_browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
 
 
 async def at_the_conversation(tabs: Tabs, visitor: Visitor) -> tuple[Page, Person]:

@@ -3,9 +3,9 @@
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from tests.support.browser import browser, browser_here  # noqa: F401  # autouse
 from tests.support.people import Visitor
 from tests.support.states import Cast, states
-from tests.test_browser import browser, browser_here  # noqa: F401  # autouse
 
 # Whatever is pressed or read, and cannot be brought into the window by scrolling.
 UNREACHABLE = """

@@ -31,7 +31,7 @@ class Caller:
         body = None if fields is None else json.dumps(fields).encode()
         headers["Content-Type"] = "application/json"
         request = urllib.request.Request(self.url + path, body, headers)
-        return urllib.request.urlopen(request, timeout=10)
+        return urllib.request.urlopen(request, timeout=30)
 
 
 def someone_talks(url: str) -> tuple[Caller, str]:

@@ -1,27 +1,16 @@
 """A Chromium as people have it: one window of tabs, of which the one in front is visible."""
 
 import asyncio
-import shutil
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from playwright.async_api import BrowserContext, async_playwright
+from playwright.async_api import BrowserContext
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-partial-raster",  # whose edges depend on what was drawn before
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-START_SECONDS = 30
+from tests.support.browser_loop import CHROMIUM, FLAGS, browser_loop
+
+START_SECONDS = 60
 
 
 class Chromium:
@@ -49,11 +38,10 @@ class Chromium:
             *self._command, stdout=nowhere, stderr=nowhere
         )
         try:
-            async with async_playwright() as playwright:
-                browser = await playwright.chromium.connect_over_cdp(
-                    f"http://127.0.0.1:{await self._port()}", no_defaults=True
-                )
-                yield browser.contexts[0]
+            browser = await browser_loop().playwright.chromium.connect_over_cdp(
+                f"http://127.0.0.1:{await self._port()}", no_defaults=True
+            )
+            yield browser.contexts[0]
         finally:
             await self.end(signal.SIGTERM)
 

@@ -91,7 +91,7 @@ class Flood:
         assert process.stdout is not None
         statuses: Counter[int] = Counter()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 assert await process.stdout.readline()
             yield statuses
         finally:

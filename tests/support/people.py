@@ -12,6 +12,8 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 from tests.support import discretion
 from tests.support.sse import EventStream
 
+PATIENCE_SECONDS = 60  # with a server that shares its processors with other tests
+
 
 class Answer(NamedTuple):
     """A response, with its body read as JSON where it is JSON."""
@@ -67,7 +69,7 @@ class Visitor:
             allow_nonstandard_methods=True,
             follow_redirects=False,
             raise_error=False,
-            **options,
+            **{"connect_timeout": PATIENCE_SECONDS, "request_timeout": PATIENCE_SECONDS} | options,
         )
         return _answer(response)
 
@@ -164,7 +166,7 @@ def path(*segments: str) -> str:
     return "/" + "/".join(quote(segment, safe="") for segment in segments)
 
 
-async def eventually(true: Any, seconds: float = 5) -> None:
+async def eventually(true: Any, seconds: float = 30) -> None:
     """Waits until `true()` holds; for what no event tells of."""
     async with asyncio.timeout(seconds):
         while not true():
@@ -172,7 +174,7 @@ async def eventually(true: Any, seconds: float = 5) -> None:
 
 
 async def eventually_equal(
-    expected: object, ask: Callable[[], Awaitable[object]], seconds: float = 5
+    expected: object, ask: Callable[[], Awaitable[object]], seconds: float = 30
 ) -> None:
     """Waits until `ask()` answers `expected`; for what no event tells of."""
     answer = None

@@ -1,6 +1,8 @@
 """The server as an operator starts it: a process of its own."""
 
+import contextlib
 import os
+import random
 import re
 import signal
 import socket
@@ -17,16 +19,23 @@ from tests.support import discretion
 ROOT = Path(__file__).resolve().parents[2]
 # A runner's own parent may have it ignore some of them, and its children inherit that.
 DEFAULT_SIGNALS = ("env", "--default-signal=HUP,INT,QUIT,TERM")
-READY_SECONDS = 45  # the first start makes a database, and CI is slow at times
+PORTS = (10_000, 32_000)  # /proc/sys/net/ipv4/ip_local_port_range begins at 32,768
+READY_SECONDS = 90  # the first start makes a database, and CI is slow at times
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """One that nothing else is given: the kernel takes those of connections from above these.
+
+    It is drawn by chance, since other processes of the tests look for one in the same moment.
+    """
+    while True:
+        port = random.randrange(*PORTS)
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
-def run(*flags: str, seconds: float = 30, **environ: str) -> subprocess.CompletedProcess[str]:
+def run(*flags: str, seconds: float = 90, **environ: str) -> subprocess.CompletedProcess[str]:
     """A start that is expected to end by itself."""
     return subprocess.run(
         [sys.executable, "server.py", *flags],
@@ -108,7 +117,7 @@ class ServerProcess:
             time.sleep(0.01)
         raise AssertionError(f"never printed {pattern}:\n" + "\n".join(self.output))
 
-    def end(self, number: signal.Signals = signal.SIGTERM, seconds: float = 15) -> int:
+    def end(self, number: signal.Signals = signal.SIGTERM, seconds: float = 60) -> int:
         """The exit status after a signal."""
         self.process.send_signal(number)
         try:

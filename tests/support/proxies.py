@@ -14,7 +14,7 @@ import pytest
 from tests.support.processes import free_port
 from tests.support.readme import adapted, recipe
 
-START_SECONDS = 20
+START_SECONDS = 60
 _SECTION = "Behind a proxy"
 
 
@@ -139,6 +139,6 @@ def _make_certificate(folder: Path) -> None:
 
 
 def _run(*command: str) -> str:
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout + ended.stderr

@@ -11,7 +11,7 @@ async def raw(base_url: str, request: str | bytes) -> bytes:
     data = request.encode("latin1") if isinstance(request, str) else request
     writer.write(data.replace(b"HOST", url.netloc.encode()))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await reader.readuntil(b"\r\n\r\n")
     finally:
         writer.close()

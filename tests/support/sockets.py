@@ -23,7 +23,7 @@ class Client:
 
     async def answer(self) -> tuple[int, dict[str, str], bytes]:
         """The next one, which has told its length."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             status, headers = await self.head()
             body = await self.reader.readexactly(int(headers.get("content-length", "0")))
         return status, headers, body
@@ -35,7 +35,7 @@ class Client:
 
     async def rest(self) -> bytes:
         """All that comes before the server closes."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await self.reader.read()
 
 

@@ -63,7 +63,7 @@ class EventStream:
             raise
         return stream
 
-    async def event(self, seconds: float = 10, *, pings: bool = False) -> Event:
+    async def event(self, seconds: float = 30, *, pings: bool = False) -> Event:
         """The next event. Raises `Ended`, `TimeoutError`."""
         async with asyncio.timeout(seconds):
             while True:
@@ -81,7 +81,7 @@ class EventStream:
             found.append(await self.event())
         return found
 
-    async def rest(self, seconds: float = 10) -> list[Event]:
+    async def rest(self, seconds: float = 30) -> list[Event]:
         """All that comes before the stream ends."""
         found = []
         try:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from playwright.async_api import Page, Route, expect
 
+from tests.support.browser import Tabs, talk, write
 from tests.support.people import Person, Visitor
 from tests.support.postgres import ask
-from tests.test_browser import Tabs, talk, write
 
 TALK = """
 jane: Good morning! Did you see the new harbour bridge?

@@ -1,0 +1,120 @@
+"""Browsers of different people, in the one Chromium that a worker keeps for all of its tests."""
+
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import pytest
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Page,
+    expect,
+)
+
+from tests.support.browser_loop import CHROMIUM, browser_loop
+
+EXPECT_SECONDS = 20  # Playwright gives 5, which a machine that does four things at once exceeds
+# Chromium's own lines for a refused request, and for what is asked for with the page in vain
+# where the session has ended.
+EXPECTED_NOISE = re.compile(r"status of (401|404)|preloaded using link preload but not used")
+
+expect.set_options(timeout=EXPECT_SECONDS * 1000)
+
+
+@pytest.fixture(autouse=True)
+def browser_here() -> None:
+    """Import it where tests need a browser: it gives them the worker's."""
+    if CHROMIUM is None:
+        assert os.environ.get("CI") != "true", "CI needs a Chromium"
+        pytest.skip("no Chromium on this machine")
+
+
+class Tabs:
+    """Pages of different people, and all that their consoles complained about."""
+
+    def __init__(self, browser: Browser, base_url: str) -> None:
+        self._browser = browser
+        self.base_url = base_url
+        self.now: datetime | None = None  # where the clocks of browsers begin, if not at present
+        self.zone: str | None = None
+        self.complaints: list[str] = []
+        self._contexts: list[BrowserContext] = []
+
+    async def open(self, path: str = "/", *, width: int = 1280, scheme: str = "light") -> Page:
+        page = await self._new_page(width, scheme)
+        await page.goto(self.base_url + path)
+        return page
+
+    async def sign_in(self, username: str, *, width: int = 1280, scheme: str = "light") -> Page:
+        """As the page for it does, but for the page."""
+        page = await self._new_page(width, scheme)
+        answer = await page.context.request.post(
+            f"{self.base_url}/api/login",
+            data={"username": username},
+            headers={"Origin": self.base_url},
+        )
+        assert answer.ok, await answer.text()
+        await page.goto(self.base_url)
+        await expect(page.locator(".account .name")).to_have_text(username)
+        return page
+
+    async def _new_page(self, width: int, scheme: str) -> Page:
+        context = await self._browser.new_context(
+            viewport={"width": width, "height": 800},
+            color_scheme="dark" if scheme == "dark" else "light",
+            timezone_id=self.zone,
+        )
+        self._contexts.append(context)
+        if self.now is not None:
+            await context.clock.install(time=self.now)
+        page = await context.new_page()
+        page.on("console", self._listen)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", self._close)
+        return page
+
+    async def close(self) -> None:
+        for context in self._contexts:
+            await context.close()
+
+    async def _close(self, dialog: Dialog) -> None:
+        """Nothing is ever told by one: not an error, not a refusal."""
+        self.complaints.append(f"{dialog.type}: {dialog.message}")
+        await dialog.dismiss()
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not EXPECTED_NOISE.search(message.text):
+            self.complaints.append(message.text)
+
+
+@asynccontextmanager
+async def browser(base_url: str) -> AsyncIterator[Tabs]:
+    """Contexts of the worker's Chromium, closed at the end."""
+    tabs = Tabs(await browser_loop().chromium(), base_url)
+    try:
+        yield tabs
+    finally:
+        await tabs.close()
+    assert tabs.complaints == []
+
+
+async def sign_out(page: Page) -> None:
+    """By the settings, behind one's own name. What is unsent is asked about first."""
+    await page.locator(".account a").click()
+    await page.get_by_role("button", name="Sign out").click()
+
+
+async def talk(page: Page, username: str) -> None:
+    await page.get_by_role("combobox").fill(username)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("conversation-view h1")).to_have_text(username)
+
+
+async def write(page: Page, content: str) -> None:
+    await page.get_by_role("textbox", name="Message").fill(content)
+    await page.keyboard.press("Enter")
