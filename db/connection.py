@@ -12,7 +12,7 @@ from db import driver, errors
 from db.addresses import addresses
 from db.driver import Cursor, Driver
 from db.prepared import prepared
-from db.translation import of_connecting, translated
+from db.translation import of_connecting, of_statement
 
 Row = tuple[Any, ...]
 
@@ -67,9 +67,11 @@ class Connection:
         return await self._rows(execute, params, seconds)
 
     async def _rows(self, sql: str, params: Mapping[str, Any], seconds: float) -> list[Row]:
-        with translated(lambda: self.usable):
+        try:
             await self._cursor.execute(sql, params or None, timeout=seconds)
             return await self._cursor.fetchall() if self._cursor.description else []
+        except Exception as error:  # whatever a driver or a loop may raise
+            raise of_statement(error, is_open=self.usable) from None
 
     def close(self) -> None:
         # A future that is done already, in aiopg: there is nothing to wait for.

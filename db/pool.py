@@ -6,15 +6,14 @@ A permit is always given back, so that a broken connection can starve nobody.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
 from db import connection, errors, identity, readiness
-from db.connection import Connection, Row
+from db.connection import STATEMENT_TIMEOUT_SECONDS, Connection, Row
 from db.identity import Identity
 
 REQUEST_SECONDS = 5.0  # one deadline over all that a request acquires and asks
@@ -120,36 +119,43 @@ class Database:
         self._close_idle()
 
     async def _ask(self, sql: str, params: Mapping[str, Any], until: float) -> list[Row]:
-        async with self._connection(until, sql) as conn:
-            seconds = until - asyncio.get_running_loop().time()
-            try:
-                return await conn.rows(sql, params, max(seconds, 0.001))
-            except errors.Declined as error:
-                if not error.is_damage:
-                    conn.close()  # the reason may be this session's own
-                    self._lost(str(error))
-                raise
-            except errors.Timeout:
-                if not conn.usable and seconds > connection.STATEMENT_TIMEOUT_SECONDS:
-                    self._lost("it does not answer")  # not even with its own timeout
-                raise
+        await self._acquire(until)
+        conn = None
+        try:
+            conn = self._take_idle(sql) or await self._connect(until)
+            return await self._ask_on(conn, sql, params, until)
+        finally:
+            self._permits.release()
+            if conn is not None:
+                self._give_back(conn)
 
-    @contextlib.asynccontextmanager
-    async def _connection(self, until: float, sql: str) -> AsyncIterator[Connection]:
+    async def _ask_on(
+        self, conn: Connection, sql: str, params: Mapping[str, Any], until: float
+    ) -> list[Row]:
+        seconds = until - asyncio.get_running_loop().time()
+        try:
+            return await conn.rows(sql, params, max(seconds, 0.001))
+        except errors.Declined as error:
+            if not error.is_damage:
+                conn.close()  # the reason may be this session's own
+                self._lost(str(error))
+            raise
+        except errors.Timeout:
+            if not conn.usable and seconds > STATEMENT_TIMEOUT_SECONDS:
+                self._lost("it does not answer")  # not even with its own timeout
+            raise
+
+    async def _acquire(self, until: float) -> None:
+        """Takes a permit for one connection."""
+        if not self._permits.locked():
+            await self._permits.acquire()  # at once: a timer would cost more
+            return
         now = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout_at(min(until, now + ACQUIRE_SECONDS)):
                 await self._permits.acquire()
         except TimeoutError:
             raise errors.Unavailable("all connections are busy") from None
-        conn = None
-        try:
-            conn = self._take_idle(sql) or await self._connect(until)
-            yield conn
-        finally:
-            self._permits.release()
-            if conn is not None:
-                self._give_back(conn)
 
     def _take_idle(self, sql: str) -> Connection | None:
         """One that has planned this already, where there is one: planning takes milliseconds."""

@@ -1,9 +1,6 @@
 """What psycopg2, libpq or the loop raise, as one of our own errors. Nothing else escapes."""
 
-import asyncio
-import contextlib
 import re
-from collections.abc import Callable, Iterator
 
 import psycopg2
 import psycopg2.errors
@@ -47,18 +44,8 @@ def of_connecting(error: BaseException) -> errors.DatabaseError:
     return errors.Unavailable(text)
 
 
-@contextlib.contextmanager
-def translated(is_open: Callable[[], bool]) -> Iterator[None]:
-    """Around a statement. `is_open`: whether the connection lives on after the error."""
-    try:
-        yield
-    except (asyncio.CancelledError, errors.DatabaseError):
-        raise
-    except Exception as error:
-        raise _of_statement(error, is_open()) from None
-
-
-def _of_statement(error: Exception, is_open: bool) -> Exception:
+def of_statement(error: Exception, *, is_open: bool) -> Exception:
+    """Why there is no result. `is_open`: whether the connection lives on after the error."""
     match error:
         case TimeoutError():
             return errors.Timeout("no answer before the deadline")

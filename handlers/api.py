@@ -74,15 +74,23 @@ class ApiHandler(Handler):
         self._check_media_type()
         return body.decoded(self.request.body, kind)
 
+    def query_argument(self, name: str) -> str | None:
+        """The last value of that name in the query; None where there is none."""
+        if name not in self.request.query_arguments:
+            return None
+        return self.get_query_argument(name, strip=False)
+
     def limit(self) -> int:
-        text = self.get_query_argument("limit", str(DEFAULT_LIMIT), strip=False)
+        text = self.query_argument("limit")
+        if text is None:
+            return DEFAULT_LIMIT
         if not re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) or not 1 <= int(text) <= LARGEST_LIMIT:
             raise problems.Invalid({"limit": f"Choose a number from 1 to {LARGEST_LIMIT}."})
         return int(text)
 
     def place(self, of: str, newest: Place) -> Place:
         """Where the list `of` goes on, from a link that this server made for that list."""
-        text = self.get_query_argument("cursor", None, strip=False)
+        text = self.query_argument("cursor")
         if text is None:
             return newest
         try:
@@ -91,6 +99,10 @@ class ApiHandler(Handler):
             raise problems.Invalid(
                 {"cursor": "This link doesn't work any more. Start from the first page."}
             ) from None
+
+    def check_etag_header(self) -> bool:
+        """Whether the client has it already: nothing under /api/ has an ETag."""
+        return False
 
     def reply(self, answer: object, status: int = 200) -> None:
         self.set_status(status)

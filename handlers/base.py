@@ -62,6 +62,7 @@ class Handler(RequestHandler):
     answer_bytes = 64 * 1024  # the most that an answer to GET has
 
     slot: Slot | None = None  # in the queue of its client; None: it never waits
+    _claims: list[Claims] | None = None  # what `presented_claims` found
     _request_id: str | None = None
 
     @property
@@ -113,6 +114,11 @@ class Handler(RequestHandler):
 
     def presented_claims(self) -> list[Claims]:
         """What the good ones of the presented tokens say; their sessions may have ended."""
+        if self._claims is None:
+            self._claims = self._read_tokens()
+        return self._claims
+
+    def _read_tokens(self) -> list[Claims]:
         found = []
         for token in self.presented_tokens():
             try:

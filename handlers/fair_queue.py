@@ -62,8 +62,9 @@ class FairQueue:
         `answer_bytes` is the most that its answer may have. A slot that is not refusable waits for
         as long as it takes.
         """
-        queue = self._clients.get(client)
-        if queue is None:
+        try:
+            queue = self._clients[client]
+        except KeyError:
             queue = self._clients[client] = ClientQueue(self, client)
         slot = Slot(queue, cost, answer_bytes, is_refusable)
         queue.enter(slot, self._is_draining)

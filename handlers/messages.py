@@ -61,7 +61,7 @@ class MessagesHandler(ConversationHandler):
 
     def _after(self) -> int | None:
         """Below all messages that are asked for; it may be none itself."""
-        text = self.get_query_argument("after", None, strip=False)
+        text = self.query_argument("after")
         if text is None:
             return None
         if not _ID_OR_ZERO.fullmatch(text) or int(text) > LARGEST_ID:

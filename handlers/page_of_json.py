@@ -5,12 +5,21 @@ from collections.abc import Sequence
 import msgspec
 
 LARGEST_BYTES = 256 * 1024  # a hundred messages of control characters would be 2.4 MB
+FEW = 25  # items, which are encoded in one call: half a millisecond at most
 
 _encoder = msgspec.json.Encoder()
 
 
 def encoded(items: Sequence[object]) -> tuple[bytes, int]:
     """An array of the first `items`, and how many they are: one at least, if there is one."""
+    if len(items) <= FEW:
+        whole = _encoder.encode(items)
+        if len(whole) <= LARGEST_BYTES:
+            return whole, len(items)
+    return _cut(items)
+
+
+def _cut(items: Sequence[object]) -> tuple[bytes, int]:
     found = bytearray(b"[")
     count = 0
     for item in items:

@@ -93,12 +93,15 @@ def fields(lines: str) -> HTTPHeaders:
     if len(found) != lines.count("\n") - 1:
         raise ProtocolError(400, "Malformed header")
     headers = HTTPHeaders()
+    seen = set()
     for name, value in found:
         if len(name) > LONGEST_NAME:
             continue  # to Tornado each word of it is some work
-        if name in headers:
+        folded = name.lower()
+        if folded in seen:
             headers.add(name, value.rstrip(" \t"))
         else:
+            seen.add(folded)
             headers[name] = value.rstrip(" \t")
     return headers
 
