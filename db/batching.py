@@ -36,11 +36,20 @@ class Batched(Generic[Question, Answer]):
 
     async def _work_off(self) -> None:
         try:
-            while batch := self._waiting[: self._largest]:
+            while self._waiting:
+                await self._gather()
+                batch = self._waiting[: self._largest]
                 del self._waiting[: self._largest]
                 await self._settle(batch)
         finally:
             self._worker = None
+
+    async def _gather(self) -> None:
+        """Waits while each turn of the loop brings more questions, up to a batch of them."""
+        before = 0
+        while before < len(self._waiting) < self._largest:
+            before = len(self._waiting)
+            await asyncio.sleep(0)
 
     async def _settle(self, batch: list[tuple[Question, asyncio.Future[Answer]]]) -> None:
         pool.begin_request()
