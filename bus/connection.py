@@ -80,7 +80,6 @@ class StreamConnection(asyncio.Protocol):
 
         `client` is the user for whom its bytes count.
         """
-        set_socket_options(transport.get_extra_info("socket"))
         self.disconnected = False  # nothing is written any more
         self.client = client
         self.write_paused = False
