@@ -37,7 +37,7 @@ measure: .venv/test.stamp node_modules/.package-lock.json
 rules: .venv/test.stamp
 	@python -m tests.support.rules
 
-# Each page and state, small and large, light and dark, into .screenshots/; README's into docs/ as well.
+# Each page and state, small and large, light and dark, into .screenshots/; the documents' into docs/ as well.
 screenshots: .venv/test.stamp
 	tools/browser
 	.venv/bin/python -m pytest tests/screenshots.py
@@ -46,10 +46,10 @@ screenshots: .venv/test.stamp
 chaos: .venv/test.stamp
 	.venv/bin/python -m tests.chaos.storm $(ARGS)
 
-# This server and what people would use instead, in turn: a quick look, and the README's table.
+# This server and what people would use instead, in turn: a quick look, and the documents' tables.
 bench: .venv/bench.stamp $(GO)
 	tools/peers
-	.venv/bin/python -m bench --rounds 2 --figures fan-out,opening,sending,latency
+	.venv/bin/python -m bench --rounds 2 --figures opening,sending,latency
 bench-full: .venv/bench.stamp $(GO)
 	tools/peers
 	.venv/bin/python -m bench --rounds 5 --readme

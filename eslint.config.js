@@ -67,5 +67,5 @@ export default [
   without(["static/components/*.js"], ["../app.js", "../stream.js", "../session.js", "../outbox.js"], "Components are given a context."),
   { files: ["static/needs.js"], rules: { "no-unused-vars": ["error", { caughtErrors: "none" }], "no-var": "off" } },
   { files: ["static/sw.js"], languageOptions: { globals: globals.serviceworker } },
-  { files: ["tests/page/**/*.js", "tools/*.js"], languageOptions: { globals: globals.node } },
+  { files: ["tests/page/**/*.js", "tools/*.js", "examples/*.mjs"], languageOptions: { globals: globals.node } },
 ];

@@ -1,6 +1,6 @@
 """Runs the figures on this server and its peers in turn, and prints medians and ratios.
 
-python -m bench [--rounds 5] [--figures fan-out,sending] [--peers Go,nchan] [--out .bench]
+python -m bench [--rounds 5] [--figures opening,sending] [--peers Go,nchan] [--out .bench]
 
 Where a figure fails, or the run is interrupted, what has been taken is kept and printed.
 """
@@ -13,6 +13,7 @@ import re
 import resource
 import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -36,7 +37,7 @@ def main() -> int:
     parser.add_argument("--figures", type=figures, default=list(FIGURES))
     parser.add_argument("--peers", type=peers, default=ALL, help="what their names contain")
     parser.add_argument("--out", type=Path, default=Path(".bench"))
-    parser.add_argument("--readme", action="store_true", help="its table and plot are renewed")
+    parser.add_argument("--readme", action="store_true", help="renews the documents' figures")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sizes = Sizes()
@@ -49,7 +50,7 @@ def main() -> int:
         run.failures.append(str(why) or "interrupted")
     run.write(asked.out)
     if asked.readme and not run.failures:
-        run.write_readme(asked.rounds)
+        run.write_documents(asked.rounds)
     return 1 if run.failures else 0
 
 
@@ -168,25 +169,32 @@ class Run:
     def caption(self) -> str:
         return ", ".join(f"{name} {number}" for name, number in self.versions.items())
 
-    def write_readme(self, rounds: int) -> None:
-        """What stands between two comments of README.md, and the plot that it shows."""
-        path = ROOT / "README.md"
+    def write_documents(self, rounds: int) -> None:
+        """What stands between two comments of README.md and docs/performance.md, and the plot."""
         medians = self.medians()
         table.plot(medians, ROOT / "docs" / "figures.png", self.caption())
         command = "make bench-full" if rounds >= 5 else f"python -m bench --rounds {rounds}"
         how = f"medians of {rounds} alternating rounds" if rounds > 1 else "one round"
-        new = (
-            f"`{command}` on {time.strftime('%Y-%m-%d')}: {how} on {os.cpu_count()} cores "
-            f"({self.caption()}). In brackets: Messenger's figure divided by the peer's.\n\n"
-            f"![Figures](docs/figures.png)\n\n{table.text(medians)}"
-        )
-        begin, end = "<!-- figures -->\n", "<!-- end of figures -->"
-        text, found = re.subn(
-            f"(?s){begin}.*{end}", lambda _: begin + new + end, path.read_text(), count=1
-        )
-        if not found:
-            raise RuntimeError(f"README.md has no place for the figures: {begin}")
-        path.write_text(text)
+        taken = f"`{command}` on {time.strftime('%Y-%m-%d')}, commit {commit()}: {how}"
+        replace_figures(ROOT / "README.md", f"{taken}.\n\n{table.text(table.few(medians))}")
+        where = f"on {os.cpu_count()} cores ({self.caption()})"
+        whole = f"{taken} {where}.\n\n![Figures](figures.png)\n\n{table.text(medians)}"
+        replace_figures(ROOT / "docs" / "performance.md", whole)
+
+
+def replace_figures(document: Path, new: str) -> None:
+    begin, end = "<!-- figures -->\n", "<!-- end of figures -->"
+    text, found = re.subn(
+        f"(?s){begin}.*{end}", lambda _: begin + new + end, document.read_text(), count=1
+    )
+    if not found:
+        raise RuntimeError(f"{document.name} has no place for the figures: {begin}")
+    document.write_text(text)
+
+
+def commit() -> str:
+    asked = ["git", "describe", "--always", "--dirty"]
+    return subprocess.check_output(asked, cwd=ROOT, text=True).strip()
 
 
 def versions(tools: Tools, postgres: Postgres) -> dict[str, str]:

@@ -28,7 +28,6 @@ class Sizes:
 
     streams: int = 10_000
     most_streams: int = 19_000
-    fanouts: int = 15
     send_seconds: float = 4
     latency_seconds: float = 15
     leave_seconds: float = 2.5  # and the server has seen to those that left
@@ -43,33 +42,10 @@ def load(server: Server, command: str, **more: Any) -> dict[str, Any]:
     return server.tools.load(command, server.spec(**more))
 
 
-def fanout(server: Server, sizes: Sizes) -> Taken:
-    """(a) One message to 10,000 streams of one user."""
-    with server.running():
-        found = load(
-            server,
-            "streams",
-            open=[server.stream()],
-            streams=sizes.streams,
-            atOnce=AT_ONCE,
-            publish=server.publish(),
-            times=sizes.fanouts,
-            pauseMs=200,
-        )
-        numbers = {
-            "frames/s": found["framesPerSecond"],
-            f"last of {sizes.streams:,} after, ms": found["lastFrameMs"],
-            SERVER: found["fanoutServerShare"],
-            LOAD: found["fanoutLoadShare"],
-            **holds(server, until=found["closedAt"]),
-        }
-        return {"fan-out": numbers}
-
-
 def opening(server: Server, sizes: Sizes) -> Taken:
-    """(c) Up to 19,000 from cold; and, where that can be, from a cursor.
+    """Up to 19,000 from cold; and, where that can be, from a cursor.
 
-    On the way, (b): the slope of its memory between 10,000 and 19,000 streams.
+    On the way, the slope of its memory between 10,000 and 19,000 streams.
     """
     with server.running():
         steps = [sizes.streams, sizes.most_streams]
@@ -102,7 +78,7 @@ def opening(server: Server, sizes: Sizes) -> Taken:
 
 
 def sending(server: Server, sizes: Sizes) -> Taken:
-    """(d) Stored and answered, from so many senders at once, each in a conversation of its own.
+    """Stored and answered, from so many senders at once, each in a conversation of its own.
 
     And of 32 in the same, where the usual statements wait for one another's locks.
     """
@@ -130,7 +106,7 @@ def sending(server: Server, sizes: Sizes) -> Taken:
 
 
 def latency(server: Server, sizes: Sizes) -> Taken:
-    """(e) From POST to arrival on the other side's stream, beside 10,000 idle ones."""
+    """From POST to arrival on the other side's stream, beside 10,000 idle ones."""
     assert isinstance(server, Messenger | Go)
     people = min(PEOPLE, sizes.streams)
     with server.running():
@@ -158,7 +134,7 @@ def latency(server: Server, sizes: Sizes) -> Taken:
 
 
 def history(server: Server, sizes: Sizes) -> Taken:
-    """(f) A page of 25 of a million messages."""
+    """A page of 25 of a million messages."""
     assert isinstance(server, Messenger)
     server.history = True
     with server.running():
@@ -174,7 +150,8 @@ def history(server: Server, sizes: Sizes) -> Taken:
 
 
 def restart(server: Server, sizes: Sizes) -> Taken:
-    """(g) SIGKILL under 10,000 streams, until the last of them has what it missed."""
+    """SIGKILL under 10,000 streams, until the last of them has what it missed."""
+    assert isinstance(server, Messenger)
     with server.running():
         loading = subprocess.Popen(
             [server.tools.built("load"), "reconnect"],
@@ -215,7 +192,7 @@ def _converse(
         return dict(json.loads(told))
 
 
-def _kill_and_start(server: Server) -> None:
+def _kill_and_start(server: Messenger) -> None:
     for _ in range(MISSED):
         load(server, "requests", requests=[server.publish()], clients=1, seconds=0.0001)
         time.sleep(0.5)
@@ -233,7 +210,6 @@ def holds(server: Server, until: float = math.inf) -> Numbers:
 # in another way has the same streams.
 HOLD_STREAMS = [kind for kind in ALL if kind is not GoSql]
 FIGURES: dict[str, tuple[Figure, Sequence[Kind]]] = {
-    "fan-out": (fanout, HOLD_STREAMS),
     "memory": (opening, HOLD_STREAMS),
     "opening": (opening, HOLD_STREAMS),
     "sending": (sending, [Messenger, Go, GoSql]),

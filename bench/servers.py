@@ -14,7 +14,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import jwt
 import psutil
 
 from bench.database import SECRET, Postgres, token
@@ -61,10 +60,6 @@ class Server:
 
     def stream(self, user: int = 2, last_event_id: str = "") -> str:
         """A request that opens a stream of the user's."""
-        raise NotImplementedError
-
-    def publish(self) -> str:
-        """A request whose message reaches all streams of user 2."""
         raise NotImplementedError
 
     # What all have in common.
@@ -167,6 +162,7 @@ class Messenger(Server):
         return self.request(f"POST /api/conversations/{talk}/messages", fields, self._as(user))
 
     def publish(self) -> str:
+        """A request whose message reaches all streams of user 2."""
         return self.send(1, 1)
 
     def page(self, talk: int = 1, user: int = 1) -> str:
@@ -205,9 +201,6 @@ class Go(Server):
     def stream(self, user: int = 2, last_event_id: str = "") -> str:
         return self.request("GET /stream", None, self._as(user))
 
-    def publish(self) -> str:
-        return self.request("POST /publish?user=2", CONTENT_AS_JSON)
-
     def send(self, talk: int, user: int, content: str = CONTENT) -> str:
         line = f"POST /conversations/{talk}/messages"
         return self.request(line, {"content": content, "clientId": "{uuid}"}, self._as(user))
@@ -223,20 +216,6 @@ class GoSql(Go):
     pool = ()
 
 
-# What Messenger's frame carries, so that the peers' frames are as long.
-CONTENT_AS_JSON = compact(
-    {
-        "id": "1000000",
-        "conversationId": "1",
-        "userId": "1",
-        "content": CONTENT,
-        "createdAt": "2026-11-24T12:00:00.000Z",
-        "mine": False,
-        "clientId": None,
-    }
-)
-
-
 class Mercure(Server):
     name = "Mercure"
     hello = "\r\n\r\n"
@@ -247,16 +226,6 @@ class Mercure(Server):
 
     def stream(self, user: int = 2, last_event_id: str = "") -> str:
         return self.request(f"GET /.well-known/mercure?topic=user/{user}")
-
-    def publish(self) -> str:
-        form = urllib.parse.urlencode({"topic": "user/2", "data": CONTENT_AS_JSON})
-        may = jwt.encode({"mercure": {"publish": ["*"]}}, SECRET, "HS256")
-        return self.request(
-            "POST /.well-known/mercure",
-            form,
-            f"Authorization: Bearer {may}",
-            "Content-Type: application/x-www-form-urlencoded",
-        )
 
 
 class Centrifugo(Server):
@@ -272,10 +241,6 @@ class Centrifugo(Server):
     def stream(self, user: int = 2, last_event_id: str = "") -> str:
         wanted = compact({"subs": {f"user{user}": {}}})
         return self.request(f"GET /connection/uni_sse?cf_connect={urllib.parse.quote(wanted)}")
-
-    def publish(self) -> str:
-        body = {"channel": "user2", "data": json.loads(CONTENT_AS_JSON)}
-        return self.request("POST /api/publish", body, "X-API-Key: benchmarks")
 
 
 class Nchan(Server):
@@ -293,9 +258,6 @@ class Nchan(Server):
     def stream(self, user: int = 2, last_event_id: str = "") -> str:
         return self.request(f"GET /stream/{user}")
 
-    def publish(self) -> str:
-        return self.request("POST /publish/2", CONTENT_AS_JSON)
-
 
 class Python(Server):
     """One of the peers that are a page of Python."""
@@ -307,9 +269,6 @@ class Python(Server):
 
     def stream(self, user: int = 2, last_event_id: str = "") -> str:
         return self.request(f"GET /stream?user={user}")
-
-    def publish(self) -> str:
-        return self.request("POST /publish?user=2", CONTENT_AS_JSON)
 
 
 class PlainTornado(Python):

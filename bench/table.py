@@ -10,7 +10,6 @@ OURS = "Messenger"
 # What the plot has, and whether more is better. A panel a figure whose peers are many; what
 # the Go server alone does as well has one of its own.
 MANY = {
-    ("fan-out", "frames/s"): True,
     ("memory", "bytes/stream"): False,
     ("opening", "opened/s"): True,
 }
@@ -25,6 +24,27 @@ STORED = {
     ("latency", "p50 ms"): False,
     ("latency", "p99 ms"): False,
 }
+
+# What README shows: figures in which Messenger is better, and in which it is worse.
+FEW = {
+    ("memory", "bytes/stream"),
+    ("opening", "opened/s"),
+    ("sending", "1 sender, stored/s"),
+    ("sending", "32 senders, stored/s"),
+    ("latency", "p99 ms"),
+}
+FEW_SERVERS = (OURS, GO, "Mercure", "Centrifugo", "nginx + nchan")
+
+
+def few(medians: Medians) -> Medians:
+    """What README shows of all the figures."""
+    chosen: Medians = {}
+    for figure, numbers in medians.items():
+        for number, by_server in numbers.items():
+            if (figure, number) in FEW:
+                shown = {name: by_server[name] for name in FEW_SERVERS if name in by_server}
+                chosen.setdefault(figure, {})[number] = shown
+    return chosen
 
 
 def text(medians: Medians) -> str:

@@ -1,7 +1,7 @@
 """`make screenshots`: every page and state, small and large, light and dark, into .screenshots/.
 
 A file of pytest's that it finds only when told: it needs the server and the people of the tests.
-Those that README.md shows are copied into docs/screenshots/.
+Those that the documents show are copied into docs/screenshots/.
 """
 
 import re
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import documents
 from tests.support.browser import browser, browser_here  # noqa: F401  # the fixture is autouse
 from tests.support.people import Visitor
 from tests.support.states import Cast, states
@@ -38,7 +39,8 @@ async def test_every_page_and_state_is_pictured(
         tabs.complaints.clear()
 
 
-def test_what_the_readme_shows_is_of_today() -> None:
+def test_what_the_documents_show_is_of_today() -> None:
     SHOWN.mkdir(exist_ok=True)
-    for name in re.findall(r"docs/screenshots/([\w-]+\.png)", (ROOT / "README.md").read_text()):
+    shown = "".join(map(documents.text, documents.DOCUMENTS))
+    for name in set(re.findall(r"screenshots/([\w-]+\.png)", shown)):
         shutil.copy(TAKEN / name, SHOWN / name)

@@ -7,9 +7,7 @@ from bench.__main__ import Run
 from bench.figures import FIGURES, Sizes
 from bench.servers import Messenger, find_go
 
-TINY = Sizes(
-    streams=20, most_streams=40, fanouts=3, send_seconds=0.2, latency_seconds=0.5, leave_seconds=0.2
-)
+TINY = Sizes(streams=20, most_streams=40, send_seconds=0.2, latency_seconds=0.5, leave_seconds=0.2)
 
 
 @pytest.mark.skipif(not find_go(), reason="there is no Go for the load program: it is optional")
@@ -24,7 +22,6 @@ def test_each_figure_is_taken_of_this_server() -> None:
     assert set(medians) == set(figures)
     assert medians["latency"]["never arrived"] == {"Messenger": 0}
     for figure, number in [
-        ("fan-out", "frames/s"),
         ("opening", "opened/s"),
         ("opening", "resumed/s"),
         ("sending", "128 senders, stored/s"),
@@ -50,13 +47,26 @@ def test_floods_are_aimed_at_this_server_and_at_another(
 
 
 def test_the_table_has_ours_divided_by_theirs() -> None:
-    medians = {"fan-out": {"frames/s": {"Messenger": 90.0, "nchan": 120.0, "idle": 0.0}}}
+    medians = {"opening": {"opened/s": {"Messenger": 90.0, "nchan": 120.0, "idle": 0.0}}}
 
     assert table.text(medians).splitlines() == [
         "| figure            | Messenger |      nchan | idle |",
         "| ----------------- | --------: | ---------: | ---: |",
-        "| fan-out: frames/s |      90.0 | 120 (0.75) |  0.0 |",
+        "| opening: opened/s |      90.0 | 120 (0.75) |  0.0 |",
     ]
+
+
+def test_readme_shows_some_figures_of_some_servers() -> None:
+    everyone = dict.fromkeys([*table.FEW_SERVERS, "aiohttp-sse"], 1.0)
+    medians = {figure: {number: everyone} for figure, number in table.FEW}
+    medians["restart"] = {"down, ms": everyone}
+
+    shown = table.few(medians)
+
+    assert "restart" not in shown
+    assert {server for n in shown.values() for by in n.values() for server in by} == {
+        *table.FEW_SERVERS
+    }
 
 
 @pytest.mark.skipif(not find_go(), reason="there is no Go for the load program: it is optional")

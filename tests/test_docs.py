@@ -15,6 +15,10 @@ from tests.support.documents import DOCUMENTS, ROOT
 API = documents.text("docs/api.md")
 ALL = "\n".join(map(documents.text, DOCUMENTS))
 LONGEST_LINE = 100  # characters, in prose; tables and pictures are as wide as they are
+WRAPPED = [
+    d for d in DOCUMENTS if d in ("README.md", "CONTRIBUTING.md") or Path(d).parts[0] == "docs"
+]
+LONGEST_README = 130  # lines
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -84,7 +88,13 @@ def test_links_lead_to_files_and_anchors_that_exist(document: str) -> None:
                 assert anchor in anchors(str(found.resolve().relative_to(ROOT))), target
 
 
-@pytest.mark.parametrize("document", [d for d in DOCUMENTS if Path(d).parts[0] == "docs"])
+def test_the_readme_is_short() -> None:
+    assert len(documents.text("README.md").splitlines()) <= LONGEST_README
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", *(d for d in DOCUMENTS if Path(d).parts[0] == "docs")]
+)
 def test_prose_is_wrapped(document: str) -> None:
     for line in documents.text(document).splitlines():
         assert len(line) <= LONGEST_LINE or line.lstrip().startswith(("|", "!", "[")), line

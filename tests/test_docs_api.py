@@ -1,10 +1,7 @@
 """The examples of docs/api.md run as they stand there, and their answers are as they say."""
 
 import json
-import os
 import re
-import signal
-import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -13,12 +10,11 @@ from typing import Any
 import pytest
 
 from tests.support import documents
-from tests.support.documents import Block, adapted
+from tests.support.documents import Block, adapted, run
 from tests.support.processes import ServerProcess
 
 VARYING = {"token", "expiresAt", "createdAt", "lastSeenAt", "userAgent", "github"}
 PARTIAL = ({"openapi", "info"}, {"asyncapi", "info"}, {"title"})  # the rest is too long to show
-SECONDS = 30  # for any example
 
 
 @pytest.fixture
@@ -37,27 +33,6 @@ def test_the_examples_answer_what_the_document_says(server: ServerProcess, tmp_p
         script = adapted(command.text, {"localhost:8000": server.url.removeprefix("http://")})
         lines = answer.text.count("\n") if "curl -s -N" in script else None
         check(answer, run(script, tmp_path, lines))
-
-
-def run(script: str, folder: Path, lines: int | None = None) -> str:
-    """What a script prints; with `lines` only so many, since a stream has no end."""
-    with subprocess.Popen(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout is not None
-        if lines is None:
-            printed, _ = process.communicate(timeout=SECONDS)
-            assert process.returncode == 0, script
-            return printed
-        try:
-            return "".join(process.stdout.readline() for _ in range(lines))
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 def check(answer: Block, printed: str) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
+from tests.support.documents import recipe
 from tests.support.postgres import Postgres, ask
-from tests.support.processes import ROOT, ServerProcess, free_port, run
+from tests.support.processes import ServerProcess, free_port, run
 from tests.support.standalone import StandalonePostgres
 
 ROLE = 'an "odd" name'
@@ -95,12 +96,12 @@ def test_a_role_that_may_not_write_is_told_what_grants_that(
         pass
 
 
-def test_the_readmes_commands_make_a_database_that_will_do(
+def test_the_documented_commands_make_a_database_that_will_do(
     postgres: Postgres, tmp_path: Path
 ) -> None:
     """Word for word, but for `sudo`, and where this PostgreSQL listens."""
-    section = (ROOT / "README.md").read_text().partition("## A PostgreSQL of your own")[2]
-    create_role, create_database, start = section.split("```")[1].splitlines()[1:4]
+    commands = recipe("docs/operating.md", "A PostgreSQL of your own", "sh")
+    create_role, create_database, start = commands.splitlines()
     given = parse_dsn(postgres.dsn("postgres"))
     where = f"PGHOST={given['host']} PGUSER=postgres"
     try:

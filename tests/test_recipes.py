@@ -1,11 +1,9 @@
-"""The recipes of README.md, as they stand there, with the programs that they are for."""
+"""The recipes of docs/operating.md, as they stand there, with the programs that they are for."""
 
 import dataclasses
 import ipaddress
 import json
-import os
 import statistics
-import subprocess
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,10 +15,10 @@ import pytest
 from config import Config
 from handlers.application import Messenger
 from tests.conftest import SECRET
+from tests.support.documents import adapted, recipe, run
 from tests.support.people import eventually
 from tests.support.processes import ServerProcess
 from tests.support.proxies import KINDS, HAProxy, Proxy
-from tests.support.readme import adapted, recipe
 from tests.support.residents import resident
 from tests.support.sse import EventStream
 
@@ -36,7 +34,7 @@ def config(config: Config) -> Config:
 
 @pytest.fixture(params=KINDS, ids=lambda kind: str(kind.program))
 def proxy(request: pytest.FixtureRequest, tmp_path: Path, http_port: int) -> Iterator[Proxy]:
-    """In front of this test's server, with README's file."""
+    """In front of this test's server, with the documented file."""
     kind: type[Proxy] = request.param
     kind.needed()
     proxy = kind(tmp_path, http_port)
@@ -90,7 +88,7 @@ async def conversation(jane: Client) -> str:
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_two_people_talk_through_a_proxy_with_the_readmes_file(
+async def test_two_people_talk_through_a_proxy_with_the_documented_file(
     jane: Client, john: Client
 ) -> None:
     messages = await conversation(jane)
@@ -134,11 +132,14 @@ async def test_haproxy_passes_an_event_within_20_ms_and_a_departure_within_a_sec
     assert time.perf_counter() - left < 1
 
 
-def test_the_script_of_the_readme_sends_a_message(tmp_path: Path) -> None:
+def test_the_documented_script_sends_a_message(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server:
         port = server.url.rpartition(":")[2]
-        ported = adapted(recipe("From a script", "sh"), {"localhost:8000": f"localhost:{port}"})
-        told = run_script(ported, tmp_path)
+        ported = adapted(
+            recipe("docs/operating.md", "From a script", "sh"),
+            {"localhost:8000": f"localhost:{port}"},
+        )
+        told = run(ported, tmp_path)
     answers = [json.loads(answer) for answer in told.replace("}{", "}\n{").splitlines()]
     assert [set(answer) & {"token", "otherParticipant", "content"} for answer in answers] == [
         {"token"},
@@ -147,17 +148,3 @@ def test_the_script_of_the_readme_sends_a_message(tmp_path: Path) -> None:
         {"content"},
     ]
     assert answers[-1]["content"] == "Hello, John"
-
-
-def run_script(script: str, folder: Path) -> str:
-    ended = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout

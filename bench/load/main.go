@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"sort"
 	"syscall"
 	"time"
 )
@@ -27,9 +26,7 @@ type Spec struct {
 	Steps   []int    `json:"steps"`   // with a look at the server's memory when so many are; none: at the end
 	AtOnce  int      `json:"atOnce"`  // of those, how many are under way
 	Opened  string   `json:"opened"`  // a stream is open when this has come
-	Publish string   `json:"publish"` // a request whose message reaches all streams
-	Times   int      `json:"times"`   // how often it is sent
-	PauseMs int      `json:"pauseMs"` // between
+	Times   int      `json:"times"`   // reconnect: messages that reach all streams
 
 	// requests: {uuid} becomes a fresh one. latency: {stamp} becomes the time and the receiver.
 	Requests []string `json:"requests"`
@@ -164,12 +161,6 @@ func quantile(sorted []float64, q float64) float64 {
 		return -1
 	}
 	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
-}
-
-func median(values []float64) float64 {
-	sorted := append([]float64(nil), values...)
-	sort.Float64s(sorted)
-	return quantile(sorted, 0.5)
 }
 
 // now as Python's time.time() has it.

@@ -101,15 +101,6 @@ func (a *asker) ask(r *request) {
 	}
 }
 
-func (a *asker) await() {
-	for until := time.Now().Add(20 * time.Second); a.waiting; {
-		a.poll(time.Second)
-		if time.Now().After(until) {
-			fail("no answer for 20 seconds")
-		}
-	}
-}
-
 func (a *asker) close() { syscall.Close(a.file) }
 
 func (a *asker) received(_ int, data []byte) {

@@ -168,7 +168,7 @@ func (c *crowd) close() {
 	}
 }
 
-// streams: opening, in steps, with a look at the server's memory after each; then fan-out.
+// streams: opening, in steps, with a look at the server's memory after each.
 func streams(spec *Spec) map[string]any {
 	c := newCrowd(spec)
 	var seconds float64
@@ -186,39 +186,7 @@ func streams(spec *Spec) map[string]any {
 		"residentBytes":   resident,
 	}
 	watch.into(found, "opening")
-	if spec.Times > 0 {
-		fanout(c, found)
-	}
 	found["closedAt"] = now()
 	c.close()
 	return found
-}
-
-func fanout(c *crowd, found map[string]any) {
-	spec := c.spec
-	publisher := newAsker(c.poller, spec, 0)
-	publish := newRequest(spec.Publish)
-	var frames, last []float64
-	watch := begin(spec)
-	for range spec.Times {
-		expected := c.marks + spec.Streams
-		posted := time.Now()
-		publisher.ask(publish)
-		if !c.untilMarks(expected, 20*time.Second) {
-			missing := strconv.Itoa(expected - c.marks)
-			fail(missing + " frames never came, and " + strconv.Itoa(c.closed) + " streams were closed")
-		}
-		took := time.Since(posted)
-		frames = append(frames, float64(spec.Streams)/took.Seconds())
-		last = append(last, milliseconds(took))
-		publisher.await()
-		watch.pause()
-		c.idle(time.Duration(spec.PauseMs) * time.Millisecond)
-		watch.resume()
-	}
-	watch.pause()
-	found["framesPerSecond"] = median(frames)
-	found["lastFrameMs"] = median(last)
-	watch.into(found, "fanout")
-	publisher.close()
 }

@@ -1,6 +1,11 @@
 """The project's documents, and the blocks of code that stand in them."""
 
+import os
 import re
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +15,8 @@ DOCUMENTS = [  # by their paths from the root
     str(path.relative_to(ROOT))
     for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
 ]
+SECONDS = 60  # for any block of commands
+_PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
 class Block(NamedTuple):
@@ -58,3 +65,28 @@ def adapted(written: str, changes: dict[str, str]) -> str:
         assert old in written, old
         written = written.replace(old, new)
     return written
+
+
+def run(script: str, folder: Path, lines: int | None = None, **environ: str) -> str:
+    """What a script prints; with `lines` only so many, where it would go on for ever."""
+    with subprocess.Popen(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env={"PATH": _PATH, "HOME": str(folder), **environ},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        too_long = threading.Timer(SECONDS, os.killpg, [process.pid, signal.SIGKILL])
+        too_long.start()
+        try:
+            if lines is not None:
+                return "".join(process.stdout.readline() for _ in range(lines))
+            printed = process.stdout.read()
+            assert process.wait() == 0, (script, printed)
+            return printed
+        finally:
+            too_long.cancel()
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""nginx and HAProxy with the files that README.md gives, in front of a server."""
+"""nginx and HAProxy with the files that docs/operating.md gives, in front of a server."""
 
 import os
 import shutil
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.documents import adapted, recipe
 from tests.support.processes import free_port
-from tests.support.readme import adapted, recipe
 
 START_SECONDS = 60
 _SECTION = "Behind a proxy"
@@ -56,7 +56,7 @@ class Proxy:
 
     def write(self) -> None:
         _make_certificate(self.folder)
-        written = recipe(_SECTION, self.language)
+        written = recipe("docs/operating.md", _SECTION, self.language)
         self._file.write_text(self._wrapped(adapted(written, self._changes())))
 
     @property

@@ -112,18 +112,6 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// publish hands the body on, as it is: the fan-out without the database, for the benchmarks alone.
-func (s *server) publish(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	frame := append(append([]byte("data: "), body...), "\n\n"...)
-	s.hub.publish(r.URL.Query().Get("user"), frame)
-	w.WriteHeader(http.StatusNoContent)
-}
-
 type message struct {
 	ID             string    `json:"id"`
 	ConversationID string    `json:"conversationId"`
@@ -303,7 +291,6 @@ func main() {
 		}
 	}
 	http.HandleFunc("GET /stream", s.stream)
-	http.HandleFunc("POST /publish", s.publish)
 	http.HandleFunc("POST /conversations/{id}/messages", s.send)
 	log.Fatal(http.ListenAndServe("127.0.0.1:"+*port, nil))
 }

@@ -1,0 +1,175 @@
+"""The clients of examples/ lose and double nothing, whatever is killed, and they are short."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests.support.callers import Caller, until_ready
+from tests.support.processes import ROOT, ServerProcess
+from tests.support.rules import rule
+
+EXAMPLES = ROOT / "examples"
+PROGRAMS = {"client.py": sys.executable, "client.mjs": "node"}
+LONGEST = 100  # lines
+SECONDS = 60  # for anything to arrive: both wait up to some seconds before they try again
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_an_example_has_at_most_a_hundred_lines(name: str) -> None:
+    assert len((EXAMPLES / name).read_text().splitlines()) <= LONGEST
+
+
+class Client:
+    """One of the examples as a process of its own, that can be killed and started again."""
+
+    def __init__(self, name: str, url: str, token: str, folder: Path, conversation: str) -> None:
+        self._command = [PROGRAMS[name], str(EXAMPLES / name), url, "messages", conversation]
+        self._folder, self._token = folder, token
+        self._printed = folder / "printed"
+
+    def start(self) -> None:
+        environ = {"PATH": os.environ["PATH"], "TOKEN": self._token}
+        with self._printed.open("w") as printed:
+            self.process = subprocess.Popen(
+                self._command, cwd=self._folder, env=environ, stdin=subprocess.PIPE, stdout=printed
+            )
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._input.close()
+
+    @property
+    def _input(self) -> IO[bytes]:
+        assert self.process.stdin is not None
+        return self.process.stdin
+
+    def send(self, line: str) -> None:
+        self._input.write(f"{line}\n".encode())
+        self._input.flush()
+
+    def contents(self) -> list[str]:
+        """What it has printed since its start, with what it kept before."""
+        whole, _, _ = self._printed.read_text().rpartition("\n")
+        return [json.loads(line)["content"] for line in whole.splitlines()]
+
+    def has(self, contents: list[str]) -> None:
+        """Waits until it has printed all of these; then it has printed nothing else, or twice."""
+        until = time.monotonic() + SECONDS
+        while len(self.contents()) < len(contents) and time.monotonic() < until:
+            assert self.process.poll() is None
+            time.sleep(0.02)
+        assert self.contents() == contents
+
+
+class Sender:
+    """Sends until it is answered, whatever is killed meanwhile."""
+
+    def __init__(self, caller: Caller, conversation: str) -> None:
+        self._caller = caller
+        self._path = f"/api/conversations/{conversation}/messages"
+
+    def send(self, content: str) -> None:
+        fields = {"content": content, "clientId": str(uuid.uuid4())}
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until:
+            try:
+                self._caller.ask(self._path, fields)
+                return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.05)
+        raise AssertionError(f"{content} was never sent")
+
+
+@pytest.fixture(params=PROGRAMS)
+def client(
+    request: pytest.FixtureRequest, server: ServerProcess, tmp_path: Path
+) -> Iterator[Client]:
+    """Of Jane, who talks with John."""
+    jane = Caller(server.url, "jane")
+    Caller(server.url, "john")
+    conversation = jane.ask("/api/conversations", {"username": "john"})["id"]
+    client = Client(request.param, server.url, jane.token, tmp_path, conversation)
+    client.start()
+    yield client
+    client.kill()
+
+
+@pytest.fixture
+def server(dsn: str, tmp_path: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path / "data", DATABASE_URL=dsn, RATE_LIMITS="off") as server:
+        yield server
+
+
+@pytest.fixture
+def john(client: Client, server: ServerProcess) -> Sender:
+    caller = Caller(server.url, "john")
+    return Sender(caller, caller.ask("/api/conversations", {"username": "jane"})["id"])
+
+
+def kill_and_start(server: ServerProcess, *flags: str) -> None:
+    assert server.end(signal.SIGKILL) == -signal.SIGKILL
+    server.output.clear()
+    server.flags += flags
+    server.start()
+    until_ready(server.url)
+
+
+@rule("api#promise", "api#client-id")
+def test_an_example_loses_and_doubles_nothing_across_kills(
+    client: Client, john: Sender, server: ServerProcess
+) -> None:
+    said: list[str] = []
+    for n in range(2):
+        for one in (f"{n}: before", f"{n}: another"):
+            john.send(one)
+            said.append(one)
+        client.has(said)
+        client.send(f"{n}: of the client")
+        said.append(f"{n}: of the client")
+        kill_and_start(server)
+        client.has(said)
+    client.kill()
+    john.send("while it was away")
+    client.start()
+    client.has([*said, "while it was away"])
+
+
+@rule("api#after-reset", "api#walking-pages")
+def test_an_example_catches_up_after_a_reset(
+    client: Client, john: Sender, server: ServerProcess
+) -> None:
+    john.send("before")
+    client.has(["before"])
+    client.kill()
+    for n in range(3):
+        john.send(f"missed {n}")
+    kill_and_start(server, "--new-epoch")
+    client.start()
+    missed = ["before", "missed 0", "missed 1", "missed 2"]
+    client.has(missed)
+    john.send("after")
+    client.has([*missed, "after"])
+
+
+def test_an_example_drops_what_a_crash_left_half_written(
+    client: Client, john: Sender, tmp_path: Path
+) -> None:
+    john.send("one")
+    client.has(["one"])
+    client.kill()
+    with (tmp_path / "messages").open("a") as torn:
+        torn.write('{"messages": [{"id": "9')
+    john.send("two")
+    client.start()
+    client.has(["one", "two"])
