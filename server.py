@@ -154,6 +154,7 @@ async def _database(config: Config, end: Shutdown) -> AsyncIterator[str]:
     lock = DirectoryLock(config.data_dir)
     await _take(lock, config.data_dir)
     loop = asyncio.get_running_loop()
+    _forget_ways_to_databases()
     postgres = EmbeddedPostgres(config.data_dir, lock)
     end.at_once = postgres.kill
     try:
@@ -163,6 +164,12 @@ async def _database(config: Config, end: Shutdown) -> AsyncIterator[str]:
     finally:
         await loop.run_in_executor(None, postgres.close, end.seconds_left())
         lock.release()
+
+
+def _forget_ways_to_databases() -> None:
+    """Has libpq ignore what the environment says, which is of some other PostgreSQL."""
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
 
 
 async def _take(lock: DirectoryLock, directory: Path) -> None:

@@ -36,6 +36,7 @@ START_SECONDS = 60  # recovery after a crash replays what the last checkpoint le
 ORPHANS_SECONDS = 10  # processes of a killed PostgreSQL keep its memory until they notice
 SETTINGS = (
     "listen_addresses=",
+    "port=5432",  # of the socket's name
     "unix_socket_permissions=0700",
     "log_min_error_statement=panic",  # a statement holds what it stores, and the log shall not
     "log_error_verbosity=terse",  # nor the row that did not fit
@@ -413,6 +414,7 @@ class EmbeddedPostgres:
 
     def _why(self, said: str) -> str:
         """The last of the worst that PostgreSQL said, on one line."""
+        said = said.replace(str(INSIDE), str(self._data))
         lines = [line.strip() for line in said.splitlines() if line.strip()]
         full = [line for line in lines if os.strerror(errno.ENOSPC) in line]  # the rest follows
         for severity in ("PANIC:", "FATAL:", "error:"):

@@ -20,7 +20,7 @@ _LATER = re.compile(
 # How libpq words what no retry mends; it gives no SQLSTATE for a connection that was not made.
 _REFUSED = re.compile(
     r"password authentication failed|no password supplied|authentication failed"
-    r"|no pg_hba\.conf entry|permission denied for database"
+    r"|no pg_hba\.conf entry|pg_hba\.conf rejects|permission denied for database"
     r'|(?:database|role|user) ".*" (?:does not exist|is not permitted)'
 )
 
