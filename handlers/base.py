@@ -51,7 +51,7 @@ def common_headers(config: Config) -> dict[str, str]:
 
 
 class Handler(RequestHandler):
-    """Refuses in the order of the contract: no such route, wrong method, another site's page."""
+    """Refuses in the order of docs/api.md: no such route, wrong method, another site's page."""
 
     SUPPORTED_METHODS = _AnyMethod(_KNOWN_METHODS)
     _methods: list[str]

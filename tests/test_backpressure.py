@@ -111,6 +111,7 @@ def test_beyond_a_users_bound_the_stream_with_most_untaken_ends(waiting: Backpre
     assert (answer.is_cut, small.is_cut, large.is_cut) == (False, False, True)
 
 
+@rule("api#untaken-in-all")
 def test_beyond_the_bound_in_all_the_client_with_most_loses_connections(
     waiting: Backpressure, monkeypatch: pytest.MonkeyPatch
 ) -> None:

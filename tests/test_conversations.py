@@ -10,7 +10,7 @@ from tests.support.postgres import ask
 from tests.support.rules import rule
 
 
-@rule("api#one-conversation")
+@rule("api#one-conversation", "api#location")
 @pytest.mark.gen_test
 async def test_a_conversation_is_created_once_whichever_side_asks(visitor: Visitor) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")

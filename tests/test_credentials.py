@@ -130,6 +130,7 @@ def made(person: Person, **claims: Any) -> str:
     return jwt.encode(known | claims, SECRET, "HS256")
 
 
+@rule("api#tokens-of-the-secret")
 @pytest.mark.gen_test
 async def test_whoever_holds_the_secret_may_make_a_token_for_a_living_session(
     visitor: Visitor,

@@ -21,6 +21,7 @@ from tests.support.rules import rule
 EXAMPLES = ROOT / "examples"
 PROGRAMS = {"client.py": sys.executable, "client.mjs": "node"}
 LONGEST = 100  # lines
+MISSED = 120  # messages: more than one page
 SECONDS = 60  # for anything to arrive: both wait up to some seconds before they try again
 
 
@@ -152,24 +153,24 @@ def test_an_example_catches_up_after_a_reset(
     john.send("before")
     client.has(["before"])
     client.kill()
-    for n in range(3):
-        john.send(f"missed {n}")
+    missed = [f"missed {n}" for n in range(MISSED)]
+    for content in missed:
+        john.send(content)
     kill_and_start(server, "--new-epoch")
     client.start()
-    missed = ["before", "missed 0", "missed 1", "missed 2"]
-    client.has(missed)
+    client.has(["before", *missed])
     john.send("after")
-    client.has([*missed, "after"])
+    client.has(["before", *missed, "after"])
 
 
-def test_an_example_drops_what_a_crash_left_half_written(
+def test_an_example_outlives_a_half_written_line_and_a_broken_position(
     client: Client, john: Sender, tmp_path: Path
 ) -> None:
     john.send("one")
     client.has(["one"])
     client.kill()
     with (tmp_path / "messages").open("a") as torn:
-        torn.write('{"messages": [{"id": "9')
+        torn.write('{"position": "nonsense"}\n{"messages": [{"id": "9')
     john.send("two")
     client.start()
     client.has(["one", "two"])

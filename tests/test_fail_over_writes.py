@@ -76,7 +76,7 @@ async def test_nothing_is_written_to_another_database_before_its_epoch_is_settle
 
 
 class Reader:
-    """A client as the contract wants it: snapshots, and the events beyond them."""
+    """A client as docs/client.md has it: snapshots, and the events beyond them."""
 
     def __init__(self, person: Person, conversation: str) -> None:
         self._person = person

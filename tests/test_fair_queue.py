@@ -185,6 +185,7 @@ async def test_a_request_that_waits_too_long_is_refused_but_a_file_is_not(
     queue.drain()
 
 
+@rule("api#queue-refusals")
 @pytest.mark.gen_test
 async def test_what_waits_when_a_drain_begins_is_refused(queue: FairQueue) -> None:
     slots = [queue.enter("jane", 1) for _ in range(5)]
@@ -220,6 +221,7 @@ async def test_a_client_that_does_not_take_its_answers_gets_no_more_of_them(
     await granted(blocked)
 
 
+@rule("api#limits-off")
 @pytest.mark.gen_test
 async def test_without_a_budget_only_answers_that_are_not_taken_are_waited_for(
     untaken: dict[Hashable, int],

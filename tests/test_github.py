@@ -156,6 +156,7 @@ class TestTheWayThrough:
         answer = await browser.ask("HEAD", "/api/oauth/github")
         assert (answer.status, answer.body) == (302, b"")
 
+    @rule("api#return-to")
     @pytest.mark.parametrize(
         "hostile",
         [
@@ -210,6 +211,7 @@ class TestTheWayThrough:
         assert await browser.sign_in_with_github(hostile) == "/"
         assert await browser.who()
 
+    @rule("api#return-to")
     @pytest.mark.parametrize("path", ["/", "/conversations/1", "/a?b=//c&d=e#f", "/apis", "/%5Cx"])
     @pytest.mark.gen_test
     async def test_any_place_of_the_page_is_returned_to(self, browser: Browser, path: str) -> None:

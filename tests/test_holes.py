@@ -110,7 +110,7 @@ HOLES: dict[str, list[str]] = {
         f"{SIGN_IN}.test_a_refreshed_token_belongs_to_the_same_session",
     ],
     "a secret that everybody knows": [
-        "test_options.test_without_options_all_is_as_the_contract_says",
+        "test_options.test_without_options_the_defaults_are_as_documented",
         "test_options.test_a_bad_option_ends_the_start_with_one_line_and_no_trace",
     ],
     "a forgotten option lets anyone in as anyone": [

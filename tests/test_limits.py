@@ -404,7 +404,7 @@ class TestFullQueue:
     def config(self, config: Config) -> Config:
         return dataclasses.replace(config, requests_at_once=1, requests_per_second=1)
 
-    @rule("api#queue")
+    @rule("api#queue", "api#queue-refusals")
     @pytest.mark.gen_test
     async def test_beyond_64_that_wait_it_is_a_429_before_all_else_and_health_never_waits(
         self, base_url: str, app: Messenger
@@ -519,6 +519,7 @@ class TestWithoutLimits:
     def config(self, config: Config) -> Config:
         return dataclasses.replace(config, rate_limits=False)
 
+    @rule("api#limits-off")
     @pytest.mark.gen_test
     async def test_nothing_is_limited(self, visitor: Visitor) -> None:
         john, _, conversation = await two(visitor)

@@ -130,6 +130,7 @@ async def test_a_repeat_with_the_same_client_id_answers_the_same_message(visitor
     assert await john.history(conversation) == [first.json]
 
 
+@rule("api#same-content")
 @pytest.mark.gen_test
 async def test_a_repeat_may_differ_in_the_white_space_at_its_ends(
     visitor: Visitor, db: Database

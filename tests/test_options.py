@@ -14,7 +14,7 @@ from tests.support.rules import rule
 SECRET = "s" * 32
 
 
-def test_without_options_all_is_as_the_contract_says() -> None:
+def test_without_options_the_defaults_are_as_documented() -> None:
     found = parse([], {})
     assert (found.address, found.port, found.origin) == ("127.0.0.1", 8000, "http://localhost:8000")
     assert found.database_url is None

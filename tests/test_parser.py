@@ -232,6 +232,7 @@ def test_a_target_in_absolute_form_is_its_path(
     assert head.target("GET", said) == (origin_form, authority)
 
 
+@rule("api#odd-targets")
 @pytest.mark.parametrize(
     "said",
     ["ftp://a/", "http:/a", "http:///a", "http://", "http://u@a/", "http://u:p@a/", "a", "*"],

@@ -1,4 +1,4 @@
-"""Refusals: problem details, in the order of the contract, and nothing a client sends is a 500."""
+"""Refusals: problem details, in the order of docs/api.md, and nothing a client sends is a 500."""
 
 import asyncio
 import dataclasses
@@ -213,6 +213,7 @@ class TestHosts:
             assert (await visitor.post("/api/logout", headers=headers)).status == status
 
 
+@rule("api#odd-targets")
 @pytest.mark.parametrize(
     "request_head",
     [

@@ -12,6 +12,7 @@ from db.connection import Row
 from db.pool import Database
 from handlers.application import Messenger
 from tests.support.people import Person, Visitor
+from tests.support.rules import rule
 
 LONG_AGO = "UPDATE sessions SET last_seen_at = now() - interval '10 minutes'"
 
@@ -22,6 +23,7 @@ async def sessions(person: Person) -> list[Any]:
     return list(answer.json)
 
 
+@rule("api#sessions")
 @pytest.mark.gen_test
 async def test_the_latest_seen_comes_first_and_the_present_one_is_marked(
     visitor: Visitor, db: Database
@@ -133,6 +135,7 @@ async def test_no_bytes_of_a_user_agent_make_a_sign_in_fail_by_500(
     assert answer.split()[1] in (b"200", b"400")
 
 
+@rule("api#sessions")
 @pytest.mark.gen_test
 async def test_another_persons_session_answers_as_one_that_is_not_there(
     visitor: Visitor,

@@ -119,6 +119,7 @@ async def test_anyone_may_ask_how_to_sign_in(visitor: Visitor) -> None:
     assert (answer.status, answer.json) == (200, {"dev": True, "github": False})
 
 
+@rule("api#refresh")
 @pytest.mark.gen_test
 async def test_a_refreshed_token_belongs_to_the_same_session(
     visitor: Visitor, app: Messenger

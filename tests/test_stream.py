@@ -67,6 +67,7 @@ async def test_only_who_accepts_an_event_stream_gets_one(
     assert (await visitor.get("/api/messages", headers=headers)).status == 401  # which comes first
 
 
+@rule("api#stream-by-head")
 @pytest.mark.parametrize(
     "accept", ["text/event-stream", "Text/Event-Stream; q=0.5", "text/html, text/event-stream, */*"]
 )
@@ -251,6 +252,7 @@ class TestLimits:
             async with jane.stream():
                 pass
 
+    @rule("api#waiting-for-room")
     @pytest.mark.gen_test
     async def test_a_client_that_leaves_makes_room_for_one_that_comes_in_the_same_moment(
         self, visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
@@ -270,6 +272,7 @@ class TestLimits:
             async with jane.stream():
                 assert all(stream.closed for stream in before)
 
+    @rule("api#waiting-for-room")
     @pytest.mark.gen_test
     async def test_a_stream_without_room_waits_for_departures_but_not_for_long(
         self, visitor: Visitor, http_server: Listener

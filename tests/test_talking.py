@@ -15,6 +15,7 @@ async def three(visitor: Visitor) -> tuple[Person, Person, Person]:
     return john, jane, mallory
 
 
+@rule("api#all-devices")
 @pytest.mark.gen_test
 async def test_a_message_reaches_both_tabs_of_the_recipient_and_nobody_else(
     visitor: Visitor,
@@ -32,6 +33,7 @@ async def test_a_message_reaches_both_tabs_of_the_recipient_and_nobody_else(
         assert (await other.event()).data["id"] == own
 
 
+@rule("api#all-devices")
 @pytest.mark.gen_test
 async def test_the_senders_other_devices_get_the_message_as_their_own(visitor: Visitor) -> None:
     john, jane, _ = await three(visitor)
@@ -64,6 +66,7 @@ async def test_events_of_one_user_are_numbered_without_a_gap_in_the_order_of_the
             assert [event.data for event in events] == history[::-1]
 
 
+@rule("api#conversation-event")
 @pytest.mark.gen_test
 async def test_a_new_conversation_is_told_to_both_as_it_was_created(visitor: Visitor) -> None:
     john, jane, _ = await three(visitor)

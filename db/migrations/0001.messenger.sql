@@ -98,7 +98,7 @@ CREATE TABLE feed_events (
     PRIMARY KEY (user_id, seq)
 );
 
--- A time as the contract writes it: RFC 3339 in UTC with milliseconds.
+-- A time in the form of the API: RFC 3339 in UTC with milliseconds.
 CREATE FUNCTION rfc3339(at timestamptz) RETURNS text LANGUAGE sql STABLE
     RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
 
