@@ -24,6 +24,7 @@ function keep(entry, isNew = true) { // 5: messages and their position are one l
 
 async function call(path, more = {}) {
   const headers = { Authorization: `Bearer ${process.env.TOKEN}`, ...more.headers }; // 1
+  headers["Content-Type"] = "application/json";
   const answer = await fetch(new URL(path, url), { ...more, headers });
   if (!answer.ok) throw Object.assign(new Error(`${path}: ${answer.status}`), { answer });
   return answer;
@@ -67,11 +68,9 @@ async function follow() { // 4
   }
 }
 
-async function send(content) { // 9
-  if (content) keep({ draft: { content, clientId: randomUUID(), to: conversation } });
+async function send() { // 9: what the outbox holds, in order
   for (const draft of outbox.values()) {
-    const headers = { "Content-Type": "application/json" };
-    const post = { method: "POST", headers, body: JSON.stringify(draft) };
+    const post = { method: "POST", body: JSON.stringify(draft) };
     await insist(() => call(`/api/conversations/${draft.to}/messages`, post));
     keep({ sent: draft.clientId });
   }
@@ -87,12 +86,13 @@ async function insist(action) { // 7
     }
   }
 }
-
 const whole = readFileSync(file, { encoding: "utf8", flag: "a+" }).replace(/[^\n]*$/, "");
 truncateSync(file, Buffer.byteLength(whole)); // a crash may have cut the last line
 for (const line of whole.split("\n").filter(Boolean)) keep(JSON.parse(line), false);
-send("").then(async () => {
-  for await (const line of createInterface({ input: process.stdin })) await send(line);
+let sending = send();
+createInterface({ input: process.stdin }).on("line", (content) => {
+  keep({ draft: { content, clientId: randomUUID(), to: conversation } });
+  sending = sending.then(send);
 });
 for (;;) {
   await insist(position ? follow : synchronise);

@@ -1,7 +1,6 @@
-"""A client that loses nothing: it keeps the messages of one user in a file, each exactly once.
+"""Keeps the messages of one user in a file, and loses none: the steps of docs/client.md.
 
-Run it as TOKEN=… python client.py http://localhost:8000 messages.jsonl CONVERSATION: it prints what
-it keeps, and sends what it reads. The numbers are the steps of docs/client.md."""
+TOKEN=… python client.py http://localhost:8000 messages.jsonl CONVERSATION"""
 
 import json
 import os
@@ -23,7 +22,7 @@ class Client:
         headers = {"Authorization": f"Bearer {token}"}  # 1
         hooks = {"response": [httpx.Response.raise_for_status]}
         self.http = httpx.Client(base_url=url, headers=headers, event_hooks=hooks, timeout=45)  # 6
-        self.newest: dict[str, int] = {}  # by conversation, the id of the last message kept
+        self.last: dict[str, int] = {}  # by conversation, the id of the last message kept
         self.outbox: dict[str, Any] = {}  # by client id
         self.position = ""
         self.file = Path(file).open("a+b", buffering=0)  # noqa: SIM115
@@ -37,8 +36,8 @@ class Client:
 
     def apply(self, entry: dict[str, Any]) -> None:
         for message in entry.get("messages", ()):
-            if int(message["id"]) > self.newest.get(message["conversationId"], 0):
-                self.newest[message["conversationId"]] = int(message["id"])
+            if int(message["id"]) > self.last.get(message["conversationId"], 0):
+                self.last[message["conversationId"]] = int(message["id"])
                 print(json.dumps(message), flush=True)
         self.outbox.update(entry.get("draft", {}))
         self.outbox.pop(entry.get("sent", ""), None)
@@ -48,13 +47,12 @@ class Client:
         answers = [self.http.get(path)]
         while following := answers[-1].links.get("next"):
             answers.append(self.http.get(following["url"]))
-        items = [item for answer in answers for item in answer.json()]
-        return items[::-1], answers[0].headers["Last-Event-ID"]
+        return [i for a in answers for i in a.json()][::-1], answers[0].headers["Last-Event-ID"]
 
     def synchronise(self) -> None:  # 3, and 8: after a reset
         listed, position = self.pages("/api/conversations?limit=100")
-        last = {conversation["id"]: 0 for conversation in listed} | self.newest
-        paths = [f"/api/conversations/{c}/messages?limit=100&after={n}" for c, n in last.items()]
+        found = {conversation["id"]: 0 for conversation in listed} | self.last
+        paths = [f"/api/conversations/{c}/messages?limit=100&after={n}" for c, n in found.items()]
         self.keep(messages=[m for path in paths for m in self.pages(path)[0]], position=position)
 
     def follow(self) -> None:  # 4
@@ -63,21 +61,22 @@ class Client:
         with opening as stream, suppress(httpx.TransportError):
             for event in stream.iter_sse():
                 new = [event.json()] if event.event == "message" else []
-                unknown = [m for m in new if m["conversationId"] not in self.newest]
-                if unknown or event.event == "reset":
+                if event.event == "reset" or any(m["conversationId"] not in self.last for m in new):
                     return self.synchronise()
                 if event.id:
                     self.keep(messages=new, position=event.id)
 
-    def send(self, conversation: str) -> None:  # 9
+    def read(self, conversation: str) -> None:  # 9: into the outbox before anything is sent
+        for line in sys.stdin:
+            draft = {"content": line.strip("\n"), "clientId": str(uuid.uuid4()), "to": conversation}
+            self.keep(draft={draft["clientId"]: draft})
+
+    def send(self) -> None:
         while True:
             for client_id, draft in list(self.outbox.items()):
                 insist(self.http.post, f"/api/conversations/{draft['to']}/messages", json=draft)
                 self.keep(sent=client_id)
-            if not (line := sys.stdin.readline()):
-                return
-            draft = {"content": line.strip("\n"), "clientId": str(uuid.uuid4()), "to": conversation}
-            self.keep(draft={draft["clientId"]: draft})
+            time.sleep(0.1)
 
 
 def insist(action: Any, *arguments: Any, **named: Any) -> Any:  # 7
@@ -94,7 +93,8 @@ def insist(action: Any, *arguments: Any, **named: Any) -> Any:  # 7
 
 
 client = Client(sys.argv[1], sys.argv[2], os.environ["TOKEN"])
-threading.Thread(target=client.send, args=sys.argv[3:], daemon=True).start()
+threading.Thread(target=client.read, args=sys.argv[3:], daemon=True).start()
+threading.Thread(target=client.send, daemon=True).start()
 while True:
     insist(client.follow if client.position else client.synchronise)
     time.sleep(random.random())
