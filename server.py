@@ -3,6 +3,11 @@
 python server.py [--port 8000] [--database-url …]      (--help lists all)
 """
 
+import signal
+
+if __name__ == "__main__":  # Ctrl-C during the imports, a second or two, leaves no trace
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import asyncio
 import contextlib
 import dataclasses

@@ -38,6 +38,29 @@ def test_a_server_that_ignored_sighup_at_the_start_outlives_its_terminal(tmp_pat
         assert server.end() == 0
 
 
+def imports_have_begun(server: ServerProcess) -> bool:
+    """Before that, Python itself is starting, and a trace is Python's own."""
+    return "uvloop" in Path(f"/proc/{server.process.pid}/maps").read_text()
+
+
+def test_an_interrupt_at_any_moment_of_the_start_leaves_no_trace_and_nothing_running(
+    tmp_path: Path,
+) -> None:
+    for moment in range(6):
+        server = ServerProcess(tmp_path / str(moment))
+        server.start()
+        while not imports_have_begun(server):
+            assert server.process.poll() is None
+            time.sleep(0.001)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.process.wait(moment * 0.2)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(15) in (1, -signal.SIGINT)
+        server._reader.join()
+        assert "Traceback" not in "\n".join(server.output)
+        assert server.postgres_pid is None
+
+
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM])
 def test_a_second_signal_ends_the_server_and_its_database_at_once(
     tmp_path: Path, second: signal.Signals
