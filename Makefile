@@ -58,7 +58,7 @@ bench-full: .venv/bench.stamp $(GO)
 compare: .venv/bench.stamp $(GO)
 	.venv/bin/python -m bench.compare $(BASE)
 
-check: .venv/check.stamp node_modules/.package-lock.json
+check: .venv/check.stamp .venv/test.stamp node_modules/.package-lock.json
 	ruff check && ruff format --check
 	mypy && lint-imports
 	python -c 'from handlers import openapi, routes; openapi.check(routes.ROUTES)'

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +18,7 @@ from server import make_app, make_server
 from tests.support import discretion
 from tests.support.browser_loop import BrowserLoop
 from tests.support.people import Visitor
-from tests.support.postgres import Postgres
+from tests.support.postgres import BorrowedPostgres, Postgres
 
 TEST_SECONDS = 240  # at least, before a test counts as one that hangs: a busy machine is slow
 SECRET = "a secret that only the tests know, 32 bytes at least"
@@ -38,7 +39,8 @@ def no_loop_but_those_of_tests() -> None:
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    server = Postgres(tmp_path_factory.mktemp("data"))
+    lent = os.environ.get("TESTS_POSTGRES")
+    server = BorrowedPostgres(lent) if lent else Postgres(tmp_path_factory.mktemp("data"))
     server.start()
     yield server
     server.stop()

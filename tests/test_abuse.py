@@ -107,10 +107,10 @@ class Flooded:
 @pytest.fixture(scope="module")
 def flooded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Flooded, Flooded]]:
     """The one that is looked at, and another."""
-    many = {"SIGN_INS_PER_MINUTE": "1000"}  # all others come from one address
+    many = "1000"  # all others come from one address
     with (
-        ServerProcess(tmp_path_factory.mktemp("one"), **many) as one,
-        ServerProcess(tmp_path_factory.mktemp("another"), **many) as another,
+        ServerProcess(tmp_path_factory.mktemp("one"), SIGN_INS_PER_MINUTE=many) as one,
+        ServerProcess(tmp_path_factory.mktemp("another"), SIGN_INS_PER_MINUTE=many) as another,
     ):
         yield Flooded.at(one.url), Flooded.at(another.url)
 

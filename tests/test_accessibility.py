@@ -1,6 +1,6 @@
 """The page is for everyone: by keyboard, by ear, in any size, light or dark, without motion."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Page, expect
@@ -16,6 +16,10 @@ CHECK = """
     .then(({ violations }) => violations)
 """
 ALL_RULES, COLORS = None, ["cat.color"]  # a theme is nothing but colors
+THEMES: list[tuple[Literal["light", "dark"], list[str] | None]] = [
+    ("light", ALL_RULES),
+    ("dark", COLORS),
+]
 WIDTHS = [320, 390, 600, 768, 1024, 1280, 1920, 2560]
 # Elements that reach out of the window, and are not cut off, or scrolled, within it.
 OUTSIDE = """
@@ -82,7 +86,7 @@ async def test_axe_finds_nothing_in_any_state_and_theme(
     found: dict[str, list[Any]] = {}
     async with browser(base_url) as tabs:
         async for name, page in states(tabs, cast, width):
-            for scheme, rules in (("light", ALL_RULES), ("dark", COLORS)):
+            for scheme, rules in THEMES:
                 await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
                 found[f"{name}, {scheme}"] = await found_by_axe(page, rules)
         tabs.complaints.clear()

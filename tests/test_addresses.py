@@ -4,10 +4,10 @@ import pytest
 from playwright.async_api import expect
 
 from tests.support.browser import browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.support.conversation_page import at
 from tests.support.people import Visitor, two
+from tests.support.signed_in import signed_in
 from tests.support.tabs import without
-from tests.test_load_speed import signed_in
-from tests.test_reading import at
 
 
 @pytest.mark.gen_test(timeout=60)

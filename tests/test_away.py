@@ -5,12 +5,11 @@ from playwright.async_api import Page, Route, expect
 
 from tests.support.browser import Tabs, browser, browser_here, sign_out, write  # noqa: F401  # an autouse fixture
 from tests.support.gateway import Gateway, Mood
+from tests.support.live_page import open_conversation
+from tests.support.outbox import expect_sending, expect_sent, stored
 from tests.support.people import Visitor, eventually, eventually_equal, two
-from tests.test_live import open_conversation
-from tests.test_outbox import expect_sending, expect_sent, stored
+from tests.support.seen import SEEN
 
-SEEN = """indexedDB.databases().then((all) =>
-    all.map(({ name }) => name).filter((name) => name.startsWith("messenger.seen.")))"""
 HOLDS = """async (content) => {
     const { readLastSeen } = await import("/last-seen.js");
     return JSON.stringify(await readLastSeen() ?? "").includes(content);

@@ -1,6 +1,7 @@
 """The bus: from a user to their streams, in order, and one bad stream is no one else's trouble."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -189,7 +190,7 @@ async def test_the_heartbeat_pings_each_stream_again_and_again_until_it_is_disca
 @pytest.mark.gen_test
 async def test_a_stream_that_breaks_at_its_ping_does_not_stop_the_heartbeat() -> None:
     heartbeat, broken, sound = Heartbeat(lambda: 0), Broken(), Recorder()
-    heartbeat.add(broken)
+    heartbeat.add(broken)  # type: ignore[arg-type]
     heartbeat.add(sound)
     await eventually(lambda: sound.pings >= 2)
     assert broken.ended == ["broken"]
@@ -227,7 +228,11 @@ def test_a_message_is_an_unnamed_event() -> None:
 
 @rule("api#event-form")
 def test_hello_and_bye_carry_their_own_random_retry() -> None:
-    for make in (lambda: event.hello("abc-7"), lambda: event.bye("draining")):
+    makes: list[Callable[[], Frame]] = [
+        lambda: event.hello("abc-7"),
+        lambda: event.bye("draining"),
+    ]
+    for make in makes:
         retries = {
             int(line.removeprefix(b"retry: "))
             for _ in range(50)

@@ -9,11 +9,11 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.browser import browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.support.conversation_page import at
 from tests.support.history import fill
 from tests.support.people import Person, Visitor, two
-from tests.test_long_conversation import MEASURE, measured
-from tests.test_reading import at
-from tests.test_scrolling import distance_from_the_end, frames
+from tests.support.scrolling import distance_from_the_end, frames
+from tests.support.smoothness import MEASURE, measured
 
 A_SECOND = 50
 TRACED = ["devtools.timeline", "disabled-by-default-devtools.timeline.stack"]

@@ -83,7 +83,7 @@ async def test_each_of_the_two_has_its_own_etag_and_answers_304_to_whom_has_it(
 async def test_head_tells_the_length_of_what_get_would_send(visitor: Visitor) -> None:
     for accepts in (GZIP, {}):
         get = await fetched(visitor, "/app.js", accepts)
-        head = await visitor.ask("HEAD", "/app.js", headers=accepts, **RAW)
+        head = await visitor.ask("HEAD", "/app.js", headers=accepts, **RAW)  # type: ignore[arg-type]
         assert (head.status, head.body) == (200, b"")
         for name in ("Content-Length", "Content-Encoding", "Etag", "Vary", "Content-Type"):
             assert head.headers.get(name) == get.headers.get(name)

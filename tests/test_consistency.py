@@ -214,7 +214,7 @@ def test_snapshot_plus_events_equals_a_fresh_snapshot(
     io_loop: IOLoop, app: Messenger, visitor: Visitor
 ) -> None:
     run_state_machine_as_test(
-        lambda: Talk(io_loop, app, visitor),
+        lambda: Talk(io_loop, app, visitor),  # type: ignore[arg-type]
         settings=settings(
             max_examples=40,
             stateful_step_count=30,

@@ -14,7 +14,7 @@ from handlers.application import Messenger
 from tests.support.people import Person, Visitor, eventually, two
 from tests.support.processes import ServerProcess
 from tests.support.sse import EventStream
-from tests.test_slow import LONG, Unread, number
+from tests.support.unread import LONG, Unread, connection_of, number
 
 CROWD = 48
 
@@ -41,13 +41,14 @@ async def test_all_have_each_event_and_a_slow_one_has_it_later(
             await john.send(conversation, f"{n} {LONG}")
         for stream in streams:
             assert [number(event) for event in await stream.events(15)] == list(range(15))
-        behind = [s for s in app.bus.streams_of(int(jane.id)) if s.connection.write_paused]
+        connections = map(connection_of, app.bus.streams_of(int(jane.id)))
+        behind = [connection for connection in connections if connection.write_paused]
         assert len(behind) == 1
 
         reader = await slow.read()
         assert (await reader.event()).name == "hello"
         assert [number(event) for event in await reader.events(15)] == list(range(15))
-        await eventually(lambda: not behind[0].connection.write_paused)
+        await eventually(lambda: not behind[0].write_paused)
         await john.send(conversation, "15 at once again")
         for stream in (*streams, reader):
             assert number(await stream.event()) == 15

@@ -5,14 +5,13 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import cast
 
 import pytest
 import uvloop
 
 from bus.connection import StreamConnection
 from http1.scheduler import SLICE_SECONDS
-from tests.test_connection import small_listener
+from tests.support.listeners import small_listener
 
 CROWD = 300
 WORK_SECONDS = 0.001  # for each departure
@@ -26,6 +25,8 @@ class Owner:
 
     def __init__(self) -> None:
         self.told = 0
+
+    def abort(self, reason: str) -> None: ...
 
     def on_connection_close(self) -> None:
         self.told += 1
@@ -57,9 +58,7 @@ def test_a_crowd_that_disconnects_at_once_is_worked_off_in_slices(loop: Loop, ho
                     asyncio.Protocol, sock
                 )
                 owners.append(Owner())
-                StreamConnection(
-                    cast("asyncio.Transport", transport), listener, owners[-1], chunked=True
-                )
+                StreamConnection(transport, listener, owners[-1], chunked=True)
             await asyncio.sleep(0.01)
             for sock in theirs[:-1]:
                 if how == "resets":

@@ -10,7 +10,6 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from jsonschema import Draft202012Validator
-from schemathesis import Case
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
 import config as options
@@ -18,7 +17,7 @@ from db.pool import Database
 from handlers import asyncapi, openapi, problems
 from handlers.api import ApiHandler
 from handlers.application import Messenger
-from handlers.operations import TAGS
+from handlers.operations import CODES, NO_OPERATIONS, OPERATIONS, TAGS
 from handlers.routes import ROUTES
 from handlers.sign_in import AuthUserHandler
 from tests.conftest import SECRET
@@ -31,12 +30,12 @@ from tests.support.sse import Event
 
 def test_every_route_and_every_method_is_described() -> None:
     paths = openapi.description(ROUTES)["paths"]
-    described = {handler for _, handler in ROUTES if handler in openapi.OPERATIONS}
-    assert {handler for _, handler in ROUTES} == described | set(openapi.NO_OPERATIONS)
+    described = {handler for _, handler in ROUTES if handler in OPERATIONS}
+    assert {handler for _, handler in ROUTES} == described | set(NO_OPERATIONS)
     assert len(paths) == len(described)
-    for handler, operations in openapi.OPERATIONS.items():
+    for handler, operations in OPERATIONS.items():
         assert set(handler._methods) - {"HEAD"} == set(operations)
-    names = [o.name for operations in openapi.OPERATIONS.values() for o in operations.values()]
+    names = [o.name for operations in OPERATIONS.values() for o in operations.values()]
     assert len(names) == len(set(names))
 
 
@@ -96,7 +95,7 @@ def test_each_example_is_as_it_is_described() -> None:
 def test_every_sentence_of_the_descriptions_calls_fields_as_json_does() -> None:
     said = " ".join(sentences([openapi.description(ROUTES), asyncapi.description()]))
     assert "`clientId`" in said
-    codes = {code for codes in openapi.CODES.values() for code in codes}
+    codes = {code for codes in CODES.values() for code in codes}
     assert set(re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", said)) <= codes | {"last_event_id"}
 
 
@@ -114,7 +113,7 @@ def sentences(value: Any) -> Iterator[str]:
 
 
 def test_every_code_of_a_refusal_is_described() -> None:
-    described = {code for codes in openapi.CODES.values() for code in codes}
+    described = {code for codes in CODES.values() for code in codes}
     raised = set()
     for path in Path(problems.__file__).parent.glob("*.py"):
         for call in ast.walk(ast.parse(path.read_text())):
@@ -208,7 +207,7 @@ async def test_every_event_is_as_it_is_described(visitor: Visitor, app: Any) -> 
             stream.end("draining")
         for stream in (of_jane, of_john):
             described.check(stream.hello)
-            events = []
+            events: list[Event] = []
             while not events or events[-1].name != "bye":
                 events.append(await stream.event(pings=True))
             for event in events:
@@ -254,7 +253,7 @@ api = schemathesis.openapi.from_dict(openapi.description(ROUTES)).exclude(
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
-def test_the_api_does_what_it_says(case: Case, server: ServerProcess) -> None:
+def test_the_api_does_what_it_says(case: Any, server: ServerProcess) -> None:
     """In a session of its own each time, since sessions can be ended."""
     case.headers.pop("X-User", None)  # of another user, who is refused: it has tests of its own
     case.headers["Authorization"] = f"Bearer {Caller(server.url, 'john').token}"

@@ -19,8 +19,8 @@ PARTIAL = ({"openapi", "info"}, {"asyncapi", "info"}, {"title"})  # the rest is 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    github = {"GITHUB_CLIENT_ID": "id", "GITHUB_CLIENT_SECRET": "secret"}
-    with ServerProcess(tmp_path / "data", **github) as server:
+    folder = tmp_path / "data"
+    with ServerProcess(folder, GITHUB_CLIENT_ID="id", GITHUB_CLIENT_SECRET="secret") as server:
         yield server
 
 

@@ -93,11 +93,11 @@ def test_a_dump_is_restored(postgres: Postgres, dsn: str, tmp_path: Path) -> Non
     urls = {"DATABASE_URL": dsn, "ADMIN_URL": postgres.dsn("postgres"), "PATH": programs}
     with ServerProcess(tmp_path / "secret", DATABASE_URL=dsn) as server:
         john, path = someone_talks(server.url)
-        run(save, tmp_path, **urls)
+        run(save, tmp_path, None, **urls)
         john.ask(path, {"content": "after the dump"})
         assert server.end(signal.SIGTERM) == 0
         ours = {'" --owner=messenger messenger': f'" {name}', '" messenger\n': f'" {name}\n'}
-        run(adapted(restore, ours), tmp_path, **urls)
+        run(adapted(restore, ours), tmp_path, None, **urls)
         server.output.clear()
         server.start()
         server.wait_until_ready()

@@ -4,8 +4,8 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F401  # an autouse fixture
+from tests.support.outbox import at_the_conversation, expect_sent, stored
 from tests.support.people import Visitor, two
-from tests.test_outbox import at_the_conversation, expect_sent, stored
 
 
 async def two_tabs(tabs: Tabs, url: str) -> tuple[Page, Page]:

@@ -96,4 +96,4 @@ async def test_a_crash_that_loses_nothing_ends_no_stream(
 
 async def stored(person: Any, conversation: str) -> bool:
     answer = await person.post(f"/api/conversations/{conversation}/messages", {"content": "hello"})
-    return answer.status == 201
+    return bool(answer.status == 201)

@@ -6,8 +6,8 @@ import pytest
 from playwright.async_api import expect
 
 from tests.support.browser import browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.support.conversation_page import at
 from tests.support.people import Visitor, two
-from tests.test_reading import at
 
 SENTENCE = "Files can't be sent yet."
 PASTE = """(kinds) => {

@@ -7,9 +7,9 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.support.browser import browser, browser_here, write  # noqa: F401  # the fixture is autouse
+from tests.support.conversation_page import at
 from tests.support.history import fill
 from tests.support.people import Visitor, eventually_equal, two
-from tests.test_reading import at
 
 # From now on: whether a frame came in which nothing had the focus, although something had had it.
 WATCH_FOCUS = """() => {

@@ -98,10 +98,11 @@ class Target:
 @pytest.fixture(scope="module")
 def target(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     folder = tmp_path_factory.mktemp("fuzzed")
-    options = {"RATE_LIMITS": "off", "TRUSTED_PROXIES": "127.0.0.1,::1"}
     with (
         postgres.database() as dsn,
-        ServerProcess(folder, DATABASE_URL=dsn, **options) as server,
+        ServerProcess(
+            folder, DATABASE_URL=dsn, RATE_LIMITS="off", TRUSTED_PROXIES="127.0.0.1,::1"
+        ) as server,
     ):
         yield Target(server)
         assert server.end() == 0

@@ -323,7 +323,12 @@ async def test_no_secret_of_a_sign_in_reaches_the_log(
     caplog.set_level(logging.DEBUG)
     github.picture = PNG
     secrets = {CLIENT_SECRET}
-    for misdeed in ({}, {"token": answers('{"error": "x"}')}, {"user": answers("", 500)}):
+    misdeeds: list[dict[str, Any]] = [
+        {},
+        {"token": answers('{"error": "x"}')},
+        {"user": answers("", 500)},
+    ]
+    for misdeed in misdeeds:
         github.instead = misdeed
         back = await browser.consent(await browser.begin("/return/to/this"))
         secrets |= {*query_of(back).values(), browser.attempt()[1]}

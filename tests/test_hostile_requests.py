@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import psutil
 import pytest
@@ -95,7 +96,7 @@ async def test_a_hostile_request_is_refused_or_waits_for_its_turn_after_little_w
         async with read(http_server, http_port, ready(app, john, sent)) as (one, connection):
             assert isinstance(connection, Counted)
             if refused is WAITS:
-                outcome = None if connection._state is State.QUEUED else connection._state
+                outcome: Any = None if connection._state is State.QUEUED else connection._state
             else:
                 outcome = (await one.answer())[0]
             if outcome != refused or connection.calls > MOST_CALLS:

@@ -6,8 +6,8 @@ import pytest
 from playwright.async_api import Route, expect
 
 from tests.support.browser import browser, browser_here  # noqa: F401  # an autouse fixture
+from tests.support.outbox import expect_sent, stored
 from tests.support.people import Visitor, two
-from tests.test_outbox import expect_sent, stored
 
 EARLIER = Path(__file__).parent / "data" / "page-642c66f"  # modules as that commit has them
 

@@ -4,18 +4,15 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg2
 import pytest
 
-from db.embedded import EmbeddedPostgres
-from tests.support.callers import Caller, contents, someone_talks, wait_for_a_lock
+from tests.support.callers import Caller, contents, someone_talks
+from tests.support.in_flight import held_up
 from tests.support.processes import ServerProcess
 from tests.support.rules import rule
 from tests.support.sse import EventStream
@@ -37,19 +34,6 @@ def answered(sock: socket.socket) -> bytes:
         while piece := sock.recv(65536):
             got += piece
     return got
-
-
-@contextmanager
-def held_up(
-    data_dir: Path, sender: Caller, path: str
-) -> Iterator[tuple[Future[Any], Callable[[], None]]]:
-    """A send that waits for a row which somebody else holds, and what lets it go on."""
-    dsn = EmbeddedPostgres(data_dir).start(lambda line: None)
-    with ThreadPoolExecutor() as threads, closing(psycopg2.connect(dsn)) as holder:
-        holder.cursor().execute("SELECT FROM feeds FOR UPDATE")
-        sent = threads.submit(sender.ask, path, {"content": "in flight"})
-        wait_for_a_lock(dsn)
-        yield sent, holder.rollback
 
 
 def read_answer(sock: socket.socket) -> bytes:

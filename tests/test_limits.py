@@ -25,6 +25,7 @@ from handlers.limits import (
     network,
 )
 from http1.listener import Listener
+from tests.support.addresses import sign_in_from
 from tests.support.people import Answer, Visitor, eventually, two
 from tests.support.raw import raw
 from tests.support.rules import rule
@@ -259,21 +260,6 @@ async def test_a_user_searches_twenty_times_at_once_and_then_five_times_a_second
     for _ in range(5):
         assert (await john.get("/api/usernames?search=j")).status == 200
     assert is_too_many(await john.get("/api/usernames?search=j"), 1)
-
-
-async def sign_in_from(source: str, base_url: str) -> int:
-    """The status of a sign-in whose connection comes from that address."""
-    url = urlsplit(base_url)
-    reader, writer = await asyncio.open_connection("127.0.0.1", url.port, local_addr=(source, 0))
-    body = b'{"username":"jane"}'
-    writer.write(
-        f"POST /api/login HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n".encode()
-        + body
-    )
-    status = (await reader.readline()).split()[1]
-    writer.close()
-    return int(status)
 
 
 @rule("api#rate-limits")

@@ -6,10 +6,10 @@ import pytest
 from playwright.async_api import expect
 
 from tests.support.browser import browser, browser_here, write  # noqa: F401  # the fixture is autouse
+from tests.support.conversation_page import at
 from tests.support.history import fill
 from tests.support.people import Visitor, two
 from tests.support.postgres import ask
-from tests.test_reading import at
 
 
 @pytest.mark.gen_test(timeout=120)

@@ -17,28 +17,15 @@ from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F4
 from tests.support.callers import Caller
 from tests.support.chromium import Chromium
 from tests.support.gateway import Gateway, Mood
+from tests.support.live_page import RECOVERY_SECONDS, expect_live, open_conversation
 from tests.support.people import Person, Visitor, eventually, two
 from tests.support.processes import ServerProcess
 from tests.support.rules import rule
+from tests.support.shared_stream import only_stream
 from tests.support.tabs import asleep
-from tests.test_tabs import only_stream
 
-RECOVERY_SECONDS = 35
 REFUSING_SECONDS = 8  # a whole minute ends the same way: it was tried by hand
 NETWORK = ("net::ERR_", "status of 502", "INCOMPLETE_CHUNKED", "preloaded", "MIME")
-
-
-async def open_conversation(tabs: Tabs, url: str, person: Person, conversation: str) -> Page:
-    page = await tabs.open("/no-such-file.txt")
-    await page.context.add_cookies([person.cookie])
-    await page.goto(f"{url}/conversations/{conversation}")
-    await expect_live(page)
-    return page
-
-
-async def expect_live(page: Page, seconds: float = RECOVERY_SECONDS) -> None:
-    line = page.locator("main connection-line")
-    await expect(line).to_have_attribute("data-status", "live", timeout=seconds * 1000)
 
 
 async def expect_shown(pages: Iterable[Page], contents: list[str], seconds: float) -> None:
@@ -316,7 +303,7 @@ async def test_a_token_is_refreshed_once_a_day(base_url: str, visitor: Visitor) 
         await page.reload()
         await expect_live(page)
         refreshed: list[str] = []
-        page.on("request", lambda r: "refresh_token" in r.url and refreshed.append(r.url))
+        page.on("request", lambda r: refreshed.append(r.url) if "refresh_token" in r.url else None)
         for hours, times in (("23:00:00", 0), ("02:00:00", 1), ("02:00:00", 1)):
             await page.clock.fast_forward(hours)
             await page.evaluate("navigator.locks.request('messenger.refreshed', () => {})")

@@ -8,6 +8,7 @@ from playwright.async_api import BrowserContext, Page, expect
 from config import STATIC_DIR
 from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F401  # autouse
 from tests.support.people import Visitor, two
+from tests.support.signed_in import signed_in
 from tests.support.tabs import without
 
 PAINTED_MILLISECONDS = 1500
@@ -32,13 +33,6 @@ SCRIPTS = """
     .map(({ name, startTime, responseEnd }) => [new URL(name).pathname, startTime, responseEnd])
     .filter(([path]) => path.endsWith(".js"))
 """
-
-
-async def signed_in(tabs: Tabs, name: str, width: int = 1280) -> BrowserContext:
-    """The page it took is closed again, and with it a stream: one of six connections."""
-    page = await tabs.sign_in(name, width=width)
-    await page.close()
-    return page.context
 
 
 async def cold(context: BrowserContext, url: str) -> Page:
@@ -78,7 +72,7 @@ async def test_a_conversation_is_painted_within_a_second_and_a_half_of_a_cold_lo
         await john.send(conversation, f"number {n}, of as many words as people write at a time")
     async with browser(base_url) as tabs:
         context = await signed_in(tabs, "jane")
-        took = []
+        took: list[float] = []
         while not took or (min(took) > PAINTED_MILLISECONDS and len(took) < TRIES):
             page = await cold(context, f"{base_url}/conversations/{conversation}")
             took.append(await painted(page))
@@ -293,7 +287,7 @@ async def test_a_warm_page_can_be_written_in_within_half_a_second(
             if (target.matches("textarea")) performance.mark("writable");
           });
         """)
-        took = []
+        took: list[float] = []
         while not took or (min(took) > 500 and len(took) < TRIES):
             await page.goto(f"{base_url}/conversations/{conversation}")
             await expect(page.get_by_role("textbox", name="Message")).to_be_focused()

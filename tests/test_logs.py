@@ -99,7 +99,7 @@ class Traffic:
             if "event-stream" in answer.headers.get("Content-Type", ""):
                 return answer.status
             text = answer.read()
-            self.answer = json.loads(text) if text and "json" in str(answer.headers) else None
+            self.answer: Any = json.loads(text) if text and "json" in str(answer.headers) else None
             return answer.status
 
     def send_raw(self, data: str) -> None:

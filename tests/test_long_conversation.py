@@ -6,16 +6,16 @@ inside. So a measurement is made again, some times: what the page itself takes, 
 
 import asyncio
 import time
-from typing import NamedTuple
 
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.browser import browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.support.conversation_page import at
 from tests.support.history import fill
 from tests.support.people import Person, Visitor, two
-from tests.test_reading import at
-from tests.test_scrolling import distance_from_the_end
+from tests.support.scrolling import distance_from_the_end
+from tests.support.smoothness import MEASURE, Measured, measured
 
 MESSAGES = 10_000
 A_SECOND = 50
@@ -24,43 +24,6 @@ LONGEST_TASK = 100  # milliseconds: longer, and a key that one presses is felt t
 LONGEST_GAP = 1000  # between two frames
 TRIES = 4
 MOST_LINES = 450  # in the page: its messages, and the days between them
-
-
-class Measured(NamedTuple):
-    """Milliseconds."""
-
-    gap: float
-    task: float
-    frames: int
-
-
-# From now until `measured`: frames, and tasks of 50 ms and more, which the browser tells of.
-MEASURE = """() => {
-    const found = (window.found = { gap: 0, task: 0, frames: 0, over: false });
-    const look = (entries) => {
-        for (const { duration } of entries) found.task = Math.max(found.task, duration);
-    };
-    found.tasks = new PerformanceObserver((list) => look(list.getEntries()));
-    found.tasks.observe({ type: "longtask" });
-    found.look = look;
-    let last = performance.now();
-    (function frame(now = performance.now()) {
-        found.gap = Math.max(found.gap, now - last);
-        found.frames += 1;
-        last = now;
-        if (!found.over) requestAnimationFrame(frame);
-    })();
-}"""
-
-
-async def measured(page: Page) -> Measured:
-    gap, task, frames = await page.evaluate("""() => {
-        found.over = true;
-        found.look(found.tasks.takeRecords());
-        found.tasks.disconnect();
-        return [found.gap, found.task, found.frames];
-    }""")
-    return Measured(gap, task, frames)
 
 
 async def scroll(page: Page, *, to: str, pixels: int) -> None:

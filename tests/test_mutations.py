@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.mutations import MUTATIONS
+from tests.support.postgres import Postgres
 from tests.support.processes import ROOT
 
 # Where the test is that notices; the suite as a whole shows that it is green otherwise.
@@ -25,15 +26,15 @@ NOTICED_BY = {
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
-def test_the_suite_notices_that(mutation: str) -> None:
+def test_the_suite_notices_that(mutation: str, postgres: Postgres) -> None:
     command = f"-m pytest -q -x --tb=line -p tests.mutations tests/{NOTICED_BY[mutation]}"
     ended = subprocess.run(
         [sys.executable, *command.split()],
         cwd=ROOT,
-        env={**os.environ, "MUTATION": mutation},
+        env={**os.environ, "MUTATION": mutation, "TESTS_POSTGRES": postgres.admin_dsn},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert ended.returncode == pytest.ExitCode.TESTS_FAILED, ended.stdout + ended.stderr

@@ -1,59 +1,22 @@
 """Notifications: asked for at a sensible moment, one a message, none for what is in view."""
 
 import asyncio
-from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
 
 from handlers.application import Messenger
 from tests.support.browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.support.notifications import (
+    ON_SCREEN,
+    at,
+    elsewhere,
+    expect_told,
+    somebody,
+    told,
+    until,
+)
 from tests.support.people import Visitor, two
-
-# Chromium's own notifications, and a list of those that each page has shown.
-LISTEN = """
-    window.told = [];
-    window.asked = 0;
-    const Browsers = Notification;
-    window.Notification = class extends Browsers {
-        constructor(title, options) {
-            super(title, options);
-            told.push({ title, ...options, notification: this });
-        }
-        static async requestPermission() {
-            window.asked += 1;
-            await window.allow(); // nobody answers Chromium's own question here
-            return Browsers.permission;
-        }
-    };
-    const show = ServiceWorkerRegistration.prototype.showNotification;
-    ServiceWorkerRegistration.prototype.showNotification = function (title, options) {
-        told.push({ title, ...options });
-        return show.call(this, title, options);
-    };
-"""
-ON_SCREEN = """navigator.serviceWorker.ready
-    .then((worker) => worker.getNotifications())
-    .then((all) => all.length === {})"""
-TOLD = "told.map(({ title, body, tag }) => ({ title, body, tag }))"
-
-
-async def somebody(tabs: Tabs, name: str, *, allowed: bool = True) -> Page:
-    """At home, with the focus it really has: Playwright has all pages believe in theirs."""
-    page = await tabs.sign_in(name)
-    context = page.context
-    await context.add_init_script(LISTEN)
-    await context.expose_function("allow", lambda: context.grant_permissions(["notifications"]))
-    if allowed:
-        await context.grant_permissions(["notifications"])
-    await at(page, page.url)
-    return page
-
-
-async def focus_as_it_is(page: Page) -> None:
-    """To be said anew after each navigation."""
-    devtools = await page.context.new_cdp_session(page)
-    await devtools.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
 
 
 async def another_tab(page: Page, url: str) -> Page:
@@ -62,39 +25,6 @@ async def another_tab(page: Page, url: str) -> Page:
     await at(tab, url)
     await tab.bring_to_front()
     return tab
-
-
-async def elsewhere(page: Page) -> Page:
-    """Somebody looks at something else."""
-    tab = await page.context.new_page()
-    await focus_as_it_is(tab)
-    await tab.bring_to_front()
-    await until(page, "!document.hasFocus()")
-    return tab
-
-
-async def until(page: Page, true: str) -> None:
-    async with asyncio.timeout(10):
-        while not await page.evaluate(true):
-            await asyncio.sleep(0.02)
-
-
-async def told(*pages: Page) -> list[Any]:
-    return [one for page in pages for one in await page.evaluate(TOLD)]
-
-
-async def expect_told(count: int, *pages: Page) -> list[Any]:
-    async with asyncio.timeout(10):
-        while len(found := await told(*pages)) < count:
-            await asyncio.sleep(0.02)
-    return found
-
-
-async def at(page: Page, url: str) -> None:
-    await page.goto(url)
-    await focus_as_it_is(page)
-    await page.evaluate("navigator.serviceWorker.ready.then(() => {})")
-    await expect(page.locator("connection-line").first).to_have_attribute("data-status", "live")
 
 
 @pytest.mark.gen_test(timeout=60)

@@ -155,7 +155,7 @@ async def test_a_stream_that_is_reading_waits_for_the_database(
             raise errors.Unavailable("it is away")
         return await read(user_id, after, limit)
 
-    app.replays.read = read_when_back  # type: ignore[method-assign]
+    app.replays.read = read_when_back  # type: ignore[assignment,method-assign]
     async with jane.stream(position) as stream:
         await pinged(stream)
         away = False

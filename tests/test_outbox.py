@@ -4,53 +4,22 @@ import signal
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, Page, Route, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.support.browser import Tabs, browser, browser_here, sign_out, write  # noqa: F401  # autouse
 from tests.support.chromium import Chromium
-from tests.support.people import Person, Visitor, two
+from tests.support.outbox import (
+    SENDS,
+    at_an_unsent_message,
+    at_the_conversation,
+    cut_sends,
+    expect_sending,
+    expect_sent,
+    forget_refusals,
+    stored,
+)
+from tests.support.people import Visitor, two
 from tests.support.tabs import asleep, crash, hanging, without
-
-SENDS = "**/api/conversations/*/messages"
-
-
-async def refuse_sends(route: Route) -> None:
-    if route.request.method == "POST":
-        await route.abort()
-    else:
-        await route.continue_()
-
-
-async def cut_sends(context: BrowserContext) -> None:
-    await context.route(SENDS, refuse_sends)
-
-
-async def at_the_conversation(tabs: Tabs, url: str) -> Page:
-    page = await tabs.sign_in("jane")
-    await page.goto(url)
-    await expect(page.locator("conversation-view h1")).to_have_text("john")
-    return page
-
-
-async def expect_sending(page: Page, contents: list[str]) -> None:
-    await expect(page.locator(".message.sending .content")).to_have_text(contents)
-
-
-async def expect_sent(page: Page, contents: list[str]) -> None:
-    await expect(page.locator(".message.mine .content")).to_have_text(contents, timeout=40_000)
-    await expect(page.locator(".message.sending")).to_have_count(0, timeout=40_000)
-
-
-async def at_an_unsent_message(tabs: Tabs, url: str, content: str) -> Page:
-    page = await at_the_conversation(tabs, url)
-    await cut_sends(page.context)
-    await write(page, content)
-    await expect_sending(page, [content])
-    return page
-
-
-async def stored(john: Person, conversation: str) -> list[str]:
-    return [message["content"] for message in reversed(await john.history(conversation))]
 
 
 async def kept_unsent(page: Page) -> list[object]:
@@ -65,10 +34,6 @@ async def kept_unsent(page: Page) -> list[object]:
         return [...all.result, ...unsent];
     }""")
     return kept
-
-
-def forget_refusals(tabs: Tabs) -> None:
-    tabs.complaints = [line for line in tabs.complaints if "net::ERR_" not in line]
 
 
 @pytest.mark.gen_test(timeout=120)

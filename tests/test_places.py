@@ -4,10 +4,10 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.browser import browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.support.conversation_page import at
 from tests.support.history import fill
 from tests.support.people import Visitor, two
-from tests.test_reading import at
-from tests.test_scrolling import distance_from_the_end, frames, more_than
+from tests.support.scrolling import distance_from_the_end, frames, more_than
 
 TOP_LINE = """() => {
     const { top } = document.querySelector(".scroller").getBoundingClientRect();

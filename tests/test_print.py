@@ -6,10 +6,10 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.browser import browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.support.conversation_page import at
 from tests.support.history import fill
 from tests.support.people import Visitor, two
-from tests.test_reading import at
-from tests.test_scrolling import distance_from_the_end, more_than, to_the_beginning
+from tests.support.scrolling import distance_from_the_end, more_than, to_the_beginning
 
 PAGE_OF_PDF = re.compile(rb"/Type\s*/Page\b")
 
@@ -50,7 +50,7 @@ async def test_paper_has_neither_list_nor_buttons_and_is_as_long_as_it_must_be(
     fill(dsn, conversation, john, jane, 60)
     await john.send(conversation, "a" + "\n" * 100 + "b")
     async with browser(base_url) as tabs:
-        page = await at(tabs, "jane", conversation, scheme="dark")  # type: ignore[arg-type]
+        page = await at(tabs, "jane", conversation, scheme="dark")
         await page.emulate_media(media="print")
         for hidden in (".sidebar", "message-composer", "jump-button", ".unfold", ".older"):
             await expect(page.locator(hidden).first).to_be_hidden()

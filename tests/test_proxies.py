@@ -10,8 +10,8 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from config import Config
 from handlers.limits import network
 from handlers.proxies import Proxies
+from tests.support.addresses import sign_in_from
 from tests.support.people import Visitor
-from tests.test_limits import sign_in_from
 
 NETWORKS = [ipaddress.ip_network(text) for text in ("10.0.0.0/8", "::1/128", "2001:db8::/64")]
 

@@ -4,33 +4,20 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.support.attention import Gaze
 from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F401  # the fixture is autouse
 from tests.support.chromium import Chromium
+from tests.support.conversation_page import at, settled
 from tests.support.people import Person, Visitor, eventually_equal, two
 
 TALL = "\n".join(f"line {n}" for n in range(60))  # no screen shows it whole
 
 
-async def at(tabs: Tabs, name: str, conversation: str, **options: int) -> Page:
-    """The page of one who has the conversation open."""
-    page = await tabs.sign_in(name, **options)
-    await page.goto(f"{tabs.base_url}/conversations/{conversation}")
-    await expect(page.locator("conversation-view h1")).to_be_visible()
-    await expect(page.locator(".message, .empty:visible").first).to_be_visible()
-    return page
-
-
 async def marker(person: Person, conversation: str) -> str | None:
     found: str | None = (await person.conversation(conversation))["lastReadMessageId"]
     return found
-
-
-async def settled(page: Page) -> None:
-    """The page has drawn what it knows, and has had the time to say what it read."""
-    await page.evaluate("new Promise((resolve) => setTimeout(resolve, 500))")
 
 
 @pytest.mark.gen_test(timeout=120)

@@ -15,7 +15,7 @@ from handlers.application import Messenger
 from handlers.replays import BYTES_PER_SECOND, PAGE_BYTES, ReplayQueue, read_page
 from tests.support.people import Person, Visitor, eventually, two
 from tests.support.sse import Event, EventStream
-from tests.test_slow import Unread
+from tests.support.unread import Unread
 
 LONG = "\x01" * 3990  # 24 KB as JSON
 EVENT_BYTES = 24_300
@@ -54,7 +54,7 @@ async def test_one_page_of_a_user_is_read_at_a_time_whoever_does_not_take_theirs
         finally:
             under_way[user_id] -= 1
 
-    app.replays.read = counted  # type: ignore[method-assign]
+    app.replays.read = counted  # type: ignore[assignment,method-assign]
     idle = Unread(jane, positions[jane])
     began = time.monotonic()
     async with AsyncExitStack() as stack:

@@ -283,7 +283,7 @@ async def test_what_happens_while_a_stream_opens_comes_once(
         return found
 
     app.positions.look_up = position  # type: ignore[method-assign]
-    app.replays.read = page  # type: ignore[method-assign]
+    app.replays.read = page  # type: ignore[assignment,method-assign]
     async with jane.stream(cursor if resuming else None) as stream:
         expected = ["before", "meanwhile"] if resuming else []
         events = [await stream.event() for _ in expected]
@@ -331,7 +331,8 @@ async def test_a_send_whose_answer_was_lost_reaches_live_streams_at_once(
     visitor: Visitor, app: Messenger
 ) -> None:
     john, jane, conversation = await two(visitor)
-    answer, lost = app.db._ask, []
+    answer = app.db._ask
+    lost: list[Any] = []
 
     async def lose_the_first(sql: str, params: Any, until: float) -> list[Any]:
         rows = await answer(sql, params, until)

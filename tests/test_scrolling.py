@@ -9,11 +9,15 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.support.browser import browser, browser_here, write  # noqa: F401  # the fixture is autouse
+from tests.support.conversation_page import at, settled
 from tests.support.history import fill
 from tests.support.people import Visitor, eventually_equal, two
-from tests.test_reading import at, settled
-
-FIRST = "number 0" + " and so on" * 40
+from tests.support.scrolling import (
+    distance_from_the_end,
+    frames,
+    more_than,
+    to_the_beginning,
+)
 
 # Where the line in the middle of the screen stands, frame by frame, however it is drawn anew.
 WATCH = """() => {
@@ -41,13 +45,6 @@ async def jumps(page: Page) -> list[float]:
     return jumps
 
 
-async def distance_from_the_end(page: Page) -> float:
-    pixels: float = await page.locator(".scroller").evaluate(
-        "e => e.scrollHeight - e.scrollTop - e.clientHeight"
-    )
-    return pixels
-
-
 @asynccontextmanager
 async def holding(page: Page) -> AsyncIterator[list[asyncio.Event]]:
     """The requests for older messages: each goes on when its event is set, or at the end."""
@@ -66,28 +63,6 @@ async def holding(page: Page) -> AsyncIterator[list[asyncio.Event]]:
     for going_on in held:
         going_on.set()
     await page.unroute_all(behavior="wait")
-
-
-async def more_than(page: Page, messages: int) -> bool:
-    return await page.locator(".message").count() > messages
-
-
-async def to_the_beginning(page: Page) -> None:
-    first = page.locator(".message .content").first
-    async with asyncio.timeout(30):
-        while await first.text_content() != FIRST:
-            await page.locator(".scroller").evaluate("e => { e.scrollTop = 0 }")
-            await frames(page)
-
-
-async def frames(page: Page, count: int = 5) -> None:
-    await page.evaluate(
-        """(count) => new Promise((resolve) => {
-            const next = () => (count-- > 0 ? requestAnimationFrame(next) : resolve());
-            next();
-        })""",
-        count,
-    )
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -674,7 +674,8 @@ async def test_a_batch_that_met_a_deadlock_is_tried_again(
 ) -> None:
     """None is possible by design; what PostgreSQL says is heeded all the same."""
     talk, john, _ = await pair(db, sender, "john", "jane")
-    store, met = messages.store, []
+    store = messages.store
+    met: list[Any] = []
 
     async def meet_one(db: Database, drafts: Sequence[Draft]) -> Any:
         if not met:

@@ -6,8 +6,8 @@ import pytest
 from playwright.async_api import Route, expect
 
 from tests.support.browser import browser, browser_here, write  # noqa: F401  # an autouse fixture
+from tests.support.outbox import SENDS, at_the_conversation, forget_refusals
 from tests.support.people import Visitor, two
-from tests.test_outbox import SENDS, at_the_conversation, forget_refusals
 
 
 @pytest.mark.gen_test(timeout=60)

@@ -4,8 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.browser import browser, browser_here, write  # noqa: F401  # an autouse fixture
-from tests.support.people import Visitor, two
-from tests.test_outbox import (
+from tests.support.outbox import (
     at_the_conversation,
     cut_sends,
     expect_sending,
@@ -13,6 +12,7 @@ from tests.test_outbox import (
     forget_refusals,
     stored,
 )
+from tests.support.people import Visitor, two
 
 SENDS = "**/api/conversations/*/messages"
 FULL = """

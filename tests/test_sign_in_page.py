@@ -108,8 +108,8 @@ async def to_devices(page: Page) -> None:
     await page.get_by_role("link", name="Signed-in devices").click()
 
 
-async def at_devices(tabs: Tabs, **options: int) -> Page:
-    page = await tabs.sign_in("jane", **options)
+async def at_devices(tabs: Tabs, *, width: int = 1280) -> Page:
+    page = await tabs.sign_in("jane", width=width)
     await to_devices(page)
     await expect(page.get_by_role("heading", name="Signed-in devices")).to_be_focused()
     return page

@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from tests.support.callers import contents, someone_talks, until_ready
+from tests.support.in_flight import held_up
 from tests.support.processes import DEFAULT_SIGNALS, ROOT, ServerProcess, free_port
-from tests.test_leaving import held_up
 
 IGNORING_SIGHUP = ("sh", "-c", "trap '' HUP; exec \"$@\"", "sh")
 

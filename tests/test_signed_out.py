@@ -4,14 +4,10 @@ import pytest
 from playwright.async_api import expect
 
 from tests.support.browser import browser, browser_here, sign_out, write  # noqa: F401  # an autouse fixture
+from tests.support.notifications import ON_SCREEN, at, elsewhere, expect_told, somebody, until
+from tests.support.outbox import at_an_unsent_message, expect_sent, stored
 from tests.support.people import Visitor, two
-from tests.test_away import SEEN
-from tests.test_notifications import ON_SCREEN, at, elsewhere, expect_told, somebody, until
-from tests.test_outbox import (
-    at_an_unsent_message,
-    expect_sent,
-    stored,
-)
+from tests.support.seen import SEEN
 
 
 @pytest.mark.gen_test(timeout=60)
@@ -94,7 +90,7 @@ async def test_what_waits_is_not_sent_with_the_cookie_of_somebody_who_has_signed
         await expect(page.locator(".account .name")).to_have_text("john")
         await expect(page.locator(".message")).to_have_count(0)
         assert await stored(john, conversation) == []
-        await page.context.add_cookies(cookies)
+        await page.context.add_cookies(cookies)  # type: ignore[arg-type]
         await page.reload()
         await expect_sent(page, ["jane's"])
         [message] = await jane.history(conversation)

@@ -23,37 +23,7 @@ from tests.support.callers import contents, someone_talks
 from tests.support.people import Person, Visitor, eventually, two
 from tests.support.processes import ServerProcess
 from tests.support.rules import rule
-from tests.support.sse import EventStream
-
-LONG = "€" * 3900  # 12 KB
-
-
-class Unread:
-    """A client with a small window that asks for a stream, and reads nothing until it is told to.
-
-    `more` is sent behind the request.
-    """
-
-    def __init__(self, person: Person, last_event_id: str = "", more: bytes = b"") -> None:
-        self._socket = socket.socket()
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self._socket.connect(("127.0.0.1", int(person.base_url.rpartition(":")[2])))
-        self._socket.sendall(
-            b"GET /api/messages HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
-            + f"Last-Event-ID: {last_event_id}\r\n".encode()
-            + f"Authorization: Bearer {person.token}\r\n\r\n".encode()
-            + more
-        )
-
-    async def read(self) -> EventStream:
-        self._socket.setblocking(False)
-        reader, writer = await asyncio.open_connection(sock=self._socket)
-        stream = EventStream(reader, writer)
-        await stream._read_head()
-        return stream
-
-    def close(self) -> None:
-        self._socket.close()
+from tests.support.unread import LONG, Unread, connection_of, number
 
 
 @pytest.fixture
@@ -72,10 +42,6 @@ async def only_stream(app: Messenger, person: Person) -> StreamHandler:
     (stream,) = app.bus.streams_of(int(person.id))
     assert isinstance(stream, StreamHandler)
     return stream
-
-
-def number(event: Any) -> int:
-    return int(event.data["content"].split()[0])
 
 
 @rule("api#slow-clients")
@@ -142,7 +108,7 @@ async def test_beyond_a_users_bound_its_stream_with_most_untaken_ends_as_slow(
     await send_until(
         john,
         conversation,
-        lambda: sum(s.connection.write_buffer_size for s in streams) > 200 * 1024,
+        lambda: sum(connection_of(s).write_buffer_size for s in streams) > 200 * 1024,
     )
     await eventually(lambda: app.bus.count_of(int(jane.id)) == 1)
     assert ended(app, "slow") == 1
@@ -217,7 +183,7 @@ async def test_what_a_client_sends_behind_its_request_is_discarded_up_to_a_limit
         open_stream = await only_stream(app, jane)
         stream.writer.write(b"x" * stream_connection.MAX_DISCARDED_BYTES)
         await eventually(
-            lambda: open_stream.connection._discarded == stream_connection.MAX_DISCARDED_BYTES
+            lambda: connection_of(open_stream)._discarded == stream_connection.MAX_DISCARDED_BYTES
         )
         await john.send(conversation, "still there")
         assert (await stream.event()).data["content"] == "still there"
@@ -248,7 +214,7 @@ async def test_the_kernel_is_told_to_keep_little_and_to_notice_the_dead(
 ) -> None:
     jane = await visitor.sign_in("jane")
     async with jane.stream():
-        sock = (await only_stream(app, jane)).connection._transport.get_extra_info("socket")
+        sock = connection_of(await only_stream(app, jane))._transport.get_extra_info("socket")
         for level, option, value in [
             (socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * stream_connection.SEND_BUFFER_BYTES),
             (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),

@@ -12,7 +12,7 @@ import pytest
 
 import server as messenger
 from db import opening
-from db.data_dir import DirectoryLock
+from db.data_dir import DirectoryLock, Failed
 from db.errors import InUse, Refused, Unavailable
 from db.server_lock import ServerLock
 from tests.support.callers import Caller, contents, someone_talks
@@ -160,7 +160,7 @@ def test_only_one_server_works_in_a_data_directory(
     first = DirectoryLock(tmp_path)
     first.take()
     second = DirectoryLock(tmp_path)
-    with pytest.raises(messenger.Failed, match="another server"):
+    with pytest.raises(Failed, match="another server"):
         asyncio.run(messenger._take(second, tmp_path))
     first.release()
     asyncio.run(messenger._take(second, tmp_path))

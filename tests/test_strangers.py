@@ -156,7 +156,7 @@ async def own_sessions(person: Person) -> set[str]:
 
 async def state(w: World) -> Any:
     """All that John and Jane see, but for when they were last seen."""
-    seen = []
+    seen: list[Any] = []
     for person in (w.john, w.jane):
         for path in ("", f"/{w.conversation}", f"/{w.conversation}/messages"):
             answer = await person.get(f"/api/conversations{path}")

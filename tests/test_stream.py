@@ -186,7 +186,7 @@ async def test_a_stream_that_is_ended_just_after_its_client_left_is_left_in_peac
         await reading.wait()
         raise errors.Unavailable("it is away")
 
-    app.replays.read = read  # type: ignore[method-assign]
+    app.replays.read = read  # type: ignore[assignment,method-assign]
     async with jane.stream(position):
         (handler,) = app.bus.streams_of(int(jane.id))
         assert isinstance(handler, StreamHandler)

@@ -1,7 +1,6 @@
 """All tabs of a browser share one stream, and lose nothing when the one that keeps it goes."""
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
@@ -10,43 +9,15 @@ from playwright.async_api import BrowserContext, Page, expect
 from handlers.application import Messenger
 from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F401  # the fixture is autouse
 from tests.support.chromium import Chromium
-from tests.support.people import Person, Visitor, two
+from tests.support.people import Visitor, two
+from tests.support.shared_stream import expect_shown, only_stream, tabs_at
 from tests.support.tabs import asleep, crash, hanging
 
 TABS = 12  # a browser has six connections to a server over HTTP/1.1
 
 
-async def tabs_at(context: BrowserContext, url: str, count: int) -> list[Page]:
-    """The first of them leads."""
-    pages = []
-    for _ in range(count):
-        page = await context.new_page()
-        await page.goto(url)
-        await expect(page.locator("conversation-view h1")).to_have_text("john")
-        pages.append(page)
-    return pages
-
-
 async def shown(page: Page) -> list[str]:
     return await page.locator(".message .content").all_text_contents()
-
-
-async def expect_shown(pages: list[Page], contents: list[str]) -> None:
-    for page in pages:
-        await expect(page.locator(".message .content")).to_have_text(contents)
-
-
-async def only_stream(
-    app: Messenger, person: Person, *, but: object = None, within: float = 5
-) -> object:
-    """The one that is open, once it is not `but`."""
-    until = time.monotonic() + within
-    while True:
-        streams = list(app.bus.streams_of(int(person.id)))
-        if len(streams) == 1 and streams[0] is not but:
-            return streams[0]
-        assert time.monotonic() < until, f"{len(streams)} streams are open"
-        await asyncio.sleep(0.02)
 
 
 async def signed_in(tabs: Tabs, name: str) -> BrowserContext:

@@ -4,11 +4,11 @@ import pytest
 from playwright.async_api import expect
 
 from tests.support.browser import browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.support.conversation_page import at
 from tests.support.history import fill
 from tests.support.people import Visitor, two
 from tests.support.postgres import ask
-from tests.test_reading import at
-from tests.test_scrolling import frames
+from tests.support.scrolling import frames
 
 TALL = "a" + "\n" * 3998 + "b"
 

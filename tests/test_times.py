@@ -7,9 +7,9 @@ import pytest
 from playwright.async_api import CDPSession, expect
 
 from tests.support.browser import browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.support.conversation_page import at
 from tests.support.people import Person, Visitor, two
 from tests.support.postgres import ask
-from tests.test_reading import at
 
 
 async def lived(dsn: str, john: Person, conversation: str, times: list[datetime]) -> None:

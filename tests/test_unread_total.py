@@ -4,8 +4,8 @@ import pytest
 from playwright.async_api import expect
 
 from tests.support.browser import browser, browser_here, write  # noqa: F401  # an autouse fixture
+from tests.support.outbox import cut_sends, forget_refusals
 from tests.support.people import Person, Visitor
-from tests.test_outbox import cut_sends, forget_refusals
 
 WRITERS = 30  # of which the first page of the list has 25
 

@@ -12,9 +12,9 @@ from config import Config
 from handlers.application import Messenger
 from tests.support.browser import browser_here, write  # noqa: F401  # an autouse fixture
 from tests.support.browser_loop import CHROMIUM, FLAGS, browser_loop
+from tests.support.outbox import SENDS, cut_sends, expect_sending, expect_sent, stored
 from tests.support.people import Person, Visitor, two
-from tests.test_outbox import SENDS, cut_sends, expect_sending, expect_sent, stored
-from tests.test_tabs import expect_shown, only_stream, tabs_at
+from tests.support.shared_stream import expect_shown, only_stream, tabs_at
 
 TABS = 8  # a browser has six connections to a server over HTTP/1.1
 

@@ -70,8 +70,11 @@ class DoomedServer(ServerProcess):
 async def storm(folder: Path, plan: Plan, seed: int, way: Way | None = None) -> Figures:
     """`way`: how the server reaches its PostgreSQL, where that is not an embedded one's socket."""
     chance = random.Random(seed)
-    postgres = Postgres(folder / "postgres", fsync=True) if way is None else None
-    postgres = postgres or StandalonePostgres(way, fsync=True)
+    postgres: Postgres
+    if way is None:
+        postgres = Postgres(folder / "postgres", fsync=True)
+    else:
+        postgres = StandalonePostgres(way, fsync=True)
     postgres.start()
     try:
         with postgres.database() as dsn:

@@ -35,7 +35,7 @@ class BrowserLoop(asyncio.SelectorEventLoop):
         self._chromium: Browser | None = None
         self.own_tasks: set[asyncio.Task[Any]] = set()
 
-    def call_at(self, *args: Any, **options: Any) -> asyncio.TimerHandle:
+    def call_at(self, *args: Any, **options: Any) -> asyncio.TimerHandle:  # type: ignore[override]
         timer = super().call_at(*args, **options)
         self._timers.append(timer)
         return timer

@@ -1,5 +1,6 @@
 """A real PostgreSQL for a whole run, and a database of its own for each test."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,10 @@ class Postgres:
     def start(self) -> None:
         self._admin_dsn = self._embedded.start(lambda line: None)
         self._set_up()
+
+    @property
+    def admin_dsn(self) -> str:
+        return self._admin_dsn
 
     def _set_up(self) -> None:
         if not self._fsync:
@@ -79,7 +84,7 @@ class Postgres:
     @contextmanager
     def database(self, template: str = _TEMPLATE) -> Iterator[str]:
         """The connection string of a fresh database, which is dropped at the end."""
-        name = f"messenger_{next(self._numbers)}"
+        name = f"messenger_{os.getpid()}_{next(self._numbers)}"
         self._admin(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             yield self.dsn(name)
@@ -88,6 +93,20 @@ class Postgres:
 
     def _admin(self, sql: str) -> None:
         ask(self._admin_dsn, sql)
+
+
+class BorrowedPostgres(Postgres):
+    """That of another run, which has made the template."""
+
+    def __init__(self, admin_dsn: str) -> None:
+        super().__init__(Path())
+        self._admin_dsn = admin_dsn
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
 
 
 def ask(dsn: str, sql: str, params: Any = None) -> list[tuple[Any, ...]]:

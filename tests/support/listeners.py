@@ -1,0 +1,20 @@
+"""A listener without a server."""
+
+from tornado.web import Application
+
+from handlers import problems
+from http1.connection import Timeouts
+from http1.listener import Listener
+from http1.parser import Limits
+
+
+def small_listener() -> Listener:
+    """For one connection, and none of our handlers: for a loop of a test's own."""
+    return Listener(
+        Application(),
+        most_connections=1,
+        limits=Limits(1024, 1024),
+        timeouts=Timeouts(10, 10),
+        headers={},
+        refusal=problems.refusal,
+    )
