@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import traceback
 from collections import defaultdict
@@ -176,14 +177,16 @@ class Run:
         command = "make bench-full" if rounds >= 5 else f"python -m bench --rounds {rounds}"
         how = f"medians of {rounds} alternating rounds" if rounds > 1 else "one round"
         taken = f"`{command}` on {time.strftime('%Y-%m-%d')}, commit {commit()}: {how}"
-        replace_figures(ROOT / "README.md", f"{taken}.\n\n{table.text(table.few(medians))}")
         where = f"on {os.cpu_count()} cores ({self.caption()})"
-        whole = f"{taken} {where}.\n\n![Figures](figures.png)\n\n{table.text(medians)}"
-        replace_figures(ROOT / "docs" / "performance.md", whole)
+        plot = "![Figures](figures.png)\n\n"
+        readme, performance = ROOT / "README.md", ROOT / "docs" / "performance.md"
+        replace_figures(readme, f"{taken}.", table.text(table.few(medians)))
+        replace_figures(performance, f"{taken} {where}.", plot + table.text(medians))
 
 
-def replace_figures(document: Path, new: str) -> None:
+def replace_figures(document: Path, sentence: str, figures: str) -> None:
     begin, end = "<!-- figures -->\n", "<!-- end of figures -->"
+    new = f"{textwrap.fill(sentence, 100)}\n\n{figures}"
     text, found = re.subn(
         f"(?s){begin}.*{end}", lambda _: begin + new + end, document.read_text(), count=1
     )

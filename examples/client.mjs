@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 const [url, file, conversation] = process.argv.slice(2);
 const newest = new Map(); // by conversation, the id of the last message kept
 const outbox = new Map(); // by client id
-let [position, pause] = ["", 250]; // pause in ms
+let [position, isLive] = ["", false];
 
 function keep(entry, isNew = true) { // 5: messages and their position are one line
   if (isNew) appendFileSync(file, `${JSON.stringify(entry)}\n`);
@@ -55,7 +55,7 @@ async function follow() { // 4
   const { body } = await call("/api/messages", { headers, signal: silence.signal });
   let text = "";
   for await (const piece of body.pipeThrough(new TextDecoderStream())) {
-    [text, pause] = [text + piece, 250];
+    [text, isLive] = [text + piece, true];
     timer.refresh();
     for (let end; (end = text.indexOf("\n\n")) >= 0; text = text.slice(end + 2)) {
       const fields = text.slice(0, end).split("\n").map((line) => line.split(/: (.*)/));
@@ -77,7 +77,7 @@ async function send() { // 9: what the outbox holds, in order
 }
 
 async function insist(action) { // 7
-  for (;; pause = Math.min(30_000, 2 * pause)) {
+  for (let pause = 250; ; [pause, isLive] = [isLive ? 250 : Math.min(30_000, 2 * pause), false]) {
     try {
       return await action();
     } catch (error) {
