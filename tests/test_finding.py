@@ -13,6 +13,13 @@ from tests.support.people import Visitor
 NAMES = ["jack", "jane", "john", "mary"]
 
 
+# Two keys in one turn of the page's loop: a busy machine cannot come between them.
+TYPE_AN = """() => {
+    document.execCommand("insertText", false, "a");
+    document.execCommand("insertText", false, "n");
+}"""
+
+
 async def somebody(tabs: Tabs, visitor: Visitor) -> Page:
     """Bob's page; all others are there to be found."""
     for name in NAMES:
@@ -120,7 +127,8 @@ async def test_quick_typing_asks_once_and_an_answer_that_comes_late_is_dropped(
         await field(page).fill("j")
         async with page.expect_request("**/api/usernames?search=j"):
             pass
-        await field(page).press_sequentially("an", delay=5)
+        await field(page).focus()
+        await page.evaluate(TYPE_AN)
         await expect(options(page)).to_have_text(["jane"])
         held.set()
         await page.evaluate("fetch('/api/usernames?search=j').then((answer) => answer.text())")

@@ -592,7 +592,7 @@ class TestBadAnswers:
     @pytest.fixture(autouse=True)
     def impatient(self, app: Messenger, io_loop: IOLoop, config: Config) -> None:
         async def made() -> GitHub:
-            return GitHub(config, SECRET, seconds=0.5)
+            return GitHub(config, SECRET, seconds=2)
 
         app.github = io_loop.run_sync(made)
 
