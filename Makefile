@@ -60,7 +60,7 @@ compare: .venv/bench.stamp $(GO)
 
 check: .venv/check.stamp .venv/test.stamp node_modules/.package-lock.json
 	ruff check && ruff format --check
-	mypy && lint-imports
+	mypy && lint-imports && python -m tools.circles
 	python -c 'from handlers import openapi, routes; openapi.check(routes.ROUTES)'
 	npm run check --silent
 

@@ -29,6 +29,7 @@ from tornado.netutil import bind_sockets
 
 import config as options
 import output
+from bus.bus import Bus
 from config import Config
 from db import children, data_dir, errors, opening
 from db.data_dir import DirectoryLock, Failed
@@ -41,6 +42,7 @@ from handlers.application import Messenger
 from handlers.arrival import query_bytes
 from handlers.openapi import Undescribed
 from handlers.routes import ROUTES
+from handlers.services import Services
 from http1.connection import Timeouts
 from http1.listener import Listener
 from http1.parser import Limits
@@ -58,18 +60,19 @@ _log = logging.getLogger("messenger")
 
 
 def make_app(config: Config, db: Database, secret: str) -> Messenger:
-    return Messenger(config, db, secret, ROUTES)
+    return Messenger(Services(config, db, secret), ROUTES)
 
 
 def make_server(app: Messenger) -> Listener:
+    config = app.services.config
     return Listener(
         app,
         most_connections=options.connections_that_fit(),
-        limits=Limits(app.config.max_header_bytes, app.config.max_body_bytes, query_bytes),
-        timeouts=Timeouts(app.config.header_timeout, app.config.body_timeout),
-        headers=base.common_headers(app.config),
+        limits=Limits(config.max_header_bytes, config.max_body_bytes, query_bytes),
+        timeouts=Timeouts(config.header_timeout, config.body_timeout),
+        headers=base.common_headers(config),
         refusal=problems.refusal,
-        backpressure=app.backpressure,
+        backpressure=app.services.backpressure,
         input_refused=app.input_refused,
         address=app.connection_address,
     )
@@ -110,43 +113,43 @@ async def serve(config: Config) -> None:
     ):
         app = make_app(config, db, secret)
         server = make_server(app)
-        app.disk.look()
+        app.services.disk.look()
         url = _listen(app, server, config)
-        for line in _access(app.config):
+        for line in _access(app.services.config):
             say(line)
         say(f"Messenger is ready at {url}")
-        async with _beside(app.disk.watch):
+        async with _beside(app.services.disk.watch):
             await end.wait()
             say("draining …")
-            await drain(app, server)
+            await drain(app.services, server)
     if end.failure is not None:
         raise Failed(end.failure)
 
 
-async def drain(app: Messenger, server: Listener) -> None:
+async def drain(services: Services, server: Listener) -> None:
     """Takes nothing new, finishes what was begun, and says goodbye to every stream."""
-    app.draining = True
-    app.fair_queue.drain()
+    services.draining = True
+    services.fair_queue.drain()
     server.stop()
     server.close_idle()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(FINISH_SECONDS):
-            await app.requests_finished()
-    await _end_streams(app)
+            await services.in_flight.finished()
+    await _end_streams(services.bus)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(1):
             await server.close_all_connections()
 
 
-async def _end_streams(app: Messenger) -> None:
+async def _end_streams(bus: Bus) -> None:
     """Spread out, so that their clients do not all return in the same moment."""
-    streams = list(app.bus)
+    streams = list(bus)
     random.shuffle(streams)
     slices = 30
     for nth in range(slices):
         for stream in streams[nth::slices]:
             stream.end("draining")
-        if len(app.bus):
+        if len(bus):
             await asyncio.sleep(FAREWELL_SECONDS / slices)
 
 
@@ -244,9 +247,9 @@ def _listen(app: Messenger, server: Listener, config: Config) -> str:
         ) from None
     port = sockets[0].getsockname()[1]
     if urlsplit(config.origin).port == 0:
-        app.use(dataclasses.replace(config, port=port, origin=f"http://localhost:{port}"))
+        app.services.use(dataclasses.replace(config, port=port, origin=f"http://localhost:{port}"))
     server.add_sockets(sockets)
-    return app.config.origin
+    return app.services.config.origin
 
 
 def _secret(config: Config) -> str:

@@ -47,9 +47,9 @@ class ApiHandler(Handler):
             await answered
 
     def check_readiness(self) -> None:
-        if self.app.draining:
+        if self.services.draining:
             raise problems.Draining
-        if self.app.db.away:
+        if self.services.db.away:
             raise problems.DatabaseUnavailable
 
     async def authenticate(self) -> None:
@@ -59,7 +59,7 @@ class ApiHandler(Handler):
     async def credentials(self) -> Claims:
         """Who asks, in a session that has not ended."""
         for claims in self.presented_claims():
-            if await self.app.sessions.is_living(claims.session_id, claims.user_id):
+            if await self.services.sessions.is_living(claims.session_id, claims.user_id):
                 return claims
         raise problems.Unauthorized
 
@@ -94,7 +94,7 @@ class ApiHandler(Handler):
         if text is None:
             return newest
         try:
-            return cursors.opened(self.app.secret, of, text)
+            return cursors.opened(self.services.secret, of, text)
         except cursors.Unknown:
             raise problems.Invalid(
                 {"cursor": "This link doesn't work any more. Start from the first page."}
@@ -123,7 +123,7 @@ class ApiHandler(Handler):
         """
         encoded, count = page_of_json.encoded(page.items)
         if page.has_more or count < len(page.items):
-            cursor = cursors.sealed(self.app.secret, of, page.place_of(count - 1))
+            cursor = cursors.sealed(self.services.secret, of, page.place_of(count - 1))
             target = f"{self.request.path}?{urlencode(query | {'cursor': cursor})}"
             self.set_header("Link", f'<{target}>; rel="next"')
         self.reply_json(encoded)
@@ -139,7 +139,7 @@ class ConversationHandler(ApiHandler):
 
     async def check_member(self, conversation_id: int) -> None:
         try:
-            await conversations.check_member(self.app.db, self.me.user_id, conversation_id)
+            await conversations.check_member(self.services.db, self.me.user_id, conversation_id)
         except snapshot.NotFound:
             raise problems.NotFound from None
 

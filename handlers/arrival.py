@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from collections.abc import Awaitable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from tornado.escape import url_unescape
 from tornado.httputil import (
@@ -18,13 +18,12 @@ from tornado.httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
-from tornado.web import RequestHandler
+from tornado.web import Application, RequestHandler
 
 from http1.head import LONGEST_HOST, ProtocolError
 from http1.parser import MOST_QUERY_BYTES
 
 if TYPE_CHECKING:
-    from handlers.application import Messenger
     from handlers.base import Handler
     from http1.connection import Connection
 
@@ -66,10 +65,18 @@ class Request(HTTPServerRequest):
         """Forms are not parsed: Tornado would, before anything looks at the media type."""
 
 
+class App(Protocol):
+    """The application, as a request sees it."""
+
+    def find(self, request: HTTPServerRequest) -> RouteMatch: ...
+
+    def request_started(self, handler: Handler, client: Hashable) -> None: ...
+
+
 class RequestDelegate(HTTPMessageDelegate):
     """A request while it comes in; what is not to be read further raises `HTTPInputError`."""
 
-    def __init__(self, app: Messenger, connection: Connection) -> None:
+    def __init__(self, app: App, connection: Connection) -> None:
         self._app = app
         self._connection = connection
 
@@ -85,7 +92,9 @@ class RequestDelegate(HTTPMessageDelegate):
             connection=self._connection,  # type: ignore[arg-type]
         )
         kind, init_kwargs, self._path_args = self._app.find(request)
-        self._handler = cast("Handler", kind(self._app, request, **init_kwargs))
+        self._handler = cast(
+            "Handler", kind(cast("Application", self._app), request, **init_kwargs)
+        )
         self._connection.client = self._handler.client()
         self._app.request_started(self._handler, self._connection.client)
         slot = self._handler.slot

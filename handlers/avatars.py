@@ -16,7 +16,7 @@ class AvatarHandler(Handler):
 
     async def get(self, name: str) -> None:
         try:
-            found = await self.app.avatars.one(f"/avatars/{name}")
+            found = await self.services.avatars.one(f"/avatars/{name}")
         except snapshot.NotFound:
             raise problems.NotFound from None
         self.set_header("Content-Type", found.media_type)

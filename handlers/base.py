@@ -16,10 +16,10 @@ from db.errors import DatabaseError
 from handlers import logs, problems
 from handlers.fair_queue import Slot
 from handlers.limits import network
+from handlers.services import Services
 from handlers.tokens import Claims, Refused
 
 if TYPE_CHECKING:
-    from handlers.application import Messenger
     from http1.connection import Connection
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -66,8 +66,8 @@ class Handler(RequestHandler):
     _request_id: str | None = None
 
     @property
-    def app(self) -> Messenger:
-        return cast("Messenger", self.application)
+    def services(self) -> Services:
+        return cast("Services", self.application.services)  # type: ignore[attr-defined]
 
     @property
     def request_id(self) -> str:
@@ -85,7 +85,7 @@ class Handler(RequestHandler):
 
     def prepare(self) -> Awaitable[None] | None:
         """Tornado awaits what it returns."""
-        if self.app.proxies:
+        if self.services.proxies:
             self._request_id = self.request.headers.get("X-Request-Id")
         if self.slot is not None and self.slot.refusal is not None:
             raise self.slot.refusal
@@ -106,7 +106,9 @@ class Handler(RequestHandler):
         """Whose budget the request is taken from: a user's, or an address's."""
         try:
             for claims in self.presented_claims():
-                if not self.app.sessions.has_ended(claims.session_id):  # else it may be a thief's
+                if not self.services.sessions.has_ended(
+                    claims.session_id
+                ):  # else it may be a thief's
                     return claims.user_id
         except Exception:  # whatever is wrong is answered in the request's turn
             _log.debug("a request from %s names no user", self.request.remote_ip, exc_info=True)
@@ -122,7 +124,7 @@ class Handler(RequestHandler):
         found = []
         for token in self.presented_tokens():
             try:
-                found.append(self.app.tokens.read(token))
+                found.append(self.services.tokens.read(token))
             except Refused:
                 continue
         return found
@@ -132,7 +134,7 @@ class Handler(RequestHandler):
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return [token.strip()]
-        return self.app.session_cookie.values(self.request.headers)
+        return self.services.session_cookie.values(self.request.headers)
 
     def _check(self) -> None:
         self.check_route()
@@ -158,10 +160,13 @@ class Handler(RequestHandler):
         return self._methods
 
     def on_finish(self) -> None:
-        self.app.request_finished(self)
+        self.services.in_flight.discard(self)
 
     def on_connection_close(self) -> None:
-        self.app.client_disconnected(self)
+        """Nobody waits for the answer any more. What has begun goes on."""
+        if self.slot is not None:
+            self.slot.cancel()
+        self.services.in_flight.discard(self)
 
     def compute_etag(self) -> str | None:
         return None
@@ -202,7 +207,7 @@ class Handler(RequestHandler):
         site = self.request.headers.get("Sec-Fetch-Site", "none").strip().lower()
         origin = self.request.headers.get("Origin")
         if site in ("cross-site", "same-site") or (
-            origin is not None and not self.app.hosts.trusts(origin, self.request.host)
+            origin is not None and not self.services.hosts.trusts(origin, self.request.host)
         ):
             raise problems.Forbidden("cross_site", "Pages on other sites can't do this.")
 

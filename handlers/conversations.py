@@ -18,7 +18,9 @@ class OpeningFields(msgspec.Struct):
 class ConversationsHandler(ApiHandler):
     async def get(self) -> None:
         limit, place = self.limit(), self.place("conversations", conversations.NEWEST)
-        found = await conversations.page(self.app.db, self.me.user_id, before=place, limit=limit)
+        found = await conversations.page(
+            self.services.db, self.me.user_id, before=place, limit=limit
+        )
         if found.unread_total is not None:
             self.set_header("Unread-Total", str(found.unread_total))
         self.set_header("Last-Event-ID", found.position)
@@ -34,17 +36,17 @@ class ConversationsHandler(ApiHandler):
             raise problems.Forbidden(
                 "conversation_with_oneself", "You can't start a conversation with yourself."
             ) from None
-        _, made = await conversations.one(self.app.db, self.me.user_id, conversation_id)
+        _, made = await conversations.one(self.services.db, self.me.user_id, conversation_id)
         self.set_header("Location", f"/api/conversations/{made.id}")
         self.reply(made, 201 if created else 200)
 
     async def _opened(self, opening: Opening) -> tuple[int, bool]:
         """The id, and whether it is new. Beyond the limit, one that they have is still answered."""
-        wait = self.app.limits.conversations.take(opening.user_id)
+        wait = self.services.limits.conversations.take(opening.user_id)
         if not wait:
-            opened = await self.app.sender.open(opening)
+            opened = await self.services.sender.open(opening)
             return opened.conversation_id, opened.created
-        known = await conversations.opened_before(self.app.db, opening)
+        known = await conversations.opened_before(self.services.db, opening)
         if known is None:
             raise limits.too_many(wait)
         return known, False
@@ -53,12 +55,14 @@ class ConversationsHandler(ApiHandler):
 class OneConversationHandler(ConversationHandler):
     @of_conversation
     async def get(self, conversation_id: int) -> None:
-        found = await conversations.one(self.app.db, self.me.user_id, conversation_id)
+        found = await conversations.one(self.services.db, self.me.user_id, conversation_id)
         self.reply_snapshot(*found)
 
 
 class OtherParticipantHandler(ConversationHandler):
     @of_conversation
     async def get(self, conversation_id: int) -> None:
-        found = await conversations.other_participant(self.app.db, self.me.user_id, conversation_id)
+        found = await conversations.other_participant(
+            self.services.db, self.me.user_id, conversation_id
+        )
         self.reply_snapshot(*found)

@@ -8,7 +8,7 @@ class OpenApiHandler(ApiHandler):
     needs_database = False
 
     async def get(self) -> None:
-        self.reply_json(self.app.openapi)
+        self.reply_json(self.services.openapi)
 
 
 class AsyncApiHandler(ApiHandler):
@@ -16,4 +16,4 @@ class AsyncApiHandler(ApiHandler):
     needs_database = False
 
     async def get(self) -> None:
-        self.reply_json(self.app.asyncapi)
+        self.reply_json(self.services.asyncapi)

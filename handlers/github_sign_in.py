@@ -25,23 +25,23 @@ class GitHubHandler(SignInHandler):
     needs_credentials = False
 
     def check_route(self) -> None:
-        if self.app.github is None:
+        if self.services.github is None:
             raise problems.NotFound
 
     @property
     def github(self) -> GitHub:
-        assert self.app.github is not None
-        return self.app.github
+        assert self.services.github is not None
+        return self.services.github
 
     @property
     def redirect_uri(self) -> str:
         """Where GitHub sends the browser back to, and its cookie still comes along."""
-        return self.app.hosts.origin_for(self.request.host) + _CALLBACK
+        return self.services.hosts.origin_for(self.request.host) + _CALLBACK
 
     @property
     def cookie_prefix(self) -> str:
         """The name of an attempt's cookie, but for the tag that ends it."""
-        return cookies.prefix(secure=self.app.config.secure) + "sign-in-"
+        return cookies.prefix(secure=self.services.config.secure) + "sign-in-"
 
     def clear_attempt(self, tag: str) -> None:
         self.clear_cookie(self.cookie_prefix + tag, **self.cookie_flags)
@@ -87,7 +87,7 @@ class CallbackHandler(GitHubHandler):
         except Unknown:
             return await self._lead_on()
         address = limits.network(self.request.remote_ip)
-        self.app.limits.check(self.app.limits.sign_ins, address)
+        self.services.limits.check(self.services.limits.sign_ins, address)
         self._finish(attempt)
         try:
             user = await self._user(attempt)
@@ -127,10 +127,10 @@ class CallbackHandler(GitHubHandler):
             raise Failed("refused", "no code came back")
         account = await self.github.account(attempt, code, self.redirect_uri)
         pool.begin_request()  # GitHub may have taken longer than a request has
-        known = await accounts.known(self.app.db, account.provider, account.id)
+        known = await accounts.known(self.services.db, account.provider, account.id)
         if known is not None and known.agrees_with(account):
             return known.user
-        return await self.app.sender.sign_in(account)
+        return await self.services.sender.sign_in(account)
 
     def _argument(self, name: str) -> str:
         return self.get_query_argument(name, "", strip=False)

@@ -22,11 +22,11 @@ class ReadyHandler(Handler):
     async def get(self) -> None:
         self.set_header("Cache-Control", "no-store")
         pool.begin_request()
-        if self.app.draining:
+        if self.services.draining:
             raise problems.Draining
-        if not await self.app.db.takes_writes():
+        if not await self.services.db.takes_writes():
             raise problems.DatabaseUnavailable
-        current = await opening.is_current(self.app.db)
+        current = await opening.is_current(self.services.db)
         if not current:
             raise problems.Unavailable(
                 "migrations_pending", "The server is being updated. Please try again in a moment."
@@ -41,7 +41,7 @@ class MetricsHandler(Handler):
     """Prometheus text, for the operator's own network: a proxy in front leaves it out."""
 
     def get(self) -> None:
-        content_type, text = self.app.metrics.exposition()
+        content_type, text = self.services.metrics.exposition()
         self.set_header("Content-Type", content_type)
         self.set_header("Cache-Control", "no-store")
         self.finish(text)

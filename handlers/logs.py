@@ -1,7 +1,5 @@
 """What the log says of a request: never a token, a cookie or a message."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json
@@ -13,12 +11,11 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
+
+from tornado.httputil import HTTPServerRequest
 
 import output
-
-if TYPE_CHECKING:
-    from handlers.base import Handler
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what may come from a proxy into our lines
 LONGEST_LINE = 1000  # characters
@@ -47,20 +44,20 @@ def new_request_id() -> str:
     return f"{random.getrandbits(64):016x}"
 
 
-def log_request(handler: Handler) -> None:
+def log_request(
+    request: HTTPServerRequest, status: int, user_id: int | None, request_id: str
+) -> None:
     """One line a request; the path without its query, which may hold a token."""
-    request = handler.request
-    claims = getattr(handler, "me", None)
     fields = {
-        "request": handler.request_id,
+        "request": request_id,
         "method": (request.method or "")[:LONGEST_METHOD],
         "path": shown(request.path),
-        "status": handler.get_status(),
+        "status": status,
         "milliseconds": round(request.request_time() * 1000, 1),
-        "user": claims.user_id if claims is not None else None,
+        "user": user_id,
         "remote": request.remote_ip,
     }
-    level = logging.ERROR if handler.get_status() == 500 else logging.INFO
+    level = logging.ERROR if status == 500 else logging.INFO
     _tell(
         level,
         "{method} {path} {status} {milliseconds:.1f} ms user={user} {remote} {request}",

@@ -48,7 +48,7 @@ class MessagesHandler(ConversationHandler):
         of = f"messages of {conversation_id}" + ("" if after is None else f" after {after}")
         place = self.place(of, messages.NEWEST)
         position, page = await messages.page(
-            self.app.db,
+            self.services.db,
             self.me.user_id,
             conversation_id,
             before=place,
@@ -83,16 +83,16 @@ class MessagesHandler(ConversationHandler):
         """What was stored before is answered in spite of a full disk and of the limit."""
         refusal = self._refusal(draft)
         if refusal is None:
-            return await self.app.sender.send(draft)
-        earlier = await messages.stored_before(self.app.db, draft)
+            return await self.services.sender.send(draft)
+        earlier = await messages.stored_before(self.services.db, draft)
         if earlier is None:
             raise refusal
         return Stored(earlier, created=False)
 
     def _refusal(self, draft: Draft) -> problems.Problem | None:
-        if self.app.disk.is_low:
+        if self.services.disk.is_low:
             return problems.StorageFull()
-        wait = self.app.limits.sends.take(draft.user_id)
+        wait = self.services.limits.sends.take(draft.user_id)
         return limits.too_many(wait) if wait else None
 
     def _draft(self, conversation_id: int) -> Draft:
@@ -120,7 +120,9 @@ class ReadMessagesHandler(ConversationHandler):
     async def post(self, conversation_id: int) -> None:
         message_id = self._message_id()
         try:
-            await self.app.sender.mark_read(Reading(conversation_id, self.me.user_id, message_id))
+            await self.services.sender.mark_read(
+                Reading(conversation_id, self.me.user_id, message_id)
+            )
         except NoSuchMessage:
             raise _no_such_message() from None
         self.set_status(204)

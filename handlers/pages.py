@@ -51,7 +51,7 @@ class PageHandler(Handler):
     def check_route(self) -> None:
         """A path that is no file under the root is no route."""
         path = self.path_args[0] or ""
-        asset = self.app.assets.find("index.html" if is_place(path) else path)
+        asset = self.services.assets.find("index.html" if is_place(path) else path)
         if asset is None:
             raise problems.NotFound
         self._asset = asset
@@ -74,7 +74,7 @@ class PageHandler(Handler):
 
     def _needed_first(self, path: str) -> str:
         """What the page has to wait for: facts for a user, the sign-in page for anyone else."""
-        if any(self.app.session_cookie.values(self.request.headers)):
+        if any(self.services.session_cookie.values(self.request.headers)):
             return ", ".join(map(_preload, first_asked(path)))
         return f"<{SIGN_IN_MODULE}>; rel=modulepreload"
 
@@ -86,7 +86,7 @@ class PageHandler(Handler):
         if not is_place(self.path_args[0] or ""):
             return self._sent.etag
         form = "-gzip" if self._sent is self._asset.gzipped else ""
-        return f'"{self.app.assets.release()}{form}"'
+        return f'"{self.services.assets.release()}{form}"'
 
 
 def is_place(path: str) -> bool:

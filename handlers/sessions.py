@@ -8,11 +8,11 @@ from handlers.api import LARGEST_ID, ApiHandler
 class SessionsHandler(ApiHandler):
     async def get(self) -> None:
         place = self.place("sessions", sessions.LATEST)
-        page = await self.app.sessions.of(self.me.user_id, self.me.session_id, before=place)
+        page = await self.services.sessions.of(self.me.user_id, self.me.session_id, before=place)
         self.reply_page("sessions", page)
 
     async def delete(self) -> None:
-        await self.app.end_other_sessions(self.me.user_id, self.me.session_id)
+        await self.services.end_other_sessions(self.me.user_id, self.me.session_id)
         self.set_status(204)
 
 
@@ -22,7 +22,7 @@ class SessionHandler(ApiHandler):
         if session_id > LARGEST_ID:
             raise problems.NotFound
         try:
-            await self.app.end_session(self.me.user_id, session_id)
+            await self.services.end_session(self.me.user_id, session_id)
         except snapshot.NotFound:
             raise problems.NotFound from None
         self.set_status(204)

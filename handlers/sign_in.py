@@ -48,16 +48,16 @@ class SignInHandler(ApiHandler):
     @property
     def cookie_flags(self) -> dict[str, Any]:
         """Lax: a link on another site, or GitHub, leads to a page that is signed in."""
-        secure = self.app.config.secure
+        secure = self.services.config.secure
         return {"path": "/", "httponly": True, "samesite": "Lax", "secure": secure}
 
     async def begin_session(self, user_id: int) -> Grant:
         user_agent = self.request.headers.get("User-Agent", "")
-        return self.grant(user_id, await self.app.sessions.begin(user_id, user_agent))
+        return self.grant(user_id, await self.services.sessions.begin(user_id, user_agent))
 
     def grant(self, user_id: int, session_id: int) -> Grant:
-        token, expires_at = self.app.tokens.issue(user_id, session_id)
-        name, flags = self.app.session_cookie.name, self.cookie_flags
+        token, expires_at = self.services.tokens.issue(user_id, session_id)
+        name, flags = self.services.session_cookie.name, self.cookie_flags
         self.set_cookie(name, token, max_age=LIFETIME_SECONDS, **flags)
         at = datetime.fromtimestamp(expires_at, UTC)
         return Grant(token, at.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
@@ -69,14 +69,14 @@ class LoginHandler(SignInHandler):
     needs_credentials = False
 
     def check_route(self) -> None:
-        if not (self.app.config.dev_login and self._asked_from_this_machine()):
+        if not (self.services.config.dev_login and self._asked_from_this_machine()):
             raise problems.NotFound
 
     async def post(self) -> None:
         username = names.checked(self.fields(LoginFields).username)
         address = limits.network(self.request.remote_ip)
-        self.app.limits.check(self.app.limits.sign_ins, address)
-        user = await users.sign_in(self.app.db, username)
+        self.services.limits.check(self.services.limits.sign_ins, address)
+        user = await users.sign_in(self.services.db, username)
         grant = await self.begin_session(int(user.id))
         self.reply(Login(grant.token, grant.expires_at, auth_user=user))
 
@@ -96,17 +96,17 @@ class RefreshTokenHandler(SignInHandler):
 class LogoutHandler(SignInHandler):
     async def post(self) -> None:
         try:
-            await self.app.end_session(self.me.user_id, self.me.session_id)
+            await self.services.end_session(self.me.user_id, self.me.session_id)
         except snapshot.NotFound:
             pass  # ended by somebody else just now
-        self.clear_cookie(self.app.session_cookie.name, **self.cookie_flags)
+        self.clear_cookie(self.services.session_cookie.name, **self.cookie_flags)
         self.set_status(204)
 
 
 class AuthUserHandler(ApiHandler):
     async def get(self) -> None:
         try:
-            self.reply(await users.one(self.app.db, self.me.user_id))
+            self.reply(await users.one(self.services.db, self.me.user_id))
         except snapshot.NotFound:
             raise problems.Unauthorized from None
 
@@ -116,4 +116,4 @@ class SignInMethodsHandler(ApiHandler):
     needs_database = False
 
     async def get(self) -> None:
-        self.reply(SignInMethods(self.app.config.dev_login, self.app.github is not None))
+        self.reply(SignInMethods(self.services.config.dev_login, self.services.github is not None))

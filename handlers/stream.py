@@ -118,7 +118,7 @@ class StreamHandler(ApiHandler):
             self.unsubscribe("refused")
             raise
         self._auto_finish = False
-        self.app.request_finished(self)  # a drain ends it by itself, and does not wait for it
+        self.services.in_flight.discard(self)  # a drain ends it by itself, and does not wait for it
 
     # `Subscriber`: what the bus calls. None of these awaits.
 
@@ -173,15 +173,15 @@ class StreamHandler(ApiHandler):
         """
         if self._state in (State.NEW, State.CLOSED):
             return
-        self.app.metrics.stream_ended(reason)
+        self.services.metrics.stream_ended(reason)
         if self._stream is not None:
-            self.app.metrics.answered("GET", 200, None)
+            self.services.metrics.answered("GET", 200, None)
             seconds = time.monotonic() - self._opened_at
             logs.log_stream(self.request_id, self.user_id, reason, seconds)
         self._state = State.CLOSED
         self._backlog = []
-        self.app.bus.unsubscribe(self)
-        self.app.heartbeat.discard(self)
+        self.services.bus.unsubscribe(self)
+        self.services.heartbeat.discard(self)
 
     @property
     def connection(self) -> "Connection | StreamConnection":
@@ -214,7 +214,7 @@ class StreamHandler(ApiHandler):
             pass  # the next attempt of the client may have more luck
 
     async def check_session(self) -> None:
-        if not await self.app.sessions.is_living(self.session_id, self.user_id):
+        if not await self.services.sessions.is_living(self.session_id, self.user_id):
             raise problems.Unauthorized
 
     def _refusal(self) -> problems.Problem | None:
@@ -230,7 +230,7 @@ class StreamHandler(ApiHandler):
             raise problems.NotAcceptable
 
     def _check_room(self) -> None:
-        bus, config = self.app.bus, self.app.config
+        bus, config = self.services.bus, self.services.config
         if bus.count_of(self.user_id) >= config.max_streams_per_user:
             raise problems.TooMany(
                 "too_many_streams", "You have too many tabs or devices connected."
@@ -246,15 +246,15 @@ class StreamHandler(ApiHandler):
             return False
         self._state = State.OPENING
         self._request_connection.on_input_ended = self.unsubscribe  # it will not be opened
-        self.app.bus.subscribe(self)
-        self.app.heartbeat.add(self)
+        self.services.bus.subscribe(self)
+        self.services.heartbeat.add(self)
         return True
 
     async def _position(self) -> Position:
         """Returns where the feed is now, by a statement that begins after `_subscribe`."""
         cursor = resuming.cursor(resuming.event_id(self.request))
         after = None if cursor is None else cursor.seq
-        return await self.app.positions.look_up(Wanted(self.user_id, self.session_id, after))
+        return await self.services.positions.look_up(Wanted(self.user_id, self.session_id, after))
 
     def _open(self, position: Position) -> None:
         """Writes the headers and `hello`, and takes the transport from the request."""
@@ -339,12 +339,12 @@ class StreamHandler(ApiHandler):
 
     async def _page(self, limit: int) -> Page | None:
         """Reads the next page, when no other stream of this user does; None if it is closed."""
-        async with self.app.replay_queue.turn(self.user_id) as turn:
+        async with self.services.replay_queue.turn(self.user_id) as turn:
             if self._state is not State.READING:
                 return None
-            page = await read_page(self.app.replays, self.user_id, self._seq, limit)
+            page = await read_page(self.services.replays, self.user_id, self._seq, limit)
             turn.size = page.size
-        self.app.fair_queue.charge(self.user_id, page.seconds, page.size)
+        self.services.fair_queue.charge(self.user_id, page.seconds, page.size)
         return page
 
     def _go_live(self) -> bool:

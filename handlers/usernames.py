@@ -10,7 +10,7 @@ class UsernamesHandler(ApiHandler):
         search = self.get_query_argument("search", "", strip=False)
         if not search:
             raise problems.Invalid({"search": "Enter at least one character."})
-        self.app.limits.check(self.app.limits.searches, self.me.user_id)
+        self.services.limits.check(self.services.limits.searches, self.me.user_id)
         if not search.isascii() or "\0" in search:
             return self.reply([])  # no name begins so, and PostgreSQL's text holds no NUL
-        self.reply(await users.usernames(self.app.db, self.me.user_id, search))
+        self.reply(await users.usernames(self.services.db, self.me.user_id, search))

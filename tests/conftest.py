@@ -120,7 +120,7 @@ def http_server(
 
     async def stop() -> None:
         server.stop()
-        for stream in list(app.bus):
+        for stream in list(app.services.bus):
             stream.abort()
 
     io_loop.run_sync(listen)

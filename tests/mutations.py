@@ -78,8 +78,8 @@ def no_ping() -> None:
 def no_look_at_closed_before_subscribing() -> None:
     def subscribe(self: StreamHandler) -> bool:
         self._state = streams.State.OPENING
-        self.app.bus.subscribe(self)
-        self.app.heartbeat.add(self)
+        self.services.bus.subscribe(self)
+        self.services.heartbeat.add(self)
         return True
 
     StreamHandler._subscribe = subscribe  # type: ignore[method-assign]

@@ -82,7 +82,7 @@ async def test_the_stream_comes_back_by_itself_and_nothing_is_lost(
         await page.goto(f"{base_url}/conversations/{conversation}")
         await john.send(conversation, "before")
         await expect(page.locator(".message")).to_have_count(1)
-        for stream in app.bus.streams_of(int(jane.id)):
+        for stream in app.services.bus.streams_of(int(jane.id)):
             stream.abort()
         await john.send(conversation, "while it was away")
         await expect(page.locator(".message")).to_have_count(2)

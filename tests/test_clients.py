@@ -153,7 +153,7 @@ async def test_chromiums_own_eventsource_reads_all_across_a_cut(
         return [tuple(event) for event in found]
 
     assert await seen(len(expected)) == expected
-    for stream in app.bus.streams_of(int(jane.id)):
+    for stream in app.services.bus.streams_of(int(jane.id)):
         stream.abort()
     john = await visitor.sign_in("john")
     await john.send(expected[1][1]["conversationId"], "while it was away")

@@ -104,7 +104,7 @@ async def test_an_edited_file_is_seen_new_at_the_next_load(
     app: Messenger, visitor: Visitor, tmp_path: Path
 ) -> None:
     (tmp_path / "app.js").write_text("as(it, was);\n" * 20)
-    app.assets = StaticAssets(tmp_path)
+    app.services.assets = StaticAssets(tmp_path)
     before = await fetched(visitor, "/app.js", GZIP)
     (tmp_path / "app.js").write_text("as(it, is);\n" * 20)
     (tmp_path / "new.js").write_text("// was not there before")
@@ -124,7 +124,7 @@ async def test_a_link_that_leads_outside_is_not_followed(
     (tmp_path / "secret.txt").write_text("a secret")
     (tmp_path / "static" / "link.txt").symlink_to(tmp_path / "secret.txt")
     (tmp_path / "static" / "inside.txt").write_text("for everyone")
-    app.assets = StaticAssets(tmp_path / "static")
+    app.services.assets = StaticAssets(tmp_path / "static")
     assert (await fetched(visitor, "/inside.txt")).body == b"for everyone"
     assert (await fetched(visitor, "/link.txt")).status == 404
 

@@ -360,8 +360,8 @@ async def test_a_body_that_is_not_read_leaves_the_refusal_readable(
     http_server: Listener, http_port: int, app: Messenger, more: bytes
 ) -> None:
     """What a client asks beyond all bounds is refused by its head alone."""
-    app.fair_queue.drain()
-    app.fair_queue.budget = Budget(1, 0.1)
+    app.services.fair_queue.drain()
+    app.services.fair_queue.budget = Budget(1, 0.1)
     head = b"POST /api/login HTTP/1.1\r\n" + HOST + b"Content-Length: 60000\r\n\r\n"
     async with client(http_port) as first, client(http_port) as second:
         await first.say(head + b" " * 60_000)

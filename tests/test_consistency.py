@@ -110,7 +110,7 @@ class Talk(RuleBasedStateMachine):
             n = next(self.numbers)
             self.people = [await self.visitor.sign_in(f"{name}-{n}") for name in USERNAMES]
             for person in self.people:
-                await self.app.db.rows(LINK, {"user_id": int(person.id)})
+                await self.app.services.db.rows(LINK, {"user_id": int(person.id)})
 
         self.do(sign_in())
 
@@ -200,7 +200,7 @@ class Talk(RuleBasedStateMachine):
     async def _rename(self, person: Person, n: int) -> None:
         picture = Picture(f"/avatars/{n}.png", "image/png", b"%d" % n)
         account = Account("github", int(person.id), f"renamed-{n}", picture, keeps_picture=False)
-        person.username = (await self.app.sender.sign_in(account)).username
+        person.username = (await self.app.services.sender.sign_in(account)).username
 
     async def _read(self, who: int, talk: str, age: int | None = None) -> None:
         if age is None:

@@ -200,7 +200,7 @@ async def test_no_token_reaches_the_log(
     jane = await visitor.sign_in("jane")
     stream = await EventStream.open(base_url, target=f"/api/messages?token={jane.token}")
     await stream.event()
-    for open_stream in app.bus:
+    for open_stream in app.services.bus:
         open_stream.end("expired")
     await stream.rest()
     stream.close()

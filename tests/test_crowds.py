@@ -36,12 +36,12 @@ async def test_all_have_each_event_and_a_slow_one_has_it_later(
     async with AsyncExitStack() as stack:
         streams = await crowd(stack, jane)
         slow = Unread(jane)
-        await eventually(lambda: app.bus.count_of(int(jane.id)) == CROWD + 1)
+        await eventually(lambda: app.services.bus.count_of(int(jane.id)) == CROWD + 1)
         for n in range(15):  # more than the kernel takes, less than we keep
             await john.send(conversation, f"{n} {LONG}")
         for stream in streams:
             assert [number(event) for event in await stream.events(15)] == list(range(15))
-        connections = map(connection_of, app.bus.streams_of(int(jane.id)))
+        connections = map(connection_of, app.services.bus.streams_of(int(jane.id)))
         behind = [connection for connection in connections if connection.write_paused]
         assert len(behind) == 1
 
@@ -93,7 +93,7 @@ async def test_streams_come_and_go_between_the_slices_and_each_has_what_is_its_o
         assert [event.data["content"] for event in await late.events(missed)] == (
             orders[0][40 - missed :]
         )
-        await eventually(lambda: app.bus.count_of(int(jane.id)) == len(streams) + 1)
+        await eventually(lambda: app.services.bus.count_of(int(jane.id)) == len(streams) + 1)
 
 
 @pytest.mark.gen_test(timeout=60)
@@ -103,9 +103,9 @@ async def test_a_stream_that_is_ended_between_two_slices_has_nothing_behind_its_
     john, jane, conversation = await two(visitor)
     async with AsyncExitStack() as stack:
         streams = await crowd(stack, jane, 3)
-        known = set(app.bus.streams_of(int(jane.id)))
+        known = set(app.services.bus.streams_of(int(jane.id)))
         ended = await stack.enter_async_context(jane.stream())
-        (open_stream,) = set(app.bus.streams_of(int(jane.id))) - known
+        (open_stream,) = set(app.services.bus.streams_of(int(jane.id))) - known
         open_stream.end("revoked")
         await john.send(conversation, "0 hello")
         assert [event.name for event in await ended.rest()] == ["bye"]

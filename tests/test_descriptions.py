@@ -19,6 +19,7 @@ from handlers.api import ApiHandler
 from handlers.application import Messenger
 from handlers.operations import CODES, NO_OPERATIONS, OPERATIONS, TAGS
 from handlers.routes import ROUTES
+from handlers.services import Services
 from handlers.sign_in import AuthUserHandler
 from tests.conftest import SECRET
 from tests.support.callers import Caller
@@ -56,7 +57,7 @@ async def test_a_route_without_a_description_keeps_the_server_from_starting(
 ) -> None:
     routes = [(r"/api/forgotten", handler), *ROUTES]
     with pytest.raises(openapi.Undescribed, match="/api/forgotten"):
-        Messenger(options.parse([], {}), Database(""), SECRET, routes)
+        Messenger(Services(options.parse([], {}), Database(""), SECRET), routes)
 
 
 def operations() -> Iterator[tuple[str, Any]]:
@@ -200,10 +201,10 @@ async def test_every_event_is_as_it_is_described(visitor: Visitor, app: Any) -> 
         await john.send(conversation, "hello")
         await john.send(conversation, "again", "123e4567-e89b-12d3-a456-426614174000")
         await jane.read(conversation)
-        await app.sender.idle()
-        for stream in list(app.bus):
+        await app.services.sender.idle()
+        for stream in list(app.services.bus):
             stream.ping()
-        for stream in list(app.bus):
+        for stream in list(app.services.bus):
             stream.end("draining")
         for stream in (of_jane, of_john):
             described.check(stream.hello)

@@ -64,8 +64,8 @@ async def test_sends_alone_are_refused_while_the_disk_is_almost_full(
     mallory = await visitor.sign_in("mallory")
     conversation = await john.talk_to(jane)
     stored = await john.send(conversation, "before", CLIENT_ID)
-    app.disk = Disk([tmp_path], BEYOND_ANY_DISK)
-    app.disk.look()
+    app.services.disk = Disk([tmp_path], BEYOND_ANY_DISK)
+    app.services.disk.look()
     path = f"/api/conversations/{conversation}/messages"
     refused = await john.post(path, {"content": "hello"})
     assert (refused.status, refused.json["code"]) == (507, "storage_full")
@@ -82,8 +82,8 @@ async def test_sends_alone_are_refused_while_the_disk_is_almost_full(
     assert len(await jane.history(conversation)) == 1
     assert await is_ready(visitor)
     assert (await (await visitor.sign_in("jane")).post("/api/logout")).status == 204
-    app.disk = Disk([tmp_path], 0)
-    app.disk.look()
+    app.services.disk = Disk([tmp_path], 0)
+    app.services.disk.look()
     await john.send(conversation, "hello")
 
 

@@ -277,7 +277,7 @@ class TestLimits:
         refused = await browser.get(back)
         assert (refused.status, refused.json["code"]) == (429, "rate_limited")
         assert int(refused.headers["Retry-After"]) > 0
-        app.limits.sign_ins = Unlimited()  # a minute later
+        app.services.limits.sign_ins = Unlimited()  # a minute later
         assert (await browser.get(back)).headers["Location"] == "/"
 
     @rule("api#callback")
@@ -309,10 +309,10 @@ class TestLimits:
         self, browser: Browser, app: Messenger, github: FakeGitHub
     ) -> None:
         back = await browser.consent(await browser.begin())
-        app.draining = True
+        app.services.draining = True
         refused = await browser.get(back)
         assert (refused.status, refused.json["code"]) == (503, "draining")
-        app.draining = False
+        app.services.draining = False
         assert (await browser.get(back)).headers["Location"] == "/"
 
 
@@ -594,7 +594,7 @@ class TestBadAnswers:
         async def made() -> GitHub:
             return GitHub(config, SECRET, seconds=2)
 
-        app.github = io_loop.run_sync(made)
+        app.services.github = io_loop.run_sync(made)
 
     @pytest.mark.parametrize("asked", ["token", "user"])
     @pytest.mark.parametrize("bad", BAD_ANSWERS.values(), ids=BAD_ANSWERS.keys())
@@ -1036,7 +1036,7 @@ class TestPictures:
         github: FakeGitHub,
         bad: tuple[str, Any],
     ) -> None:
-        app.github = GitHub(config, SECRET, seconds=0.5)
+        app.services.github = GitHub(config, SECRET, seconds=0.5)
         github.picture, other = PNG, Browser(visitor)
         await browser.sign_in_with_github()
         before = await browser.who()
@@ -1122,7 +1122,7 @@ async def test_another_github_has_other_people_under_the_same_numbers(
 ) -> None:
     await browser.sign_in_with_github()
     other = config.github_api_url.replace("127.0.0.1", "localhost")
-    app.github = GitHub(dataclasses.replace(config, github_api_url=other), SECRET)
+    app.services.github = GitHub(dataclasses.replace(config, github_api_url=other), SECRET)
     elsewhere = Browser(visitor)
     await elsewhere.sign_in_with_github()
     assert (await elsewhere.who())["id"] != (await browser.who())["id"]

@@ -75,8 +75,8 @@ async def read(
 def ready(app: Messenger, person: Person, sent: bytes) -> bytes:
     """The request, whose client has to wait for its turn."""
     for key in ("127.0.0.1", int(person.id)):
-        app.fair_queue.enter(key, 1).cancel()
-        app.fair_queue.charge(key, 10, 0)
+        app.services.fair_queue.enter(key, 1).cancel()
+        app.services.fair_queue.charge(key, 10, 0)
     return sent.replace(b"TOKEN", person.token.encode())
 
 

@@ -152,7 +152,7 @@ async def test_a_client_that_left_while_it_was_looked_at_is_not_registered(
 
     monkeypatch.setattr(StreamHandler, "prepare", prepare_until_it_has_left)
     monkeypatch.setattr(StreamHandler, "get", get_and_tell)
-    monkeypatch.setattr(app.bus, "subscribe", registered.append)
+    monkeypatch.setattr(app.services.bus, "subscribe", registered.append)
     port = int(visitor.base_url.rpartition(":")[2])
     _, writer = await asyncio.open_connection("localhost", port)
     head = "GET /api/messages HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
@@ -161,4 +161,4 @@ async def test_a_client_that_left_while_it_was_looked_at_is_not_registered(
     writer.close()
     await eventually(lambda: bool(answered))
     assert not registered
-    assert not app.heartbeat._due
+    assert not app.services.heartbeat._due

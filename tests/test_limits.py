@@ -55,7 +55,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def app(app: Messenger, config: Config, clock: Clock) -> Messenger:
-    app.limits = Limits(config, clock)
+    app.services.limits = Limits(config, clock)
     return app
 
 
@@ -291,12 +291,12 @@ class TestQueue:
             asyncio.ensure_future(john.get(path))
             for path in ("/api/auth_user", "/api/nothing", "/", "/api/sessions") * 10
         ]
-        await eventually(lambda: app.fair_queue.queued)
+        await eventually(lambda: app.services.fair_queue.queued)
         assert (await jane.get("/api/auth_user")).status == 200
         assert clients_that_wait(app) == {int(john.id)}
         statuses = [answer.status for answer in await asyncio.gather(*asked)]
         assert statuses == [200, 404, 200, 200] * 10
-        assert not app.fair_queue.queued
+        assert not app.services.fair_queue.queued
 
     @pytest.mark.gen_test
     async def test_a_user_pays_with_whatever_says_who_asks_and_else_an_address(
@@ -326,7 +326,7 @@ class TestQueue:
         """Else a thief could go on to hold up whom it was taken from."""
         john, stolen, ended = [await visitor.sign_in("john") for _ in range(3)]
         assert (await ended.post("/api/logout")).status == 204
-        await app.sessions._db.rows(  # and one that this server has not ended itself
+        await app.services.sessions._db.rows(  # and one that this server has not ended itself
             "DELETE FROM sessions WHERE id = (SELECT id FROM sessions ORDER BY id LIMIT 1 OFFSET 1)"
         )
         assert (await stolen.get("/api/auth_user")).status == 401
@@ -343,7 +343,7 @@ class TestQueue:
         method = "OPTIONS" if request_ == "*" else "GET"
         sent = f"{method} {request_} HTTP/1.1\r\nHost: HOST\r\n\r\n"
         asked = [asyncio.ensure_future(raw(base_url, sent)) for _ in range(10)]
-        await eventually(lambda: app.fair_queue.queued)
+        await eventually(lambda: app.services.fair_queue.queued)
         assert clients_that_wait(app) == {"127.0.0.1"}
         await asyncio.gather(*asked)
 
@@ -377,11 +377,11 @@ class TestQueue:
             _, writer = await asyncio.open_connection("127.0.0.1", url.port)
             writer.write(request)
             writers.append(writer)
-        await eventually(lambda: app.fair_queue.queued)
+        await eventually(lambda: app.services.fair_queue.queued)
         for writer in writers:
             writer.transport.abort()
-        await eventually(lambda: not app.fair_queue.queued)
-        await eventually(lambda: not app._in_flight)
+        await eventually(lambda: not app.services.fair_queue.queued)
+        await eventually(lambda: not app.services.in_flight)
         assert (await john.get("/api/auth_user")).status == 200
 
 
@@ -402,7 +402,9 @@ class TestFullQueue:
             for one in waiting:
                 await one.say(NOTHING)
             await waiting[0].answer()
-            await eventually(lambda: sum(q._refusable for q in app.fair_queue.queued) == 64)
+            await eventually(
+                lambda: sum(q._refusable for q in app.services.fair_queue.queued) == 64
+            )
             for refused in (
                 NOTHING,
                 b"BREW /api/conversations HTTP/1.1\r\nHost: evil.test\r\n\r\n",
@@ -420,8 +422,10 @@ class TestFullQueue:
                 assert (await one.answer())[0] == 200
             one = await stack.enter_async_context(client(port))
             await one.say(b"GET /" + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            await eventually(lambda: any(len(q._waiting) > 64 for q in app.fair_queue.queued))
-            app.fair_queue.drain()
+            await eventually(
+                lambda: any(len(q._waiting) > 64 for q in app.services.fair_queue.queued)
+            )
+            app.services.fair_queue.drain()
             assert {(await one.answer())[0] for one in waiting[1:]} == {503}
 
 
@@ -441,7 +445,7 @@ class TestUntaken:
         port = urlsplit(base_url).port
         assert port is not None
         description = NOTHING.replace(b"/api/nothing", b"/api/openapi.json")
-        app.openapi = b" " * 2**18
+        app.services.openapi = b" " * 2**18
         async with contextlib.AsyncExitStack() as stack:
             for _ in range(100):
                 one = await stack.enter_async_context(client(port, buffer_bytes=2048))
@@ -449,17 +453,21 @@ class TestUntaken:
                 shrink(connection.transport)
                 one.reader._transport.pause_reading()  # type: ignore[attr-defined]
                 await one.say(description)
-            await eventually(lambda: app.fair_queue.queued)
-            assert app.backpressure.untaken("127.0.0.1") == app.backpressure.total <= 8 * 2**20
-            assert app.backpressure.total > 7 * 2**20
+            await eventually(lambda: app.services.fair_queue.queued)
+            assert (
+                app.services.backpressure.untaken("127.0.0.1")
+                == app.services.backpressure.total
+                <= 8 * 2**20
+            )
+            assert app.services.backpressure.total > 7 * 2**20
             assert {c.client for c in http_server._open} == {"127.0.0.1"}
         await eventually(lambda: not http_server._open)
-        assert app.backpressure.total == 0
-        await eventually(lambda: not app._in_flight)
+        assert app.services.backpressure.total == 0
+        await eventually(lambda: not app.services.in_flight)
 
 
 def clients_that_wait(app: Messenger) -> set[Hashable]:
-    return {queue._client for queue in app.fair_queue.queued}
+    return {queue._client for queue in app.services.fair_queue.queued}
 
 
 async def payers_of(
@@ -467,7 +475,7 @@ async def payers_of(
 ) -> set[Hashable]:
     """In whose queues many of these wait."""
     asked = [asyncio.ensure_future(visitor.ask("HEAD", path, headers=headers)) for _ in range(5)]
-    await eventually(lambda: app.fair_queue.queued)
+    await eventually(lambda: app.services.fair_queue.queued)
     found = clients_that_wait(app)
     await asyncio.gather(*asked)
     return found

@@ -262,7 +262,7 @@ async def test_who_goes_back_to_the_page_finds_it_as_it_was_and_live(
         while before != "kept" and len(contents) < 10:
             await page.evaluate("() => { window.before = 'kept' }")
             await page.goto(f"{base_url}/health/live")
-            await eventually(lambda: not list(app.bus.streams_of(int(jane.id))))
+            await eventually(lambda: not list(app.services.bus.streams_of(int(jane.id))))
             contents.append(f"while it was away, {len(contents)}")
             await john.send(conversation, contents[-1])
             await page.evaluate("() => history.back()")
@@ -280,7 +280,7 @@ async def test_a_token_is_refreshed_before_it_expires_and_the_stream_goes_on(
     base_url: str, visitor: Visitor, app: Messenger
 ) -> None:
     john, jane, conversation = await two(visitor)
-    claims = app.tokens.read(jane.token)
+    claims = app.services.tokens.read(jane.token)
     async with browser(base_url) as tabs:
         old = Tokens(SECRET, lambda: time.time() - LIFETIME_SECONDS + 10)
         jane.token, _ = old.issue(claims.user_id, claims.session_id)

@@ -247,7 +247,7 @@ async def test_a_message_that_comes_late_and_has_been_read_makes_none(
         page = await somebody(tabs, "jane")
         await elsewhere(page)
         await page.context.set_offline(True)
-        for stream in app.bus.streams_of(int(jane.id)):
+        for stream in app.services.bus.streams_of(int(jane.id)):
             stream.abort()
         await john.send(conversation, "read on a phone")
         await jane.read(conversation)

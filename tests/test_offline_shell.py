@@ -91,7 +91,7 @@ LIGHT, CHANGED = "rgb(253, 252, 250)", "rgb(1, 2, 3)"
 def a_release(app: Messenger, directory: Path) -> Path:
     """A copy of static/, which the server has from now on."""
     static = shutil.copytree(STATIC_DIR, directory / "static")
-    app.assets = StaticAssets(static)
+    app.services.assets = StaticAssets(static)
     return static
 
 
@@ -131,7 +131,7 @@ async def test_a_page_from_the_cache_learns_of_a_new_release_and_is_new_at_the_n
         assert await background(page) == LIGHT, "what is kept comes first"
         await expect(page.get_by_text("A new version of Messenger is ready.")).to_be_visible()
         assert "/lib/new.js" in await page.evaluate(KEPT)
-        app.assets = StaticAssets(tmp_path / "nowhere")  # it has nothing of it any more
+        app.services.assets = StaticAssets(tmp_path / "nowhere")  # it has nothing of it any more
         await page.get_by_role("button", name="Reload").click()
         await expect(page.locator("html")).to_have_css("background-color", CHANGED)
         tabs.complaints = [line for line in tabs.complaints if "404" not in line]
@@ -231,7 +231,7 @@ async def test_what_the_network_puts_in_place_of_the_page_is_not_kept(
         page = await tabs.sign_in("jane")
         before = await kept(page)
         (tmp_path / "index.html").write_text("<title>Pay for this network</title>")
-        app.assets = StaticAssets(tmp_path)
+        app.services.assets = StaticAssets(tmp_path)
         await page.reload()
         await expect(page.locator(".account .name")).to_have_text("jane")
         assert await page.title() == "Messenger"

@@ -34,7 +34,7 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
 
 @pytest.fixture
 def app(app: Messenger) -> Messenger:
-    app.heartbeat = Heartbeat(lambda: 1, app.gaps.check)  # a ping a second
+    app.services.heartbeat = Heartbeat(lambda: 1, app.services.gaps.check)  # a ping a second
     return app
 
 
@@ -96,7 +96,7 @@ async def test_streams_outlive_a_crash_of_the_database(
         assert await stream.silent()
         assert (await jane.get("/health/ready")).status == 200
     assert [m["content"] for m in await jane.history(conversation)] == ["while away", "before"]
-    await eventually(lambda: app.db._permits._value == pool.POOL_SIZE)
+    await eventually(lambda: app.services.db._permits._value == pool.POOL_SIZE)
 
 
 @pytest.mark.gen_test(timeout=60)
@@ -119,7 +119,7 @@ async def test_streams_outlive_a_database_that_hangs(
         assert seen == sorted(seen, key=int)
         assert await stream.silent()
     assert len(await jane.history(conversation)) == len(ids)
-    await eventually(lambda: app.db._permits._value == pool.POOL_SIZE)
+    await eventually(lambda: app.services.db._permits._value == pool.POOL_SIZE)
 
 
 @pytest.mark.gen_test(timeout=60)
@@ -148,14 +148,14 @@ async def test_a_stream_that_is_reading_waits_for_the_database(
     async with jane.stream() as stream:
         position = stream.hello.id
     sent = [await john.send(conversation, f"{n}") for n in range(3)]
-    read, away = app.replays.read, True
+    read, away = app.services.replays.read, True
 
     async def read_when_back(user_id: int, after: int, limit: int) -> Any:
         if away:
             raise errors.Unavailable("it is away")
         return await read(user_id, after, limit)
 
-    app.replays.read = read_when_back  # type: ignore[assignment,method-assign]
+    app.services.replays.read = read_when_back  # type: ignore[assignment,method-assign]
     async with jane.stream(position) as stream:
         await pinged(stream)
         away = False

@@ -105,9 +105,9 @@ async def test_a_stream_whose_client_left_the_proxy_is_given_up(
     john: Client, app: Messenger
 ) -> None:
     stream = await john.stream()
-    assert len(app.bus) == 1
+    assert len(app.services.bus) == 1
     await stream.left()
-    await eventually(lambda: len(app.bus) == 0, seconds=5)
+    await eventually(lambda: len(app.services.bus) == 0, seconds=5)
 
 
 @pytest.mark.measure
@@ -128,7 +128,7 @@ async def test_haproxy_passes_an_event_within_20_ms_and_a_departure_within_a_sec
 
     await stream.left()
     left = time.perf_counter()
-    await eventually(lambda: len(app.bus) == 0, seconds=5)
+    await eventually(lambda: len(app.services.bus) == 0, seconds=5)
     assert time.perf_counter() - left < 1
 
 

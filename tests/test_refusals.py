@@ -355,7 +355,7 @@ async def test_of_several_refusals_the_first_in_order_is_told(visitor: Visitor) 
 async def test_a_server_that_drains_says_so_before_it_asks_who_it_is(
     visitor: Visitor, app: Messenger
 ) -> None:
-    app.draining = True
+    app.services.draining = True
     for answer in (
         await visitor.get("/api/auth_user"),
         await visitor.post("/api/login", body=b"{", headers=JSON),
@@ -374,9 +374,9 @@ async def test_without_its_database_the_server_says_so_and_recovers(
     visitor: Visitor, app: Messenger
 ) -> None:
     jane = await visitor.sign_in("jane")
-    right, app.db.dsn = app.db.dsn, "host=127.0.0.1 port=1 connect_timeout=1"
-    while app.db._idle:
-        app.db._idle.pop().close()
+    right, app.services.db.dsn = app.services.db.dsn, "host=127.0.0.1 port=1 connect_timeout=1"
+    while app.services.db._idle:
+        app.services.db._idle.pop().close()
     first = await jane.get("/api/conversations")
     then = await visitor.get("/api/conversations")  # 503 comes before 401
     ready = await visitor.get("/health/ready")
@@ -385,7 +385,7 @@ async def test_without_its_database_the_server_says_so_and_recovers(
         assert int(answer.headers["Retry-After"]) > 0
     assert (await visitor.get("/health/live")).status == 200
     assert (await visitor.get("/api/sign_in_methods")).status == 200
-    app.db.dsn = right
+    app.services.db.dsn = right
     while (await jane.get("/api/conversations")).status != 200:
         await asyncio.sleep(0.05)
     assert (await visitor.get("/health/ready")).status == 200
@@ -398,7 +398,7 @@ async def test_a_fault_of_ours_is_logged_and_tells_nothing(
     visitor: Visitor, app: Messenger, caplog: pytest.LogCaptureFixture
 ) -> None:
     jane = await visitor.sign_in("jane")
-    app.sessions = None  # type: ignore[assignment]
+    app.services.sessions = None  # type: ignore[assignment]
     answer = await jane.get("/api/conversations")
     assert (answer.status, answer.json["code"]) == (500, "internal_error")
     assert "NoneType" not in str(answer.json)

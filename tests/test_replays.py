@@ -44,7 +44,7 @@ async def test_one_page_of_a_user_is_read_at_a_time_whoever_does_not_take_theirs
     positions = {person: await position_of(person) for person in (john, jane)}
     await long_messages(john, conversation, MESSAGES)
     under_way, most = Counter[int](), Counter[int]()
-    read = app.replays.read
+    read = app.services.replays.read
 
     async def counted(user_id: int, after: int, limit: int) -> Any:
         under_way[user_id] += 1
@@ -54,7 +54,7 @@ async def test_one_page_of_a_user_is_read_at_a_time_whoever_does_not_take_theirs
         finally:
             under_way[user_id] -= 1
 
-    app.replays.read = counted  # type: ignore[assignment,method-assign]
+    app.services.replays.read = counted  # type: ignore[assignment,method-assign]
     idle = Unread(jane, positions[jane])
     began = time.monotonic()
     async with AsyncExitStack() as stack:
@@ -70,7 +70,7 @@ async def test_one_page_of_a_user_is_read_at_a_time_whoever_does_not_take_theirs
     assert most == {int(john.id): 1, int(jane.id): 1}
     sent = (STREAMS - 1) * (MESSAGES * EVENT_BYTES - PAGE_BYTES)
     assert took > sent / BYTES_PER_SECOND
-    await eventually(lambda: not app.replay_queue._waiting)
+    await eventually(lambda: not app.services.replay_queue._waiting)
 
 
 @pytest.mark.gen_test
@@ -84,7 +84,7 @@ async def test_pages_of_long_events_have_fewer_of_them_and_of_short_ones_the_mos
     limits, user_id, limit, more = [], int(jane.id), LONGEST_PAGE, True
     seqs: list[int] = []
     while more:
-        page = await read_page(app.replays, user_id, after, limit)
+        page = await read_page(app.services.replays, user_id, after, limit)
         seqs.append(page.seq)
         after, limit, more = page.seq, page.limit, page.more
         limits.append(limit)
@@ -108,18 +108,18 @@ class TestBudget:
         position = await position_of(jane)
         for n in range(30):
             await john.send(conversation, f"{n} {LONG}")
-        charged, charge = Counter[object](), app.fair_queue.charge
+        charged, charge = Counter[object](), app.services.fair_queue.charge
 
         def noted(client: object, seconds: float, size: int) -> None:
             charged[client] += size
             charge(client, seconds, size)
 
-        app.fair_queue.charge = noted  # type: ignore[method-assign, assignment]
+        app.services.fair_queue.charge = noted  # type: ignore[method-assign, assignment]
         async with jane.stream(position) as stream:
             events = await stream.events(30)
         assert len(events) == 30
         assert 30 * EVENT_BYTES * 0.95 < charged[int(jane.id)] < 30 * EVENT_BYTES * 1.05
-        queue = app.fair_queue._clients[int(jane.id)]
+        queue = app.services.fair_queue._clients[int(jane.id)]
         assert queue._full_at > time.monotonic()  # hers is not full again for a while
 
 

@@ -266,7 +266,7 @@ async def test_what_happens_while_a_stream_opens_comes_once(
     async with jane.stream() as stream:
         cursor = stream.hello.id
     await john.send(conversation, "before")
-    look_up, read = app.positions.look_up, app.replays.read
+    look_up, read = app.services.positions.look_up, app.services.replays.read
 
     async def send(at: str) -> None:
         if at == moment:
@@ -282,8 +282,8 @@ async def test_what_happens_while_a_stream_opens_comes_once(
         await send("after its page")
         return found
 
-    app.positions.look_up = position  # type: ignore[method-assign]
-    app.replays.read = page  # type: ignore[assignment,method-assign]
+    app.services.positions.look_up = position  # type: ignore[method-assign]
+    app.services.replays.read = page  # type: ignore[assignment,method-assign]
     async with jane.stream(cursor if resuming else None) as stream:
         expected = ["before", "meanwhile"] if resuming else []
         events = [await stream.event() for _ in expected]
@@ -302,10 +302,10 @@ async def test_a_live_stream_that_misses_an_event_reads_it_from_the_feed(
 ) -> None:
     john, jane, conversation = await two(visitor)
     async with jane.stream() as stream:
-        publish = app.bus.publish
-        app.bus.publish = lambda *args: None  # type: ignore[method-assign]
+        publish = app.services.bus.publish
+        app.services.bus.publish = lambda *args: None  # type: ignore[method-assign]
         await john.send(conversation, "never published")
-        app.bus.publish = publish  # type: ignore[method-assign]
+        app.services.bus.publish = publish  # type: ignore[method-assign]
         await john.send(conversation, "published")
         contents = [event.data["content"] for event in await stream.events(2)]
         assert contents == ["never published", "published"]
@@ -317,10 +317,10 @@ async def test_a_live_stream_that_misses_an_event_reads_it_from_the_feed(
 async def test_an_event_that_was_never_published_reaches_live_streams_with_the_heartbeat(
     visitor: Visitor, app: Messenger
 ) -> None:
-    app.heartbeat = Heartbeat(lambda: 0, app.gaps.check)
+    app.services.heartbeat = Heartbeat(lambda: 0, app.services.gaps.check)
     john, jane, conversation = await two(visitor)
     async with jane.stream() as stream:
-        app.bus.publish = lambda *args: None  # type: ignore[method-assign]
+        app.services.bus.publish = lambda *args: None  # type: ignore[method-assign]
         await john.send(conversation, "its publisher died")
         assert (await stream.event()).data["content"] == "its publisher died"
 
@@ -331,7 +331,7 @@ async def test_a_send_whose_answer_was_lost_reaches_live_streams_at_once(
     visitor: Visitor, app: Messenger
 ) -> None:
     john, jane, conversation = await two(visitor)
-    answer = app.db._ask
+    answer = app.services.db._ask
     lost: list[Any] = []
 
     async def lose_the_first(sql: str, params: Any, until: float) -> list[Any]:
@@ -341,7 +341,7 @@ async def test_a_send_whose_answer_was_lost_reaches_live_streams_at_once(
             raise errors.Unavailable("the connection broke after the commit")
         return rows
 
-    app.db._ask = lose_the_first  # type: ignore[method-assign]
+    app.services.db._ask = lose_the_first  # type: ignore[method-assign]
     async with jane.stream() as stream:
         message = await john.send(conversation, "told once", str(uuid.uuid4()))
         assert len(lost) == 1

@@ -46,7 +46,7 @@ async def test_last_seen_moves_with_use_and_creation_does_not(
     await sessions(here)  # remembered from now on
     await db.rows(LONG_AGO)
     before = {s["current"]: s for s in await sessions(here)}
-    app.sessions._living.clear()  # a minute later
+    app.services.sessions._living.clear()  # a minute later
     await here.get("/api/auth_user")
     after = {s["current"]: s for s in await sessions(here)}
     assert after[True]["lastSeenAt"] > before[True]["lastSeenAt"]
@@ -65,12 +65,12 @@ async def test_who_has_opened_a_stream_is_not_looked_up_again_and_yet_seen(
     sql = "SELECT last_seen_at FROM sessions WHERE user_id = %(id)s"
     before = await db.rows(sql, {"id": int(jane.id)})
     async with jane.stream():
-        assert not app.sessions._used, "to open a stream is no use of its session"
-        app.sessions._db = Database("")  # whoever asks it fails
+        assert not app.services.sessions._used, "to open a stream is no use of its session"
+        app.services.sessions._db = Database("")  # whoever asks it fails
         assert (await jane.get("/api/auth_user")).status == 200
-        app.sessions._db = db
-    assert app.sessions._used
-    await app.sessions._write_uses()
+        app.services.sessions._db = db
+    assert app.services.sessions._used
+    await app.services.sessions._write_uses()
     assert await db.rows(sql, {"id": int(jane.id)}) > before
 
 
@@ -83,8 +83,10 @@ async def test_a_refused_token_is_no_use_of_its_session(
     (before,) = await db.rows(
         "SELECT last_seen_at FROM sessions WHERE user_id = %(id)s", {"id": int(jane.id)}
     )
-    claims = app.tokens.read(jane.token)
-    mallory.token, _ = app.tokens.issue(int(mallory.id), claims.session_id)  # as if she could
+    claims = app.services.tokens.read(jane.token)
+    mallory.token, _ = app.services.tokens.issue(
+        int(mallory.id), claims.session_id
+    )  # as if she could
     assert (await mallory.get("/api/auth_user")).status == 401
     (after,) = await db.rows(
         "SELECT last_seen_at FROM sessions WHERE user_id = %(id)s", {"id": int(jane.id)}
@@ -107,14 +109,14 @@ async def test_of_a_user_agent_what_can_be_shown_is_kept(
     visitor: Visitor, app: Messenger, sent: str, kept: str
 ) -> None:
     jane = await visitor.sign_in("jane")
-    await app.sessions.begin(int(jane.id), sent)
+    await app.services.sessions.begin(int(jane.id), sent)
     assert (await sessions(jane))[0]["userAgent"] == kept
 
 
 @pytest.mark.gen_test
 async def test_half_characters_and_nul_do_no_harm(visitor: Visitor, app: Messenger) -> None:
     jane = await visitor.sign_in("jane")
-    await app.sessions.begin(int(jane.id), "a\0b\ud800c\u202ed")
+    await app.services.sessions.begin(int(jane.id), "a\0b\ud800c\u202ed")
     assert (await sessions(jane))[0]["userAgent"] == "abcd"
 
 
@@ -195,7 +197,7 @@ class OpensMeanwhile(LosesAnswers):
 
     async def _ask(self, sql: str, params: Mapping[str, Any], until: float) -> list[Row]:
         if "DELETE FROM sessions" in sql:
-            self._app.sessions.remember([self._session], self._app.sessions.ends)
+            self._app.services.sessions.remember([self._session], self._app.services.sessions.ends)
         return await super()._ask(sql, params, until)
 
 
@@ -205,7 +207,7 @@ async def test_a_session_that_was_seen_while_it_ended_is_not_remembered(
 ) -> None:
     here, elsewhere = await visitor.sign_in("jane"), await visitor.sign_in("jane")
     (other,) = [s for s in await sessions(here) if not s["current"]]
-    app.sessions._db = lossy = OpensMeanwhile(dsn, app, (int(other["id"]), int(here.id)))
+    app.services.sessions._db = lossy = OpensMeanwhile(dsn, app, (int(other["id"]), int(here.id)))
     assert (await here.delete("/api/sessions")).status == 204
     assert (await elsewhere.get("/api/auth_user")).status == 401
     await lossy.close()
@@ -220,7 +222,7 @@ async def test_streams_end_though_the_answer_of_the_database_was_lost(
     (other,) = [s for s in await sessions(here) if not s["current"]]
     lossy = LosesAnswers(dsn)
     async with here.stream() as kept, elsewhere.stream() as ended:
-        app.sessions._db = lossy
+        app.services.sessions._db = lossy
         answer = await here.delete(which.format(id=other["id"]))
         assert answer.status in (204, 404)  # the repeat found nothing left to end
         (bye,) = await ended.rest(1)

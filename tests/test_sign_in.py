@@ -129,7 +129,7 @@ async def test_a_refreshed_token_belongs_to_the_same_session(
     assert answer.status == 200
     assert set(answer.json) == {"token", "expiresAt"}
     assert answer.headers["Set-Cookie"].startswith(f"messenger-session={answer.json['token']};")
-    old, new = (app.tokens.read(token) for token in (jane.token, answer.json["token"]))
+    old, new = (app.services.tokens.read(token) for token in (jane.token, answer.json["token"]))
     assert (old.user_id, old.session_id) == (new.user_id, new.session_id)
 
 

@@ -29,17 +29,17 @@ from tests.support.unread import LONG, Unread, connection_of, number
 @pytest.fixture
 def fast_heartbeat(app: Messenger) -> None:
     """A ping a second."""
-    app.heartbeat = Heartbeat(lambda: 1, app.gaps.check)
+    app.services.heartbeat = Heartbeat(lambda: 1, app.services.gaps.check)
 
 
 def ended(app: Messenger, reason: str) -> float:
     name, labels = "messenger_streams_ended_total", {"reason": reason}
-    return app.metrics._registry.get_sample_value(name, labels) or 0
+    return app.services.metrics._registry.get_sample_value(name, labels) or 0
 
 
 async def only_stream(app: Messenger, person: Person) -> StreamHandler:
-    await eventually(lambda: app.bus.count_of(int(person.id)) == 1)
-    (stream,) = app.bus.streams_of(int(person.id))
+    await eventually(lambda: app.services.bus.count_of(int(person.id)) == 1)
+    (stream,) = app.services.bus.streams_of(int(person.id))
     assert isinstance(stream, StreamHandler)
     return stream
 
@@ -54,7 +54,7 @@ async def test_a_client_that_does_not_read_is_ended_and_resumes_without_a_gap(
     await only_stream(app, jane)
     async with john.stream() as other:
         sent = 0
-        while app.bus.count_of(int(jane.id)):
+        while app.services.bus.count_of(int(jane.id)):
             await john.send(conversation, f"{sent} {LONG}")
             assert number(await other.event()) == sent  # the others are not held up
             sent += 1
@@ -88,10 +88,10 @@ async def test_a_stream_whose_client_takes_too_little_ends_as_slow(
     john, jane, conversation = await two(visitor)
     slow = Unread(jane)
     await only_stream(app, jane)
-    await send_until(john, conversation, lambda: app.backpressure.total > 0)
-    assert app.backpressure.untaken(int(jane.id)) == app.backpressure.total
-    await eventually(lambda: not app.bus.count_of(int(jane.id)), 12)
-    assert (ended(app, "slow"), app.backpressure.total) == (1, 0)
+    await send_until(john, conversation, lambda: app.services.backpressure.total > 0)
+    assert app.services.backpressure.untaken(int(jane.id)) == app.services.backpressure.total
+    await eventually(lambda: not app.services.bus.count_of(int(jane.id)), 12)
+    assert (ended(app, "slow"), app.services.backpressure.total) == (1, 0)
     slow.close()
 
 
@@ -103,20 +103,20 @@ async def test_beyond_a_users_bound_its_stream_with_most_untaken_ends_as_slow(
     monkeypatch.setattr(backpressure, "MAX_CLIENT_BYTES", 200 * 1024)
     john, jane, conversation = await two(visitor)
     slow = [Unread(jane) for _ in range(2)]
-    await eventually(lambda: app.bus.count_of(int(jane.id)) == 2)
-    streams = app.bus.streams_of(int(jane.id))
+    await eventually(lambda: app.services.bus.count_of(int(jane.id)) == 2)
+    streams = app.services.bus.streams_of(int(jane.id))
     await send_until(
         john,
         conversation,
         lambda: sum(connection_of(s).write_buffer_size for s in streams) > 200 * 1024,
     )
-    await eventually(lambda: app.bus.count_of(int(jane.id)) == 1)
+    await eventually(lambda: app.services.bus.count_of(int(jane.id)) == 1)
     assert ended(app, "slow") == 1
-    assert app.backpressure.total <= 200 * 1024
+    assert app.services.backpressure.total <= 200 * 1024
     for one in slow:
         one.close()
-    await eventually(lambda: not app.bus.count_of(int(jane.id)))
-    assert app.backpressure.total == 0
+    await eventually(lambda: not app.services.bus.count_of(int(jane.id)))
+    assert app.services.backpressure.total == 0
 
 
 @pytest.mark.gen_test(timeout=60)
@@ -155,7 +155,7 @@ async def test_a_client_whose_cable_is_cut_is_noticed(
     await only_stream(app, jane)
     for n in range(12):  # beyond what the kernel takes, far below what we would keep
         await john.send(conversation, f"{n} {LONG}")
-    await eventually(lambda: not app.bus.count_of(int(jane.id)), 20)
+    await eventually(lambda: not app.services.bus.count_of(int(jane.id)), 20)
     assert (ended(app, "gone"), ended(app, "slow")) == (1, 0)
     dead.close()
 
@@ -171,7 +171,7 @@ async def test_a_client_that_sent_junk_behind_its_request_is_noticed_when_it_lea
     assert (await rude.event()).name == "hello"
     await only_stream(app, jane)
     rude.reset() if reset else rude.close()
-    await eventually(lambda: not app.bus.count_of(int(jane.id)))
+    await eventually(lambda: not app.services.bus.count_of(int(jane.id)))
 
 
 @pytest.mark.gen_test
@@ -188,7 +188,7 @@ async def test_what_a_client_sends_behind_its_request_is_discarded_up_to_a_limit
         await john.send(conversation, "still there")
         assert (await stream.event()).data["content"] == "still there"
         stream.writer.write(b"x")
-        await eventually(lambda: app.bus.count_of(int(jane.id)) == 0)
+        await eventually(lambda: app.services.bus.count_of(int(jane.id)) == 0)
 
 
 @pytest.mark.gen_test
@@ -202,7 +202,7 @@ async def test_a_stream_that_was_ended_waits_for_its_reader_until_a_deadline(
     while not stream.connection.write_paused:
         await john.send(conversation, LONG)
     stream.end("draining")
-    assert app.bus.count_of(int(jane.id)) == 0
+    assert app.services.bus.count_of(int(jane.id)) == 0
     assert len(http_server._streams) == 1
     await eventually(lambda: not http_server._streams, 10)
     slow.close()
@@ -269,7 +269,7 @@ async def test_many_return_at_once_and_each_gets_what_it_missed(
         await hub.send(talks[people[0]], "meanwhile")
         assert (await hub.get("/health/ready")).status == 200
     await asyncio.gather(*resuming)
-    assert len(app.db._idle) <= POOL_SIZE
+    assert len(app.services.db._idle) <= POOL_SIZE
 
 
 def test_a_server_without_descriptors_rests_and_recovers(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ async def test_a_stream_of_http_1_0_ends_with_its_connection(
     assert "transfer-encoding" not in stream.headers
     assert stream.headers["connection"] == "close"
     assert (await stream.event()).name == "hello"
-    for open_stream in app.bus:
+    for open_stream in app.services.bus:
         open_stream.end("draining")
     assert [event.name for event in await stream.rest()] == ["bye"]
     stream.close()
@@ -99,7 +99,7 @@ async def test_a_stream_of_http_1_0_ends_with_its_connection(
 @rule("api#ping")
 @pytest.mark.gen_test
 async def test_pings_come_without_an_id(visitor: Visitor, app: Messenger) -> None:
-    app.heartbeat = Heartbeat(lambda: 0)
+    app.services.heartbeat = Heartbeat(lambda: 0)
     jane = await visitor.sign_in("jane")
     async with jane.stream() as stream:
         ping = await stream.event(pings=True)
@@ -111,11 +111,11 @@ async def test_a_client_that_leaves_leaves_nothing_behind(visitor: Visitor, app:
     jane = await visitor.sign_in("jane")
     for leave in ("close", "reset"):
         async with jane.stream() as stream:
-            assert len(app.bus) == 1
+            assert len(app.services.bus) == 1
             getattr(stream, leave)()
-            await eventually(lambda: len(app.bus) == 0)
-            assert not app.bus._subscribers
-            assert not app.heartbeat._due
+            await eventually(lambda: len(app.services.bus) == 0)
+            assert not app.services.bus._subscribers
+            assert not app.services.heartbeat._due
 
 
 @pytest.mark.gen_test
@@ -123,8 +123,8 @@ async def test_a_client_that_left_before_its_answer_is_not_registered(
     visitor: Visitor, base_url: str, app: Messenger, dsn: str
 ) -> None:
     jane = await visitor.sign_in("jane")
-    while app.db._idle:  # connecting anew gives the client time to leave
-        app.db._idle.pop().close()
+    while app.services.db._idle:  # connecting anew gives the client time to leave
+        app.services.db._idle.pop().close()
     for _ in range(20):
         head = "GET /api/messages HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
         _, writer = await asyncio.open_connection("localhost", int(base_url.rpartition(":")[2]))
@@ -132,8 +132,8 @@ async def test_a_client_that_left_before_its_answer_is_not_registered(
         await asyncio.sleep(0)
         writer.transport.abort()
     async with jane.stream():
-        await eventually(lambda: len(app.bus) == 1)
-    await eventually(lambda: len(app.bus) == 0)
+        await eventually(lambda: len(app.services.bus) == 1)
+    await eventually(lambda: len(app.services.bus) == 0)
 
 
 @pytest.mark.parametrize("moment", ["with the request", "while it opens", "when it is open"])
@@ -145,17 +145,17 @@ async def test_a_client_that_ends_its_input_gets_no_stream_or_one_that_ends_with
     sock = socket.create_connection(("localhost", int(visitor.base_url.rpartition(":")[2])))
     sock.setblocking(False)
     reader, writer = await asyncio.open_connection(sock=sock)
-    look_up = app.positions.look_up
+    look_up = app.services.positions.look_up
 
     async def position(wanted: Any) -> Any:
         if moment == "while it opens":
             writer.write_eof()
-            (stream,) = app.bus
+            (stream,) = app.services.bus
             assert isinstance(stream, StreamHandler)
             await eventually(lambda: stream.closed)  # and takes no room any more
         return await look_up(wanted)
 
-    app.positions.look_up = position  # type: ignore[method-assign]
+    app.services.positions.look_up = position  # type: ignore[method-assign]
     head = "GET /api/messages HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
     writer.write(f"{head}Authorization: Bearer {jane.token}\r\n\r\n".encode())
     if moment == "with the request":
@@ -166,8 +166,8 @@ async def test_a_client_that_ends_its_input_gets_no_stream_or_one_that_ends_with
         writer.write_eof()
     got = await asyncio.wait_for(reader.read(), 5)
     assert got.strip() == b""
-    await eventually(lambda: len(app.bus) == 0)
-    assert not app.heartbeat._due
+    await eventually(lambda: len(app.services.bus) == 0)
+    assert not app.services.heartbeat._due
     writer.close()
 
 
@@ -186,14 +186,14 @@ async def test_a_stream_that_is_ended_just_after_its_client_left_is_left_in_peac
         await reading.wait()
         raise errors.Unavailable("it is away")
 
-    app.replays.read = read  # type: ignore[assignment,method-assign]
+    app.services.replays.read = read  # type: ignore[assignment,method-assign]
     async with jane.stream(position):
-        (handler,) = app.bus.streams_of(int(jane.id))
+        (handler,) = app.services.bus.streams_of(int(jane.id))
         assert isinstance(handler, StreamHandler)
         handler.connection.abort()
         handler.end("draining")
         assert handler.closed
-        assert app.bus.count_of(int(jane.id)) == 0
+        assert app.services.bus.count_of(int(jane.id)) == 0
         reading.set()
 
 
@@ -260,7 +260,7 @@ class TestLimits:
         jane = await visitor.sign_in("jane")
         prepare = StreamHandler.prepare
         async with jane.stream() as first, jane.stream() as second:
-            before = cast("list[StreamHandler]", list(app.bus))
+            before = cast("list[StreamHandler]", list(app.services.bus))
 
             async def prepare_while_they_leave(handler: StreamHandler) -> None:
                 await prepare(handler)
@@ -335,8 +335,8 @@ class TestSessions:
     ) -> None:
         jane = await visitor.sign_in("jane")
         for days, status in ((29, 200), (31, 401)):
-            app.sessions._living.clear()
-            await app.db.rows(
+            app.services.sessions._living.clear()
+            await app.services.db.rows(
                 "UPDATE sessions SET last_seen_at = now() - make_interval(days => %(days)s)",
                 {"days": days},
             )

@@ -162,7 +162,7 @@ async def test_sessions_that_have_become_read_only_are_replaced(
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     conversation = await john.talk_to(jane)
     sessions = "SET default_transaction_read_only = on; SELECT pg_sleep(0.1)"
-    await asyncio.gather(*(app.db.rows(sessions) for _ in range(8)))
+    await asyncio.gather(*(app.services.db.rows(sessions) for _ in range(8)))
     answer = await john.post(f"/api/conversations/{conversation}/messages", {"content": "hello"})
     assert answer.status == 503
     await is_back(john, conversation)

@@ -31,7 +31,7 @@ async def only_stream(
     """The one that is open, once it is not `but`."""
     until = time.monotonic() + within
     while True:
-        streams = list(app.bus.streams_of(int(person.id)))
+        streams = list(app.services.bus.streams_of(int(person.id)))
         if len(streams) == 1 and streams[0] is not but:
             return streams[0]
         assert time.monotonic() < until, f"{len(streams)} streams are open"

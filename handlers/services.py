@@ -1,0 +1,94 @@
+"""What handlers work with: the database, the bus, and all that is made once for a server."""
+
+from __future__ import annotations
+
+from bus.bus import Bus
+from bus.heartbeat import Heartbeat
+from config import STATIC_DIR, Config
+from db.avatars import Avatars
+from db.disk import Disk
+from db.feed import Replays
+from db.pool import Database
+from db.positions import Positions
+from db.sender import Sender
+from db.sessions import Sessions
+from handlers.assets import StaticAssets
+from handlers.cookies import SessionCookie
+from handlers.delivery import publisher
+from handlers.fair_queue import Budget, FairQueue, Room
+from handlers.gaps import GapDetector
+from handlers.github import GitHub
+from handlers.hosts import Hosts
+from handlers.in_flight import InFlight
+from handlers.limits import Limits
+from handlers.metrics import Metrics
+from handlers.proxies import Proxies
+from handlers.replays import ReplayQueue
+from handlers.tokens import Tokens
+from http1.backpressure import MAX_CLIENT_BYTES, Backpressure
+
+
+class Services:
+    """Handlers find here all that they work with; none of it knows a handler."""
+
+    openapi: bytes  # what describes the API, and the stream: the application makes them
+    asyncapi: bytes
+
+    def __init__(self, config: Config, db: Database, secret: str) -> None:
+        self.use(config)
+        self.secret = secret
+        self.db = db
+        embedded = [config.data_dir / "postgres"] if config.database_url is None else []
+        self.disk = Disk(embedded, config.disk_reserve)
+        self.assets = StaticAssets(STATIC_DIR)
+        self.bus = Bus()
+        self.gaps = GapDetector(db, self.bus)
+        self.heartbeat = Heartbeat(after=self.gaps.check)
+        self.limits = Limits(config)
+        self.backpressure = Backpressure()
+        budget = Budget(config.requests_at_once, config.requests_per_second)
+        self.fair_queue = FairQueue(
+            budget if config.rate_limits else None,
+            Room(MAX_CLIENT_BYTES, self.backpressure.untaken),
+        )
+        offered = config.github_client_id and config.github_client_secret
+        self.github = GitHub(config, secret) if offered else None
+        self.tokens = Tokens(secret)
+        self.sessions = Sessions(db)
+        self.avatars = Avatars(db)
+        self.positions = Positions(db, self.sessions)
+        self.replays = Replays(db)
+        self.replay_queue = ReplayQueue()
+        self.sender = Sender(db, publisher(self.bus), self.gaps.check_all)
+        self.metrics = Metrics(lambda: len(self.bus), lambda: db.away)
+        self.in_flight = InFlight()
+        self.draining = False
+        db.on_another(self._begin_anew)
+
+    def use(self, config: Config) -> None:
+        """Works with `config` from now on, as far as hosts, proxies and cookies go."""
+        self.config = config
+        self.hosts = Hosts(config)
+        self.proxies = Proxies(config.trusted_proxies)
+        self.session_cookie = SessionCookie(secure=config.secure)
+
+    async def end_session(self, user_id: int, session_id: int) -> None:
+        """Ends a session and its streams. Raises `snapshot.NotFound`."""
+        try:
+            await self.sessions.end(user_id, session_id)
+        finally:  # also where the answer was lost: a stream of a session that lives comes back
+            self.bus.end_sessions(user_id, [session_id])
+
+    async def end_other_sessions(self, user_id: int, kept_id: int) -> None:
+        """Ends all sessions of the user but one, and their streams."""
+        try:
+            await self.sessions.end_others(user_id, kept_id)
+        finally:  # as above
+            streams = self.bus.streams_of(user_id)
+            others = {stream.session_id for stream in streams} - {kept_id}
+            self.bus.end_sessions(user_id, others)
+
+    def _begin_anew(self) -> None:
+        """The database is another one: what was known of it is not true of this one."""
+        self.sessions.forget()
+        self.bus.abort_all("epoch")  # their clients resume, and are reset
