@@ -61,6 +61,7 @@ def server(dsn: str, tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 def test_the_examples_of_clients_run(server: ServerProcess, tmp_path: Path) -> None:
+    documents.needs("node")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     in_python, in_javascript = (b.text for b in all_blocks() if b.document == CLIENT)
     address = {"localhost:8000": server.url.removeprefix("http://")}

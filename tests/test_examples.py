@@ -14,6 +14,7 @@ from typing import IO
 
 import pytest
 
+from tests.support import documents
 from tests.support.callers import Caller, until_ready
 from tests.support.processes import ROOT, ServerProcess
 from tests.support.rules import rule
@@ -104,6 +105,7 @@ def client(
     request: pytest.FixtureRequest, server: ServerProcess, tmp_path: Path
 ) -> Iterator[Client]:
     """Of Jane, who talks with John."""
+    documents.needs(PROGRAMS[request.param])
     jane = Caller(server.url, "jane")
     Caller(server.url, "john")
     conversation = jane.ask("/api/conversations", {"username": "john"})["id"]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,12 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [  # by their paths from the root
     str(path.relative_to(ROOT))
     for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
 ]
-SECONDS = 60  # for any block of commands
+SECONDS = 120  # for any block of commands
 _PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
@@ -65,6 +68,13 @@ def adapted(written: str, changes: dict[str, str]) -> str:
         assert old in written, old
         written = written.replace(old, new)
     return written
+
+
+def needs(program: str) -> None:
+    """Skips the test where a program is missing; in CI that is a failure."""
+    if shutil.which(program, path=_PATH) is None:
+        assert os.environ.get("CI") != "true", f"CI needs {program}"
+        pytest.skip(f"{program} is missing")
 
 
 def run(script: str, folder: Path, lines: int | None = None, **environ: str) -> str:
