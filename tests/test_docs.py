@@ -87,6 +87,14 @@ def test_links_lead_to_files_and_anchors_that_exist(document: str) -> None:
                 assert anchor in anchors(str(found.resolve().relative_to(ROOT))), target
 
 
+def test_each_decision_has_its_four_parts_and_is_listed() -> None:
+    listed = documents.text("docs/decisions/README.md")
+    for path in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")):
+        assert f"({path.name})" in listed
+        parts = re.findall(r"(?m)^## (.+)$", path.read_text())
+        assert parts == ["Context", "Decision", "Figure", "Consequence"], path.name
+
+
 def test_the_readme_is_short() -> None:
     assert len(documents.text("README.md").splitlines()) <= LONGEST_README
 
