@@ -27,6 +27,24 @@ async def test_several_messages_are_copied_as_their_texts_alone(
 
 
 @pytest.mark.gen_test(timeout=60)
+async def test_of_a_folded_message_all_of_it_is_copied(base_url: str, visitor: Visitor) -> None:
+    john, _, conversation = await two(visitor)
+    tall = "\n".join(f"row {n}" for n in range(400))
+    await john.send(conversation, "before")
+    await john.send(conversation, tall)
+    await john.send(conversation, "after")
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        await expect(page.get_by_role("button", name="Show all")).to_be_visible()
+        await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await page.evaluate("getSelection().selectAllChildren(document.querySelector('.messages'))")
+        await page.keyboard.press("Control+c")
+        copied = await page.evaluate("navigator.clipboard.readText()")
+        lines = [line for line in copied.splitlines() if line]
+        assert lines == ["before", *tall.splitlines(), "after"]
+
+
+@pytest.mark.gen_test(timeout=60)
 async def test_a_screen_reader_hears_whose_a_message_is(base_url: str, visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
     await john.send(conversation, "Hello")

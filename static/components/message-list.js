@@ -13,6 +13,7 @@ import { belongsToComposition } from "../lib/keys.js";
 import { whenTimesChange } from "../lib/time.js";
 import { Component } from "./context.js";
 import { countAfter, firstUnread, linesOf, unreadAfter } from "./lines.js";
+import { copyWhole } from "./message-text.js";
 import { drawDay, drawDraft, drawMessage, drawUnread } from "./message.js";
 import * as stretch from "./stretch.js";
 import { words } from "../words.js";
@@ -91,6 +92,7 @@ class MessageList extends Component {
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), options);
     this.#scroller.addEventListener("keydown", (event) => this.#key(event), options);
     addEventListener("popstate", () => this.#goToLinked(), options);
+    copyWhole(this, this.gone);
     const resizes = new ResizeObserver(() => this.#resized());
     resizes.observe(this.#scroller);
     resizes.observe(this.#list);

@@ -84,6 +84,21 @@ function folded(fragment, at) {
 }
 
 /**
+ * What is copied has all of each message: what is folded within the selection counts as shown until it has been taken.
+ * @param {HTMLElement} place
+ * @param {AbortSignal} signal
+ */
+export function copyWhole(place, signal) {
+  const copy = () => {
+    const selection = getSelection();
+    const rests = [...place.querySelectorAll(".rest[hidden]")].filter((rest) => selection?.containsNode(rest, true));
+    for (const rest of rests) rest.removeAttribute("hidden");
+    setTimeout(() => rests.forEach((rest) => rest.setAttribute("hidden", "until-found")));
+  };
+  place.addEventListener("copy", copy, { signal });
+}
+
+/**
  * @param {DocumentFragment} fragment
  * @param {Node} node
  * @param {number} offset
