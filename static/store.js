@@ -341,7 +341,7 @@ function threadAfter(thread, conversationId, event) {
  */
 function withEntries(state, { body, position, next }, older) {
   const page = body.map((conversation) => ({ conversation, position }));
-  const listed = older ? continued(state.entries ?? [], page) : refreshed(state, page, position);
+  const listed = older ? continued(state.entries ?? [], page) : refreshed(state, page, position, next !== null);
   const entries = state.recent.reduce(entriesAfter, listed);
   return { ...state, entries, moreEntries: next, unknown: stillUnknown(state.unknown, entries) };
 }
@@ -352,10 +352,20 @@ function withEntries(state, { body, position, next }, older) {
  * @param {Entry[]} page
  */
 function continued(entries, page) {
-  return page.reduce((listed, entry) => {
+  return page.reduce((listed, entry, n) => {
     if (has(listed, entry)) return listed;
-    return entry.conversation.lastMessage ? placed(listed, entry) : [...listed, entry];
+    return entry.conversation.lastMessage ? placed(listed, entry) : placedAfter(listed, page[n - 1], entry);
   }, entries);
+}
+
+/**
+ * @param {Entry[]} entries
+ * @param {Entry | undefined} before undefined for the end
+ * @param {Entry} entry
+ */
+function placedAfter(entries, before, entry) {
+  const index = entries.findIndex(({ conversation }) => conversation.id === before?.conversation.id);
+  return index < 0 ? [...entries, entry] : entries.toSpliced(index + 1, 0, entry);
 }
 
 /**
@@ -363,11 +373,16 @@ function continued(entries, page) {
  * @param {State} state
  * @param {Entry[]} page
  * @param {string} position
+ * @param {boolean} goesOn whether there are more than the page has
  */
-function refreshed(state, page, position) {
-  const known = (state.entries ?? []).filter((entry) => !isStale(state, entry));
-  const others = [...known.toReversed(), ...createdSince(state.recent, position)];
-  return others.reduce((listed, entry) => (has(listed, entry) ? listed : placed(listed, entry)), page);
+function refreshed(state, page, position, goesOn) {
+  const known = (state.entries ?? []).filter((entry) => !isStale(state, entry) && !has(page, entry));
+  const isBelow = (/** @type {Entry} */ entry) => goesOn && reflects(position, entry.position);
+  const newer = [...known.filter((entry) => !isBelow(entry)).toReversed(), ...createdSince(state.recent, position)];
+  return newer.reduce(
+    (listed, entry) => (has(listed, entry) ? listed : placed(listed, entry)),
+    [...page, ...known.filter(isBelow)],
+  );
 }
 
 /**
@@ -400,7 +415,7 @@ function withEntry(state, conversation, position) {
   if (index >= 0 && reflects(known[index].position, position)) return state;
   /** @type {Entry} */
   const entry = state.recent.reduce(entryAfter, { conversation, position });
-  const entries = index >= 0 ? known.with(index, entry) : placed(known, entry);
+  const entries = index >= 0 ? known.with(index, entry) : placed(known, entry, toldSince(state.recent, conversation.id));
   return { ...state, entries, unknown: stillUnknown(state.unknown, entries) };
 }
 
@@ -451,10 +466,11 @@ function withSent(state, message) {
     key === id ? { ...thread, messages: merged(thread.messages, [message]) } : thread,
   );
   const known = state.entries?.find((entry) => entry.conversation.id === id);
-  const lastMessage = known && later(known.conversation.lastMessage, message);
-  if (!known || lastMessage !== message) return { ...state, drafts, threads };
-  const sent = { ...known, conversation: { ...known.conversation, lastMessage } };
-  return { ...state, drafts, threads, entries: toTop(state.entries ?? [], sent) };
+  const last = known?.conversation.lastMessage;
+  if (!known || (last && compareIds(last.id, message.id) >= 0)) return { ...state, drafts, threads }; // the stream was quicker
+  const sent = { ...known, conversation: { ...known.conversation, lastMessage: message } };
+  const others = (state.entries ?? []).filter((entry) => entry !== known);
+  return { ...state, drafts, threads, entries: placed(others, sent, () => true) };
 }
 
 /**
@@ -485,15 +501,29 @@ function toTop(entries, entry) {
 }
 
 /**
- * A conversation that was not in the list: on top where it is new, else by its last message.
+ * Whether a conversation was there before the latest message of the one with this `id` that an event told of.
+ * @param {FeedEvent[]} recent
+ * @param {string} id
+ * @returns {(entry: Entry) => boolean}
+ */
+function toldSince(recent, id) {
+  const told = recent.findLast((event) => event.name === "message" && event.data.conversationId === id);
+  return ({ position }) => told !== undefined && !reflects(position, told.id);
+}
+
+/**
+ * A conversation that was not in the list: on top where it is new, else by its last message, whose id goes by no clock.
+ * Nothing tells when one without a message was created; `isOlder` says whether such a one goes below.
  * @param {Entry[]} entries
  * @param {Entry} entry
+ * @param {(empty: Entry) => boolean} [isOlder]
  */
-function placed(entries, entry) {
+function placed(entries, entry, isOlder = () => false) {
   const last = entry.conversation.lastMessage;
   if (last === null) return [entry, ...entries];
-  const index = entries.findIndex(({ conversation: { lastMessage } }) => {
-    return lastMessage !== null && lastMessage.createdAt <= last.createdAt;
+  const index = entries.findIndex((other) => {
+    const { lastMessage } = other.conversation;
+    return lastMessage === null ? isOlder(other) : compareIds(lastMessage.id, last.id) <= 0;
   });
   return index < 0 ? [...entries, entry] : entries.toSpliced(index, 0, entry);
 }

@@ -194,6 +194,46 @@ test("a message in a conversation that the list lacks asks for it, until it is t
   assert.equal(listed(found)[0].unreadCount, 1);
 });
 
+test("what a new first page has no room for any more stays below it", () => {
+  const [empty, other] = [conversation({ id: "7" }), conversation({ id: "8", lastMessage: message(3) })];
+  const state = run(list(1, [empty, other], "next"), list(5, [conversation({ lastMessage: message(4) })], "next"));
+  assert.deepEqual(listed(state).map((c) => c.id), ["1", "7", "8"]);
+});
+
+test("a further page puts an empty conversation where the server has it", () => {
+  const [first, empty] = [conversation({ lastMessage: message(9) }), conversation({ id: "7" })];
+  const [above, below] = [5, 3].map((n) => conversation({ id: `8${n}`, lastMessage: message(n) }));
+  const state = run(list(1, [first, below], "next"), list(1, [above, empty, below], null, true));
+  assert.deepEqual(listed(state).map((c) => c.id), ["1", "85", "7", "83"]);
+});
+
+test("an answer that comes after the stream has told of later messages moves no conversation", () => {
+  const other = conversation({ id: "7", otherParticipant: jack });
+  const later = message(5, { conversationId: "7", userId: "3" });
+  const answer = { type: "sent", message: mine(4, "c") };
+  const state = run(list(1, [conversation(), other]), event(2, "message", mine(4, "c")), event(3, "message", later), answer);
+  assert.deepEqual(listed(state).map((c) => c.id), ["7", "1"]);
+});
+
+test("an answer that comes before the stream tells of it stands where its time belongs", () => {
+  const other = conversation({ id: "7", otherParticipant: jack });
+  const empty = conversation({ id: "8", otherParticipant: jack });
+  const later = message(5, { conversationId: "7", userId: "3" });
+  const answer = { type: "sent", message: mine(4, "c") };
+  const state = run(list(1, [conversation(), other]), event(2, "conversation", empty), event(4, "message", later), answer);
+  assert.deepEqual(listed(state).map((c) => c.id), ["7", "1", "8"]);
+});
+
+test("a conversation that the list lacked goes above an empty one that was there before its message", () => {
+  const empty = conversation({ id: "7", otherParticipant: jack });
+  const found = { position: "e-3", next: null, body: conversation({ lastMessage: message(4) }) };
+  const told = { type: "conversation", snapshot: found };
+  const before = run(list(1, [empty]), event(2, "message", message(4)), told);
+  assert.deepEqual(listed(before).map((c) => c.id), ["1", "7"]);
+  const after = run(list(1, []), event(2, "message", message(4)), event(3, "conversation", empty), told);
+  assert.deepEqual(listed(after).map((c) => c.id), ["7", "1"]);
+});
+
 test("a conversation that began while the list was on its way is in it", () => {
   const other = conversation({ id: "7", otherParticipant: jack });
   const begun = event(2, "conversation", conversation());
