@@ -239,7 +239,7 @@ class MessengerApp extends HTMLElement {
       } catch (error) {
         this.#refused(error);
         if (!(error instanceof api.ApiProblem) || isSignedOut(error)) return null;
-        if (error.isFinal && !error.isForeign) return null;
+        if (error.code === "not_found") return null; // all else may change, and the page says that it tries again
         await pause(backoff(failures), this.#ended.signal);
       }
     }

@@ -23,7 +23,6 @@ export const words = {
     missing: "What it lacks:",
   },
 
-  tryAgain: "Try again",
   wentWrong: "Something went wrong. Please try again.",
   unreachable: "Can't reach the server.",
   busy: "That was a lot at once. Please try again in a moment.",

@@ -167,7 +167,7 @@ async def test_devices_that_cannot_be_listed_are_asked_for_again(
         await to_devices(page)
         await expect(page.get_by_text("Can't reach the server.")).to_be_visible()
         await page.unroute("**/api/sessions")
-        await page.get_by_role("button", name="Try again").click()
+        await page.get_by_role("button", name="Retry now").click()
         await expect(page.locator(".sessions .device")).to_have_count(1)
         tabs.complaints = [line for line in tabs.complaints if "ERR_FAILED" not in line]
 

@@ -1,6 +1,7 @@
 /** <access-page></access-page>: what Messenger is, and the way in. */
 
 import * as api from "../api.js";
+import { backoff, pause, retryNow } from "../lib/backoff.js";
 import { el, onceAtATime } from "../lib/dom.js";
 import { failure, wanted } from "../lib/sign-in-failure.js";
 import { Component } from "./context.js";
@@ -24,8 +25,11 @@ class AccessPage extends Component {
     this.#offer(ways);
   }
 
-  /** @param {HTMLElement} ways */
-  async #offer(ways) {
+  /**
+   * @param {HTMLElement} ways
+   * @param {number} [failures] so far
+   */
+  async #offer(ways, failures = 0) {
     try {
       const methods = await api.signInMethods();
       if (this.gone.aborted) return;
@@ -35,8 +39,12 @@ class AccessPage extends Component {
       ways.querySelector("input")?.focus();
     } catch {
       if (this.gone.aborted) return;
-      const again = action(words.tryAgain, () => this.#offer(ways));
-      ways.replaceChildren(el("p", { role: "alert" }, words.unreachable), again);
+      if (failures === 0) {
+        const sentence = el("p", { role: "alert" }, words.connection.unreachable);
+        ways.replaceChildren(sentence, action(words.connection.retry, retryNow));
+      }
+      await pause(backoff(failures + 1), this.gone);
+      if (!this.gone.aborted) this.#offer(ways, failures + 1);
     }
   }
 

@@ -1,6 +1,7 @@
 /** <sessions-view></sessions-view>: where one is signed in, and the way to end that. */
 
 import * as api from "../api.js";
+import { backoff, pause, retryNow } from "../lib/backoff.js";
 import { deviceName } from "../lib/device.js";
 import { el, onceAtATime } from "../lib/dom.js";
 import { fullTime, shortTime } from "../lib/time.js";
@@ -15,6 +16,7 @@ class SessionsView extends Component {
   #list = el("ul", { class: "sessions" });
   #said = el("p", { class: "hint", role: "status" });
   #error = el("p", { class: "error", role: "alert" });
+  #failures = 0;
   #others = el("button", { type: "button", hidden: true }, words.devices.endOthers);
 
   connected() {
@@ -28,18 +30,26 @@ class SessionsView extends Component {
       if (this.gone.aborted) return;
       if (!this.#list.isConnected) this.#show();
       this.#draw(sessions);
+      this.#failures = 0;
     } catch (error) {
       this.context.refused(error);
       if (!this.gone.aborted) this.#fail(error);
     }
   }
 
+  async #loadLater() {
+    this.#failures += 1;
+    await pause(backoff(this.#failures), this.gone);
+    if (!this.gone.aborted) this.#load();
+  }
+
   #show() {
     const back = el("a", { href: "/settings", class: "back", "aria-label": words.backToSettings }, "‹");
     const lead = el("p", { class: "hint" }, words.devices.lead);
     const place = el("div", { class: "settings" }, lead, this.#list, this.#said, this.#error, this.#others);
+    const isElsewhere = this.#failures > 0 && !this.contains(document.activeElement); // while it was tried again
     this.replaceChildren(el("main", { class: "place" }, el("header", { class: "with" }, back, this.#title), place));
-    this.#title.focus({ preventScroll: true }); // as for every place that one comes to
+    if (!isElsewhere) this.#title.focus({ preventScroll: true }); // as for every place that one comes to
   }
 
   /** @param {Session[]} sessions */
@@ -97,8 +107,10 @@ class SessionsView extends Component {
   /** @param {unknown} error */
   #fail(error) {
     const sentence = error instanceof api.ApiProblem ? error.message : words.wentWrong;
-    const again = action(words.tryAgain, () => this.#load());
-    this.replaceChildren(notice(words.cannotBeLoaded, sentence, again));
+    const told = this.querySelector(".notice p"); // its button may have the focus
+    if (told) told.textContent = sentence;
+    else this.replaceChildren(notice(words.cannotBeLoaded, sentence, action(words.connection.retry, retryNow)));
+    this.#loadLater();
   }
 }
 
