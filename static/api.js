@@ -12,6 +12,8 @@ import { words } from "./words.js";
  * @typedef {import("./types.js").Snapshot<T>} Snapshot
  */
 
+export const LARGEST_PAGE = 100; // messages, that the server gives at once
+
 const PATIENCE_MILLISECONDS = 15_000; // beyond the server's own deadline of 5 s, and a slow network
 const SHORTEST_RETRY_SECONDS = 1;
 const LONGEST_RETRY_SECONDS = 60;
@@ -120,9 +122,11 @@ export async function openConversation(username) {
 
 /**
  * @param {string} conversationId
+ * @param {number | null} [limit] null: as many as the server thinks fit
  * @returns {Promise<Snapshot<Message[]>>}
  */
-export const messages = (conversationId) => snapshot(`/api/conversations/${conversationId}/messages`);
+export const messages = (conversationId, limit = null) =>
+  snapshot(`/api/conversations/${conversationId}/messages${limit === null ? "" : `?limit=${limit}`}`);
 
 /**
  * @param {string} link the `next` of the page before

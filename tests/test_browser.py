@@ -5,7 +5,7 @@ from playwright.async_api import Route, expect
 
 from handlers.application import Messenger
 from tests.support.browser import Tabs, browser, browser_here, sign_out, talk, write  # noqa: F401
-from tests.support.people import Visitor
+from tests.support.people import Visitor, eventually_equal, two
 
 
 @pytest.mark.gen_test(timeout=60)
@@ -32,23 +32,25 @@ async def test_two_people_find_each_other_and_see_each_others_messages_arrive(
 async def test_the_page_shows_what_was_said_before_it_was_loaded(
     base_url: str, visitor: Visitor
 ) -> None:
-    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
-    conversation = await john.talk_to(jane)
+    john, reader, conversation = await two(visitor)
     for n in range(60):
         await john.send(conversation, f"number {n}")
     async with browser(base_url) as tabs:
         page = await tabs.sign_in("jane")
         await expect(page.locator(".badge")).to_have_text("60")
         await page.get_by_role("link", name="john").click()
+        await expect(page.get_by_text("number 0", exact=True)).to_be_in_viewport()
+        await page.get_by_role("button", name="new ↓").click()
+        await expect(page.locator(".message").last).to_contain_text("number 59")
+        await expect(page.locator(".badge")).to_have_count(0)  # read, since it is looked at
+        await eventually_equal(0, lambda: reader.unread(conversation))
+        await page.reload()
         await expect(page.locator(".message").last).to_contain_text("number 59")
         await expect(page.locator(".message")).to_have_count(25)
-        await expect(page.locator(".badge")).to_have_count(0)  # read, since it is looked at
         await page.locator(".scroller").evaluate("e => { e.scrollTop = 0 }")
         await expect(page.locator(".message")).to_have_count(60)
         await expect(page.locator(".message").first).to_contain_text("number 0")
         await expect(page.get_by_role("button", name="Load older messages")).to_be_hidden()
-        await page.reload()
-        await expect(page.locator(".message").last).to_contain_text("number 59")
 
 
 @pytest.mark.gen_test(timeout=60)

@@ -9,6 +9,7 @@ from playwright.async_api import Page, Route, expect
 
 from tests.support.browser import Tabs, browser, browser_here  # noqa: F401  # an autouse fixture
 from tests.support.people import Visitor, eventually, two
+from tests.support.tabs import Held
 
 TRIES = 2  # one of them may be the browser's own, ahead of the page's
 SECONDS = 20  # pauses between tries are of 5 s at most
@@ -31,16 +32,8 @@ class Refused:
             await route.fulfill(status=self.status, body="<h1>Not now</h1>")
 
 
-class Delayed(Refused):
-    """Leaves requests without an answer until it is told to let them pass."""
-
-    async def __call__(self, route: Route) -> None:
-        await self.passing.wait()
-        await route.continue_()
-
-
 @asynccontextmanager
-async def opened(url: str, visitor: Visitor, **routes: Refused) -> AsyncIterator[Page]:
+async def opened(url: str, visitor: Visitor, **routes: Refused | Held) -> AsyncIterator[Page]:
     """Jane's page on a conversation that holds one message."""
     john, jane, conversation = await two(visitor)
     await john.send(conversation, "there all the time")
@@ -57,8 +50,6 @@ async def opened(url: str, visitor: Visitor, **routes: Refused) -> AsyncIterator
             await page.route(paths[name], route)
         await page.goto(f"{url}/conversations/{conversation}", wait_until="commit")
         yield page
-        for route in routes.values():
-            route.passing.set()
         await page.close()
         tabs.complaints.clear()  # Chromium's own lines about what was refused
 
@@ -88,10 +79,10 @@ async def test_messages_that_arrive_once_the_stream_is_open_replace_the_notice(
 async def test_a_conversation_that_comes_with_the_list_replaces_the_notice(
     base_url: str, visitor: Visitor
 ) -> None:
-    listed, alone = Delayed(), Refused()
+    listed, alone = Held(), Refused()
     async with opened(base_url, visitor, conversations=listed, conversation=alone) as page:
         await expect(page.get_by_role("heading", name=FAILED)).to_be_visible()
-        listed.passing.set()
+        listed.go.set()
         await expect_shown(page)
 
 
@@ -101,11 +92,11 @@ async def test_a_proxy_that_knows_no_such_page_for_a_while_is_asked_again(
     base_url: str, visitor: Visitor, part: str
 ) -> None:
     refused = Refused(status=404)
-    listed = Delayed()  # it has the conversation, too
+    listed = Held()  # it has the conversation, too
     async with opened(base_url, visitor, **{"conversations": listed, part: refused}) as page:
         await eventually(lambda: refused.times > TRIES, SECONDS)
         refused.passing.set()
-        listed.passing.set()
+        listed.go.set()
         await expect_shown(page)
         line = page.locator("main connection-line")
         await expect(line).to_have_attribute("data-status", "live", timeout=SECONDS * 1000)

@@ -49,6 +49,7 @@ async def test_paper_has_neither_list_nor_buttons_and_is_as_long_as_it_must_be(
     john, jane, conversation = await two(visitor)
     fill(dsn, conversation, john, jane, 60)
     await john.send(conversation, "a" + "\n" * 100 + "b")
+    await jane.read(conversation)  # so that the page opens at its end
     async with browser(base_url) as tabs:
         page = await at(tabs, "jane", conversation, scheme="dark")
         await page.emulate_media(media="print")

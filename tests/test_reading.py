@@ -112,6 +112,10 @@ async def test_a_message_is_not_read_before_it_is_on_the_screen(
     read = [await john.send(conversation, TALL) for _ in range(2)]
     async with browser(base_url) as tabs:
         page = await at(tabs, "jane", conversation)
+        await eventually_equal(read[0]["id"], lambda: marker(jane, conversation))
+        await settled(page)
+        assert await marker(jane, conversation) == read[0]["id"]
+        await page.get_by_role("button", name="1 new ↓").click()
         await eventually_equal(read[-1]["id"], lambda: marker(jane, conversation))
         scroller = page.locator(".scroller")
         await scroller.evaluate("e => { e.scrollTop = 0 }")
@@ -172,16 +176,20 @@ async def test_unread_that_begin_above_the_screen_are_a_button_away(
     await jane.read(conversation)
     for n in range(150):  # more than the first page holds, and the second
         await john.send(conversation, f"unread {n}")
+    last = (await john.history(conversation))[0]
     async with browser(base_url) as tabs:
-        page = await at(tabs, "jane", conversation)
+        page = await at(tabs, "jane", f"{conversation}/messages/{last['id']}")
         await expect(page.locator(".message").last).to_be_in_viewport()
+        await settled(page)
+        assert (await jane.conversation(conversation))["unreadCount"] == 150
         await page.get_by_role("button", name="150 unread ↑").click()
         line = page.locator(".messages > .unread")
         await expect(line).to_be_in_viewport()
         await expect(page.get_by_text("unread 0", exact=True)).to_be_in_viewport()
         await expect(page.get_by_role("button", name="unread ↑")).to_be_hidden()
-        await page.get_by_role("button", name="Jump to the latest messages").click()
+        await page.get_by_role("button", name="new ↓").click()
         await expect(page.locator(".message").last).to_be_in_viewport()
+        await expect(page.locator(".badge")).to_have_count(0)
 
 
 @pytest.mark.gen_test(timeout=120)

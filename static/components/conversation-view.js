@@ -16,6 +16,8 @@ import { words } from "../words.js";
 
 /** @typedef {import("../types.js").State} State */
 
+const USUAL_PAGE = 25; // messages: with more unread, the first page is asked for with all of them
+const READ_ABOVE = 10; // those that stand above the first unread one
 const STALE_PAUSE_MILLISECONDS = 500; // the answer was older than a reset: ask again, but not in a loop
 
 class ConversationView extends Component {
@@ -108,7 +110,9 @@ class ConversationView extends Component {
   }
 
   async #loadMessages() {
-    const snapshot = await api.messages(this.conversationId);
+    const unread = this.#known(this.context.store.state).entry?.conversation.unreadCount ?? 0;
+    const limit = unread < USUAL_PAGE ? null : Math.min(unread + READ_ABOVE, api.LARGEST_PAGE);
+    const snapshot = await api.messages(this.conversationId, limit);
     this.context.store.dispatch({ type: "messages", conversationId: this.conversationId, snapshot, older: false });
   }
 

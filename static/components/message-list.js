@@ -2,11 +2,12 @@
  * <message-list></message-list> with `conversationId`: what was said, oldest on top, and what is on its
  * way. A stretch of it stands in the page, and moves along as one scrolls.
  *
- * Tells by an event "looked" with a message's id that everything up to it has been on the screen.
+ * Tells by an event "looked" with a message's id that every unread one up to it has been on the screen, or was
+ * passed by on purpose.
  */
 
 import * as api from "../api.js";
-import { isLookedAt, whilePrinted } from "../lib/presence.js";
+import { isLookedAt, whenLookedAt, whilePrinted } from "../lib/presence.js";
 import { afterLayout, el, inSight, lastInSight, onceAFrame, onceAtATime, reconcile } from "../lib/dom.js";
 import { compareIds, countBefore, placeAt } from "../lib/ids.js";
 import { belongsToComposition } from "../lib/keys.js";
@@ -30,6 +31,10 @@ import { words } from "../words.js";
 
 const NEAR_PIXELS = 32; // from the end: closer than that, one is reading along
 const MARGIN_PIXELS = 24; // above what was jumped to
+const FINDABLE_UNREAD = 999; // the server counts no further: the first of more is a button away
+const READ_ON = 2 * stretch.STEP; // unread messages that stand in the page from their first on
+const CATCH_UP_MILLISECONDS = 3000; // after a reconnection missed messages arrive, none later than this after the one before
+const LONGEST_CATCH_UP_MILLISECONDS = 20_000; // a thousand of them, on a slow phone
 
 /** Where one was in each conversation when one left it, further up than its end. @type {Map<string, Place>} */
 const places = new Map();
@@ -51,6 +56,8 @@ class MessageList extends Component {
   #up = jumpButton("up");
   #down = jumpButton("down");
   #status = el("p", { class: "seeking", role: "status" });
+  #again = el("button", { type: "button", class: "link" }, words.conversation.olderFailed);
+  #seekAgain = () => {};
   /** @type {Line[]} as they are drawn: each one's item stands at the same place in the list */
   #lines = [];
   /** @type {unknown[]} what they were drawn from */
@@ -63,10 +70,17 @@ class MessageList extends Component {
   #sight = [];
   /** @type {string | null | undefined} */
   #unreadAfter;
+  #unread = 0; // as counted when it was looked at last
   #missed = 0; // how many of the unread have not been in sight, further up
-  #looked = "0";
   #isQuiet = false;
   #author = ""; // of the messages that are not one's own
+  #hasBegun = false;
+  #returns = false; // to the first of them, as soon as somebody looks
+  #liveSince = -Infinity; // once more, after an interruption
+  #caughtUpAt = -Infinity; // the latest message that was missed meanwhile
+  /** @type {import("../types.js").Connection | null} null before the first "live" */
+  #connection = null;
+  #looked = "0"; // the latest that has been on the screen, wherever that was
   #latestDraft = "";
   /** @type {Sought | null} */
   #sought = null;
@@ -89,6 +103,7 @@ class MessageList extends Component {
     this.#older.addEventListener("click", () => this.#reachUp(), options);
     this.#up.addEventListener("click", () => this.#toUnread(), options);
     this.#down.addEventListener("click", () => this.#toEnd(), options);
+    this.#again.addEventListener("click", () => this.#seekAgain(), options);
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), options);
     this.#scroller.addEventListener("keydown", (event) => this.#key(event), options);
     addEventListener("popstate", () => this.#goToLinked(), options);
@@ -100,12 +115,14 @@ class MessageList extends Component {
     this.gone.addEventListener("abort", () => resizes.disconnect());
     whenTimesChange(() => this.#drawAnew(), this.gone);
     whilePrinted((isPrinted) => this.#drawForPrint(isPrinted), this.gone);
+    whenLookedAt(() => this.#returnToUnread(), this.gone);
     this.gone.addEventListener("abort", () => this.#keepPlace());
     this.#goToLinked();
     this.context.store.subscribe(() => this.#changed(), this.gone);
   }
 
   #changed() {
+    this.#noteConnection();
     this.#noteUnread(); // at once: what is looked at is read by the time of the next frame
     if (this.#stretch) this.#drawSoon();
     else this.#draw();
@@ -146,10 +163,12 @@ class MessageList extends Component {
   #drawThread() {
     const thread = this.#thread;
     if (!thread || this.gone.aborted || this.#isPrinted) return false;
-    if (!this.#stretch) this.#begin(thread);
+    if (!this.#stretch && !this.#conversation) return false; // it tells where the unread begin
+    this.#begin(thread);
     this.#followOwn();
     this.#noteReset(thread);
     this.#found = this.#find(thread) ?? this.#found;
+    if (!this.#stretch && this.#sought?.unread && this.#missed <= api.LARGEST_PAGE) return false; // one more page has it
     this.#noteAuthor();
     this.#stretch = stretch.fitted(thread.messages, this.#stretch ?? stretch.newest(thread.messages), this.#following);
     this.#drawLines(thread);
@@ -170,14 +189,21 @@ class MessageList extends Component {
     this.#found = null;
     this.#follow();
     this.#look();
+    this.#returnToUnread();
     if (isShort) this.#reachUp();
   }
 
-  /** Where one was when one left it, or at its end. @param {Thread} thread */
+  /** At the first unread message; without any, where one was when one left it, or at its end. @param {Thread} thread */
   #begin({ messages }) {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
     this.#quietly();
+    this.#returns = false;
     const place = places.get(this.conversationId);
-    if (!place || this.#linked || this.#conversation?.hasUnreadMessages) return;
+    if (this.#linked) return;
+    if (this.#isFindable && this.#hasUnread) this.#sought = this.#firstUnread;
+    else this.#returns = this.#isFindable;
+    if (!place || this.#conversation?.hasUnreadMessages) return;
     this.#following = false;
     this.#sought = { ...place, unread: false };
     if (messages[countBefore(messages, place.id)]?.id === place.id) this.#stretch = place.stretch;
@@ -278,7 +304,9 @@ class MessageList extends Component {
     const last = this.#state.drafts.findLast((draft) => draft.conversationId === this.conversationId);
     if (!last || last.clientId === this.#latestDraft) return;
     this.#latestDraft = last.clientId;
+    if (!this.#stretch && this.#sought?.unread) return; // they come first: this one has waited here before
     this.#unreadAfter = null;
+    if (this.#stretch) this.#leaveUnread(); // an answer to them
     this.#goToEnd();
   }
 
@@ -294,15 +322,63 @@ class MessageList extends Component {
     if (messages.length > 0 && compareIds(id, messages[0].id) < 0) this.#sought = { id, unread: false };
   }
 
+  #noteConnection() {
+    const { connection } = this.#state;
+    const isBack = connection === "live" && this.#connection !== null && this.#connection !== "live";
+    if (isBack) this.#liveSince = performance.now();
+    if (connection === "live" || this.#connection) this.#connection = connection;
+  }
+
+  /** Whether messages arrive that were written while the page could not show them. */
+  get #isCatchingUp() {
+    const now = performance.now();
+    const isSoon = now - Math.max(this.#liveSince, this.#caughtUpAt) < CATCH_UP_MILLISECONDS;
+    return this.#state.connection !== "live" || (isSoon && now - this.#liveSince < LONGEST_CATCH_UP_MILLISECONDS);
+  }
+
   #noteUnread() {
     const conversation = this.#conversation;
     if (!conversation) return;
-    const before = this.#unreadAfter;
-    const inSight = this.#following || this.#sight.some(({ item }) => item.className === "unread");
-    const looking = isLookedAt() && inSight;
+    const [before, counted] = [this.#unreadAfter, this.#unread];
+    this.#unread = conversation.unreadCount;
+    if (this.#unread === 0) this.#missed = 0;
+    if (before !== undefined && this.#unread <= counted) return; // none came
+    const inSight = this.#following || counted > 0 || this.#sight.some(({ item }) => item.className === "unread");
+    const isMissed = this.#isCatchingUp;
+    if (isMissed) this.#caughtUpAt = performance.now();
+    const looking = isLookedAt() && inSight && !isMissed;
     this.#unreadAfter = unreadAfter(before, conversation, looking);
-    if (this.#unreadAfter === null) this.#missed = 0;
-    else if (before === undefined || !looking) this.#missed = conversation.unreadCount;
+    if (before !== undefined && looking) return;
+    this.#missed = this.#unread;
+    this.#returns = this.#following;
+  }
+
+  /** Whether some of what is counted as unread has come: the count may be known before, from the list. */
+  get #hasUnread() {
+    return compareIds(this.#thread?.messages.at(-1)?.id ?? "0", this.#unreadAfter ?? "0") > 0;
+  }
+
+  get #isFindable() {
+    return this.#missed > 0 && this.#missed <= FINDABLE_UNREAD;
+  }
+
+  /** @returns {Sought} */
+  get #firstUnread() {
+    return { id: this.#unreadAfter ?? "0", unread: true };
+  }
+
+  /** More came than the screen holds while nobody looked: reading goes on from the first of them. */
+  #returnToUnread() {
+    if (!this.#returns || !this.#stretch || !this.#hasUnread || !isLookedAt()) return;
+    this.#returns = false;
+    if (this.#following && this.#isFindable && !this.#sought) this.#seek(this.#firstUnread);
+  }
+
+  /** On purpose: they count as read. */
+  #leaveUnread() {
+    this.#missed = 0;
+    if (this.#sought) this.#stopSeeking();
+    this.#found = null;
   }
 
   #follow() {
@@ -332,7 +408,9 @@ class MessageList extends Component {
 
   #scrolled() {
     if (!this.#stretch || this.#isPrinted) return;
+    const followed = this.#following;
     this.#notePlace();
+    if (followed && !this.#following && this.#sought?.unread) this.#stopSeeking();
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     if (!this.#following && scrollTop < clientHeight) this.#reachUp();
     else if (this.#stretch.last && scrollHeight - scrollTop - clientHeight < clientHeight) this.#reachDown();
@@ -388,34 +466,51 @@ class MessageList extends Component {
     const link = this.#thread?.older;
     if (!link) return false;
     try {
-      const snapshot = await api.olderMessages(link, stretch.STEP);
+      const snapshot = await api.olderMessages(link, this.#sought ? api.LARGEST_PAGE : stretch.STEP);
       this.context.store.dispatch({ type: "messages", conversationId: this.conversationId, snapshot, older: true });
       this.#older.textContent = words.conversation.older;
+      this.#again.remove();
       return true;
     } catch (error) {
       this.#older.textContent = words.conversation.olderFailed;
-      this.#status.textContent = "";
+      this.#giveUpSeeking();
       this.context.refused(error);
       return false;
     }
   }
 
-  /** What is on the screen has been seen, down to the end of it. */
+  /** What is on the screen has been seen; and what stands above it, unless unread messages up there have not been. */
   #look() {
     if (!this.#following) this.#noteSight();
     const { top, bottom, height } = this.#scroller.getBoundingClientRect();
     const at = lastInSight(this.#list.children, bottom, height);
-    const last = this.#lines.slice(0, at + 1).findLast((line) => line.kind === "message" && !line.message.mine);
-    if (last?.kind === "message") this.#seen(last.message.id);
-    const unread = this.#lines.findIndex((line) => line.kind === "unread");
-    if (unread >= 0 && this.#list.children[unread].getBoundingClientRect().bottom > top) this.#missed = 0;
+    const shown = this.#lines.slice(0, at + 1).filter((line) => line.kind === "message");
+    if (this.#missed > 0 && this.#hasUnread && this.#isDrawn && this.#isAboveUnread(top, shown.at(-1)?.message.id)) this.#missed = 0;
+    const last = shown.findLast(({ message }) => !message.mine);
+    if (last) this.#seen(last.message.id);
     this.#drawJumps();
+  }
+
+  /** Whether the lines are those of what is known: a resize may come between an event and its draw. */
+  get #isDrawn() {
+    return this.#drawnFrom[0] === this.#thread;
+  }
+
+  /**
+   * Whether the unread begin on the screen, or further down.
+   * @param {number} top
+   * @param {string | undefined} shown the last message on the screen
+   */
+  #isAboveUnread(top, shown) {
+    if (shown && compareIds(shown, this.#unreadAfter ?? "0") <= 0) return true;
+    const unread = this.#lines.findIndex((line) => line.kind === "unread");
+    return unread >= 0 && this.#list.children[unread].getBoundingClientRect().bottom > top;
   }
 
   /** @param {string} messageId */
   #seen(messageId) {
     if (compareIds(messageId, this.#looked) > 0) this.#looked = messageId;
-    this.dispatchEvent(new CustomEvent("looked", { detail: messageId, bubbles: true }));
+    if (this.#missed === 0) this.dispatchEvent(new CustomEvent("looked", { detail: messageId, bubbles: true }));
   }
 
   #drawJumps() {
@@ -426,7 +521,7 @@ class MessageList extends Component {
     const isFar = this.#stretch?.last !== null || scrollHeight - scrollTop > 2 * clientHeight;
     this.#down.hidden = fresh === 0 && !isFar;
     this.#down.dataset.count = `${fresh}`;
-    this.#up.hidden = this.#missed === 0;
+    this.#up.hidden = this.#missed === 0 || this.#sought !== null;
     this.#up.dataset.count = `${this.#missed}`;
   }
 
@@ -437,6 +532,7 @@ class MessageList extends Component {
   }
 
   #toEnd() {
+    this.#leaveUnread();
     this.#goToEnd();
     this.#quietly();
     this.#drawLines(/** @type {Thread} */ (this.#thread));
@@ -446,7 +542,7 @@ class MessageList extends Component {
   }
 
   #toUnread() {
-    this.#seek({ id: this.#unreadAfter ?? "0", unread: true });
+    this.#seek(this.#firstUnread);
     this.#scroller.focus({ preventScroll: true }); // the button goes
   }
 
@@ -461,8 +557,22 @@ class MessageList extends Component {
   /** @param {Sought} sought */
   #seek(sought) {
     this.#sought = sought;
-    this.#missed = 0;
     this.#drawSoon();
+  }
+
+  #stopSeeking() {
+    this.#sought = null;
+    this.#status.textContent = "";
+  }
+
+  /** Shows what is there, with a button that seeks again. */
+  #giveUpSeeking() {
+    const sought = this.#sought;
+    if (!sought) return;
+    this.#stopSeeking();
+    this.#seekAgain = () => this.#seek(sought);
+    this.#status.append(this.#again);
+    this.#draw();
   }
 
   /**
@@ -481,9 +591,11 @@ class MessageList extends Component {
       return null;
     }
     this.#sought = null;
-    this.#status.textContent = found ? "" : words.conversation.noSuchMessage;
+    this.#status.textContent = found || unread ? "" : words.conversation.noSuchMessage;
+    if (unread) this.#looked = id; // what was shown further down meanwhile is new all the same
+    if (unread && !found) this.#missed = 0;
     if (!found) return null;
-    this.#stretch = above === undefined || !this.#stretch ? stretch.around(messages, found.id) : this.#stretch;
+    this.#stretch = above === undefined || !this.#stretch ? stretch.around(messages, found.id, unread ? READ_ON : stretch.STEP) : this.#stretch;
     this.#following = false;
     this.#sight = [];
     this.#quietly();

@@ -60,10 +60,11 @@ export function later(messages, stretch) {
  * With some on either side of `id`.
  * @param {Message[]} messages
  * @param {string} id
+ * @param {number} [below] how many of them further down
  */
-export function around(messages, id) {
+export function around(messages, id, below = STEP) {
   const at = countBefore(messages, id);
-  return between(messages, at - STEP, at + STEP);
+  return between(messages, at - STEP, at + below);
 }
 
 /**

@@ -126,6 +126,10 @@ class Person(Visitor):
         assert answer.status == 200, answer
         return answer.json
 
+    async def unread(self, conversation: str) -> int:
+        count: int = (await self.conversation(conversation))["unreadCount"]
+        return count
+
     async def history(self, conversation: str, limit: int = 100) -> list[Any]:
         answer = await self.get(f"/api/conversations/{conversation}/messages?limit={limit}")
         assert answer.status == 200, answer

@@ -1,0 +1,258 @@
+"""A conversation opens at the first unread message, and only what was on the screen is read."""
+
+import asyncio
+
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from tests.support.attention import Gaze
+from tests.support.history import fill
+from tests.support.people import Person, Visitor, eventually_equal, two
+from tests.support.tabs import Held
+from tests.test_browser import browser, browser_here, write  # noqa: F401  # the fixture is autouse
+from tests.test_live import OFFLINE, expect_line, expect_live, forget_trouble
+from tests.test_reading import at, marker, settled
+from tests.test_scrolling import distance_from_the_end
+
+LAST_SEEN = """() => {
+    const { bottom } = document.querySelector(".scroller").getBoundingClientRect();
+    const seen = [...document.querySelectorAll(".message.theirs .content")].filter((item) => {
+        const { top, height } = item.closest(".message").getBoundingClientRect();
+        return top + height / 2 <= bottom;
+    });
+    return seen.at(-1).textContent;
+}"""
+
+
+async def send(john: Person, conversation: str, count: int, begin: int = 0) -> None:
+    for n in range(begin, begin + count):
+        await john.send(conversation, f"unread {n}")
+
+
+async def expect_at_the_first(page: Page, first: str = "unread 0") -> None:
+    await expect(page.locator(".messages > .unread")).to_be_in_viewport()
+    await expect(page.locator(".messages").get_by_text(first, exact=True)).to_be_in_viewport()
+    top = await page.evaluate("""() => {
+        const { top } = document.querySelector(".scroller").getBoundingClientRect();
+        return document.querySelector(".messages > .unread").getBoundingClientRect().top - top;
+    }""")
+    assert 0 <= top < 100
+
+
+async def expect_read_as_seen(page: Page, jane: Person, conversation: str, count: int) -> int:
+    """The server has been told of what is on the screen; answers how many are left."""
+    await settled(page)
+    last = int((await page.evaluate(LAST_SEEN)).removeprefix("unread "))
+    left = count - last - 1
+    assert 0 < left < count
+    await eventually_equal(left, lambda: jane.unread(conversation), 10)
+    await settled(page)
+    assert await jane.unread(conversation) == left
+    await expect(page.get_by_role("button", name=f"{left} new ↓")).to_be_visible()
+    return left
+
+
+@pytest.mark.parametrize("way", ["from the list", "by its address"])
+@pytest.mark.parametrize("count", [60, 250])
+@pytest.mark.gen_test(timeout=120)
+async def test_it_opens_at_the_first_unread_and_what_has_not_been_on_the_screen_stays_unread(
+    base_url: str, visitor: Visitor, dsn: str, count: int, way: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    fill(dsn, conversation, john, jane, 60)
+    await send(john, conversation, count)
+    async with browser(base_url) as tabs:
+        if way == "from the list":
+            page = await tabs.sign_in("jane")
+            await page.get_by_role("link", name="john").click()
+        else:
+            page = await at(tabs, "jane", conversation)
+        await expect_at_the_first(page)
+        left = await expect_read_as_seen(page, jane, conversation, count)
+        await page.get_by_role("button", name=f"{left} new ↓").click()
+        await expect(page.get_by_text(f"unread {count - 1}").last).to_be_in_viewport()
+        await eventually_equal(0, lambda: jane.unread(conversation), 10)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_where_all_unread_fit_on_the_screen_the_end_is_shown_and_followed(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    fill(dsn, conversation, john, jane, 60)
+    await send(john, conversation, 4)
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        await expect(page.locator(".messages > .unread")).to_be_in_viewport()
+        assert await distance_from_the_end(page) < 1
+        await eventually_equal(0, lambda: jane.unread(conversation), 10)
+        for n in range(30):
+            await john.send(conversation, f"followed {n}")
+        await expect(page.get_by_text("followed 29").last).to_be_in_viewport()
+        await eventually_equal(0, lambda: jane.unread(conversation), 10)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_list_from_which_it_opens_asks_for_its_messages_once(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    fill(dsn, conversation, john, jane, 10)
+    await send(john, conversation, 60)
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        asked: list[str] = []
+        page.on("request", lambda r: asked.append(r.url) if "/messages" in r.url else None)
+        await page.get_by_role("link", name="john").click()
+        await expect_at_the_first(page)
+        assert len([url for url in asked if f"{conversation}/messages" in url]) == 1, asked
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_reading_on_tells_line_by_line_and_the_place_where_they_began_stays(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane, conversation = await two(visitor)
+    await send(john, conversation, 80)
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        await expect_at_the_first(page)
+        before = await expect_read_as_seen(page, jane, conversation, 80)
+        await page.mouse.move(800, 400)
+        await page.mouse.wheel(0, 900)
+        left = before
+        async with asyncio.timeout(20):
+            while left == before:
+                left = await jane.unread(conversation)
+        assert await expect_read_as_seen(page, jane, conversation, 80) <= left < before
+        line = page.locator(".messages > .unread")
+        assert await line.evaluate("e => e.nextElementSibling.innerText.includes('unread 0')")
+        await john.send(conversation, "unread 80")
+        await expect_read_as_seen(page, jane, conversation, 81)
+        assert await line.evaluate("e => e.nextElementSibling.innerText.includes('unread 0')")
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_what_comes_while_nobody_looks_is_read_from_its_first_on(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane, conversation = await two(visitor)
+    read = await john.send(conversation, "read")
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        await eventually_equal(read["id"], lambda: marker(jane, conversation))
+        gaze = Gaze(page)
+        await gaze.elsewhere()
+        await send(john, conversation, 60)
+        await expect(page.locator(".badge")).to_have_text("60")
+        await settled(page)
+        await gaze.back()
+        await expect_at_the_first(page)
+        await expect_read_as_seen(page, jane, conversation, 60)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_what_was_missed_offline_is_read_from_its_first_on(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane, conversation = await two(visitor)
+    read = await john.send(conversation, "read")
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        await expect_live(page)
+        await eventually_equal(read["id"], lambda: marker(jane, conversation))
+        await page.context.set_offline(True)
+        await expect_line(page, OFFLINE)
+        await send(john, conversation, 60)
+        await page.context.set_offline(False)
+        await expect(page.locator(".message").get_by_text("unread 59")).to_have_count(1)
+        await expect_at_the_first(page)
+        await expect_read_as_seen(page, jane, conversation, 60)
+        forget_trouble(tabs)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_what_the_list_has_counted_before_it_came_is_read_from_its_first_on(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane, conversation = await two(visitor)
+    read = await john.send(conversation, "read")
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        await expect_live(page)
+        await eventually_equal(read["id"], lambda: marker(jane, conversation))
+        stream, messages = Held(), Held()
+        await page.route("**/api/messages?*", stream)
+        await page.route(f"**/{conversation}/messages", messages)
+        await page.context.set_offline(True)
+        await expect_line(page, OFFLINE)
+        await send(john, conversation, 60)
+        await page.context.set_offline(False)
+        await expect(page.locator(".badge")).to_have_text("60")
+        await settled(page)
+        messages.go.set()
+        await expect_at_the_first(page)
+        await expect_read_as_seen(page, jane, conversation, 60)
+        stream.go.set()
+        await expect_live(page)
+        forget_trouble(tabs)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_reload_after_an_absence_opens_at_the_first_unread(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    fill(dsn, conversation, john, jane, 30)
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        await expect_live(page)
+        address = page.url
+        await page.goto("about:blank")
+        await send(john, conversation, 60)
+        await page.goto(address)
+        await expect_at_the_first(page)
+        await expect_read_as_seen(page, jane, conversation, 60)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_an_answer_reads_them_all(base_url: str, visitor: Visitor) -> None:
+    john, jane, conversation = await two(visitor)
+    await send(john, conversation, 60)
+    async with browser(base_url) as tabs:
+        page = await at(tabs, "jane", conversation)
+        await expect_at_the_first(page)
+        await write(page, "I know")
+        await expect(page.get_by_text("I know").last).to_be_in_viewport()
+        await eventually_equal(0, lambda: jane.unread(conversation), 10)
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_where_the_first_unread_cannot_be_had_the_newest_are_shown_and_it_can_be_tried_again(
+    base_url: str, visitor: Visitor, dsn: str
+) -> None:
+    john, jane, conversation = await two(visitor)
+    fill(dsn, conversation, john, jane, 60)
+    await send(john, conversation, 60)
+    async with browser(base_url) as tabs:
+        page = await tabs.sign_in("jane")
+        refused: list[str] = []
+
+        async def refuse(route: Route) -> None:
+            refused.append(route.request.url)
+            await route.fulfill(status=502, body="<h1>Bad Gateway</h1>")
+
+        await page.route("**/messages?*cursor=*", refuse)
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        again = page.locator(".seeking").get_by_role("button", name="Try again")
+        await expect(again).to_be_visible()
+        await expect(page.get_by_text("unread 59", exact=True).last).to_be_in_viewport()
+        await settled(page)
+        assert len(refused) == 1
+        assert await jane.unread(conversation) == 60
+        await page.unroute("**/messages?*cursor=*")
+        await again.click()
+        await expect_at_the_first(page)
+        await expect(page.locator(".seeking")).to_be_empty()
+        await expect_read_as_seen(page, jane, conversation, 60)
+        forget_trouble(tabs)
