@@ -3,9 +3,9 @@
 import pytest
 from playwright.async_api import expect
 
+from tests.support.browser import browser, browser_here  # noqa: F401  # an autouse fixture
+from tests.support.live_page import OFFLINE, expect_line, forget_trouble, open_conversation
 from tests.support.people import Visitor, two
-from tests.test_browser import browser, browser_here  # noqa: F401  # an autouse fixture
-from tests.test_live import OFFLINE, expect_line, forget_trouble, open_conversation
 
 
 @pytest.mark.gen_test(timeout=60)

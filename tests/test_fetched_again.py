@@ -93,7 +93,8 @@ async def test_a_proxy_that_knows_no_such_page_for_a_while_is_asked_again(
 ) -> None:
     refused = Refused(status=404)
     listed = Held()  # it has the conversation, too
-    async with opened(base_url, visitor, **{"conversations": listed, part: refused}) as page:
+    routes: dict[str, Refused | Held] = {"conversations": listed, part: refused}
+    async with opened(base_url, visitor, **routes) as page:
         await eventually(lambda: refused.times > TRIES, SECONDS)
         refused.passing.set()
         listed.go.set()

@@ -6,13 +6,13 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.support.attention import Gaze
+from tests.support.browser import browser, browser_here, write  # noqa: F401  # an autouse fixture
+from tests.support.conversation_page import at, marker, settled
 from tests.support.history import fill
+from tests.support.live_page import OFFLINE, expect_line, expect_live, forget_trouble
 from tests.support.people import Person, Visitor, eventually_equal, two
+from tests.support.scrolling import distance_from_the_end
 from tests.support.tabs import Held
-from tests.test_browser import browser, browser_here, write  # noqa: F401  # the fixture is autouse
-from tests.test_live import OFFLINE, expect_line, expect_live, forget_trouble
-from tests.test_reading import at, marker, settled
-from tests.test_scrolling import distance_from_the_end
 
 LAST_SEEN = """() => {
     const { bottom } = document.querySelector(".scroller").getBoundingClientRect();

@@ -6,9 +6,9 @@ import random
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.support.browser import browser, browser_here, write  # noqa: F401  # an autouse fixture
+from tests.support.live_page import OFFLINE, RECOVERY_SECONDS, forget_trouble
 from tests.support.people import Person, Visitor
-from tests.test_browser import browser, browser_here, write  # noqa: F401  # an autouse fixture
-from tests.test_live import OFFLINE, RECOVERY_SECONDS, forget_trouble
 
 NAMES = ".conversations .name"
 BEGUN = 28  # more than the first page holds

@@ -17,7 +17,14 @@ from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F4
 from tests.support.callers import Caller
 from tests.support.chromium import Chromium
 from tests.support.gateway import Gateway, Mood
-from tests.support.live_page import RECOVERY_SECONDS, expect_live, open_conversation
+from tests.support.live_page import (
+    OFFLINE,
+    RECOVERY_SECONDS,
+    expect_line,
+    expect_live,
+    forget_trouble,
+    open_conversation,
+)
 from tests.support.people import Person, Visitor, eventually, two
 from tests.support.processes import ServerProcess
 from tests.support.rules import rule
@@ -25,7 +32,6 @@ from tests.support.shared_stream import only_stream
 from tests.support.tabs import asleep
 
 REFUSING_SECONDS = 8  # a whole minute ends the same way: it was tried by hand
-NETWORK = ("net::ERR_", "status of 502", "INCOMPLETE_CHUNKED", "preloaded", "MIME")
 
 
 async def expect_shown(pages: Iterable[Page], contents: list[str], seconds: float) -> None:
@@ -35,17 +41,6 @@ async def expect_shown(pages: Iterable[Page], contents: list[str], seconds: floa
         left = max(0.1, until - time.monotonic()) * 1000
         await expect(page.locator(".message .content")).to_have_text(contents, timeout=left)
         await expect(page.locator(".message.sending")).to_have_count(0, timeout=left)
-
-
-OFFLINE = "You're offline. Messages will send when you're back."
-
-
-async def expect_line(page: Page, sentence: str) -> None:
-    await expect(page.locator("main connection-line")).to_have_text(sentence)
-
-
-def forget_trouble(tabs: Tabs) -> None:
-    tabs.complaints = [c for c in tabs.complaints if not any(word in c for word in NETWORK)]
 
 
 async def stored(john: Person, conversation: str) -> list[str]:

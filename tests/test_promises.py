@@ -6,9 +6,15 @@ import json
 import pytest
 from playwright.async_api import Route, expect
 
+from tests.support.browser import browser, browser_here  # noqa: F401  # an autouse fixture
+from tests.support.live_page import (
+    OFFLINE,
+    expect_line,
+    expect_live,
+    forget_trouble,
+    open_conversation,
+)
 from tests.support.people import Visitor, eventually, two
-from tests.test_browser import browser, browser_here  # noqa: F401  # an autouse fixture
-from tests.test_live import OFFLINE, expect_line, expect_live, forget_trouble, open_conversation
 
 MILLISECONDS = 20_000  # pauses between tries are of 5 s at most
 LONGEST_BACKOFF_MILLISECONDS = 5000

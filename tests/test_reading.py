@@ -9,15 +9,10 @@ from playwright.async_api import expect
 from tests.support.attention import Gaze
 from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F401  # the fixture is autouse
 from tests.support.chromium import Chromium
-from tests.support.conversation_page import at, settled
-from tests.support.people import Person, Visitor, eventually_equal, two
+from tests.support.conversation_page import at, marker, settled
+from tests.support.people import Visitor, eventually_equal, two
 
 TALL = "\n".join(f"line {n}" for n in range(60))  # no screen shows it whole
-
-
-async def marker(person: Person, conversation: str) -> str | None:
-    found: str | None = (await person.conversation(conversation))["lastReadMessageId"]
-    return found
 
 
 @pytest.mark.gen_test(timeout=120)

@@ -3,6 +3,7 @@
 from playwright.async_api import Page, expect
 
 from tests.support.browser import Tabs
+from tests.support.people import Person
 
 
 async def at(
@@ -19,3 +20,8 @@ async def at(
 async def settled(page: Page) -> None:
     """The page has drawn what it knows, and has had the time to say what it read."""
     await page.evaluate("new Promise((resolve) => setTimeout(resolve, 500))")
+
+
+async def marker(person: Person, conversation: str) -> str | None:
+    found: str | None = (await person.conversation(conversation))["lastReadMessageId"]
+    return found
