@@ -17,6 +17,7 @@ API = documents.text("docs/api.md")
 ALL = "\n".join(map(documents.text, DOCUMENTS))
 LONGEST_LINE = 100  # characters, in prose; tables and pictures are as wide as they are
 WRAPPED = [document for document in DOCUMENTS if document != "CHANGELOG.md"]
+OURS = re.compile(r"(?<![\w/.])(?:bench|bus|db|docs|handlers|http1|static|tests|tools)/[\w./-]+")
 LONGEST_README = 130  # lines
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -85,6 +86,22 @@ def test_links_lead_to_files_and_anchors_that_exist(document: str) -> None:
             assert found.exists(), target
             if anchor:
                 assert anchor in anchors(str(found.resolve().relative_to(ROOT))), target
+
+
+@pytest.mark.parametrize("document", WRAPPED)
+def test_files_that_are_named_exist(document: str) -> None:
+    for code in re.findall(r"`([^`\n]+)`", documents.prose(document)):
+        for path in OURS.findall(code):
+            assert (ROOT / path).exists(), path
+
+
+def test_names_of_the_architecture_are_those_of_the_code() -> None:
+    code = "".join(path.read_text() for path in ROOT.glob("[bdhs]*/**/*.py"))
+    named = re.findall(r"`([A-Z]\w+)(?:\.(\w+))?`", documents.prose("ARCHITECTURE.md"))
+    assert ("Bus", "publish") in named
+    for kind, method in named:
+        assert re.search(rf"\b(class )?{kind}\b", code), kind
+        assert not method or f"def {method}(" in code, f"{kind}.{method}"
 
 
 def test_each_decision_has_its_four_parts_and_is_listed() -> None:
