@@ -25,6 +25,14 @@ KEEP = """async ([user, conversation]) => {
 }"""
 
 
+# As theme.js, session.js and notifications.js of that commit write them.
+CHOOSE = """(user) => {
+    localStorage.setItem("messenger.user", user);
+    localStorage.setItem("messenger.theme", "dark");
+    localStorage.setItem(`messenger.notifications.${user}`, "off");
+}"""
+
+
 async def earlier(route: Route) -> None:
     name = route.request.url.rpartition("/")[2]
     await route.fulfill(path=EARLIER / name, content_type="text/javascript")
@@ -47,3 +55,22 @@ async def test_unsent_messages_and_drafts_of_an_earlier_page_are_there_and_sent(
         await failed.get_by_role("button", name="Try again").click()
         await expect_sent(page, ["one", "three", "two"])
         assert await stored(john, conversation) == ["one", "three", "two"]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_the_theme_and_the_choice_about_notifications_of_an_earlier_page_stand(
+    base_url: str, visitor: Visitor
+) -> None:
+    _, jane, conversation = await two(visitor)
+    async with browser(base_url) as tabs:
+        page = await tabs.open()
+        await page.context.grant_permissions(["notifications"], origin=base_url)
+        await page.evaluate(CHOOSE, jane.id)
+        await page.context.add_cookies([jane.cookie])
+        await page.goto(f"{base_url}/conversations/{conversation}")
+        bell = page.get_by_role("button", name="Notifications")
+        await expect(bell).to_have_attribute("title", "Notifications are off")
+        scheme = page.locator("meta[name='color-scheme']")
+        await expect(scheme).to_have_attribute("content", "dark")
+        await page.goto(f"{base_url}/settings")
+        await expect(page.get_by_role("radio", name="Dark")).to_be_checked()
