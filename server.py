@@ -31,7 +31,7 @@ import config as options
 import output
 from bus.bus import Bus
 from config import Config
-from db import children, data_dir, errors, opening
+from db import children, data_dir, errors, startup
 from db.data_dir import DirectoryLock, Failed
 from db.embedded import EmbeddedPostgres
 from db.pool import Database
@@ -198,11 +198,11 @@ async def _take(lock: DirectoryLock, directory: Path) -> None:
 @contextlib.asynccontextmanager
 async def _opened(config: Config, dsn: str, end: Shutdown) -> AsyncIterator[Database]:
     """The database with this server as its only one, its schema up to date."""
-    await opening.reach(dsn, say)
+    await startup.wait_until_reachable(dsn, say)
     lock = await ServerLock.take(dsn, say)
     db = Database(dsn)
     try:
-        await opening.prepare(dsn, new_epoch=config.new_epoch)
+        await startup.prepare(dsn, new_epoch=config.new_epoch)
         db.adopt(await lock.identify())
         pruner = Pruner(db, config.feed_retention_days)
         async with _beside(partial(_end_when_lost, lock, db, end)), _beside(pruner.run):

@@ -11,7 +11,7 @@ import psutil
 import psycopg2
 from psycopg2.extensions import make_dsn
 
-from db import opening
+from db import startup
 from db.embedded import EmbeddedPostgres
 
 PEOPLE = 10_000  # user n, in a session n; 2n - 1 and 2n talk in conversation n
@@ -111,7 +111,7 @@ class Postgres:
         name = "filled_with_history" if history else "filled"
         if name not in self._templates:
             dsn = self.create(name)
-            opening._prepare(dsn, new_epoch=False)
+            startup._prepare(dsn, new_epoch=False)
             ask(dsn, FILL)
             if history:
                 ask(dsn, TELL, (HISTORY,))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-from db.batching import Batched
+from db.batch_loader import BatchLoader
 from db.pool import Database
 from db.snapshot import NotFound
 
@@ -20,11 +20,11 @@ class Avatars:
     """Read together: whoever asks for thousands takes one connection, and others have the rest."""
 
     def __init__(self, db: Database) -> None:
-        self._batched = Batched[str, Avatar | None](partial(_found, db), LARGEST_BATCH)
+        self._loader = BatchLoader[str, Avatar | None](partial(_found, db), LARGEST_BATCH)
 
     async def one(self, path: str) -> Avatar:
         """Raises `NotFound` where nobody has that picture any more, `errors.DatabaseError`."""
-        avatar = await self._batched.ask(path)
+        avatar = await self._loader.load(path)
         if avatar is None:
             raise NotFound
         return avatar

@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from db import appending
+from db import feed_append
 from db.messages import Message
-from db.outcome import Outcome, Recipient
 from db.pool import Database
-from db.shapes import Id
-from db.snapshot import NotFound, Page, Place, Snapshot
+from db.schema_types import Id
+from db.snapshot import Keyset, NotFound, Page, Snapshot
 from db.users import User
+from db.write_result import Recipient, WriteResult
 
 MOST_UNREAD = 1000  # counting goes no further: it stands for "that many or more"
 NEWEST = (2**63 - 1, 2**63 - 1)  # beyond every conversation: (active_id, id)
@@ -155,7 +155,7 @@ _SIDES = """
 """
 
 
-async def page(db: Database, user_id: int, *, before: Place = NEWEST, limit: int) -> Listing:
+async def page(db: Database, user_id: int, *, before: Keyset = NEWEST, limit: int) -> Listing:
     """The user's conversations beyond `before` (active_id, id), latest activity first.
 
     Raises `NotFound` where there is no such user.
@@ -291,12 +291,12 @@ async def opened_before(db: Database, opening: Opening) -> int | None:
     return None if conversation_id is None else int(conversation_id)
 
 
-async def open_all(db: Database, openings: Sequence[Opening]) -> list[Outcome[Opened]]:
+async def open_all(db: Database, openings: Sequence[Opening]) -> list[WriteResult[Opened]]:
     """One at a time, each in one transaction and one round trip; see `_open`."""
     return [await _open(db, opening) for opening in openings]
 
 
-async def _open(db: Database, opening: Opening) -> Outcome[Opened]:
+async def _open(db: Database, opening: Opening) -> WriteResult[Opened]:
     """The conversation of the pair, made if they had none.
 
     Tells `NotFound` where there is nobody of that name, and `WithOneself`.
@@ -345,7 +345,7 @@ async def _open(db: Database, opening: Opening) -> Outcome[Opened]:
             SELECT people.id, made.id
             FROM people, made
         ),
-        news AS (
+        new_events AS (
             SELECT
                 1 AS n,
                 people.id AS user_id,
@@ -358,7 +358,7 @@ async def _open(db: Database, opening: Opening) -> Outcome[Opened]:
             CROSS JOIN people
             JOIN people other ON other.id <> people.id
         ),
-        {appending.APPEND_SHOWN}
+        {feed_append.APPEND_SHOWN}
         SELECT
             coalesce(made.id, known.id),
             made.id IS NOT NULL,
@@ -380,12 +380,12 @@ async def _open(db: Database, opening: Opening) -> Outcome[Opened]:
         twice=False,  # as in `messages.store`
     )
     if not rows:
-        return Outcome(NotFound(), [])
+        return WriteResult(NotFound(), [])
     if rows[0][0] is None:
-        return Outcome(WithOneself(), [])
+        return WriteResult(WithOneself(), [])
     participants = {row[2]: User(str(row[2]), *row[3:5]) for row in rows}
     recipients = [Recipient(row[2], *row[5:7]) for row in rows if row[6] is not None]
-    return Outcome(Opened(rows[0][0], rows[0][1], participants), recipients)
+    return WriteResult(Opened(rows[0][0], rows[0][1], participants), recipients)
 
 
 def _conversation(row: Sequence[Any]) -> Conversation:

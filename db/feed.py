@@ -1,13 +1,13 @@
 """The feed: one numbered list of events per user, without a gap, in commit order.
 
 Every durable fact writes a row into the feed of each user concerned, in its own transaction (see
-`db/appending.py`). What the streams carry, and what they read again after a gap, are these rows.
+`db/feed_append.py`). What the streams carry, and what they read again after a gap, are these rows.
 """
 
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from db.batching import Batched
+from db.batch_loader import BatchLoader
 from db.conversations import Conversation
 from db.messages import Message
 from db.pool import Database
@@ -29,7 +29,7 @@ class Event(NamedTuple):
 
 
 class After(NamedTuple):
-    """The place in a feed from which a stream reads on."""
+    """The position in a feed from which a stream reads on."""
 
     user_id: int
     seq: int
@@ -43,26 +43,26 @@ class Page(NamedTuple):
     more: bool
 
 
-class Replays:
+class FeedReader:
     """Reads pages of many users' feeds together."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._batched = Batched[After, Page](self._pages, LARGEST_BATCH)
+        self._loader = BatchLoader[After, Page](self._pages, LARGEST_BATCH)
 
     async def read(self, user_id: int, after: int, limit: int = LONGEST_PAGE) -> Page:
         """Returns up to `limit` events beyond `after`. Raises `errors.DatabaseError`."""
-        return await self._batched.ask(After(user_id, after, limit))
+        return await self._loader.load(After(user_id, after, limit))
 
-    async def _pages(self, places: Sequence[After]) -> list[Page]:
-        limit = min(LONGEST_PAGE, MOST_EVENTS // len(places))
-        found = await pages(self._db, places, limit)
-        asked = zip(places, found, strict=True)
-        return [Page(events, len(events) == min(place.limit, limit)) for place, events in asked]
+    async def _pages(self, starts: Sequence[After]) -> list[Page]:
+        limit = min(LONGEST_PAGE, MOST_EVENTS // len(starts))
+        found = await pages(self._db, starts, limit)
+        asked = zip(starts, found, strict=True)
+        return [Page(events, len(events) == min(start.limit, limit)) for start, events in asked]
 
 
-async def pages(db: Database, places: Sequence[After], limit: int) -> list[list[Event]]:
-    """Returns for each place up to `limit` events beyond it, oldest first.
+async def pages(db: Database, starts: Sequence[After], limit: int) -> list[list[Event]]:
+    """Returns for each start up to `limit` events beyond it, oldest first.
 
     Access is checked again: what the user no longer takes part in, or what was deleted, comes
     without data, and keeps its number.
@@ -108,12 +108,12 @@ async def pages(db: Database, places: Sequence[After], limit: int) -> list[list[
         ORDER BY wanted.n, e.seq
         """,
         {
-            "user_ids": [place.user_id for place in places],
-            "seqs": [place.seq for place in places],
-            "limits": [min(place.limit, limit) for place in places],
+            "user_ids": [start.user_id for start in starts],
+            "seqs": [start.seq for start in starts],
+            "limits": [min(start.limit, limit) for start in starts],
         },
     )
-    found: list[list[Event]] = [[] for _ in places]
+    found: list[list[Event]] = [[] for _ in starts]
     for n, user_id, epoch, seq, kind, *shown in rows:
         found[n - 1].append(Event(user_id, epoch, seq, _data(kind, shown)))
     return found

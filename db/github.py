@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from itertools import count, islice
 from typing import NamedTuple
 
-from db import appending, errors
-from db.outcome import Outcome, Recipient
+from db import errors, feed_append
 from db.pool import Database
 from db.users import User
+from db.write_result import Recipient, WriteResult
 
 LONGEST_NAME = 39  # as the table has it
 FIRST_NAMES = 16  # tried in the first statement; each further one tries twice as many
@@ -68,12 +68,12 @@ async def known(db: Database, provider: str, github_id: int) -> Known | None:
     return None if row is None else Known(User(*row[:3]), row[3])
 
 
-async def sign_in_all(db: Database, accounts: Sequence[Account]) -> list[Outcome[SignedIn]]:
+async def sign_in_all(db: Database, accounts: Sequence[Account]) -> list[WriteResult[SignedIn]]:
     """One at a time, each in one transaction; safe to repeat."""
     return [await _sign_in(db, account) for account in accounts]
 
 
-async def _sign_in(db: Database, account: Account) -> Outcome[SignedIn]:
+async def _sign_in(db: Database, account: Account) -> WriteResult[SignedIn]:
     """The user of that account under the first of their names that is free."""
     tried = FIRST_NAMES
     while True:
@@ -94,7 +94,9 @@ def _names(name: str) -> Iterator[str]:
         yield name[: LONGEST_NAME - len(suffix)].rstrip("-") + suffix
 
 
-async def _signed_in(db: Database, account: Account, names: list[str]) -> Outcome[SignedIn] | None:
+async def _signed_in(
+    db: Database, account: Account, names: list[str]
+) -> WriteResult[SignedIn] | None:
     """None where each of the names is somebody else's. Raises `errors.Duplicate`."""
     picture = account.picture
     rows = await db.rows(
@@ -201,7 +203,7 @@ async def _signed_in(db: Database, account: Account, names: list[str]) -> Outcom
             WHERE avatars.user_id = wanted.id
                 AND wanted.avatar_url IS NULL
         ),
-        news AS (
+        new_events AS (
             SELECT
                 1 AS n,
                 concerned.user_id,
@@ -220,7 +222,7 @@ async def _signed_in(db: Database, account: Account, names: list[str]) -> Outcom
                 WHERE mine.user_id = changed.id
             ) concerned
         ),
-        {appending.APPEND_SHOWN}
+        {feed_append.APPEND_SHOWN}
         SELECT
             person.id::text,
             person.username,
@@ -247,4 +249,4 @@ async def _signed_in(db: Database, account: Account, names: list[str]) -> Outcom
     if not rows:
         return None
     recipients = [Recipient(*row[3:6]) for row in rows if row[3] is not None]
-    return Outcome(SignedIn(User(*rows[0][:3])), recipients)
+    return WriteResult(SignedIn(User(*rows[0][:3])), recipients)

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from db import appending
-from db.outcome import Outcome, Recipient
+from db import feed_append
 from db.pool import Database
 from db.prepared import array
-from db.shapes import Id, Time, Uuid
-from db.snapshot import NotFound, Page, Place, Snapshot
+from db.schema_types import Id, Time, Uuid
+from db.snapshot import Keyset, NotFound, Page, Snapshot
+from db.write_result import Recipient, WriteResult
 
 NEWEST = (2**63 - 1,)  # beyond every message id
 
@@ -60,7 +60,7 @@ async def page(
     user_id: int,
     conversation_id: int,
     *,
-    before: Place = NEWEST,
+    before: Keyset = NEWEST,
     after: int = 0,
     limit: int,
 ) -> Snapshot[Page[Message]]:
@@ -152,14 +152,14 @@ def _same(content: str, other: str) -> str:
     return f"({content} = {other} OR btrim({content}, {_SPACES}) = btrim({other}, {_SPACES}))"
 
 
-async def store(db: Database, drafts: Sequence[Draft]) -> list[Outcome[Stored]]:
+async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Stored]]:
     """Stores all that may be stored, in order, in one transaction and one round trip.
 
     Tells `NotFound` and `ClientIdReused`. Safe to repeat: a client id is stored once.
     """
     rows = await db.rows(
         f"""
-        {appending.LOCK}
+        {feed_append.LOCK}
 
         WITH drafts AS (
             SELECT n, conversation_id, user_id, content, client_id, client_id_given
@@ -201,7 +201,7 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[Outcome[Stored]]:
             ) latest
             WHERE conversations.id = latest.conversation_id
         ),
-        news AS (
+        new_events AS (
             SELECT
                 allowed.n,
                 participants.user_id,
@@ -216,7 +216,7 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[Outcome[Stored]]:
             JOIN participants ON participants.conversation_id = stored.conversation_id
             WHERE allowed.nth = 1
         ),
-        {appending.APPEND}
+        {feed_append.APPEND}
         SELECT
             drafts.n,
             allowed.n IS NOT NULL,
@@ -258,7 +258,7 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[Outcome[Stored]]:
     for _, group in groupby(rows, key=itemgetter(0)):
         told = list(group)
         recipients = [Recipient(*row[11:14]) for row in told if row[11] is not None]
-        outcomes.append(Outcome(_stored(*told[0][1:11]), recipients))
+        outcomes.append(WriteResult(_stored(*told[0][1:11]), recipients))
     return outcomes
 
 

@@ -48,7 +48,7 @@ class Database:
         self._open: set[Connection] = set()
         self._permits = asyncio.Semaphore(size)
         self._probe: asyncio.Task[None] | None = None
-        self._away_since = 0.0
+        self._unavailable_since = 0.0
         self._said_at = -SAY_SECONDS
         self._closed = False
         self._identity: Identity | None = None
@@ -56,12 +56,15 @@ class Database:
         self.doubted = asyncio.Event()  # a connection led to another database
 
     @property
-    def away(self) -> bool:
+    def unavailable(self) -> bool:
         """Whether it was found unreachable, and has not been reached since."""
         return self._probe is not None
 
-    def has_been_away(self, seconds: float) -> bool:
-        return self.away and asyncio.get_running_loop().time() - self._away_since >= seconds
+    def has_been_unavailable(self, seconds: float) -> bool:
+        return (
+            self.unavailable
+            and asyncio.get_running_loop().time() - self._unavailable_since >= seconds
+        )
 
     @property
     def epoch(self) -> str | None:
@@ -94,7 +97,7 @@ class Database:
         try:
             return await self._ask(sql, params or {}, until)
         except errors.Unavailable:
-            if not twice or self.away:
+            if not twice or self.unavailable:
                 raise
             self._close_idle()
             return await self._ask(sql, params or {}, until)
@@ -106,7 +109,7 @@ class Database:
 
     async def takes_writes(self) -> bool:
         """Whether it is there, with room and rights for writes. Raises `errors.DatabaseError`."""
-        takes_writes = not self.away and bool((await self.rows(readiness.CHECK))[0][0])
+        takes_writes = not self.unavailable and bool((await self.rows(readiness.CHECK))[0][0])
         if not takes_writes:
             self._lost(NO_WRITES)
         return takes_writes
@@ -224,7 +227,7 @@ class Database:
     def _lost(self, why: str) -> None:
         self._close_idle()  # what broke one of them has broken the others
         if self._probe is None and not self._closed:
-            self._away_since = asyncio.get_running_loop().time()
+            self._unavailable_since = asyncio.get_running_loop().time()
             self._say("the database is away: %s", why)
             self._probe = asyncio.create_task(self._watch_for_return())
 

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from db import sessions
-from db.batching import Batched
+from db.batch_loader import BatchLoader
 from db.pool import Database
 from db.sessions import Sessions
 
 LARGEST_BATCH = 64  # all of them open in one turn of the loop: some 10 ms
 
 
-class Wanted(NamedTuple):
+class PositionRequest(NamedTuple):
     """A stream about to open: whose, under which session, and where it left off."""
 
     user_id: int
@@ -20,7 +20,7 @@ class Wanted(NamedTuple):
 
 
 class Position(NamedTuple):
-    """What the database says to `Wanted`."""
+    """What the database says to `PositionRequest`."""
 
     epoch: str
     last_seq: int
@@ -28,7 +28,7 @@ class Position(NamedTuple):
     reaches_back: bool  # no event after `after` is gone from the feed
 
 
-class Positions:
+class StreamPositions:
     """Looks up what is wanted together, and has the sessions that live remembered.
 
     The statement begins after `look_up` was called: who has registered with the bus before that
@@ -38,13 +38,13 @@ class Positions:
     def __init__(self, db: Database, sessions: Sessions) -> None:
         self._db = db
         self._sessions = sessions
-        self._batched = Batched[Wanted, Position](self._look_up, LARGEST_BATCH)
+        self._loader = BatchLoader[PositionRequest, Position](self._look_up, LARGEST_BATCH)
 
-    async def look_up(self, wanted: Wanted) -> Position:
+    async def look_up(self, wanted: PositionRequest) -> Position:
         """Raises `errors.DatabaseError`."""
-        return await self._batched.ask(wanted)
+        return await self._loader.load(wanted)
 
-    async def _look_up(self, wanted: Sequence[Wanted]) -> list[Position]:
+    async def _look_up(self, wanted: Sequence[PositionRequest]) -> list[Position]:
         ends = self._sessions.ends
         found = await _positions(self._db, wanted)
         asked = zip(wanted, found, strict=True)
@@ -53,7 +53,7 @@ class Positions:
         return found
 
 
-async def _positions(db: Database, wanted: Sequence[Wanted]) -> list[Position]:
+async def _positions(db: Database, wanted: Sequence[PositionRequest]) -> list[Position]:
     """In the order asked; one row each, whatever is wanted twice."""
     rows = await db.rows(
         """

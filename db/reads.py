@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from db import appending
+from db import feed_append
 from db.conversations import UNREAD
-from db.outcome import Outcome, Recipient
 from db.pool import Database
-from db.shapes import Id
+from db.schema_types import Id
 from db.snapshot import NotFound
+from db.write_result import Recipient, WriteResult
 
 
 class Read(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -41,7 +41,7 @@ class NoSuchMessage(Exception):
     """The conversation has no message of that id."""
 
 
-async def mark(db: Database, readings: Sequence[Reading]) -> list[Outcome[Read | None]]:
+async def mark(db: Database, readings: Sequence[Reading]) -> list[WriteResult[Read | None]]:
     """Moves the markers, in one transaction and one round trip.
 
     For each the event that it made, None where nothing moved. Tells `NotFound` and
@@ -50,7 +50,7 @@ async def mark(db: Database, readings: Sequence[Reading]) -> list[Outcome[Read |
     # Counting comes after the lock, in a later statement than the one that waited for it.
     rows = await db.rows(
         f"""
-        {appending.LOCK}
+        {feed_append.LOCK}
 
         WITH wanted AS (
             SELECT n, conversation_id, user_id, message_id
@@ -102,7 +102,7 @@ async def mark(db: Database, readings: Sequence[Reading]) -> list[Outcome[Read |
             SELECT mine.*, ({UNREAD})::integer AS unread_count
             FROM moved mine
         ),
-        news AS (
+        new_events AS (
             SELECT
                 counted.n,
                 participants.user_id,
@@ -116,7 +116,7 @@ async def mark(db: Database, readings: Sequence[Reading]) -> list[Outcome[Read |
             FROM counted
             JOIN participants USING (conversation_id)
         ),
-        {appending.APPEND}
+        {feed_append.APPEND}
         SELECT
             wanted.n,
             found.n IS NOT NULL,
@@ -146,7 +146,7 @@ async def mark(db: Database, readings: Sequence[Reading]) -> list[Outcome[Read |
     for _, group in groupby(rows, key=itemgetter(0)):
         told = list(group)
         recipients = [Recipient(*row[7:10]) for row in told if row[7] is not None]
-        outcomes.append(Outcome(_result(*told[0][1:7]), recipients))
+        outcomes.append(WriteResult(_result(*told[0][1:7]), recipients))
     return outcomes
 
 

@@ -12,8 +12,8 @@ from db import pool
 from db.errors import DatabaseError
 from db.pool import Database
 from db.prepared import array
-from db.shapes import Id, Time
-from db.snapshot import NotFound, Page, Place
+from db.schema_types import Id, Time
+from db.snapshot import Keyset, NotFound, Page
 
 IDLE_DAYS = 30  # a session that is not used for so long has ended
 TOUCH_MINUTES = 5  # how exact "last seen" is; each request would be a write otherwise
@@ -157,7 +157,7 @@ class Sessions:
                 },
             )
 
-    async def of(self, user_id: int, current_id: int, *, before: Place = LATEST) -> Page[Session]:
+    async def of(self, user_id: int, current_id: int, *, before: Keyset = LATEST) -> Page[Session]:
         """The user's living sessions beyond `before` (microseconds, id), latest seen first."""
         rows = await self._db.rows(
             """

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 Body = TypeVar("Body")
-Place = tuple[int, ...]  # where a list goes on: the sort key of the last item seen
+Keyset = tuple[int, ...]  # where a list goes on: the sort key of the last item seen
 
 
 class NotFound(Exception):
@@ -21,4 +21,4 @@ class Page(NamedTuple, Generic[Body]):
 
     items: list[Body]
     has_more: bool
-    place_of: Callable[[int], Place]  # of the item at that index: a page may end at any of them
+    keyset_of: Callable[[int], Keyset]  # of the item at that index: a page may end at any of them

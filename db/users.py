@@ -3,7 +3,7 @@
 import msgspec
 
 from db.pool import Database
-from db.shapes import Id, Username
+from db.schema_types import Id, Username
 from db.snapshot import NotFound
 
 SUGGESTIONS = 5

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from db import conversations, pool, snapshot
-from db.snapshot import Page, Place
+from db.snapshot import Keyset, Page
 from handlers import body, cursors, page_of_json, problems
 from handlers.base import Handler
 from handlers.tokens import Claims
@@ -49,7 +49,7 @@ class ApiHandler(Handler):
     def check_readiness(self) -> None:
         if self.services.draining:
             raise problems.Draining
-        if self.services.db.away:
+        if self.services.db.unavailable:
             raise problems.DatabaseUnavailable
 
     async def authenticate(self) -> None:
@@ -88,7 +88,7 @@ class ApiHandler(Handler):
             raise problems.Invalid({"limit": f"Choose a number from 1 to {LARGEST_LIMIT}."})
         return int(text)
 
-    def place(self, of: str, newest: Place) -> Place:
+    def keyset(self, of: str, newest: Keyset) -> Keyset:
         """Where the list `of` goes on, from a link that this server made for that list."""
         text = self.query_argument("cursor")
         if text is None:
@@ -123,7 +123,7 @@ class ApiHandler(Handler):
         """
         encoded, count = page_of_json.encoded(page.items)
         if page.has_more or count < len(page.items):
-            cursor = cursors.sealed(self.services.secret, of, page.place_of(count - 1))
+            cursor = cursors.sealed(self.services.secret, of, page.keyset_of(count - 1))
             target = f"{self.request.path}?{urlencode(query | {'cursor': cursor})}"
             self.set_header("Link", f'<{target}>; rel="next"')
         self.reply_json(encoded)

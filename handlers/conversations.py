@@ -4,7 +4,7 @@ import msgspec
 
 from db import conversations, snapshot
 from db.conversations import Opening, WithOneself
-from db.shapes import Username
+from db.schema_types import Username
 from handlers import limits, names, problems
 from handlers.api import ApiHandler, ConversationHandler, of_conversation
 
@@ -17,7 +17,7 @@ class OpeningFields(msgspec.Struct):
 
 class ConversationsHandler(ApiHandler):
     async def get(self) -> None:
-        limit, place = self.limit(), self.place("conversations", conversations.NEWEST)
+        limit, place = self.limit(), self.keyset("conversations", conversations.NEWEST)
         found = await conversations.page(
             self.services.db, self.me.user_id, before=place, limit=limit
         )
@@ -44,7 +44,7 @@ class ConversationsHandler(ApiHandler):
         """The id, and whether it is new. Beyond the limit, one that they have is still answered."""
         wait = self.services.limits.conversations.take(opening.user_id)
         if not wait:
-            opened = await self.services.sender.open(opening)
+            opened = await self.services.writer.open(opening)
             return opened.conversation_id, opened.created
         known = await conversations.opened_before(self.services.db, opening)
         if known is None:

@@ -3,7 +3,7 @@
 import base64
 import hmac
 
-from db.snapshot import Place
+from db.snapshot import Keyset
 
 PATTERN = "^[A-Za-z0-9_-]+$"
 
@@ -14,13 +14,13 @@ class Unknown(Exception):
     """No server made this, or it was made for another list."""
 
 
-def sealed(secret: str, of: str, place: Place) -> str:
+def sealed(secret: str, of: str, place: Keyset) -> str:
     """An opaque word for `place` in the list named `of`."""
     payload = ".".join(map(str, place)).encode()
     return base64.urlsafe_b64encode(_mac(secret, of, payload) + payload).decode().rstrip("=")
 
 
-def opened(secret: str, of: str, cursor: str) -> Place:
+def opened(secret: str, of: str, cursor: str) -> Keyset:
     """Raises `Unknown`."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)

@@ -130,7 +130,7 @@ class CallbackHandler(GitHubHandler):
         known = await accounts.known(self.services.db, account.provider, account.id)
         if known is not None and known.agrees_with(account):
             return known.user
-        return await self.services.sender.sign_in(account)
+        return await self.services.writer.sign_in(account)
 
     def _argument(self, name: str) -> str:
         return self.get_query_argument(name, "", strip=False)

@@ -1,6 +1,6 @@
 """For the operator: is it alive, is it ready, and how is it doing."""
 
-from db import opening, pool
+from db import pool, startup
 from handlers import problems
 from handlers.base import Handler
 
@@ -26,7 +26,7 @@ class ReadyHandler(Handler):
             raise problems.Draining
         if not await self.services.db.takes_writes():
             raise problems.DatabaseUnavailable
-        current = await opening.is_current(self.services.db)
+        current = await startup.is_current(self.services.db)
         if not current:
             raise problems.Unavailable(
                 "migrations_pending", "The server is being updated. Please try again in a moment."

@@ -9,7 +9,7 @@ import msgspec
 from db import messages
 from db.messages import ClientIdReused, Draft, Stored
 from db.reads import NoSuchMessage, Reading
-from db.shapes import Id, Uuid
+from db.schema_types import Id, Uuid
 from handlers import content, limits, problems
 from handlers.api import LARGEST_ID, ConversationHandler, of_conversation
 
@@ -46,7 +46,7 @@ class MessagesHandler(ConversationHandler):
     async def get(self, conversation_id: int) -> None:
         limit, after = self.limit(), self._after()
         of = f"messages of {conversation_id}" + ("" if after is None else f" after {after}")
-        place = self.place(of, messages.NEWEST)
+        place = self.keyset(of, messages.NEWEST)
         position, page = await messages.page(
             self.services.db,
             self.me.user_id,
@@ -83,7 +83,7 @@ class MessagesHandler(ConversationHandler):
         """What was stored before is answered in spite of a full disk and of the limit."""
         refusal = self._refusal(draft)
         if refusal is None:
-            return await self.services.sender.send(draft)
+            return await self.services.writer.send(draft)
         earlier = await messages.stored_before(self.services.db, draft)
         if earlier is None:
             raise refusal
@@ -120,7 +120,7 @@ class ReadMessagesHandler(ConversationHandler):
     async def post(self, conversation_id: int) -> None:
         message_id = self._message_id()
         try:
-            await self.services.sender.mark_read(
+            await self.services.writer.mark_read(
                 Reading(conversation_id, self.me.user_id, message_id)
             )
         except NoSuchMessage:

@@ -1,4 +1,4 @@
-"""Replays: the events that a stream has missed, in pages that are ready to be written.
+"""FeedReader: the events that a stream has missed, in pages that are ready to be written.
 
 A user may have ten streams, and each may miss a thousand events of 24 KB. So one page is read and
 encoded at a time for each user, and a user's pages come at a bounded rate. A client that has not
@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from db.feed import LONGEST_PAGE, Replays
+from db.feed import LONGEST_PAGE, FeedReader
 from handlers.delivery import encoded
 
 PIECE_BYTES = 32 * 1024  # written at once; encoding one takes a fraction of a millisecond
@@ -39,7 +39,7 @@ class Page(NamedTuple):
     limit: int  # events that the next page should have, if they are as long as these
 
 
-async def read_page(feeds: Replays, user_id: int, after: int, limit: int) -> Page:
+async def read_page(feeds: FeedReader, user_id: int, after: int, limit: int) -> Page:
     """Reads up to `limit` events beyond `after`, and encodes up to `PAGE_BYTES` of them.
 
     Events that may not be seen any more are read and not sent. Raises `Pruned`, and

@@ -7,10 +7,10 @@ from bus.heartbeat import Heartbeat
 from config import STATIC_DIR, Config
 from db.avatars import Avatars
 from db.disk import Disk
-from db.feed import Replays
+from db.feed import FeedReader
+from db.feed_writer import FeedWriter
 from db.pool import Database
-from db.positions import Positions
-from db.sender import Sender
+from db.positions import StreamPositions
 from db.sessions import Sessions
 from handlers.assets import StaticAssets
 from handlers.cookies import SessionCookie
@@ -56,11 +56,11 @@ class Services:
         self.tokens = Tokens(secret)
         self.sessions = Sessions(db)
         self.avatars = Avatars(db)
-        self.positions = Positions(db, self.sessions)
-        self.replays = Replays(db)
+        self.positions = StreamPositions(db, self.sessions)
+        self.feed_reader = FeedReader(db)
         self.replay_queue = ReplayQueue()
-        self.sender = Sender(db, publisher(self.bus), self.gaps.check_all)
-        self.metrics = Metrics(lambda: len(self.bus), lambda: db.away)
+        self.writer = FeedWriter(db, publisher(self.bus), self.gaps.check_all)
+        self.metrics = Metrics(lambda: len(self.bus), lambda: db.unavailable)
         self.in_flight = InFlight()
         self.draining = False
         db.on_another(self._begin_anew)

@@ -7,7 +7,7 @@ from handlers.api import LARGEST_ID, ApiHandler
 
 class SessionsHandler(ApiHandler):
     async def get(self) -> None:
-        place = self.place("sessions", sessions.LATEST)
+        place = self.keyset("sessions", sessions.LATEST)
         page = await self.services.sessions.of(self.me.user_id, self.me.session_id, before=place)
         self.reply_page("sessions", page)
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from db import snapshot, users
-from db.shapes import Time, Username
+from db.schema_types import Time, Username
 from db.users import User
 from handlers import limits, names, problems
 from handlers.api import ApiHandler

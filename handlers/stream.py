@@ -35,7 +35,7 @@ from bus.connection import SlowConsumer, StreamConnection, set_socket_options
 from bus.event import Frame
 from db.errors import DatabaseError
 from db.feed import LONGEST_PAGE
-from db.positions import Position, Wanted
+from db.positions import Position, PositionRequest
 from handlers import logs, problems, resuming
 from handlers.api import ApiHandler
 from handlers.preferences import Preference
@@ -254,7 +254,9 @@ class StreamHandler(ApiHandler):
         """Returns where the feed is now, by a statement that begins after `_subscribe`."""
         cursor = resuming.cursor(resuming.event_id(self.request))
         after = None if cursor is None else cursor.seq
-        return await self.services.positions.look_up(Wanted(self.user_id, self.session_id, after))
+        return await self.services.positions.look_up(
+            PositionRequest(self.user_id, self.session_id, after)
+        )
 
     def _open(self, position: Position) -> None:
         """Writes the headers and `hello`, and takes the transport from the request."""
@@ -342,7 +344,7 @@ class StreamHandler(ApiHandler):
         async with self.services.replay_queue.turn(self.user_id) as turn:
             if self._state is not State.READING:
                 return None
-            page = await read_page(self.services.replays, self.user_id, self._seq, limit)
+            page = await read_page(self.services.feed_reader, self.user_id, self._seq, limit)
             turn.size = page.size
         self.services.fair_queue.charge(self.user_id, page.seconds, page.size)
         return page

@@ -15,8 +15,8 @@ from bus.event import Frame
 from db import connection
 from db.connection import Connection, Row
 from db.feed import Event
+from db.feed_writer import FeedWriter, _events
 from db.messages import Message
-from db.sender import Sender, _events
 from handlers import delivery, replays
 from handlers import stream as streams
 from handlers.stream import StreamHandler
@@ -46,7 +46,7 @@ def publish_before_commit() -> None:
         async def rows(self, sql: str, params: Mapping[str, Any], **_: Any) -> list[Row]:
             return await self._conn.rows(f"BEGIN; {sql}", params, 5)
 
-    async def attempt(self: Sender, batch: list[Any], apart: bool) -> Any:
+    async def attempt(self: FeedWriter, batch: list[Any], blocked: bool) -> Any:
         conn = await connection.connect(self._db.dsn, 5)
         outcomes = await batch[0].store(Begun(conn), [job.write for job in batch])
         for outcome in outcomes:
@@ -55,7 +55,7 @@ def publish_before_commit() -> None:
         conn.close()
         return outcomes
 
-    Sender._attempt = attempt  # type: ignore[method-assign]
+    FeedWriter._attempt = attempt  # type: ignore[method-assign]
 
 
 def cursor_by_message_id() -> None:

@@ -198,7 +198,7 @@ async def test_a_flood_by_one_user_leaves_the_times_of_others_where_they_were(
     assert all(left), waves
 
 
-# Replays.
+# FeedReader.
 
 REPLAYED = 1_000  # messages …
 REPLAYED_BYTES = REPLAYED * 24_000  # … as JSON

@@ -200,7 +200,7 @@ class Talk(RuleBasedStateMachine):
     async def _rename(self, person: Person, n: int) -> None:
         picture = Picture(f"/avatars/{n}.png", "image/png", b"%d" % n)
         account = Account("github", int(person.id), f"renamed-{n}", picture, keeps_picture=False)
-        person.username = (await self.app.services.sender.sign_in(account)).username
+        person.username = (await self.app.services.writer.sign_in(account)).username
 
     async def _read(self, who: int, talk: str, age: int | None = None) -> None:
         if age is None:

@@ -6,7 +6,7 @@ import socket
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
-from db import connection, errors, opening, pool
+from db import connection, errors, pool, startup
 from db.addresses import addresses
 from db.pool import Database
 from tests.support.people import eventually
@@ -68,7 +68,7 @@ async def test_a_statement_that_takes_too_long_is_a_timeout_and_spoils_nothing(
     with pytest.raises(errors.Timeout):
         await db.rows(f"SET statement_timeout = '50ms'; {SLEEP}", {"seconds": 30})
     assert await db.rows("SELECT 1") == [(1,)]
-    assert not db.away
+    assert not db.unavailable
 
 
 @pytest.mark.gen_test
@@ -159,7 +159,7 @@ async def test_a_request_has_one_deadline_over_all_that_it_asks(
     with pytest.raises(errors.Timeout):
         await db.rows(SLEEP, {"seconds": 20})
     assert asyncio.get_running_loop().time() - began < 10
-    assert not db.away  # it was given too little time to tell
+    assert not db.unavailable  # it was given too little time to tell
 
 
 @pytest.mark.gen_test
@@ -183,9 +183,9 @@ async def test_a_database_that_is_away_is_noticed_and_so_is_its_return(
     db.dsn = f"host=127.0.0.1 port={free_port()} user=x dbname=x"
     with pytest.raises(errors.Unavailable):
         await db.rows("SELECT 1")
-    assert db.away
+    assert db.unavailable
     db.dsn = dsn
-    await eventually(lambda: not db.away)
+    await eventually(lambda: not db.unavailable)
     assert await db.rows("SELECT 1") == [(1,)]
 
 
@@ -225,17 +225,17 @@ async def test_each_address_of_each_host_is_tried() -> None:
 
 @pytest.mark.gen_test
 async def test_migrations_are_applied_once(db: Database, dsn: str) -> None:
-    assert await opening.is_current(db)
-    await opening.prepare(dsn)
-    assert await opening.is_current(db)
+    assert await startup.is_current(db)
+    await startup.prepare(dsn)
+    assert await startup.is_current(db)
     await db.rows("DELETE FROM _yoyo_migration")
-    assert not await opening.is_current(db)
+    assert not await startup.is_current(db)
 
 
 @pytest.mark.gen_test
 async def test_an_empty_database_is_made_ready(dsn: str, db: Database) -> None:
     await db.rows("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    await opening.prepare(dsn)
-    assert await opening.is_current(db)
+    await startup.prepare(dsn)
+    assert await startup.is_current(db)
     ((epoch,),) = await db.rows("SELECT epoch FROM meta")
     assert epoch.isalnum()

@@ -201,7 +201,7 @@ async def test_every_event_is_as_it_is_described(visitor: Visitor, app: Any) -> 
         await john.send(conversation, "hello")
         await john.send(conversation, "again", "123e4567-e89b-12d3-a456-426614174000")
         await jane.read(conversation)
-        await app.services.sender.idle()
+        await app.services.writer.idle()
         for stream in list(app.services.bus):
             stream.ping()
         for stream in list(app.services.bus):

@@ -22,7 +22,7 @@ OPERATING, CLIENT = "docs/operating.md", "docs/client.md"
 ELSEWHERE = {  # by document, or by document and heading: the test that runs it
     ("docs/api.md", ""): "test_docs_api.py",
     (OPERATING, "From a script"): "test_recipes.py",
-    (OPERATING, "A PostgreSQL of your own"): "test_opening.py",
+    (OPERATING, "A PostgreSQL of your own"): "test_startup.py",
 }
 HELLOS = ["Hello, John", "Hello again, John"]
 HERE = {

@@ -81,7 +81,7 @@ class Client:
         assert self.contents() == contents
 
 
-class Sender:
+class FeedWriter:
     """Sends until it is answered, whatever is killed meanwhile."""
 
     def __init__(self, caller: Caller, conversation: str) -> None:
@@ -122,9 +122,9 @@ def server(dsn: str, tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
-def john(client: Client, server: ServerProcess) -> Sender:
+def john(client: Client, server: ServerProcess) -> FeedWriter:
     caller = Caller(server.url, "john")
-    return Sender(caller, caller.ask("/api/conversations", {"username": "jane"})["id"])
+    return FeedWriter(caller, caller.ask("/api/conversations", {"username": "jane"})["id"])
 
 
 def kill_and_start(server: ServerProcess, *flags: str) -> None:
@@ -141,7 +141,7 @@ def start(server: ServerProcess, *flags: str) -> None:
 
 @rule("api#promise", "api#client-id")
 def test_an_example_loses_and_doubles_nothing_across_kills(
-    client: Client, john: Sender, server: ServerProcess
+    client: Client, john: FeedWriter, server: ServerProcess
 ) -> None:
     said: list[str] = []
     for n in range(2):
@@ -166,7 +166,7 @@ def test_an_example_loses_and_doubles_nothing_across_kills(
 
 @rule("api#after-reset", "api#walking-pages")
 def test_an_example_catches_up_after_a_reset(
-    client: Client, john: Sender, server: ServerProcess
+    client: Client, john: FeedWriter, server: ServerProcess
 ) -> None:
     john.send("before")
     client.has(["before"])
@@ -182,7 +182,7 @@ def test_an_example_catches_up_after_a_reset(
 
 
 def test_an_example_outlives_a_half_written_line_and_a_broken_position(
-    client: Client, john: Sender, tmp_path: Path
+    client: Client, john: FeedWriter, tmp_path: Path
 ) -> None:
     john.send("one")
     client.has(["one"])

@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 import pytest
 from tornado.ioloop import IOLoop
 
-from db import errors, opening, positions, users
+from db import errors, positions, startup, users
 from db.connection import Row
 from db.conversations import Conversation, Opening
 from db.feed import Event
+from db.feed_writer import FeedWriter
 from db.github import Account, Picture
 from db.messages import Draft, Message
 from db.pool import Database
-from db.positions import Position, Positions, Wanted
+from db.positions import Position, PositionRequest, StreamPositions
 from db.reads import Read, Reading
-from db.sender import Sender
 from db.sessions import IDLE_DAYS, Sessions
 from handlers.delivery import encoded
 from tests.support import feeds
@@ -52,8 +52,8 @@ def told() -> list[Event]:
 
 
 @pytest.fixture
-def sender(db: Counting, told: list[Event]) -> Sender:
-    return Sender(db, told.extend)
+def sender(db: Counting, told: list[Event]) -> FeedWriter:
+    return FeedWriter(db, told.extend)
 
 
 class Pair(NamedTuple):
@@ -65,7 +65,7 @@ class Pair(NamedTuple):
 
 
 @pytest.fixture
-def pair(io_loop: IOLoop, db: Counting, sender: Sender) -> Pair:
+def pair(io_loop: IOLoop, db: Counting, sender: FeedWriter) -> Pair:
     async def meet() -> Pair:
         john, jane = [int((await users.sign_in(db, name)).id) for name in ("john", "jane")]
         return Pair((await sender.open(Opening(john, "jane"))).conversation_id, john, jane)
@@ -78,7 +78,7 @@ def draft(pair: Pair, content: str = "hello", *, given: bool = True) -> Draft:
     return Draft(pair.talk, pair.john, content, str(uuid.uuid4()), given)
 
 
-async def send(sender: Sender, pair: Pair, number: int) -> list[Message]:
+async def send(sender: FeedWriter, pair: Pair, number: int) -> list[Message]:
     stored = [await sender.send(draft(pair, f"{n}")) for n in range(number)]
     return [each.message for each in stored]
 
@@ -93,7 +93,7 @@ def kinds(events: list[Event]) -> list[tuple[int, type]]:
 @rule("api#replay")
 @pytest.mark.gen_test
 async def test_every_kind_of_event_is_read_again_as_it_was_published(
-    db: Counting, sender: Sender, pair: Pair, told: list[Event]
+    db: Counting, sender: FeedWriter, pair: Pair, told: list[Event]
 ) -> None:
     account = Account("github", 1, "carol", Picture("/avatars/1", "image/png", b"1"), False)
     carol = int((await sender.sign_in(account)).id)
@@ -115,7 +115,7 @@ async def test_every_kind_of_event_is_read_again_as_it_was_published(
 
 @pytest.mark.gen_test
 async def test_whatever_two_people_do_is_read_again_as_it_was_published(
-    db: Counting, sender: Sender, pair: Pair, told: list[Event]
+    db: Counting, sender: FeedWriter, pair: Pair, told: list[Event]
 ) -> None:
     dice = random.Random(20)
     for _ in range(30):
@@ -136,7 +136,7 @@ async def test_whatever_two_people_do_is_read_again_as_it_was_published(
 
 @pytest.mark.gen_test
 async def test_pages_join_without_a_gap_and_the_last_one_is_short(
-    db: Counting, sender: Sender, pair: Pair
+    db: Counting, sender: FeedWriter, pair: Pair
 ) -> None:
     await send(sender, pair, 19)
     whole = await feeds.page(db, pair.jane, 0, 100)
@@ -151,7 +151,7 @@ async def test_pages_join_without_a_gap_and_the_last_one_is_short(
 @rule("api#replay")
 @pytest.mark.gen_test
 async def test_a_message_shows_its_present_content_and_a_deleted_one_leaves_its_number(
-    db: Counting, sender: Sender, pair: Pair, dsn: str
+    db: Counting, sender: FeedWriter, pair: Pair, dsn: str
 ) -> None:
     first, second, third = await send(sender, pair, 3)
     ask(dsn, "UPDATE messages SET content = 'changed' WHERE id = %s", (first.id,))
@@ -165,7 +165,7 @@ async def test_a_message_shows_its_present_content_and_a_deleted_one_leaves_its_
 
 @pytest.mark.gen_test
 async def test_who_takes_no_part_any_more_is_shown_nothing_and_keeps_the_numbers(
-    db: Counting, sender: Sender, pair: Pair, dsn: str
+    db: Counting, sender: FeedWriter, pair: Pair, dsn: str
 ) -> None:
     await send(sender, pair, 2)
     await sender.mark_read(Reading(pair.talk, pair.jane, None))
@@ -178,7 +178,7 @@ async def test_who_takes_no_part_any_more_is_shown_nothing_and_keeps_the_numbers
 
 @pytest.mark.gen_test
 async def test_mallory_has_a_feed_with_nothing_of_others_in_it(
-    db: Counting, sender: Sender, pair: Pair
+    db: Counting, sender: FeedWriter, pair: Pair
 ) -> None:
     mallory = int((await users.sign_in(db, "mallory")).id)
     await send(sender, pair, 2)
@@ -191,16 +191,18 @@ async def test_mallory_has_a_feed_with_nothing_of_others_in_it(
 
 
 async def position(db: Database, user_id: int, after: int | None, session_id: int = 0) -> Position:
-    return await Positions(db, Sessions(db)).look_up(Wanted(user_id, session_id, after))
+    return await StreamPositions(db, Sessions(db)).look_up(
+        PositionRequest(user_id, session_id, after)
+    )
 
 
 @pytest.mark.gen_test
 async def test_many_who_come_at_once_are_looked_up_in_a_few_statements(
-    db: Counting, sender: Sender, pair: Pair
+    db: Counting, sender: FeedWriter, pair: Pair
 ) -> None:
     await send(sender, pair, 3)
-    look, before = Positions(db, Sessions(db)), db.asked
-    wanted = [Wanted((pair.john, pair.jane, 999)[n % 3], 0, n % 6) for n in range(600)]
+    look, before = StreamPositions(db, Sessions(db)), db.asked
+    wanted = [PositionRequest((pair.john, pair.jane, 999)[n % 3], 0, n % 6) for n in range(600)]
     found = await asyncio.gather(*map(look.look_up, wanted))
     assert db.asked - before == -(-600 // positions.LARGEST_BATCH)
     assert [each.last_seq for each in found] == [4, 4, 0] * 200
@@ -208,14 +210,16 @@ async def test_many_who_come_at_once_are_looked_up_in_a_few_statements(
 
 @pytest.mark.gen_test
 async def test_a_look_up_sees_what_was_committed_before_it(
-    db: Counting, sender: Sender, pair: Pair, dsn: str
+    db: Counting, sender: FeedWriter, pair: Pair, dsn: str
 ) -> None:
-    look = Positions(db, Sessions(db))
+    look = StreamPositions(db, Sessions(db))
     bump = "UPDATE feeds SET last_seq = last_seq + 1 WHERE user_id = %s RETURNING last_seq"
     early = []
     for _ in range(20):  # while the one before is under way
         ((last_seq,),) = ask(dsn, bump, (pair.jane,))
-        early.append((last_seq, asyncio.ensure_future(look.look_up(Wanted(pair.jane, 0, None)))))
+        early.append(
+            (last_seq, asyncio.ensure_future(look.look_up(PositionRequest(pair.jane, 0, None))))
+        )
         await asyncio.sleep(0)
     for last_seq, found in early:
         assert (await found).last_seq >= last_seq
@@ -223,7 +227,7 @@ async def test_a_look_up_sees_what_was_committed_before_it(
 
 @pytest.mark.gen_test
 async def test_a_feed_reaches_back_as_far_as_no_event_after_the_position_is_gone(
-    db: Counting, sender: Sender, pair: Pair, dsn: str
+    db: Counting, sender: FeedWriter, pair: Pair, dsn: str
 ) -> None:
     await send(sender, pair, 5)  # 1 to 6, with the conversation
     ask(dsn, "DELETE FROM feed_events WHERE user_id = %s AND seq <= 3", (pair.jane,))
@@ -237,7 +241,7 @@ async def test_a_feed_reaches_back_as_far_as_no_event_after_the_position_is_gone
 @rule("api#never-expires")
 @pytest.mark.gen_test
 async def test_who_is_up_to_date_never_expires(
-    db: Counting, sender: Sender, pair: Pair, dsn: str
+    db: Counting, sender: FeedWriter, pair: Pair, dsn: str
 ) -> None:
     ask(dsn, "DELETE FROM feed_events")
     carol = int((await users.sign_in(db, "carol")).id)  # has never had an event
@@ -251,11 +255,11 @@ async def test_the_epoch_stays_until_the_database_is_another_one_or_it_is_renewe
 ) -> None:
     first = (await position(db, pair.jane, None)).epoch
     assert {event.epoch for event in told} == {first}
-    await opening.prepare(dsn)  # this database is a copy of the template
+    await startup.prepare(dsn)  # this database is a copy of the template
     second = (await position(db, pair.jane, None)).epoch
-    await opening.prepare(dsn)
+    await startup.prepare(dsn)
     assert (await position(db, pair.jane, None)).epoch == second
-    await opening.prepare(dsn, new_epoch=True)
+    await startup.prepare(dsn, new_epoch=True)
     third = (await position(db, pair.jane, None)).epoch
     assert len({first, second, third}) == 3
     assert {event.epoch for event in await feeds.page(db, pair.jane, 0, 10)} == {third}
@@ -280,15 +284,16 @@ async def test_a_session_lives_until_it_ends_or_lies_idle_and_for_its_user_alone
 async def test_all_who_wait_hear_of_a_database_that_fails_and_the_next_look_up_works(
     db: Counting, pair: Pair, dsn: str
 ) -> None:
-    look = Positions(db, Sessions(db))
+    look = StreamPositions(db, Sessions(db))
     ask(dsn, "ALTER TABLE feeds RENAME TO away")
     many = positions.LARGEST_BATCH + 1
     found = await asyncio.gather(
-        *(look.look_up(Wanted(pair.jane, 0, None)) for _ in range(many)), return_exceptions=True
+        *(look.look_up(PositionRequest(pair.jane, 0, None)) for _ in range(many)),
+        return_exceptions=True,
     )
     assert sum(isinstance(each, Exception) for each in found) == many
     ask(dsn, "ALTER TABLE away RENAME TO feeds")
-    assert (await look.look_up(Wanted(pair.jane, 0, None))).last_seq == 1
+    assert (await look.look_up(PositionRequest(pair.jane, 0, None))).last_seq == 1
 
 
 @pytest.mark.gen_test

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yoyo
 
-from db import conversations, feed, opening
+from db import conversations, feed, startup
 from db.conversations import Conversation
 from db.feed import After
 from db.pool import Database
@@ -36,8 +36,8 @@ def empty(postgres: Postgres) -> Iterator[str]:
 
 def migrate(dsn: str, first: int | None = None) -> None:
     """With the first migrations alone, or with all."""
-    backend = opening._backend(dsn)
-    found = yoyo.read_migrations(str(opening.MIGRATIONS))
+    backend = startup._backend(dsn)
+    found = yoyo.read_migrations(str(startup.MIGRATIONS))
     backend.apply_migrations(backend.to_apply(found[:first]))
     backend.connection.close()
 
@@ -90,8 +90,8 @@ async def test_conversations_keep_the_order_that_their_times_gave_them(empty: st
 
 
 def test_migrations_are_numbered_and_each_names_the_one_before() -> None:
-    names = sorted(path.stem for path in Path(opening.MIGRATIONS).glob("*.sql"))
+    names = sorted(path.stem for path in Path(startup.MIGRATIONS).glob("*.sql"))
     assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
     for name, before in zip(names, ["", *names], strict=False):
-        first_line = (opening.MIGRATIONS / f"{name}.sql").read_text().splitlines()[0]
+        first_line = (startup.MIGRATIONS / f"{name}.sql").read_text().splitlines()[0]
         assert first_line == f"-- depends: {before}".strip()

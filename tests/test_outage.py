@@ -148,14 +148,14 @@ async def test_a_stream_that_is_reading_waits_for_the_database(
     async with jane.stream() as stream:
         position = stream.hello.id
     sent = [await john.send(conversation, f"{n}") for n in range(3)]
-    read, away = app.services.replays.read, True
+    read, away = app.services.feed_reader.read, True
 
     async def read_when_back(user_id: int, after: int, limit: int) -> Any:
         if away:
             raise errors.Unavailable("it is away")
         return await read(user_id, after, limit)
 
-    app.services.replays.read = read_when_back  # type: ignore[assignment,method-assign]
+    app.services.feed_reader.read = read_when_back  # type: ignore[assignment,method-assign]
     async with jane.stream(position) as stream:
         await pinged(stream)
         away = False

@@ -20,22 +20,22 @@ from db import (
     feed,
     github,
     messages,
-    opening,
     positions,
     pruning,
     reads,
+    startup,
     users,
 )
 from db.connection import Row
 from db.conversations import Opening
 from db.feed import After
+from db.feed_writer import MAX_BATCH
 from db.github import Account, Picture
 from db.messages import Draft
 from db.pool import Database
-from db.positions import Wanted
+from db.positions import PositionRequest
 from db.prepared import prepared
 from db.reads import Reading
-from db.sender import LARGEST_BATCH
 from db.sessions import Sessions
 from tests.support.postgres import Postgres, ask
 
@@ -189,7 +189,9 @@ def marking(number: int) -> Act:
 
 
 def looking_up(number: int) -> Act:
-    return lambda db: positions._positions(db, [Wanted(u, u, 3) for u in range(1, 1 + number)])
+    return lambda db: positions._positions(
+        db, [PositionRequest(u, u, 3) for u in range(1, 1 + number)]
+    )
 
 
 def reading(places: list[After]) -> Act:
@@ -258,10 +260,10 @@ STATEMENTS: dict[str, Act] = {
     ),
     "messages.store one": storing(1),
     "messages.store three": storing(3),
-    "messages.store most": storing(LARGEST_BATCH),
+    "messages.store most": storing(MAX_BATCH),
     "reads.mark one": marking(1),
     "reads.mark three": marking(3),
-    "reads.mark most": marking(LARGEST_BATCH),
+    "reads.mark most": marking(MAX_BATCH),
     "reads.mark up to a message": lambda db: reads.mark(db, [Reading(talk_of(7), 7, 11)]),
     "feed.pages short": reading([After(7, 0)]),
     "feed.pages deep": reading([After(READER, 500_000)]),
@@ -276,7 +278,7 @@ STATEMENTS: dict[str, Act] = {
     "pruning._look_at_uses": lambda db: pruning._look_at_uses(db, 0),
     "pruning._sessions_step first": lambda db: pruning._sessions_step(db, 0, time.time()),
     "pruning._sessions_step later": lambda db: pruning._sessions_step(db, 30_000, time.time()),
-    "opening.is_current": opening.is_current,
+    "startup.is_current": startup.is_current,
 }
 
 

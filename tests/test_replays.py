@@ -1,4 +1,4 @@
-"""Replays: a user's streams read what they missed a page at a time, and at a bounded rate."""
+"""FeedReader: a user's streams read what they missed a page at a time, and at a bounded rate."""
 
 import asyncio
 import dataclasses
@@ -45,7 +45,7 @@ async def test_one_page_of_a_user_is_read_at_a_time_whoever_does_not_take_theirs
     positions = {person: await position_of(person) for person in (john, jane)}
     await long_messages(john, conversation, MESSAGES)
     under_way, most = Counter[int](), Counter[int]()
-    read = app.services.replays.read
+    read = app.services.feed_reader.read
 
     async def counted(user_id: int, after: int, limit: int) -> Any:
         under_way[user_id] += 1
@@ -55,7 +55,7 @@ async def test_one_page_of_a_user_is_read_at_a_time_whoever_does_not_take_theirs
         finally:
             under_way[user_id] -= 1
 
-    app.services.replays.read = counted  # type: ignore[assignment,method-assign]
+    app.services.feed_reader.read = counted  # type: ignore[assignment,method-assign]
     idle = Unread(jane, positions[jane])
     began = time.monotonic()
     async with AsyncExitStack() as stack:
@@ -85,7 +85,7 @@ async def test_pages_of_long_events_have_fewer_of_them_and_of_short_ones_the_mos
     limits, user_id, limit, more = [], int(jane.id), LONGEST_PAGE, True
     seqs: list[int] = []
     while more:
-        page = await read_page(app.services.replays, user_id, after, limit)
+        page = await read_page(app.services.feed_reader, user_id, after, limit)
         seqs.append(page.seq)
         after, limit, more = page.seq, page.limit, page.more
         limits.append(limit)

@@ -266,7 +266,7 @@ async def test_what_happens_while_a_stream_opens_comes_once(
     async with jane.stream() as stream:
         cursor = stream.hello.id
     await john.send(conversation, "before")
-    look_up, read = app.services.positions.look_up, app.services.replays.read
+    look_up, read = app.services.positions.look_up, app.services.feed_reader.read
 
     async def send(at: str) -> None:
         if at == moment:
@@ -283,7 +283,7 @@ async def test_what_happens_while_a_stream_opens_comes_once(
         return found
 
     app.services.positions.look_up = position  # type: ignore[method-assign]
-    app.services.replays.read = page  # type: ignore[assignment,method-assign]
+    app.services.feed_reader.read = page  # type: ignore[assignment,method-assign]
     async with jane.stream(cursor if resuming else None) as stream:
         expected = ["before", "meanwhile"] if resuming else []
         events = [await stream.event() for _ in expected]

@@ -11,7 +11,7 @@ import pytest
 
 from bus import connection as stream_connection
 from bus.heartbeat import Heartbeat
-from db.feed import LARGEST_BATCH, Replays
+from db.feed import LARGEST_BATCH, FeedReader
 from db.pool import POOL_SIZE, Database
 from handlers import replays
 from handlers.application import Messenger
@@ -234,7 +234,7 @@ async def test_what_many_missed_is_read_in_few_statements(db: Database) -> None:
         return await rows(sql, params, **options)
 
     db.rows = counted  # type: ignore[method-assign]
-    feeds = Replays(db)
+    feeds = FeedReader(db)
     number = 2 * LARGEST_BATCH + 1
     await asyncio.gather(*(feeds.read(user_id, 0) for user_id in range(number)))
     assert asked == [LARGEST_BATCH, LARGEST_BATCH, 1]

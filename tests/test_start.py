@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import server as messenger
-from db import opening
+from db import startup
 from db.data_dir import DirectoryLock, Failed
 from db.errors import InUse, Refused, Unavailable
 from db.server_lock import ServerLock
@@ -141,15 +141,15 @@ def test_a_new_epoch_begins_when_it_is_asked_for_or_the_database_is_another_one(
     def epoch() -> str:
         return str(ask(dsn, "SELECT epoch FROM meta")[0][0])
 
-    asyncio.run(opening.prepare(dsn))
+    asyncio.run(startup.prepare(dsn))
     first = epoch()
-    asyncio.run(opening.prepare(dsn))
+    asyncio.run(startup.prepare(dsn))
     assert epoch() == first
-    asyncio.run(opening.prepare(dsn, new_epoch=True))
+    asyncio.run(startup.prepare(dsn, new_epoch=True))
     assert epoch() != first
     restored = epoch()
     ask(dsn, "UPDATE meta SET database_oid = database_oid::bigint + 1")
-    asyncio.run(opening.prepare(dsn))
+    asyncio.run(startup.prepare(dsn))
     assert epoch() != restored
 
 
@@ -199,9 +199,9 @@ async def test_a_start_waits_for_its_database_and_says_so_and_then_gives_up(dsn:
     said: list[str] = []
     nobody = f"host=127.0.0.1 port={free_port()} user=x dbname=x"
     with pytest.raises(Unavailable, match="no database after 1 s"):
-        await opening.reach(nobody, said.append, patience=1)
+        await startup.wait_until_reachable(nobody, said.append, patience=1)
     assert len(said) >= 2
     assert all("waiting for the database" in line for line in said)
     with pytest.raises(Refused):
-        await opening.reach(dsn.replace("user=postgres", "user=nobody"), said.append)
-    await opening.reach(dsn, said.append)
+        await startup.wait_until_reachable(dsn.replace("user=postgres", "user=nobody"), said.append)
+    await startup.wait_until_reachable(dsn, said.append)

@@ -186,7 +186,7 @@ async def test_a_stream_that_is_ended_just_after_its_client_left_is_left_in_peac
         await reading.wait()
         raise errors.Unavailable("it is away")
 
-    app.services.replays.read = read  # type: ignore[assignment,method-assign]
+    app.services.feed_reader.read = read  # type: ignore[assignment,method-assign]
     async with jane.stream(position):
         (handler,) = app.services.bus.streams_of(int(jane.id))
         assert isinstance(handler, StreamHandler)

@@ -183,7 +183,7 @@ async def test_what_the_driver_cannot_send_is_an_error_of_ours_and_harms_nothing
         with pytest.raises(errors.Unexpected):
             await db.rows(sql, params)
         assert await db.rows("SELECT 1") == [(1,)]
-    assert not db.away
+    assert not db.unavailable
 
 
 @pytest.mark.gen_test

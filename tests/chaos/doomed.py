@@ -13,23 +13,23 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 import server  # noqa: E402
-from db.sender import Sender  # noqa: E402
+from db.feed_writer import FeedWriter  # noqa: E402
 
 DYING = "dying between COMMIT and answer"
 
 
 def main() -> int:
     order = Path(sys.argv[sys.argv.index("--data-dir") + 1]) / "die"
-    settle = Sender._settle
+    settle = FeedWriter._settle
 
-    def settle_or_die(self: Sender, batch: list[Any], outcomes: list[Any]) -> None:
+    def settle_or_die(self: FeedWriter, batch: list[Any], outcomes: list[Any]) -> None:
         if order.exists() and any(outcome.recipients for outcome in outcomes):
             order.unlink()
             print(f"{DYING}: {len(outcomes)} writes", flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
         settle(self, batch, outcomes)
 
-    Sender._settle = settle_or_die  # type: ignore[method-assign]
+    FeedWriter._settle = settle_or_die  # type: ignore[method-assign]
     return server.main()
 
 

@@ -15,7 +15,7 @@ AGAIN_SECONDS = 0.03
 BROKEN = (OSError, HTTPClientError, StreamClosedError, TimeoutError, asyncio.IncompleteReadError)
 
 
-class Sender:
+class FeedWriter:
     """Sends one message after the other, each until it is answered, under one client id."""
 
     def __init__(self, person: Person, conversations: list[str]) -> None:

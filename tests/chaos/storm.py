@@ -19,7 +19,7 @@ from typing import NamedTuple
 from tornado.httpclient import AsyncHTTPClient
 
 from tests.chaos.doomed import DYING
-from tests.chaos.people import Reader, Sender
+from tests.chaos.people import FeedWriter, Reader
 from tests.support.people import Visitor, eventually
 from tests.support.postgres import Postgres, ask
 from tests.support.processes import ServerProcess, with_hosts
@@ -98,7 +98,7 @@ class Storm:
         self.postgres = postgres
         self.dsn = dsn
         self.chance = chance
-        self.senders: list[Sender] = []
+        self.senders: list[FeedWriter] = []
         self.readers: list[Reader] = []
         self.kills_with_sends_in_flight = 0
         self.kills_after_commit = 0
@@ -128,7 +128,7 @@ class Storm:
         talks = [await people[n].talk_to(people[n - 1]) for n in range(PEOPLE)]
         for n, person in enumerate(people):
             answer = await person.get("/api/conversations")
-            self.senders.append(Sender(person, [talks[n], talks[(n + 1) % PEOPLE]]))
+            self.senders.append(FeedWriter(person, [talks[n], talks[(n + 1) % PEOPLE]]))
             self.readers.append(Reader(person, answer.headers["Last-Event-ID"]))
         self._sending = [asyncio.create_task(sender.run()) for sender in self.senders]
         reading = [asyncio.create_task(reader.run()) for reader in self.readers]

@@ -12,7 +12,7 @@ import psutil
 import psycopg2
 from psycopg2.extensions import make_dsn
 
-from db import opening
+from db import startup
 from db.embedded import PROGRAMS, EmbeddedPostgres
 
 _TEMPLATE = "messenger_template"
@@ -41,7 +41,7 @@ class Postgres:
             self._admin("ALTER SYSTEM SET fsync = off")
             self._admin("SELECT pg_reload_conf()")
         self._admin(f"CREATE DATABASE {_TEMPLATE}")
-        opening._prepare(self.dsn(_TEMPLATE), new_epoch=False)
+        startup._prepare(self.dsn(_TEMPLATE), new_epoch=False)
 
     def stop(self) -> None:
         self._embedded.stop(3)

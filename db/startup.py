@@ -27,7 +27,9 @@ YOYOS_TABLES = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock")
 _log = logging.getLogger("messenger.db")
 
 
-async def reach(dsn: str, say: Callable[[str], None], patience: float = PATIENCE_SECONDS) -> None:
+async def wait_until_reachable(
+    dsn: str, say: Callable[[str], None], patience: float = PATIENCE_SECONDS
+) -> None:
     """Returns when the database answers.
 
     Tries with growing pauses, and says so. Raises `errors.Refused` at once where trying again is

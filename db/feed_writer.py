@@ -1,4 +1,4 @@
-"""The one place where facts enter the feeds: a queue with one transaction in flight.
+"""The one way in which facts enter the feeds: a queue with one transaction in flight.
 
 Writes of a kind that wait together are stored together, in one round trip and one commit. Because
 the next transaction begins after the last one's events were published, publishing order is commit
@@ -18,14 +18,14 @@ from db.conversations import Conversation, Opened, Opening
 from db.feed import Event
 from db.github import Account, SignedIn
 from db.messages import Draft, Message, Stored
-from db.outcome import Outcome
 from db.pool import Database
 from db.reads import Read, Reading
 from db.users import User
+from db.write_result import WriteResult
 
-FEW = 4  # are stored together, however many wait
-LARGEST_BATCH = 128  # the statement's cost grows with it, and everybody in it waits for its commit
-MOST_APART = 4  # waiting for locked feeds at once: half the pool, others have the rest
+MIN_BATCH = 4  # are stored together, however many wait
+MAX_BATCH = 128  # the statement's cost grows with it, and everybody in it waits for its commit
+MAX_BLOCKED = 4  # waiting for locked feeds at once: half the pool, others have the rest
 PAUSE_SECONDS = 0.1  # between attempts at a database that is away
 REFUSED_SECONDS = 0.5  # how long one that refuses connections is tried, since it may be restarting
 
@@ -33,21 +33,23 @@ _log = logging.getLogger("messenger.db")
 
 Write = TypeVar("Write")
 Result = TypeVar("Result")
-Store = Callable[[Database, Sequence[Write]], Awaitable[list[Outcome[Result]]]]
+Store = Callable[[Database, Sequence[Write]], Awaitable[list[WriteResult[Result]]]]
 
 
 class _Job(Generic[Write, Result]):
     """A write that somebody waits for."""
 
-    def __init__(self, store: Store[Write, Result], write: Write, alone: bool) -> None:
+    def __init__(self, store: Store[Write, Result], write: Write, unbatched: bool) -> None:
         self.store = store
         self.write = write
-        self.alone = alone
+        self.unbatched = unbatched
         self.started = False
-        self.future: asyncio.Future[Outcome[Result]] = asyncio.get_running_loop().create_future()
+        self.future: asyncio.Future[WriteResult[Result]] = (
+            asyncio.get_running_loop().create_future()
+        )
 
     @property
-    def place(self) -> Hashable:
+    def ordering_key(self) -> Hashable:
         """What is written to: the conversation, where there is one already."""
         return getattr(self.write, "conversation_id", self.write)
 
@@ -59,14 +61,14 @@ class _Job(Generic[Write, Result]):
 
     def fits(self, batch: "list[AnyJob]") -> bool:
         """Whether one statement can store it together with these."""
-        return not batch or (self.store is batch[0].store and not self.alone)
+        return not batch or (self.store is batch[0].store and not self.unbatched)
 
 
 AnyJob = _Job[Any, Any]
 Queue = deque[AnyJob]
 
 
-class Sender:
+class FeedWriter:
     """Stores what users do, and hands the events to `publish` after the commit, in its order.
 
     `publish` must neither block nor raise. `unsure` is called where something may have been stored
@@ -85,9 +87,9 @@ class Sender:
         self._waiting: Queue = deque()
         self._met_a_lock = False  # the last batch of those
         self._worker: asyncio.Task[None] | None = None
-        self._apart: dict[Hashable, Queue] = {}  # by place: what met a locked feed there
-        self._room_apart = asyncio.Semaphore(MOST_APART)
-        self._workers_apart: set[asyncio.Task[None]] = set()
+        self._blocked: dict[Hashable, Queue] = {}  # by ordering key: what met a locked feed
+        self._blocked_slots = asyncio.Semaphore(MAX_BLOCKED)
+        self._blocked_workers: set[asyncio.Task[None]] = set()
 
     async def send(self, draft: Draft) -> Stored:
         """Raises `snapshot.NotFound`, `messages.ClientIdReused`, `errors.DatabaseError`."""
@@ -99,22 +101,22 @@ class Sender:
 
     async def open(self, opening: Opening) -> Opened:
         """Raises `snapshot.NotFound`, `conversations.WithOneself`, `errors.DatabaseError`."""
-        # Alone: what one of two has committed must be published though the other fails.
-        return await self._done(conversations.open_all, opening, alone=True)
+        # Unbatched: what one of two has committed must be published though the other fails.
+        return await self._done(conversations.open_all, opening, unbatched=True)
 
     async def sign_in(self, account: Account) -> User:
         """Who signs in with GitHub, made or brought up to date. Raises `errors.DatabaseError`."""
-        return (await self._done(github.sign_in_all, account, alone=True)).user
+        return (await self._done(github.sign_in_all, account, unbatched=True)).user
 
     async def idle(self) -> None:
         """Returns when nothing is being written any more."""
-        while self._worker is not None or self._workers_apart:
-            await asyncio.wait({*self._workers_apart, *filter(None, [self._worker])})
+        while self._worker is not None or self._blocked_workers:
+            await asyncio.wait({*self._blocked_workers, *filter(None, [self._worker])})
 
     async def _done(
-        self, store: Store[Write, Result], write: Write, *, alone: bool = False
+        self, store: Store[Write, Result], write: Write, *, unbatched: bool = False
     ) -> Result:
-        job = _Job(store, write, alone)
+        job = _Job(store, write, unbatched)
         self._waiting.append(job)
         self._work()
         # By a timer of its own: to cancel the task and catch that (`asyncio.timeout`) costs 3 µs.
@@ -137,16 +139,16 @@ class Sender:
         finally:
             self._worker = None
 
-    async def _work_off_apart(self, place: Hashable) -> None:
+    async def _work_off_blocked(self, ordering_key: Hashable) -> None:
         try:
-            await self._work_off(self._apart[place])
+            await self._work_off(self._blocked[ordering_key])
         finally:
-            del self._apart[place]
+            del self._blocked[ordering_key]
 
     async def _work_off(self, queue: Queue) -> None:
         try:
             while batch := self._next_batch(queue):
-                await self._store(batch, apart=queue is not self._waiting)
+                await self._store(batch, blocked=queue is not self._waiting)
         except BaseException:
             _log.critical("the sender broke", exc_info=True)
             raise
@@ -160,73 +162,77 @@ class Sender:
         Behind a locked feed all that waits is tried at once, so that its time is lost once.
         """
         batch: list[AnyJob] = []
-        share = max(FEW, -(-len(queue) * 2 // 3))
-        most = LARGEST_BATCH if self._met_a_lock else min(share, LARGEST_BATCH)
+        share = max(MIN_BATCH, -(-len(queue) * 2 // 3))
+        most = MAX_BATCH if self._met_a_lock else min(share, MAX_BATCH)
         while queue and len(batch) < most:
             job = queue[0]
             if job.future.done():
                 queue.popleft()  # given up: its deadline passed
-            elif queue is self._waiting and job.place in self._apart:
-                self._apart[job.place].append(queue.popleft())  # behind those that wait there
+            elif queue is self._waiting and job.ordering_key in self._blocked:
+                self._blocked[job.ordering_key].append(
+                    queue.popleft()
+                )  # behind those that wait there
             elif job.fits(batch):
                 batch.append(queue.popleft())
             else:
                 break
         return batch
 
-    async def _store(self, batch: list[AnyJob], *, apart: bool) -> None:
+    async def _store(self, batch: list[AnyJob], *, blocked: bool) -> None:
         """Tries until it is stored, refused, or nobody waits for it any more."""
         while batch := [job for job in batch if not job.future.done()]:
             try:
-                outcomes = await self._attempt(batch, apart)
+                outcomes = await self._attempt(batch, blocked)
             except errors.LockTimeout:
-                if not apart:
+                if not blocked:
                     self._met_a_lock = True
-                    return self._set_apart(batch)
+                    return self._block(batch)
             except errors.Deadlock:
                 _log.warning("a deadlock, which should not be possible; trying again")
             except errors.Declined as error:
                 if error.is_damage and len(batch) > 1:
-                    return await self._store_singly(batch, apart)
+                    return await self._store_singly(batch, blocked)
                 return _refuse(batch, error)
             except errors.DatabaseError as error:
-                if isinstance(error, errors.TurnedAway) and self._db.has_been_away(REFUSED_SECONDS):
+                if isinstance(error, errors.TurnedAway) and self._db.has_been_unavailable(
+                    REFUSED_SECONDS
+                ):
                     return _refuse(batch, error)
-                if not self._db.away:  # which has been said
+                if not self._db.unavailable:  # which has been said
                     _log.warning("trying %d writes again: %s", len(batch), error)
                 self._unsure()
                 await asyncio.sleep(PAUSE_SECONDS)
             except Exception as error:
                 if len(batch) > 1:
-                    return await self._store_singly(batch, apart)
+                    return await self._store_singly(batch, blocked)
                 return _refuse(batch, error)
             else:
-                self._met_a_lock = self._met_a_lock and apart
+                self._met_a_lock = self._met_a_lock and blocked
                 return self._settle(batch, outcomes)
 
-    async def _attempt(self, batch: list[AnyJob], apart: bool) -> list[Outcome[Any]]:
-        async with self._room_apart if apart else contextlib.nullcontext():
+    async def _attempt(self, batch: list[AnyJob], blocked: bool) -> list[WriteResult[Any]]:
+        async with self._blocked_slots if blocked else contextlib.nullcontext():
             for job in batch:
                 job.started = True
             pool.begin_request()
             return await batch[0].store(self._db, [job.write for job in batch])
 
-    def _set_apart(self, batch: list[AnyJob]) -> None:
-        """Place by place, beside the next batch: one locked feed stalls nobody else."""
+    def _block(self, batch: list[AnyJob]) -> None:
+        """By ordering key, beside the next batch: one locked feed stalls nobody else."""
         for job in batch:
-            if job.place not in self._apart:
-                self._apart[job.place] = deque()
-                task = asyncio.create_task(self._work_off_apart(job.place))
-                self._workers_apart.add(task)
-                task.add_done_callback(self._workers_apart.discard)
-            self._apart[job.place].append(job)
+            if job.ordering_key not in self._blocked:
+                self._blocked[job.ordering_key] = deque()
+                task = asyncio.create_task(self._work_off_blocked(job.ordering_key))
+                self._blocked_workers.add(task)
+                task.add_done_callback(self._blocked_workers.discard)
+            self._blocked[job.ordering_key].append(job)
 
-    async def _store_singly(self, batch: list[AnyJob], apart: bool) -> None:
+    async def _store_singly(self, batch: list[AnyJob], blocked: bool) -> None:
         """In order, each by itself: what is wrong with one of them harms no other."""
         for job in batch:
-            await self._store([job], apart=apart)
+            await self._store([job], blocked=blocked)
 
-    def _settle(self, batch: list[AnyJob], outcomes: list[Outcome[Any]]) -> None:
+    def _settle(self, batch: list[AnyJob], outcomes: list[WriteResult[Any]]) -> None:
         for outcome in outcomes:
             self._publish(_events(outcome, self._db.epoch))
         for job, outcome in zip(batch, outcomes, strict=True):
@@ -240,10 +246,10 @@ def _refuse(batch: list[AnyJob], error: Exception) -> None:
             job.future.set_exception(error)
 
 
-def _events(outcome: Outcome[Any], present_epoch: str | None) -> list[Event]:
+def _events(outcome: WriteResult[Any], present_epoch: str | None) -> list[Event]:
     """What each recipient's feed has got, as that recipient sees it.
 
-    An answer that a database gave before another one took its place tells of nothing here.
+    An answer that a database gave before another one took its ordering_key tells of nothing here.
     """
     return [
         Event(user_id, epoch, seq, _seen_by(user_id, outcome.result))
@@ -264,4 +270,4 @@ def _seen_by(user_id: int, result: object) -> Message | Conversation | Read | Us
         case SignedIn(user):
             return user
         case _:
-            raise TypeError(f"{result!r} has no place in a feed")
+            raise TypeError(f"{result!r} cannot be told in a feed")

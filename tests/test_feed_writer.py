@@ -17,10 +17,10 @@ from db import conversations, errors, messages, pool, users
 from db.connection import Row
 from db.conversations import MOST_UNREAD, Conversation, Opening, WithOneself
 from db.feed import Event
+from db.feed_writer import FeedWriter
 from db.messages import ClientIdReused, Draft, Message, Stored
 from db.pool import Database
 from db.reads import NoSuchMessage, Read, Reading
-from db.sender import Sender
 from db.snapshot import NotFound
 from tests.support import feeds
 from tests.support.postgres import ask
@@ -58,14 +58,14 @@ def told() -> list[Event]:
 
 
 @pytest.fixture
-def sender(io_loop: IOLoop, db: Counting, told: list[Event]) -> Iterator[Sender]:
-    sender = Sender(db, told.extend)
+def sender(io_loop: IOLoop, db: Counting, told: list[Event]) -> Iterator[FeedWriter]:
+    sender = FeedWriter(db, told.extend)
     yield sender
     io_loop.run_sync(sender.idle)
 
 
 @pytest.fixture(autouse=True)
-def feeds_without_a_gap(dsn: str, sender: Sender) -> Iterator[None]:
+def feeds_without_a_gap(dsn: str, sender: FeedWriter) -> Iterator[None]:
     """After each test: every feed counts 1, 2, … up to its last number."""
     yield
     assert not ask(dsn, GAPS)
@@ -89,7 +89,7 @@ class Pair(NamedTuple):
     other: int
 
 
-async def pair(db: Database, sender: Sender, one: str, other: str) -> Pair:
+async def pair(db: Database, sender: FeedWriter, one: str, other: str) -> Pair:
     ids = [int((await users.sign_in(db, name)).id) for name in (one, other)]
     return Pair((await sender.open(Opening(ids[0], other))).conversation_id, *ids)
 
@@ -102,11 +102,11 @@ def seen_by(user_id: int, told: Iterable[Event]) -> list[Event]:
     return [event for event in told if event.user_id == user_id]
 
 
-async def all_of(sender: Sender, drafts: Iterable[Draft]) -> list[Stored | BaseException]:
+async def all_of(sender: FeedWriter, drafts: Iterable[Draft]) -> list[Stored | BaseException]:
     return await asyncio.gather(*map(sender.send, drafts), return_exceptions=True)
 
 
-async def sent(sender: Sender, drafts: Iterable[Draft]) -> list[Message]:
+async def sent(sender: FeedWriter, drafts: Iterable[Draft]) -> list[Message]:
     return [stored.message for stored in await asyncio.gather(*map(sender.send, drafts))]
 
 
@@ -135,7 +135,7 @@ def locked(dsn: str, user_id: int) -> Iterator[None]:
 
 @pytest.mark.gen_test
 async def test_sends_that_wait_together_share_round_trips_and_transactions(
-    db: Counting, sender: Sender, dsn: str
+    db: Counting, sender: FeedWriter, dsn: str
 ) -> None:
     john_jane = await pair(db, sender, "john", "jane")
     before = db.asked
@@ -149,7 +149,7 @@ async def test_sends_that_wait_together_share_round_trips_and_transactions(
 @rule("api#order-of-messages")
 @pytest.mark.gen_test
 async def test_ids_numbers_times_and_publishing_have_one_order_for_every_viewer(
-    db: Counting, sender: Sender, told: list[Event], dsn: str
+    db: Counting, sender: FeedWriter, told: list[Event], dsn: str
 ) -> None:
     names = ["john", "jane", "alice", "bob", "carol", "dave"]
     pairs = [await pair(db, sender, one, other) for one, other in combinations(names, 2)]
@@ -180,7 +180,7 @@ def message_of(event: Event) -> Message:
 
 @pytest.mark.gen_test
 async def test_writes_of_all_kinds_at_once_are_published_in_the_order_of_the_feed(
-    db: Counting, sender: Sender, told: list[Event], dsn: str
+    db: Counting, sender: FeedWriter, told: list[Event], dsn: str
 ) -> None:
     john_jane = await pair(db, sender, "john", "jane")
     for name in ("alice", "bob", "carol"):
@@ -200,7 +200,7 @@ async def test_writes_of_all_kinds_at_once_are_published_in_the_order_of_the_fee
 
 @pytest.mark.gen_test
 async def test_a_locked_feed_holds_up_no_send_to_others(
-    db: Counting, sender: Sender, dsn: str
+    db: Counting, sender: FeedWriter, dsn: str
 ) -> None:
     john_jane = await pair(db, sender, "john", "jane")
     bob_carol = await pair(db, sender, "bob", "carol")
@@ -220,7 +220,7 @@ async def test_a_locked_feed_holds_up_no_send_to_others(
 
 @pytest.mark.gen_test
 async def test_what_waits_for_a_locked_feed_keeps_its_order_in_a_conversation(
-    db: Counting, sender: Sender, told: list[Event], dsn: str
+    db: Counting, sender: FeedWriter, told: list[Event], dsn: str
 ) -> None:
     john_jane = await pair(db, sender, "john", "jane")
     sends = []
@@ -240,7 +240,7 @@ async def test_what_waits_for_a_locked_feed_keeps_its_order_in_a_conversation(
 
 @pytest.mark.gen_test
 async def test_a_batch_that_meets_a_locked_feed_is_stored_all_the_same_save_for_that_user(
-    db: Counting, sender: Sender, dsn: str
+    db: Counting, sender: FeedWriter, dsn: str
 ) -> None:
     pairs = [await pair(db, sender, f"one{n}", f"other{n}") for n in range(20)]
     with locked(dsn, pairs[7].other):
@@ -255,7 +255,7 @@ async def test_a_batch_that_meets_a_locked_feed_is_stored_all_the_same_save_for_
 
 @pytest.mark.gen_test
 async def test_many_who_wait_for_one_locked_feed_leave_connections_to_the_others(
-    db: Counting, sender: Sender, dsn: str
+    db: Counting, sender: FeedWriter, dsn: str
 ) -> None:
     pairs = [await pair(db, sender, f"friend{n}", "jane") for n in range(30)]
     bob_carol = await pair(db, sender, "bob", "carol")
@@ -272,7 +272,7 @@ async def test_many_who_wait_for_one_locked_feed_leave_connections_to_the_others
 
 @pytest.mark.gen_test
 async def test_a_feed_that_stays_locked_ends_in_an_error_before_long_and_nothing_is_stored(
-    db: Counting, sender: Sender, dsn: str
+    db: Counting, sender: FeedWriter, dsn: str
 ) -> None:
     john_jane = await pair(db, sender, "john", "jane")
     bob_carol = await pair(db, sender, "bob", "carol")
@@ -290,7 +290,7 @@ async def test_a_feed_that_stays_locked_ends_in_an_error_before_long_and_nothing
 
 @pytest.mark.gen_test
 async def test_a_new_conversation_is_published_though_the_next_one_meets_a_locked_feed(
-    db: Counting, sender: Sender, told: list[Event], dsn: str
+    db: Counting, sender: FeedWriter, told: list[Event], dsn: str
 ) -> None:
     john, jane, carol = [int((await users.sign_in(db, n)).id) for n in ("john", "jane", "carol")]
     with locked(dsn, carol):
@@ -305,7 +305,7 @@ async def test_a_new_conversation_is_published_though_the_next_one_meets_a_locke
 
 @pytest.mark.gen_test
 async def test_a_refusal_that_comes_after_its_sender_gave_up_harms_nobody(
-    db: Counting, sender: Sender, dsn: str
+    db: Counting, sender: FeedWriter, dsn: str
 ) -> None:
     john_jane = await pair(db, sender, "john", "jane")
 
@@ -325,7 +325,7 @@ async def test_a_refusal_that_comes_after_its_sender_gave_up_harms_nobody(
 
 @pytest.mark.gen_test
 async def test_a_stranger_and_a_reused_client_id_are_refused_without_harm_to_their_neighbours(
-    db: Counting, sender: Sender, told: list[Event], dsn: str
+    db: Counting, sender: FeedWriter, told: list[Event], dsn: str
 ) -> None:
     john_jane = await pair(db, sender, "john", "jane")
     mallory = int((await users.sign_in(db, "mallory")).id)
@@ -354,7 +354,7 @@ async def test_a_stranger_and_a_reused_client_id_are_refused_without_harm_to_the
 
 @pytest.mark.gen_test
 async def test_what_postgresql_itself_refuses_harms_no_neighbour(
-    db: Counting, sender: Sender, told: list[Event], dsn: str
+    db: Counting, sender: FeedWriter, told: list[Event], dsn: str
 ) -> None:
     talk, john, jane = await pair(db, sender, "john", "jane")
     told.clear()
@@ -372,7 +372,7 @@ async def test_what_postgresql_itself_refuses_harms_no_neighbour(
 
 @pytest.mark.gen_test
 async def test_fifty_sends_of_one_client_id_store_one_message(
-    db: Counting, sender: Sender, told: list[Event], dsn: str
+    db: Counting, sender: FeedWriter, told: list[Event], dsn: str
 ) -> None:
     talk, john, jane = await pair(db, sender, "john", "jane")
     told.clear()
@@ -387,7 +387,7 @@ async def test_fifty_sends_of_one_client_id_store_one_message(
 
 @pytest.mark.gen_test
 async def test_of_equal_client_ids_in_one_batch_the_first_decides(
-    db: Counting, sender: Sender, dsn: str
+    db: Counting, sender: FeedWriter, dsn: str
 ) -> None:
     talk, john, _ = await pair(db, sender, "john", "jane")
     elsewhere = (await pair(db, sender, "john", "carol")).talk
@@ -407,7 +407,9 @@ async def test_of_equal_client_ids_in_one_batch_the_first_decides(
 
 
 @pytest.mark.gen_test
-async def test_a_refused_draft_does_not_use_up_its_client_id(db: Counting, sender: Sender) -> None:
+async def test_a_refused_draft_does_not_use_up_its_client_id(
+    db: Counting, sender: FeedWriter
+) -> None:
     talk, john, _ = await pair(db, sender, "john", "jane")
     foreign = (await pair(db, sender, "bob", "carol")).talk
     good = draft(talk, john)
@@ -418,7 +420,7 @@ async def test_a_refused_draft_does_not_use_up_its_client_id(db: Counting, sende
 
 
 @pytest.mark.gen_test
-async def test_two_people_may_use_the_same_client_id(db: Counting, sender: Sender) -> None:
+async def test_two_people_may_use_the_same_client_id(db: Counting, sender: FeedWriter) -> None:
     talk, john, jane = await pair(db, sender, "john", "jane")
     his = draft(talk, john)
     one, other = await asyncio.gather(sender.send(his), sender.send(his._replace(user_id=jane)))
@@ -429,7 +431,7 @@ async def test_two_people_may_use_the_same_client_id(db: Counting, sender: Sende
 
 @pytest.mark.gen_test
 async def test_a_client_id_that_the_server_made_is_never_shown(
-    db: Counting, sender: Sender, told: list[Event]
+    db: Counting, sender: FeedWriter, told: list[Event]
 ) -> None:
     talk, john, _ = await pair(db, sender, "john", "jane")
     told.clear()
@@ -446,7 +448,7 @@ async def test_a_client_id_that_the_server_made_is_never_shown(
 @rule("api#client-id-is-private")
 @pytest.mark.gen_test
 async def test_a_client_id_is_its_senders_secret(
-    db: Counting, sender: Sender, told: list[Event]
+    db: Counting, sender: FeedWriter, told: list[Event]
 ) -> None:
     talk, john, jane = await pair(db, sender, "john", "jane")
     told.clear()
@@ -462,7 +464,7 @@ async def test_a_client_id_is_its_senders_secret(
 
 @pytest.mark.gen_test
 async def test_a_hundred_who_open_one_conversation_from_both_sides_have_one(
-    db: Counting, sender: Sender, told: list[Event], dsn: str
+    db: Counting, sender: FeedWriter, told: list[Event], dsn: str
 ) -> None:
     john, jane = [int((await users.sign_in(db, name)).id) for name in ("john", "jane")]
     both = [Opening(john, "JANE"), Opening(jane, "john")] * 50
@@ -479,7 +481,7 @@ async def test_a_hundred_who_open_one_conversation_from_both_sides_have_one(
 
 @pytest.mark.gen_test
 async def test_nobody_opens_a_conversation_with_themselves_or_with_nobody(
-    db: Counting, sender: Sender, told: list[Event], dsn: str
+    db: Counting, sender: FeedWriter, told: list[Event], dsn: str
 ) -> None:
     john = int((await users.sign_in(db, "john")).id)
     with pytest.raises(WithOneself):
@@ -503,7 +505,7 @@ def reads_of(told: Iterable[Event]) -> list[tuple[int, str, int | None]]:
 
 @pytest.mark.gen_test
 async def test_a_marker_only_moves_forward_and_tells_both(
-    db: Counting, sender: Sender, told: list[Event]
+    db: Counting, sender: FeedWriter, told: list[Event]
 ) -> None:
     talk, john, jane = await pair(db, sender, "john", "jane")
     first, second, third = await sent(sender, [draft(talk, john) for _ in range(3)])
@@ -516,7 +518,7 @@ async def test_a_marker_only_moves_forward_and_tells_both(
 
 @pytest.mark.gen_test
 async def test_reading_a_conversation_without_messages_tells_nothing(
-    db: Counting, sender: Sender, told: list[Event]
+    db: Counting, sender: FeedWriter, told: list[Event]
 ) -> None:
     talk, _, jane = await pair(db, sender, "john", "jane")
     await sender.mark_read(Reading(talk, jane, None))
@@ -525,7 +527,7 @@ async def test_reading_a_conversation_without_messages_tells_nothing(
 
 @pytest.mark.gen_test
 async def test_a_message_of_another_conversation_cannot_be_read_in_this_one(
-    db: Counting, sender: Sender, told: list[Event]
+    db: Counting, sender: FeedWriter, told: list[Event]
 ) -> None:
     talk, john, jane = await pair(db, sender, "john", "jane")
     other = await pair(db, sender, "john", "carol")
@@ -544,7 +546,7 @@ async def test_a_message_of_another_conversation_cannot_be_read_in_this_one(
 
 @pytest.mark.gen_test
 async def test_of_several_readings_in_one_batch_the_furthest_moves_the_marker_once(
-    db: Counting, sender: Sender, told: list[Event]
+    db: Counting, sender: FeedWriter, told: list[Event]
 ) -> None:
     talk, john, jane = await pair(db, sender, "john", "jane")
     stored = await sent(sender, [draft(talk, john) for _ in range(5)])
@@ -556,7 +558,9 @@ async def test_of_several_readings_in_one_batch_the_furthest_moves_the_marker_on
 
 
 @pytest.mark.gen_test
-async def test_both_may_read_in_one_batch(db: Counting, sender: Sender, told: list[Event]) -> None:
+async def test_both_may_read_in_one_batch(
+    db: Counting, sender: FeedWriter, told: list[Event]
+) -> None:
     talk, john, jane = await pair(db, sender, "john", "jane")
     his, hers = await sent(sender, [draft(talk, john), draft(talk, jane)])
     await asyncio.gather(
@@ -570,7 +574,7 @@ async def test_both_may_read_in_one_batch(db: Counting, sender: Sender, told: li
 
 
 @pytest.mark.gen_test
-async def test_ones_own_messages_are_never_unread(db: Counting, sender: Sender) -> None:
+async def test_ones_own_messages_are_never_unread(db: Counting, sender: FeedWriter) -> None:
     talk, john, jane = await pair(db, sender, "john", "jane")
     await sent(sender, [draft(talk, user_id) for user_id in (john, jane, john, john)])
     assert (await conversations.one(db, john, talk)).body.unread_count == 1
@@ -579,7 +583,7 @@ async def test_ones_own_messages_are_never_unread(db: Counting, sender: Sender) 
 
 @pytest.mark.gen_test
 async def test_unread_is_exact_up_to_999_and_goes_no_further_than_1000(
-    db: Counting, sender: Sender, told: list[Event]
+    db: Counting, sender: FeedWriter, told: list[Event]
 ) -> None:
     talk, john, jane = await pair(db, sender, "john", "jane")
     stored = await sent(sender, [draft(talk, john) for _ in range(MOST_UNREAD + 2)])
@@ -594,7 +598,7 @@ async def test_unread_is_exact_up_to_999_and_goes_no_further_than_1000(
 
 @pytest.mark.gen_test
 async def test_a_snapshot_and_the_events_after_it_make_what_a_fresh_snapshot_shows(
-    db: Counting, sender: Sender
+    db: Counting, sender: FeedWriter
 ) -> None:
     talk, john, jane = await pair(db, sender, "john", "jane")
     drafts = [draft(talk, (john, john, jane)[n % 3]) for n in range(300)]
@@ -612,7 +616,7 @@ async def test_a_snapshot_and_the_events_after_it_make_what_a_fresh_snapshot_sho
         assert applied(snapshot.body, after, jane) == shown(fresh.body)
 
 
-async def one_by_one(sender: Sender, drafts: Iterable[Draft]) -> None:
+async def one_by_one(sender: FeedWriter, drafts: Iterable[Draft]) -> None:
     for each in drafts:
         await sender.send(each)
 
@@ -670,7 +674,7 @@ CUT = """
 
 @pytest.mark.gen_test
 async def test_a_batch_that_met_a_deadlock_is_tried_again(
-    db: Counting, sender: Sender, dsn: str, monkeypatch: pytest.MonkeyPatch
+    db: Counting, sender: FeedWriter, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """None is possible by design; what PostgreSQL says is heeded all the same."""
     talk, john, _ = await pair(db, sender, "john", "jane")
@@ -692,7 +696,7 @@ async def test_a_batch_that_met_a_deadlock_is_tried_again(
 
 @pytest.mark.gen_test
 async def test_what_was_stored_though_its_answer_was_lost_is_not_stored_again(
-    db: Counting, sender: Sender, dsn: str
+    db: Counting, sender: FeedWriter, dsn: str
 ) -> None:
     talk, john, jane = await pair(db, sender, "john", "jane")
     db.loses_next = True
@@ -708,7 +712,7 @@ async def test_what_was_stored_though_its_answer_was_lost_is_not_stored_again(
 
 @pytest.mark.gen_test
 async def test_connections_that_are_cut_all_the_time_lose_and_double_nothing(
-    db: Counting, sender: Sender, told: list[Event], dsn: str
+    db: Counting, sender: FeedWriter, told: list[Event], dsn: str
 ) -> None:
     talk, john, jane = await pair(db, sender, "john", "jane")
     told.clear()

@@ -13,6 +13,6 @@ class Recipient(NamedTuple):
     seq: int
 
 
-class Outcome(NamedTuple, Generic[Result]):
+class WriteResult(NamedTuple, Generic[Result]):
     result: Result | Exception  # a refusal is told, not raised: it is this write's own affair
     recipients: list[Recipient]

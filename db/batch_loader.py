@@ -10,10 +10,10 @@ Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 
-class Batched(Generic[Question, Answer]):
+class BatchLoader(Generic[Question, Answer]):
     """Asks what is waiting in one statement, and one statement at a time.
 
-    The statement begins after `ask` was called. However many ask, they take one connection of the
+    The statement begins after `load` was called. However many ask, they take one connection of the
     pool, so that after a restart, when thousands of streams return, sends have the others.
     """
 
@@ -26,7 +26,7 @@ class Batched(Generic[Question, Answer]):
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
         self._worker: asyncio.Task[None] | None = None
 
-    async def ask(self, question: Question) -> Answer:
+    async def load(self, question: Question) -> Answer:
         """Raises what `answers` raises."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))

@@ -24,18 +24,19 @@ LOCK = """
 
 
 def append(*columns: str) -> str:
-    """Goes on from a CTE `news`: n, user_id, kind, and those `columns` of feed_events.
+    """Goes on from a CTE `new_events`: n, user_id, kind, and those `columns` of feed_events.
 
-    `n` orders what one transaction tells one user. `numbered` is `news` with each row's `seq`.
+    `n` orders what one transaction tells one user.
+    `numbered` is `new_events` with each row's `seq`.
     """
     listed = ", ".join(columns)
     return f"""
-    bumped AS (
+    advanced AS (
         UPDATE feeds
         SET last_seq = feeds.last_seq + added.n
         FROM (
             SELECT user_id, count(*) AS n
-            FROM news
+            FROM new_events
             GROUP BY user_id
         ) added
         WHERE feeds.user_id = added.user_id
@@ -43,10 +44,10 @@ def append(*columns: str) -> str:
     ),
     numbered AS (
         SELECT
-            news.*,
-            bumped.before + row_number() OVER (PARTITION BY user_id ORDER BY news.n) AS seq
-        FROM news
-        JOIN bumped USING (user_id)
+            new_events.*,
+            advanced.before + row_number() OVER (PARTITION BY user_id ORDER BY new_events.n) AS seq
+        FROM new_events
+        JOIN advanced USING (user_id)
     ),
     appended AS (
         INSERT INTO feed_events (user_id, seq, kind, {listed})
