@@ -107,7 +107,7 @@ async def serve(config: Config) -> None:
     if os.geteuid() == 0:
         say("Running as root, which is not needed: a user without rights of its own is safer.")
     async with (
-        _beside(children.reap_adopted),
+        background_task(children.reap_adopted),
         _database(config, end) as dsn,
         _opened(config, dsn, end) as db,
     ):
@@ -118,7 +118,7 @@ async def serve(config: Config) -> None:
         for line in _access(app.services.config):
             say(line)
         say(f"Messenger is ready at {url}")
-        async with _beside(app.services.disk.watch):
+        async with background_task(app.services.disk.watch):
             await end.wait()
             say("draining …")
             await drain(app.services, server)
@@ -167,7 +167,7 @@ async def _database(config: Config, end: Shutdown) -> AsyncIterator[str]:
     end.at_once = postgres.kill
     try:
         dsn = await loop.run_in_executor(None, postgres.start, say)
-        async with _beside(postgres.keep_running):
+        async with background_task(postgres.keep_running):
             yield dsn
     finally:
         await loop.run_in_executor(None, postgres.close, end.seconds_left())
@@ -205,7 +205,10 @@ async def _opened(config: Config, dsn: str, end: Shutdown) -> AsyncIterator[Data
         await startup.prepare(dsn, new_epoch=config.new_epoch)
         db.adopt(await lock.identify())
         pruner = Pruner(db, config.feed_retention_days)
-        async with _beside(partial(_end_when_lost, lock, db, end)), _beside(pruner.run):
+        async with (
+            background_task(partial(_end_when_lost, lock, db, end)),
+            background_task(pruner.run),
+        ):
             yield db
     finally:
         await db.close()
@@ -218,7 +221,7 @@ async def _end_when_lost(lock: ServerLock, db: Database, end: Shutdown) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _beside(work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+async def background_task(work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
     """`work` goes on for as long as this is open, and begins anew where it failed."""
 
     async def guarded() -> None:

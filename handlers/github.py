@@ -16,7 +16,7 @@ from tornado.httputil import url_concat
 from config import Config
 from db.github import Account, Picture
 from handlers import names, pictures
-from handlers.attempts import Attempt, Attempts
+from handlers.oauth_states import Attempt, OAuthStates
 
 CALL_SECONDS = 8.0  # for one answer, from the look-up of the name to the last byte
 MOST_CALLS = 32  # at once; the others wait, within their own time
@@ -58,7 +58,7 @@ class GitHub:
     def __init__(self, config: Config, secret: str, seconds: float = CALL_SECONDS) -> None:
         self.authorize_url = config.github_authorize_url
         self.client_id = config.github_client_id
-        self.attempts = Attempts(secret)
+        self.attempts = OAuthStates(secret)
         self._config = config
         self._seconds = seconds
         self._api = urllib.parse.urlsplit(config.github_api_url)
@@ -78,7 +78,7 @@ class GitHub:
         return Account(
             provider=self._api.hostname or "",
             id=user.id,
-            name=names.fitting(user.login, user.id),
+            name=names.derive_username(user.login, user.id),
             picture=picture,
             keeps_picture=picture is None and user.avatar_url is not None,
         )

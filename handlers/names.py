@@ -22,7 +22,7 @@ def checked(username: str) -> str:
     return username
 
 
-def fitting(login: str, number: int) -> str:
+def derive_username(login: str, number: int) -> str:
     """The user name for an account of another site, which may have another alphabet.
 
     It names nobody: `number` does, and stands in for a login of which nothing is left.

@@ -18,9 +18,9 @@ import config as options
 from config import Config
 from db.pool import Database
 from handlers.application import Messenger
-from handlers.attempts import LIFETIME_SECONDS, Attempts, Unknown
 from handlers.github import GitHub
 from handlers.limits import Unlimited
+from handlers.oauth_states import LIFETIME_SECONDS, OAuthStates, Unknown
 from handlers.return_paths import LONGEST_PATH
 from tests.conftest import SECRET
 from tests.support.callers import wait_for_a_lock
@@ -398,7 +398,7 @@ class TestState:
         name, kept = browser.attempt()
         browser.cookies = {}
         browser.cookies[name] = {
-            "other secret": Attempts("another secret, also of 32 bytes").begin("/")[1],
+            "other secret": OAuthStates("another secret, also of 32 bytes").begin("/")[1],
             "changed": kept[:-1] + ("0" if kept[-1] != "0" else "1"),
             "nonsense": "2|1:0|",
             "session token": jane.token,
@@ -436,7 +436,7 @@ class TestState:
     async def test_the_attempt_of_another_server_on_this_host_is_left_alone(
         self, browser: Browser
     ) -> None:
-        attempt, cookie = Attempts("another secret, also of 32 bytes").begin("/")
+        attempt, cookie = OAuthStates("another secret, also of 32 bytes").begin("/")
         name = f"messenger-sign-in-{attempt.tag}"
         browser.cookies[name] = cookie
         assert await browser.sign_in_with_github("/here") == "/here"
@@ -458,7 +458,7 @@ class TestState:
     @rule("api#github")
     def test_it_expires(self) -> None:
         now = 1_000_000.0
-        attempts = Attempts(SECRET, lambda: now)
+        attempts = OAuthStates(SECRET, lambda: now)
         (young, young_cookie), (old, old_cookie) = attempts.begin("/a"), attempts.begin("/b")
         now += LIFETIME_SECONDS - 1
         assert attempts.living(young_cookie, young.state) == young

@@ -54,7 +54,7 @@ class Attempt(msgspec.Struct, frozen=True):
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-class Attempts:
+class OAuthStates:
     """Makes and takes back attempts; `now` gives seconds since 1970."""
 
     def __init__(self, secret: str, now: Callable[[], float] = time.time) -> None:
