@@ -15,7 +15,7 @@ import { keepFocus } from "./lib/focus.js";
 import { placeAt, WHO } from "./lib/ids.js";
 import { failure } from "./lib/sign-in-failure.js";
 import { Store } from "./store.js";
-import { Unsent } from "./unsent.js";
+import { Drafts } from "./drafts.js";
 import { words } from "./words.js";
 
 /** @typedef {import("./components/context.js").Context} Context */
@@ -49,7 +49,7 @@ class MessengerApp extends HTMLElement {
   /** @type {Context} */
   #context = {
     store: this.#store,
-    unsent: /** @type {any} */ (null), // these three are a user's
+    drafts: /** @type {any} */ (null), // these three are a user's
     writing: /** @type {any} */ (null),
     outbox: /** @type {any} */ (null),
     notifications: this.#notifications.promise,
@@ -127,9 +127,9 @@ class MessengerApp extends HTMLElement {
     const { signal } = this.#ended;
     addEventListener("storage", ({ key, newValue }) => key === WHO && newValue !== user.id && this.#leave(), { signal });
     api.writeAs(user.id);
-    const unsent = new Unsent(user.id, signal);
-    this.#kept.push(unsent);
-    this.#context.unsent = unsent;
+    const drafts = new Drafts(user.id, signal);
+    this.#kept.push(drafts);
+    this.#context.drafts = drafts;
     this.#draw();
     this.#writing = this.#beginToWrite(user);
     this.#context.writing = this.#writing;

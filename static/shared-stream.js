@@ -42,7 +42,7 @@ export class SharedStream {
   /** @type {Connection} */
   #status = "connecting";
   #toldAt = "";
-  #doubt = 0;
+  #leaderTimeout = 0;
 
   /**
    * @param {string} userId whose tabs these are
@@ -98,8 +98,8 @@ export class SharedStream {
 
   /** The leader has been heard. */
   #trust() {
-    clearTimeout(this.#doubt);
-    this.#doubt = 0;
+    clearTimeout(this.#leaderTimeout);
+    this.#leaderTimeout = 0;
   }
 
   /** @param {boolean} [steal] from a leader that does not answer */
@@ -225,9 +225,9 @@ export class SharedStream {
   }
 
   #ask() {
-    if (this.#stream || this.#doubt) return;
+    if (this.#stream || this.#leaderTimeout) return;
     this.#toldAt = "";
     this.#say({ type: "here", position: this.position });
-    this.#doubt = setTimeout(() => this.#queue(true), ANSWER_MILLISECONDS);
+    this.#leaderTimeout = setTimeout(() => this.#queue(true), ANSWER_MILLISECONDS);
   }
 }

@@ -3,7 +3,7 @@
  *
  * @typedef {object} Context
  * @property {import("../store.js").Store} store
- * @property {import("../unsent.js").Unsent} unsent
+ * @property {import("../drafts.js").Drafts} drafts
  * @property {Promise<unknown>} writing the outbox is there, or the page begins anew
  * @property {{send: (conversationId: string, content: string) => true | Promise<void>, retry: (draft: Draft) => void, discard: (draft: Draft) => void, count: () => Promise<number>}} outbox comes with <message-composer>
  * @property {Promise<Pick<import("../notifications.js").Notifications, "status" | "offered" | "turnOn" | "turnOff" | "subscribe">>} notifications

@@ -43,7 +43,7 @@ class MessageComposer extends Component {
     this.#text.setAttribute("enterkeyhint", sendsByEnter() ? "send" : "enter");
     this.#emoji.addEventListener("click", () => this.#toggleEmoji(), options);
     this.gone.addEventListener("abort", () => clearTimeout(this.#saying));
-    this.context.unsent.follow(this.conversationId, () => this.#show(), this.gone);
+    this.context.drafts.follow(this.conversationId, () => this.#show(), this.gone);
     this.#show();
     this.#focus();
   }
@@ -66,10 +66,10 @@ class MessageComposer extends Component {
     event.preventDefault();
     const written = this.#text.value;
     const content = contentOf(written);
-    if (!this.context.unsent.maySend(this.conversationId, written)) return this.#show();
+    if (!this.context.drafts.maySend(this.conversationId, written)) return this.#show();
     if (content === "" || codePoints(content) > LONGEST_CONTENT) return;
     const kept = this.context.outbox.send(this.conversationId, content);
-    const forget = () => this.context.unsent.sent(this.conversationId, written);
+    const forget = () => this.context.drafts.sent(this.conversationId, written);
     if (kept === true) forget();
     else kept.then(() => this.#text.value === "" && forget()); // until then the draft stays where it is kept
     beginAnew(this.#text, "");
@@ -79,13 +79,13 @@ class MessageComposer extends Component {
 
   /** What is kept, by this tab or another one. */
   #show() {
-    const text = this.context.unsent.get(this.conversationId);
+    const text = this.context.drafts.get(this.conversationId);
     if (this.#text.value !== text) beginAnew(this.#text, text);
     this.#draw();
   }
 
   #written() {
-    this.context.unsent.set(this.conversationId, this.#text.value);
+    this.context.drafts.set(this.conversationId, this.#text.value);
     this.#draw();
   }
 

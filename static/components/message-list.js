@@ -1,6 +1,6 @@
 /**
  * <message-list></message-list> with `conversationId`: what was said, oldest on top, and what is on its
- * way. A stretch of it stands in the page, and moves along as one scrolls.
+ * way. A range of them stands in the page, and moves along as one scrolls.
  *
  * Tells by an event "looked" with a message's id that every unread one up to it has been on the screen, or was
  * passed by on purpose.
@@ -13,26 +13,26 @@ import { compareIds, countBefore, placeAt } from "../lib/ids.js";
 import { belongsToComposition } from "../lib/keys.js";
 import { whenTimesChange } from "../lib/time.js";
 import { Component } from "./context.js";
-import { countAfter, firstUnread, linesOf, unreadAfter } from "./lines.js";
+import { countAfter, firstUnread, linesOf, unreadAfter } from "./rows.js";
 import { copyWhole } from "./message-text.js";
 import { drawDay, drawDraft, drawMessage, drawUnread } from "./message.js";
-import * as stretch from "./stretch.js";
+import * as range from "./visible-range.js";
 import { words } from "../words.js";
 
-/** @typedef {import("./lines.js").Line} Line */
+/** @typedef {import("./rows.js").Line} Line */
 /** @typedef {import("../types.js").State} State */
 /** @typedef {import("../types.js").Thread} Thread */
 /**
  * A message that is looked for, or the first unread one after it; `above` is how far below the top it is to stand,
  * where that is known.
  * @typedef {{id: string, unread: boolean, above?: number}} Sought
- * @typedef {{id: string, above: number, stretch: stretch.Stretch}} Place
+ * @typedef {{id: string, above: number, range: range.VisibleRange}} Place
  */
 
 const NEAR_PIXELS = 32; // from the end: closer than that, one is reading along
 const MARGIN_PIXELS = 24; // above what was jumped to
 const FINDABLE_UNREAD = 999; // the server counts no further: the first of more is a button away
-const READ_ON = 2 * stretch.STEP; // unread messages that stand in the page from their first on
+const READ_ON = 2 * range.STEP; // unread messages that stand in the page from their first on
 const CATCH_UP_MILLISECONDS = 3000; // after a reconnection missed messages arrive, none later than this after the one before
 const LONGEST_CATCH_UP_MILLISECONDS = 20_000; // a thousand of them, on a slow phone
 
@@ -62,8 +62,8 @@ class MessageList extends Component {
   #lines = [];
   /** @type {unknown[]} what they were drawn from */
   #drawnFrom = [];
-  /** @type {stretch.Stretch | null} null before the first draw */
-  #stretch = null;
+  /** @type {range.VisibleRange | null} null before the first draw */
+  #range = null;
   #following = true; // whether the end was in view before whatever happens now
   #top = 0; // how far down it was scrolled then
   /** @type {{item: Element, at: number}[]} what was in sight, and where */
@@ -124,7 +124,7 @@ class MessageList extends Component {
   #changed() {
     this.#noteConnection();
     this.#noteUnread(); // at once: what is looked at is read by the time of the next frame
-    if (this.#stretch) this.#drawSoon();
+    if (this.#range) this.#drawSoon();
     else this.#draw();
   }
 
@@ -154,7 +154,7 @@ class MessageList extends Component {
   }
 
   #noteBefore() {
-    if (!this.#stretch || this.#isPrinted || this.gone.aborted) return;
+    if (!this.#range || this.#isPrinted || this.gone.aborted) return;
     this.#notePlace();
     if (!this.#following) this.#noteSight();
   }
@@ -163,14 +163,14 @@ class MessageList extends Component {
   #drawThread() {
     const thread = this.#thread;
     if (!thread || this.gone.aborted || this.#isPrinted) return false;
-    if (!this.#stretch && !this.#conversation) return false; // it tells where the unread begin
+    if (!this.#range && !this.#conversation) return false; // it tells where the unread begin
     this.#begin(thread);
     this.#followOwn();
     this.#noteReset(thread);
     this.#found = this.#find(thread) ?? this.#found;
-    if (!this.#stretch && this.#sought?.unread && this.#missed <= api.LARGEST_PAGE) return false; // one more page has it
+    if (!this.#range && this.#sought?.unread && this.#missed <= api.LARGEST_PAGE) return false; // one more page has it
     this.#noteAuthor();
-    this.#stretch = stretch.fitted(thread.messages, this.#stretch ?? stretch.newest(thread.messages), this.#following);
+    this.#range = range.fitted(thread.messages, this.#range ?? range.newest(thread.messages), this.#following);
     this.#drawLines(thread);
     return true;
   }
@@ -206,18 +206,18 @@ class MessageList extends Component {
     if (!place || this.#conversation?.hasUnreadMessages) return;
     this.#following = false;
     this.#sought = { ...place, unread: false };
-    if (messages[countBefore(messages, place.id)]?.id === place.id) this.#stretch = place.stretch;
+    if (messages[countBefore(messages, place.id)]?.id === place.id) this.#range = place.range;
   }
 
   /** For when one comes back. */
   #keepPlace() {
     places.delete(this.conversationId);
-    if (this.#following || !this.#stretch) return;
+    if (this.#following || !this.#range) return;
     const items = [...this.#list.children];
     for (const { item, at } of this.#sight) {
       const line = this.#lines[items.indexOf(item)];
       if (line?.kind !== "message") continue;
-      places.set(this.conversationId, { id: line.message.id, above: at - this.#frameTop, stretch: this.#stretch });
+      places.set(this.conversationId, { id: line.message.id, above: at - this.#frameTop, range: this.#range });
       return;
     }
   }
@@ -225,14 +225,14 @@ class MessageList extends Component {
   /** All that is loaded is printed, and not only what stands in the page. @param {boolean} isPrinted */
   #drawForPrint(isPrinted) {
     const thread = this.#thread;
-    if (!thread || !this.#stretch || this.#isPrinted === isPrinted) return;
-    const kept = this.#stretch;
+    if (!thread || !this.#range || this.#isPrinted === isPrinted) return;
+    const kept = this.#range;
     this.#isPrinted = isPrinted;
     this.#quietly();
     if (isPrinted) {
-      this.#stretch = stretch.ALL;
+      this.#range = range.ALL;
       this.#drawLines(thread);
-      this.#stretch = kept;
+      this.#range = kept;
     } else if (this.#drawThread()) {
       this.#settle();
     }
@@ -240,7 +240,7 @@ class MessageList extends Component {
 
   /** @param {Thread} thread */
   #drawLines(thread) {
-    const { from, to } = stretch.bounds(thread.messages, this.#stretch ?? stretch.ALL);
+    const { from, to } = range.bounds(thread.messages, this.#range ?? range.ALL);
     const { drafts } = this.#state;
     const drawnFrom = [thread, drafts, this.#conversation?.otherLastReadMessageId, this.#conversation?.otherParticipant, from, to, this.#unreadAfter, this.#linked];
     if (drawnFrom.every((value, n) => value === this.#drawnFrom[n])) return;
@@ -304,9 +304,9 @@ class MessageList extends Component {
     const last = this.#state.drafts.findLast((draft) => draft.conversationId === this.conversationId);
     if (!last || last.clientId === this.#latestDraft) return;
     this.#latestDraft = last.clientId;
-    if (!this.#stretch && this.#sought?.unread) return; // they come first: this one has waited here before
+    if (!this.#range && this.#sought?.unread) return; // they come first: this one has waited here before
     this.#unreadAfter = null;
-    if (this.#stretch) this.#leaveUnread(); // an answer to them
+    if (this.#range) this.#leaveUnread(); // an answer to them
     this.#goToEnd();
   }
 
@@ -369,7 +369,7 @@ class MessageList extends Component {
 
   /** More came than the screen holds while nobody looked: reading goes on from the first of them. */
   #returnToUnread() {
-    if (!this.#returns || !this.#stretch || !this.#hasUnread || !isLookedAt()) return;
+    if (!this.#returns || !this.#range || !this.#hasUnread || !isLookedAt()) return;
     this.#returns = false;
     if (this.#following && this.#isFindable && !this.#sought) this.#seek(this.#firstUnread);
   }
@@ -395,44 +395,44 @@ class MessageList extends Component {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     const isNear = scrollHeight - scrollTop - clientHeight < NEAR_PIXELS;
     const stayed = this.#following && scrollTop >= this.#top;
-    this.#following = this.#stretch?.last === null && (isNear || stayed);
+    this.#following = this.#range?.last === null && (isNear || stayed);
     this.#top = scrollTop;
   }
 
   #resized() {
-    if (!this.#stretch || this.#isPrinted || this.#isSettling) return;
+    if (!this.#range || this.#isPrinted || this.#isSettling) return;
     if (this.#following) this.#follow();
     else this.#restoreSight();
     this.#look();
   }
 
   #scrolled() {
-    if (!this.#stretch || this.#isPrinted) return;
+    if (!this.#range || this.#isPrinted) return;
     const followed = this.#following;
     this.#notePlace();
     if (followed && !this.#following && this.#sought?.unread) this.#stopSeeking();
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     if (!this.#following && scrollTop < clientHeight) this.#reachUp();
-    else if (this.#stretch.last && scrollHeight - scrollTop - clientHeight < clientHeight) this.#reachDown();
+    else if (this.#range.last && scrollHeight - scrollTop - clientHeight < clientHeight) this.#reachDown();
     this.#look();
   }
 
   /** Further up: from what is known, and what is not known yet is asked for ahead of time. */
   #reachUp() {
     const thread = this.#thread;
-    if (!thread || !this.#stretch) return;
-    const { from } = stretch.bounds(thread.messages, this.#stretch);
-    if (from > 0) this.#move(stretch.earlier(thread.messages, this.#stretch));
-    if (from <= stretch.STEP) this.#loadOlder();
+    if (!thread || !this.#range) return;
+    const { from } = range.bounds(thread.messages, this.#range);
+    if (from > 0) this.#move(range.earlier(thread.messages, this.#range));
+    if (from <= range.STEP) this.#loadOlder();
   }
 
   #reachDown() {
-    if (this.#thread && this.#stretch) this.#move(stretch.later(this.#thread.messages, this.#stretch));
+    if (this.#thread && this.#range) this.#move(range.later(this.#thread.messages, this.#range));
   }
 
-  /** @param {stretch.Stretch} to */
+  /** @param {range.VisibleRange} to */
   #move(to) {
-    this.#stretch = to;
+    this.#range = to;
     this.#quietly();
     this.#draw();
   }
@@ -466,7 +466,7 @@ class MessageList extends Component {
     const link = this.#thread?.older;
     if (!link) return false;
     try {
-      const snapshot = await api.olderMessages(link, this.#sought ? api.LARGEST_PAGE : stretch.STEP);
+      const snapshot = await api.olderMessages(link, this.#sought ? api.LARGEST_PAGE : range.STEP);
       this.context.store.dispatch({ type: "messages", conversationId: this.conversationId, snapshot, older: true });
       this.#older.textContent = words.conversation.older;
       this.#again.remove();
@@ -518,7 +518,7 @@ class MessageList extends Component {
     const from = compareIds(marker, this.#looked) > 0 ? marker : this.#looked;
     const fresh = this.#following ? 0 : countAfter(this.#thread?.messages ?? [], from);
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    const isFar = this.#stretch?.last !== null || scrollHeight - scrollTop > 2 * clientHeight;
+    const isFar = this.#range?.last !== null || scrollHeight - scrollTop > 2 * clientHeight;
     this.#down.hidden = fresh === 0 && !isFar;
     this.#down.dataset.count = `${fresh}`;
     this.#up.hidden = this.#missed === 0 || this.#sought !== null;
@@ -527,7 +527,7 @@ class MessageList extends Component {
 
   #goToEnd() {
     const { messages } = this.#thread ?? { messages: [] };
-    this.#stretch = stretch.newest(messages);
+    this.#range = range.newest(messages);
     this.#following = true;
   }
 
@@ -595,7 +595,7 @@ class MessageList extends Component {
     if (unread) this.#looked = id; // what was shown further down meanwhile is new all the same
     if (unread && !found) this.#missed = 0;
     if (!found) return null;
-    this.#stretch = above === undefined || !this.#stretch ? stretch.around(messages, found.id, unread ? READ_ON : stretch.STEP) : this.#stretch;
+    this.#range = above === undefined || !this.#range ? range.around(messages, found.id, unread ? READ_ON : range.STEP) : this.#range;
     this.#following = false;
     this.#sight = [];
     this.#quietly();
@@ -643,7 +643,7 @@ class MessageList extends Component {
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (belongsToComposition(event)) return;
-    if (event.key === "End" && this.#stretch?.last !== null) this.#toEnd();
+    if (event.key === "End" && this.#range?.last !== null) this.#toEnd();
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     const times = this.#times;
     const at = times.findIndex((time) => time === event.target);

@@ -11,7 +11,7 @@ import { messageText } from "./message-text.js";
 
 /**
  * @param {HTMLElement} item
- * @param {import("./lines.js").DayLine} line
+ * @param {import("./rows.js").DayLine} line
  */
 export function drawDay(item, { day }) {
   item.className = "day";
@@ -27,7 +27,7 @@ export function drawUnread(item) {
 
 /**
  * @param {HTMLElement} item
- * @param {import("./lines.js").MessageLine} line
+ * @param {import("./rows.js").MessageLine} line
  * @param {string} name of its author, for those who do not see on which side it stands
  */
 export function drawMessage(item, { message, first, last, seen }, name) {
@@ -45,7 +45,7 @@ export function drawMessage(item, { message, first, last, seen }, name) {
 
 /**
  * @param {HTMLElement} item
- * @param {import("./lines.js").DraftLine} line
+ * @param {import("./rows.js").DraftLine} line
  * @param {Outbox} outbox
  */
 export function drawDraft(item, { draft, first, last }, outbox) {

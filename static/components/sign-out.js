@@ -17,8 +17,8 @@ class SignOut extends Component {
   /** Who would lose what they have written is asked first. */
   async #leave() {
     if (!(await this.context.writing)) return; // the page begins anew
-    const { outbox, unsent } = this.context;
-    const count = (await outbox.count()) + unsent.count;
+    const { outbox, drafts } = this.context;
+    const count = (await outbox.count()) + drafts.count;
     if (count === 0) this.#signOut();
     else this.#askFirst(count);
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { countAfter, firstUnread, linesOf, unreadAfter } from "../../static/components/lines.js";
+import { countAfter, firstUnread, linesOf, unreadAfter } from "../../static/components/rows.js";
 import { EMPTY } from "../../static/store.js";
 
 const NOW = new Date("2026-01-03T12:00:00");

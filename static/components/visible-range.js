@@ -9,19 +9,19 @@ import { countBefore, countUpTo } from "../lib/ids.js";
 
 /**
  * The ids at both ends; `last` null: up to the newest, whatever comes.
- * @typedef {{first: string, last: string | null}} Stretch
+ * @typedef {{first: string, last: string | null}} VisibleRange
  */
 
 export const MOST = 400; // with 1,000, each of fifty messages a second takes over a tenth of a second
 export const STEP = 50; // some screens: more at a time costs a frame
 
-/** All that there is, up to the newest. @type {Stretch} */
+/** All that there is, up to the newest. @type {VisibleRange} */
 export const ALL = { first: "0", last: null };
 
 /**
  * Where it begins and ends among `messages`, oldest first; never longer than there is room for.
  * @param {Message[]} messages
- * @param {Stretch} stretch
+ * @param {VisibleRange} stretch
  */
 export function bounds(messages, { first, last }) {
   const from = countBefore(messages, first);
@@ -31,14 +31,14 @@ export function bounds(messages, { first, last }) {
 /**
  * With the newest at its end, as many as there is room for.
  * @param {Message[]} messages
- * @returns {Stretch}
+ * @returns {VisibleRange}
  */
 export const newest = (messages) => between(messages, messages.length - MOST + STEP, messages.length);
 
 /**
  * Further up; what is furthest down gives way.
  * @param {Message[]} messages
- * @param {Stretch} stretch
+ * @param {VisibleRange} stretch
  */
 export function earlier(messages, stretch) {
   const { from, to } = bounds(messages, stretch);
@@ -49,7 +49,7 @@ export function earlier(messages, stretch) {
 /**
  * Further down; what is furthest up gives way.
  * @param {Message[]} messages
- * @param {Stretch} stretch
+ * @param {VisibleRange} stretch
  */
 export function later(messages, stretch) {
   const { from, to } = bounds(messages, stretch);
@@ -70,7 +70,7 @@ export function around(messages, id, below = STEP) {
 /**
  * As messages come: who reads along has the oldest give way, for whoever reads further up the newest wait.
  * @param {Message[]} messages
- * @param {Stretch} stretch
+ * @param {VisibleRange} stretch
  * @param {boolean} following
  */
 export function fitted(messages, stretch, following) {
@@ -83,7 +83,7 @@ export function fitted(messages, stretch, following) {
  * @param {Message[]} messages
  * @param {number} from
  * @param {number} to
- * @returns {Stretch}
+ * @returns {VisibleRange}
  */
 function between(messages, from, to) {
   return {

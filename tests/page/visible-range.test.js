@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { around, bounds, earlier, fitted, later, MOST, newest, STEP } from "../../static/components/stretch.js";
+import { around, bounds, earlier, fitted, later, MOST, newest, STEP } from "../../static/components/visible-range.js";
 
 const past = (from, to) => Array.from({ length: to - from }, (_, n) => ({ id: `${from + n}` }));
 const shown = (messages, stretch) => {

@@ -9,7 +9,7 @@ import { keysWith, read, remove, write } from "./lib/storage.js";
 
 const PREFIX = "messenger.unsent.";
 
-export class Unsent {
+export class Drafts {
   #prefix;
   #signal;
   /** @type {Map<string, string>} typed in this tab, by conversation; empty: it was deleted here */
