@@ -44,7 +44,7 @@ screenshots: .venv/test.stamp
 
 # 100 kills of the server and 20 of its database under load, and what came of it: some minutes.
 chaos: .venv/test.stamp
-	.venv/bin/python -m tests.chaos.storm $(ARGS)
+	.venv/bin/python -m tests.chaos.run $(ARGS)
 
 # This server and what people would use instead, in turn: a quick look, and the documents' tables.
 bench: .venv/bench.stamp $(GO)

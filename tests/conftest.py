@@ -15,7 +15,7 @@ from db.pool import Database
 from handlers.application import Messenger
 from http1.listener import Listener
 from server import make_app, make_server
-from tests.support import discretion
+from tests.support import secret_leaks
 from tests.support.browser_loop import BrowserLoop
 from tests.support.people import Visitor
 from tests.support.postgres import BorrowedPostgres, Postgres
@@ -148,10 +148,10 @@ def no_unexpected_errors(
 
     So does a line of the server's that gives away a token, or what somebody has said.
     """
-    discretion.forget()
+    secret_leaks.forget()
     caplog.set_level(logging.INFO, "messenger")
     yield
-    assert not discretion.told_by(record.getMessage() for record in caplog.get_records("call"))
+    assert not secret_leaks.told_by(record.getMessage() for record in caplog.get_records("call"))
     if request.node.get_closest_marker("expects_errors"):
         return
     records = [r for r in caplog.get_records("call") if r.levelno >= logging.ERROR]

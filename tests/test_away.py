@@ -3,8 +3,8 @@
 import pytest
 from playwright.async_api import Page, Route, expect
 
+from tests.support.bad_gateway import BadGateway, Mood
 from tests.support.browser import Tabs, browser, browser_here, sign_out, write  # noqa: F401  # an autouse fixture
-from tests.support.gateway import Gateway, Mood
 from tests.support.live_page import open_conversation
 from tests.support.outbox import expect_sending, expect_sent, stored
 from tests.support.people import Visitor, eventually, eventually_equal, two
@@ -28,11 +28,11 @@ async def test_what_was_seen_last_and_what_waits_is_shown_until_the_server_is_ba
     base_url: str, http_port: int, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
-    async with browser(base_url) as tabs, Gateway(http_port).open() as gateway:
-        page = await open_conversation(tabs, gateway.url, jane, conversation)
+    async with browser(base_url) as tabs, BadGateway(http_port).open() as proxy:
+        page = await open_conversation(tabs, proxy.url, jane, conversation)
         await john.send(conversation, "seen by jane")
         await until_kept(page, "seen by jane")
-        await gateway.become(Mood.REFUSING)
+        await proxy.become(Mood.REFUSING)
         await page.reload()
         await expect(page.locator(".message.theirs .content")).to_have_text("seen by jane")
         await expect(page.locator("conversation-list .name")).to_have_text("john")
@@ -42,10 +42,10 @@ async def test_what_was_seen_last_and_what_waits_is_shown_until_the_server_is_ba
         await page.reload()
         await expect_sending(page, ["while it is away"])
         await john.send(conversation, "meanwhile")
-        refused = gateway.refused
+        refused = proxy.refused
         await page.get_by_role("button", name="Retry now").first.click()
-        await eventually(lambda: gateway.refused > refused)
-        await gateway.become(Mood.PASSING)
+        await eventually(lambda: proxy.refused > refused)
+        await proxy.become(Mood.PASSING)
         await expect_sent(page, ["while it is away"])
         await expect(page.locator(".message.theirs .content")).to_have_text(
             ["seen by jane", "meanwhile"]
@@ -64,11 +64,11 @@ async def test_a_conversation_that_cannot_be_renewed_stays_with_what_is_being_wr
     base_url: str, http_port: int, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
-    async with browser(base_url) as tabs, Gateway(http_port).open() as gateway:
-        page = await open_conversation(tabs, gateway.url, jane, conversation)
+    async with browser(base_url) as tabs, BadGateway(http_port).open() as proxy:
+        page = await open_conversation(tabs, proxy.url, jane, conversation)
         await john.send(conversation, "seen by jane")
         await until_kept(page, "seen by jane")
-        await gateway.become(Mood.REFUSING)
+        await proxy.become(Mood.REFUSING)
         await page.reload()
         content = page.locator(".message.theirs .content")
         await expect(content).to_have_text("seen by jane")
@@ -80,7 +80,7 @@ async def test_a_conversation_that_cannot_be_renewed_stays_with_what_is_being_wr
 
         await page.route("**/api/conversations/*/messages", refuse)
         await john.send(conversation, "meanwhile")
-        await gateway.become(Mood.PASSING)
+        await proxy.become(Mood.PASSING)
         stale = page.locator("conversation-view .stale")
         await expect(stale).to_contain_text("Couldn't refresh this conversation.", timeout=20_000)
         await expect(text).to_have_value("half a thought")

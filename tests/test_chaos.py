@@ -1,10 +1,10 @@
-"""The storm of `make chaos`, as much of it as fits into a test."""
+"""The chaos of `make chaos`, as much of it as fits into a test."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.storm import Plan, storm
+from tests.chaos.run import Plan, chaos
 from tests.support.rules import rule
 
 
@@ -12,7 +12,7 @@ from tests.support.rules import rule
 @pytest.mark.gen_test(timeout=180)
 async def test_nothing_is_lost_whatever_is_killed(tmp_path: Path) -> None:
     plan = Plan(kills=8, kills_after_commit=3, crashes=2)
-    figures = await storm(tmp_path, plan, seed=1)
+    figures = await chaos(tmp_path, plan, seed=1)
     assert figures.kills_with_sends_in_flight == plan.kills
     assert figures.kills_after_commit == plan.kills_after_commit
     assert figures.answers_lost_and_told_by_a_repeat >= plan.kills_after_commit

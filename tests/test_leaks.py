@@ -104,7 +104,7 @@ class Crowd:
 
 
 class QuickServer(ServerProcess):
-    program = "tests/support/quick_heart.py"
+    program = "tests/support/fast_heartbeat.py"
 
 
 def streams_open(url: str) -> int:

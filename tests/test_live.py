@@ -13,10 +13,10 @@ from playwright.async_api import Page, Route, expect
 from handlers.application import Messenger
 from handlers.tokens import LIFETIME_SECONDS, Tokens
 from tests.conftest import SECRET
+from tests.support.bad_gateway import BadGateway, Mood
 from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F401  # an autouse fixture
 from tests.support.callers import Caller
 from tests.support.chromium import Chromium
-from tests.support.gateway import Gateway, Mood
 from tests.support.live_page import (
     OFFLINE,
     RECOVERY_SECONDS,
@@ -48,16 +48,16 @@ async def stored(john: Person, conversation: str) -> list[str]:
 
 
 @asynccontextmanager
-async def behind_a_gateway(
+async def behind_a_bad_gateway(
     tabs: Tabs, port: int, person: Person, conversation: str
-) -> AsyncIterator[tuple[Gateway, Page]]:
-    async with Gateway(port).open() as gateway:
+) -> AsyncIterator[tuple[BadGateway, Page]]:
+    async with BadGateway(port).open() as proxy:
         page = await tabs.open("/no-such-file.txt")
         await page.clock.install()
         await page.context.add_cookies([person.cookie])
-        await page.goto(f"{gateway.url}/conversations/{conversation}")
+        await page.goto(f"{proxy.url}/conversations/{conversation}")
         await expect_live(page)
-        yield gateway, page
+        yield proxy, page
         await page.goto("about:blank")
 
 
@@ -117,17 +117,17 @@ async def test_a_proxy_that_answers_502_for_a_while_is_waited_out(
     base_url: str, http_port: int, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
-    async with browser(base_url) as tabs, Gateway(http_port).open() as gateway:
-        page = await open_conversation(tabs, gateway.url, jane, conversation)
+    async with browser(base_url) as tabs, BadGateway(http_port).open() as proxy:
+        page = await open_conversation(tabs, proxy.url, jane, conversation)
         await john.send(conversation, "before")
-        await gateway.become(Mood.REFUSING)
+        await proxy.become(Mood.REFUSING)
         begun = time.monotonic()
         await john.send(conversation, "behind the proxy")
         await write(page, "through the proxy")
         await expect_line(page, "Connecting…")
-        while time.monotonic() < begun + REFUSING_SECONDS or gateway.refused < 3:
+        while time.monotonic() < begun + REFUSING_SECONDS or proxy.refused < 3:
             await asyncio.sleep(0.1)
-        await gateway.become(Mood.PASSING)
+        await proxy.become(Mood.PASSING)
         contents = ["before", "behind the proxy", "through the proxy"]
         await expect_shown([page], contents, RECOVERY_SECONDS)
         await expect_live(page)
@@ -187,12 +187,12 @@ async def test_a_connection_that_died_without_a_word_is_noticed_by_its_silence(
     john, jane, conversation = await two(visitor)
     async with (
         browser(base_url) as tabs,
-        behind_a_gateway(tabs, http_port, jane, conversation) as (gateway, page),
+        behind_a_bad_gateway(tabs, http_port, jane, conversation) as (proxy, page),
     ):
-        await gateway.become(Mood.SILENT)
+        await proxy.become(Mood.SILENT)
         await john.send(conversation, "to a dead connection")
         await page.clock.fast_forward("00:30")
-        await gateway.become(Mood.PASSING)
+        await proxy.become(Mood.PASSING)
         await expect_live(page)  # as far as it knows
         await expect_shown([page], [], 1)
         await page.clock.fast_forward(silence)
@@ -206,13 +206,13 @@ async def test_a_server_that_takes_a_connection_and_says_nothing_is_not_waited_f
     john, jane, conversation = await two(visitor)
     async with (
         browser(base_url) as tabs,
-        behind_a_gateway(tabs, http_port, jane, conversation) as (gateway, page),
+        behind_a_bad_gateway(tabs, http_port, jane, conversation) as (proxy, page),
     ):
-        await gateway.become(Mood.SILENT)
+        await proxy.become(Mood.SILENT)
         await john.send(conversation, "nobody hears")
         async with page.expect_request("**/api/messages?*"):
             await page.clock.fast_forward("00:46")
-        await gateway.become(Mood.PASSING)  # what has been opened meanwhile is lost
+        await proxy.become(Mood.PASSING)  # what has been opened meanwhile is lost
         await page.clock.fast_forward("00:02")
         await expect_line(page, "Connecting…")
         async with page.expect_request("**/api/messages?*"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.storm import Plan, storm
+from tests.chaos.run import Plan, chaos
 from tests.support.processes import has_own_hosts
 from tests.support.standalone import Way
 
@@ -13,11 +13,11 @@ WAYS = ["ipv4", "socket", "list", "name"]
 
 
 async def outlives(crashes: int, way: Way, folder: Path) -> None:
-    """`storm` waits for answers after each crash, from one and the same process."""
+    """`chaos` waits for answers after each crash, from one and the same process."""
     if way == "name" and not has_own_hosts():
         assert os.environ.get("CI") != "true", "CI needs root"
         pytest.skip("only root can give a process a hosts file of its own")
-    figures = await storm(folder, Plan(0, 0, crashes), seed=1, way=way)
+    figures = await chaos(folder, Plan(0, 0, crashes), seed=1, way=way)
     assert (figures.lost, figures.doubled, figures.out_of_order, figures.gaps) == (0, 0, 0, 0)
     assert (figures.resets, figures.faults_logged) == (0, 0)
     assert figures.answered > crashes

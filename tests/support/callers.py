@@ -5,7 +5,7 @@ import time
 import urllib.request
 from typing import Any
 
-from tests.support import discretion
+from tests.support import secret_leaks
 from tests.support.postgres import ask
 
 
@@ -17,7 +17,7 @@ class Caller:
         self.token = token
         if username is not None:
             self.token = self.ask("/api/login", {"username": username})["token"]
-        discretion.note(self.token)
+        secret_leaks.note(self.token)
 
     def ask(self, path: str, fields: Any = None) -> Any:
         answer = self.open(path, fields)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 
-from tests.support import discretion
+from tests.support import secret_leaks
 from tests.support.sse import EventStream
 
 PATIENCE_SECONDS = 60  # with a server that shares its processors with other tests
@@ -88,7 +88,7 @@ class Person(Visitor):
     def __init__(self, client: AsyncHTTPClient, base_url: str, login: Any) -> None:
         super().__init__(client, base_url)
         self.token: str = login["token"]
-        discretion.note(self.token)
+        secret_leaks.note(self.token)
         self.id: str = login["authUser"]["id"]
         self.username: str = login["authUser"]["username"]
 
@@ -108,7 +108,7 @@ class Person(Visitor):
 
     async def send(self, conversation: str, content: str, client_id: str | None = None) -> Any:
         """The message, stored."""
-        discretion.note(content)
+        secret_leaks.note(content)
         answer = await self.post(
             f"/api/conversations/{conversation}/messages",
             {"content": content, "clientId": client_id},

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from db.embedded import EmbeddedPostgres
-from tests.support import discretion
+from tests.support import secret_leaks
 
 ROOT = Path(__file__).resolve().parents[2]
 # A runner's own parent may have it ignore some of them, and its children inherit that.
@@ -88,7 +88,7 @@ class ServerProcess:
         self.process.wait()
         self._reader.join()
         self.stop_postgres()
-        assert not discretion.told_by(self.output)
+        assert not secret_leaks.told_by(self.output)
 
     def start(self) -> None:
         command = (sys.executable, self.program, "--data-dir", str(self.data_dir))

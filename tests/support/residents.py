@@ -4,7 +4,7 @@ import time
 
 import jwt
 
-from tests.support import discretion
+from tests.support import secret_leaks
 from tests.support.postgres import ask
 
 LIFETIME_SECONDS = 3600
@@ -19,5 +19,5 @@ def resident(dsn: str, username: str, secret: str) -> tuple[str, str]:
     now = int(time.time())
     claims = {"sub": str(user), "sid": str(session), "iat": now, "exp": now + LIFETIME_SECONDS}
     token = jwt.encode(claims, secret, "HS256")
-    discretion.note(token)
+    secret_leaks.note(token)
     return str(user), token

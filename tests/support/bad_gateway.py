@@ -17,7 +17,7 @@ class Mood(Enum):
     SILENT = auto()  # takes connections and bytes, and nothing comes back
 
 
-class Gateway:
+class BadGateway:
     """Passes bytes between its clients and the server at `port`, while it is in the mood."""
 
     def __init__(self, port: int) -> None:
@@ -29,7 +29,7 @@ class Gateway:
         self.refused = 0
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator["Gateway"]:
+    async def open(self) -> AsyncIterator["BadGateway"]:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.url = f"http://localhost:{server.sockets[0].getsockname()[1]}"
         async with server:

@@ -1,6 +1,6 @@
 """A storm: eight people talk, their server and its database are killed, all is counted.
 
-python -m tests.chaos.storm [--tcp]      (--tcp: the server reaches its database over TCP)
+python -m tests.chaos.run [--tcp]      (--tcp: the server reaches its database over TCP)
 """
 
 import asyncio
@@ -67,7 +67,7 @@ class DoomedServer(ServerProcess):
         (self.data_dir / "die").touch()
 
 
-async def storm(folder: Path, plan: Plan, seed: int, way: Way | None = None) -> Figures:
+async def chaos(folder: Path, plan: Plan, seed: int, way: Way | None = None) -> Figures:
     """`way`: how the server reaches its PostgreSQL, where that is not an embedded one's socket."""
     chance = random.Random(seed)
     postgres: Postgres
@@ -274,7 +274,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="messenger-chaos-") as folder:
         Path(folder).chmod(0o755)
         way: Way | None = "ipv4" if "--tcp" in sys.argv else None
-        figures = asyncio.run(storm(Path(folder), plan, seed, way))
+        figures = asyncio.run(chaos(Path(folder), plan, seed, way))
     print(f"seed {seed}")
     for name, value in figures._asdict().items():
         print(f"{name.replace('_', ' '):36}{value:>10.0f}")
