@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import platformdirs
 
-from db.data_dir import MIN_SECRET_BYTES
+from db.server.data_dir import MIN_SECRET_BYTES
 
 VERSION = "0.1.0"
 HERE = Path(__file__).resolve().parent

@@ -31,18 +31,19 @@ import config as options
 import output
 from bus.bus import Bus
 from config import Config
-from db import children, data_dir, errors, startup
-from db.data_dir import DirectoryLock, Failed
-from db.embedded import EmbeddedPostgres
+from db import errors
 from db.pool import Database
-from db.pruning import Pruner
-from db.server_lock import ServerLock
-from handlers import base, logs, problems
+from db.server import children, data_dir, startup
+from db.server.data_dir import DirectoryLock, Failed
+from db.server.embedded import EmbeddedPostgres
+from db.server.pruning import Pruner
+from db.server.server_lock import ServerLock
 from handlers.application import Messenger
-from handlers.arrival import query_bytes
-from handlers.openapi import Undescribed
+from handlers.describing.openapi import Undescribed
+from handlers.requests import base, logs, problems
+from handlers.requests.arrival import query_bytes
+from handlers.requests.services import Services
 from handlers.routes import ROUTES
-from handlers.services import Services
 from http1.connection import Timeouts
 from http1.listener import Listener
 from http1.parser import Limits

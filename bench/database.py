@@ -11,8 +11,8 @@ import psutil
 import psycopg2
 from psycopg2.extensions import make_dsn
 
-from db import startup
-from db.embedded import EmbeddedPostgres
+from db.server import startup
+from db.server.embedded import EmbeddedPostgres
 
 PEOPLE = 10_000  # user n, in a session n; 2n - 1 and 2n talk in conversation n
 SECRET = "a secret of the benchmarks, which is long enough"

@@ -9,9 +9,9 @@ import psycopg2
 import psycopg2.extensions
 
 from db import driver, errors
-from db.addresses import addresses
 from db.driver import Cursor, Driver
 from db.prepared import prepared
+from db.server.addresses import addresses
 from db.translation import of_connecting, of_statement
 
 Row = tuple[Any, ...]

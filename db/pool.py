@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from db import connection, errors, identity, readiness
+from db import connection, errors
 from db.connection import STATEMENT_TIMEOUT_SECONDS, Connection, Row
-from db.identity import Identity
+from db.server import identity, readiness
+from db.server.identity import Identity
 
 REQUEST_SECONDS = 5.0  # one deadline over all that a request acquires and asks
 ACQUIRE_SECONDS = 3.0

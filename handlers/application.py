@@ -6,11 +6,12 @@ from typing import Any, cast
 from tornado.httputil import HTTPConnection, HTTPServerRequest
 from tornado.web import Application, RequestHandler
 
-from handlers import asyncapi, logs, openapi, problems
-from handlers.arrival import RequestDelegate, RouteMatch, Router
-from handlers.base import Handler, Refusal
-from handlers.limits import network
-from handlers.services import Services
+from handlers.describing import asyncapi, openapi
+from handlers.requests import logs, problems
+from handlers.requests.arrival import RequestDelegate, RouteMatch, Router
+from handlers.requests.base import Handler, Refusal
+from handlers.requests.limits import network
+from handlers.requests.services import Services
 from handlers.stream import StreamHandler
 from http1.connection import Connection
 

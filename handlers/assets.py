@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from handlers.preferences import Preference
+from handlers.requests.preferences import Preference
 
 # By us and not by the machine's own list: with `nosniff` a script under another type does not run.
 TYPES = {

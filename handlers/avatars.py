@@ -1,8 +1,9 @@
 """GET /avatars/…: the pictures of users, from this server's own origin."""
 
 from db import snapshot
-from handlers import pictures, problems
-from handlers.base import Handler
+from handlers import pictures
+from handlers.requests import problems
+from handlers.requests.base import Handler
 
 # A year, the longest that caches are asked for (RFC 9111 has no name for "for ever").
 CACHE_CONTROL = "public, max-age=31536000, immutable"

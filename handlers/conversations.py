@@ -5,8 +5,9 @@ import msgspec
 from db import conversations, snapshot
 from db.conversations import Opening, WithOneself
 from db.schema_types import Username
-from handlers import limits, names, problems
-from handlers.api import ApiHandler, ConversationHandler, of_conversation
+from handlers import names
+from handlers.requests import limits, problems
+from handlers.requests.api import ApiHandler, ConversationHandler, of_conversation
 
 
 class OpeningFields(msgspec.Struct):

@@ -1,6 +1,6 @@
 """GET /api/openapi.json and /api/asyncapi.json: what programs can read about this API."""
 
-from handlers.api import ApiHandler
+from handlers.requests.api import ApiHandler
 
 
 class OpenApiHandler(ApiHandler):

@@ -8,9 +8,9 @@ from tornado.auth import OAuth2Mixin
 from db import github as accounts
 from db import pool
 from db.users import User
-from handlers import cookies, limits, problems
 from handlers.github import Failed, GitHub
 from handlers.oauth_states import LIFETIME_SECONDS, TAG, Attempt, Unknown, tag
+from handlers.requests import cookies, limits, problems
 from handlers.sign_in import SignInHandler
 
 LONGEST_CODE = 512  # GitHub's have 20 characters

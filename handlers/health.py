@@ -1,8 +1,9 @@
 """For the operator: is it alive, is it ready, and how is it doing."""
 
-from db import pool, startup
-from handlers import problems
-from handlers.base import Handler
+from db import pool
+from db.server import startup
+from handlers.requests import problems
+from handlers.requests.base import Handler
 
 
 class LiveHandler(Handler):

@@ -10,8 +10,9 @@ from db import messages
 from db.messages import ClientIdReused, Draft, Stored
 from db.reads import NoSuchMessage, Reading
 from db.schema_types import Id, Uuid
-from handlers import content, limits, problems
-from handlers.api import LARGEST_ID, ConversationHandler, of_conversation
+from handlers import content
+from handlers.requests import limits, problems
+from handlers.requests.api import LARGEST_ID, ConversationHandler, of_conversation
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _ID = re.compile(r"[1-9][0-9]{0,18}")

@@ -2,7 +2,7 @@
 
 import re
 
-from handlers import problems
+from handlers.requests import problems
 
 LONGEST = 39
 

@@ -16,7 +16,7 @@ import msgspec
 from cachetools import TTLCache
 from tornado.web import create_signed_value, decode_signed_value
 
-from handlers import return_paths
+from handlers.requests import return_paths
 
 LIFETIME_SECONDS = 600  # as long as GitHub's own code
 MOST_COOKIE_BYTES = 6 * 1024  # of one browser's attempts; all headers together have 16 KiB

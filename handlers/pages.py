@@ -2,9 +2,9 @@
 
 import re
 
-from handlers import problems
 from handlers.assets import Asset, Representation
-from handlers.base import Handler
+from handlers.requests import problems
+from handlers.requests.base import Handler
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (

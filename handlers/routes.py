@@ -1,6 +1,5 @@
 """Which path leads to which handler. An id that is no canonical positive number leads nowhere."""
 
-from handlers.api import UnknownRoute
 from handlers.avatars import AvatarHandler
 from handlers.conversations import (
     ConversationsHandler,
@@ -12,6 +11,7 @@ from handlers.github_sign_in import BeginHandler, CallbackHandler
 from handlers.health import LiveHandler, MetricsHandler, ReadyHandler
 from handlers.messages import MessagesHandler, ReadMessagesHandler
 from handlers.pages import PageHandler
+from handlers.requests.api import UnknownRoute
 from handlers.sessions import SessionHandler, SessionsHandler
 from handlers.sign_in import (
     AuthUserHandler,

@@ -1,8 +1,8 @@
 """GET and DELETE /api/sessions: where one is signed in, and ending that."""
 
 from db import sessions, snapshot
-from handlers import problems
-from handlers.api import LARGEST_ID, ApiHandler
+from handlers.requests import problems
+from handlers.requests.api import LARGEST_ID, ApiHandler
 
 
 class SessionsHandler(ApiHandler):

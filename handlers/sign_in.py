@@ -9,9 +9,10 @@ import msgspec
 from db import snapshot, users
 from db.schema_types import Time, Username
 from db.users import User
-from handlers import limits, names, problems
-from handlers.api import ApiHandler
-from handlers.tokens import LIFETIME_SECONDS
+from handlers import names
+from handlers.requests import limits, problems
+from handlers.requests.api import ApiHandler
+from handlers.requests.tokens import LIFETIME_SECONDS
 
 _PROXY_MARKS = ("Forwarded", "X-Real-Ip", "Via")
 

@@ -36,10 +36,11 @@ from bus.event import Frame
 from db.errors import DatabaseError
 from db.feed import LONGEST_PAGE
 from db.positions import Position, PositionRequest
-from handlers import logs, problems, resuming
-from handlers.api import ApiHandler
-from handlers.preferences import Preference
+from handlers import resuming
 from handlers.replays import Page, Pruned, read_page
+from handlers.requests import logs, problems
+from handlers.requests.api import ApiHandler
+from handlers.requests.preferences import Preference
 
 if TYPE_CHECKING:
     from http1.connection import Connection

@@ -1,8 +1,8 @@
 """GET /api/usernames: whom one could mean."""
 
 from db import users
-from handlers import problems
-from handlers.api import ApiHandler
+from handlers.requests import problems
+from handlers.requests.api import ApiHandler
 
 
 class UsernamesHandler(ApiHandler):

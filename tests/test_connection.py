@@ -13,7 +13,7 @@ from bus.connection import StreamConnection
 from bus.event import PING
 from config import Config
 from handlers.application import Messenger
-from handlers.fair_queue import Budget
+from handlers.requests.fair_queue import Budget
 from http1.connection import Connection
 from http1.listener import Listener
 from tests.support.listeners import small_listener

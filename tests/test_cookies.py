@@ -8,8 +8,8 @@ from http.cookies import CookieError, SimpleCookie
 import pytest
 from tornado.httputil import HTTPHeaders
 
-from handlers.cookies import SessionCookie
-from handlers.tokens import Refused, Tokens
+from handlers.requests.cookies import SessionCookie
+from handlers.requests.tokens import Refused, Tokens
 from tests.conftest import SECRET
 from tests.support.people import Visitor
 from tests.support.rules import rule

@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from handlers.application import Messenger
-from handlers.tokens import Refused, Tokens
+from handlers.requests.tokens import Refused, Tokens
 from tests.conftest import SECRET
 from tests.support.people import Person, Visitor
 from tests.support.rules import rule

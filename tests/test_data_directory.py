@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from db.data_dir import Creation, Failed, kept_secret
-from db.embedded import MADE_BY_INITDB, EmbeddedPostgres
+from db.server.data_dir import Creation, Failed, kept_secret
+from db.server.embedded import MADE_BY_INITDB, EmbeddedPostgres
 from tests.support.processes import ROOT, ServerProcess, run
 
 

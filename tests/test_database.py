@@ -6,9 +6,10 @@ import socket
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
-from db import connection, errors, pool, startup
-from db.addresses import addresses
+from db import connection, errors, pool
 from db.pool import Database
+from db.server import startup
+from db.server.addresses import addresses
 from tests.support.people import eventually
 from tests.support.postgres import ask
 from tests.support.processes import free_port

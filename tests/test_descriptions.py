@@ -14,12 +14,13 @@ from schemathesis.specs.openapi.checks import ignored_auth, positive_data_accept
 
 import config as options
 from db.pool import Database
-from handlers import asyncapi, openapi, problems
-from handlers.api import ApiHandler
 from handlers.application import Messenger
-from handlers.operations import CODES, NO_OPERATIONS, OPERATIONS, TAGS
+from handlers.describing import asyncapi, openapi
+from handlers.describing.operations import CODES, NO_OPERATIONS, OPERATIONS, TAGS
+from handlers.requests import problems
+from handlers.requests.api import ApiHandler
+from handlers.requests.services import Services
 from handlers.routes import ROUTES
-from handlers.services import Services
 from handlers.sign_in import AuthUserHandler
 from tests.conftest import SECRET
 from tests.support.callers import Caller

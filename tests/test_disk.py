@@ -6,8 +6,8 @@ import pytest
 from psycopg2.extensions import make_dsn
 from tornado.httpclient import AsyncHTTPClient
 
-from db import disk
-from db.disk import Disk
+from db.server import disk
+from db.server.disk import Disk
 from handlers.application import Messenger
 from tests.support.people import Person, Visitor, eventually_equal
 from tests.support.postgres import ask

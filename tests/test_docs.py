@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import config
-from handlers import asyncapi, openapi
-from handlers.metrics import Metrics
-from handlers.operations import CODES
+from handlers.describing import asyncapi, openapi
+from handlers.describing.operations import CODES
+from handlers.requests.metrics import Metrics
 from handlers.routes import ROUTES
 from tests.support import documents, rules
 from tests.support.documents import DOCUMENTS, ROOT

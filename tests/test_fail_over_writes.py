@@ -12,7 +12,7 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient
 
 from db.pool import Database
-from db.server_lock import ServerLock
+from db.server.server_lock import ServerLock
 from tests.support.people import Person, Visitor, eventually_equal, two
 from tests.support.postgres import ask
 from tests.support.processes import ServerProcess

@@ -6,8 +6,8 @@ from collections.abc import Hashable
 
 import pytest
 
-from handlers import fair_queue
-from handlers.fair_queue import (
+from handlers.requests import fair_queue
+from handlers.requests.fair_queue import (
     LONGEST_TURN_SECONDS,
     MOST_QUEUED,
     SECONDS_FOR_ONE,
@@ -16,7 +16,7 @@ from handlers.fair_queue import (
     Room,
     Slot,
 )
-from handlers.problems import TooMany, Unavailable
+from handlers.requests.problems import TooMany, Unavailable
 from tests.support.rules import rule
 
 MAX_BYTES = 1000

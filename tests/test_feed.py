@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from tornado.ioloop import IOLoop
 
-from db import errors, positions, startup, users
+from db import errors, positions, users
 from db.connection import Row
 from db.conversations import Conversation, Opening
 from db.feed import Event
@@ -19,6 +19,7 @@ from db.messages import Draft, Message
 from db.pool import Database
 from db.positions import Position, PositionRequest, StreamPositions
 from db.reads import Read, Reading
+from db.server import startup
 from db.sessions import IDLE_DAYS, Sessions
 from handlers.delivery import encoded
 from tests.support import feeds

@@ -19,9 +19,9 @@ from config import Config
 from db.pool import Database
 from handlers.application import Messenger
 from handlers.github import GitHub
-from handlers.limits import Unlimited
 from handlers.oauth_states import LIFETIME_SECONDS, OAuthStates, Unknown
-from handlers.return_paths import LONGEST_PATH
+from handlers.requests.limits import Unlimited
+from handlers.requests.return_paths import LONGEST_PATH
 from tests.conftest import SECRET
 from tests.support.callers import wait_for_a_lock
 from tests.support.github import (

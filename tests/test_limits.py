@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from config import Config
 from handlers.application import Messenger
-from handlers.limits import (
+from handlers.requests.limits import (
     MINUTE,
     MOST_IN_BUCKETS,
     MOST_IN_WINDOWS,

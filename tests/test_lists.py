@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from db.pool import Database
-from handlers.page_of_json import LARGEST_BYTES, encoded
+from handlers.requests.page_of_json import LARGEST_BYTES, encoded
 from tests.support.people import Answer, Person, Visitor, cursor_of, two
 from tests.support.postgres import ask
 from tests.support.rules import rule

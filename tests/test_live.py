@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from handlers.application import Messenger
-from handlers.tokens import LIFETIME_SECONDS, Tokens
+from handlers.requests.tokens import LIFETIME_SECONDS, Tokens
 from tests.conftest import SECRET
 from tests.support.bad_gateway import BadGateway, Mood
 from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F401  # an autouse fixture

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
-from db.embedded import EmbeddedPostgres
-from handlers.logs import JsonFormatter, RefusedInput, TextFormatter
+from db.server.embedded import EmbeddedPostgres
+from handlers.requests.logs import JsonFormatter, RefusedInput, TextFormatter
 from tests.support.callers import until_ready
 from tests.support.people import Visitor
 from tests.support.postgres import ask

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import yoyo
 
-from db import conversations, feed, startup
+from db import conversations, feed
 from db.conversations import Conversation
 from db.feed import After
 from db.pool import Database
+from db.server import startup
 from db.users import User
 from tests.support.postgres import Postgres, ask
 

@@ -13,7 +13,7 @@ import pytest
 
 from bus.heartbeat import Heartbeat
 from db import errors, pool
-from db.server_lock import ServerLock
+from db.server.server_lock import ServerLock
 from handlers.application import Messenger
 from tests.support.callers import Caller, contents, someone_talks, until_ready
 from tests.support.people import Person, Visitor, eventually

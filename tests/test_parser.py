@@ -7,7 +7,7 @@ from typing import NamedTuple
 import httptools
 import pytest
 
-from handlers.arrival import query_bytes
+from handlers.requests.arrival import query_bytes
 from http1 import head
 from http1.head import ProtocolError
 from http1.parser import CHUNKS_AT_ONCE, Limits, RequestParser

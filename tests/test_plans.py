@@ -13,19 +13,7 @@ from psycopg2.extensions import parse_dsn
 from tornado.ioloop import IOLoop
 
 import db as package
-from db import (
-    avatars,
-    connection,
-    conversations,
-    feed,
-    github,
-    messages,
-    positions,
-    pruning,
-    reads,
-    startup,
-    users,
-)
+from db import avatars, connection, conversations, feed, github, messages, positions, reads, users
 from db.connection import Row
 from db.conversations import Opening
 from db.feed import After
@@ -36,6 +24,7 @@ from db.pool import Database
 from db.positions import PositionRequest
 from db.prepared import prepared
 from db.reads import Reading
+from db.server import pruning, startup
 from db.sessions import Sessions
 from tests.support.postgres import Postgres, ask
 

@@ -8,8 +8,8 @@ import pytest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
 from config import Config
-from handlers.limits import network
-from handlers.proxies import Proxies
+from handlers.requests.limits import network
+from handlers.requests.proxies import Proxies
 from tests.support.addresses import sign_in_from
 from tests.support.people import Visitor
 

@@ -6,9 +6,9 @@ import time
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from db import pruning
 from db.pool import Database
-from db.pruning import Pruner
+from db.server import pruning
+from db.server.pruning import Pruner
 from tests.support.people import Visitor, eventually
 from tests.support.postgres import ask
 from tests.support.rules import rule

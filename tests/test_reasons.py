@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from db.data_dir import Failed
-from db.embedded import EmbeddedPostgres
+from db.server.data_dir import Failed
+from db.server.embedded import EmbeddedPostgres
 
 
 def damage_control(data: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from db import embedded, postgres_user
-from db.data_dir import Failed
-from db.embedded import PROGRAMS, EmbeddedPostgres
+from db.server import embedded, postgres_user
+from db.server.data_dir import Failed
+from db.server.embedded import PROGRAMS, EmbeddedPostgres
 from tests.support.processes import ROOT, ServerProcess
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user to run as")

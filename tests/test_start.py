@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import server as messenger
-from db import startup
-from db.data_dir import DirectoryLock, Failed
 from db.errors import InUse, Refused, Unavailable
-from db.server_lock import ServerLock
+from db.server import startup
+from db.server.data_dir import DirectoryLock, Failed
+from db.server.server_lock import ServerLock
 from tests.support.callers import Caller, contents, someone_talks
 from tests.support.postgres import ask
 from tests.support.processes import ServerProcess, free_port, run

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
-from db import errors, identity, pool
+from db import errors, pool
 from db.pool import Database
+from db.server import identity
 from handlers.application import Messenger
 from tests.support.people import Person, Visitor, eventually_equal
 from tests.support.postgres import Postgres, ask

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from handlers import problems
+from handlers.requests import problems
 from tests.support.people import Visitor, two
 
 SENTENCES = re.compile(r"([A-Z][^.]*[^ .][.] ?)+")

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg2
 
-from db.embedded import EmbeddedPostgres
+from db.server.embedded import EmbeddedPostgres
 from tests.support.callers import Caller, wait_for_a_lock
 
 

@@ -2,7 +2,7 @@
 
 from tornado.web import Application
 
-from handlers import problems
+from handlers.requests import problems
 from http1.connection import Timeouts
 from http1.listener import Listener
 from http1.parser import Limits

@@ -12,8 +12,8 @@ import psutil
 import psycopg2
 from psycopg2.extensions import make_dsn
 
-from db import startup
-from db.embedded import PROGRAMS, EmbeddedPostgres
+from db.server import startup
+from db.server.embedded import PROGRAMS, EmbeddedPostgres
 
 _TEMPLATE = "messenger_template"
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from db.embedded import EmbeddedPostgres
+from db.server.embedded import EmbeddedPostgres
 from tests.support import secret_leaks
 
 ROOT = Path(__file__).resolve().parents[2]

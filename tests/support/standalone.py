@@ -10,8 +10,8 @@ from typing import Literal
 import psutil
 from psycopg2.extensions import make_dsn
 
-from db import postgres_user
-from db.embedded import PROGRAMS
+from db.server import postgres_user
+from db.server.embedded import PROGRAMS
 from tests.support.postgres import Postgres
 from tests.support.processes import free_port
 

@@ -16,7 +16,7 @@ from typing import Protocol
 from cachetools import LRUCache
 
 from config import Config
-from handlers import problems
+from handlers.requests import problems
 
 MOST_IN_BUCKETS = 50_000  # keys remembered, at about 150 bytes each
 MOST_IN_WINDOWS = 10_000  # at up to 2 KB each

@@ -24,8 +24,8 @@ from typing import Any
 import psutil
 from psycopg2.extensions import make_dsn
 
-from db import children, postgres_user
-from db.data_dir import Creation, DirectoryLock, Failed, described, reason
+from db.server import children, postgres_user
+from db.server.data_dir import Creation, DirectoryLock, Failed, described, reason
 
 MAJOR_VERSION = "18"
 STOP_SECONDS = 10.0  # for a stop in good order

@@ -5,9 +5,10 @@ import contextlib
 import logging
 from collections.abc import Callable
 
-from db import connection, errors, identity
+from db import connection, errors
 from db.connection import Connection
-from db.identity import Identity
+from db.server import identity
+from db.server.identity import Identity
 
 _log = logging.getLogger("messenger.db")
 

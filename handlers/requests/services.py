@@ -6,25 +6,25 @@ from bus.bus import Bus
 from bus.heartbeat import Heartbeat
 from config import STATIC_DIR, Config
 from db.avatars import Avatars
-from db.disk import Disk
 from db.feed import FeedReader
 from db.feed_writer import FeedWriter
 from db.pool import Database
 from db.positions import StreamPositions
+from db.server.disk import Disk
 from db.sessions import Sessions
 from handlers.assets import StaticAssets
-from handlers.cookies import SessionCookie
 from handlers.delivery import publisher
-from handlers.fair_queue import Budget, FairQueue, Room
 from handlers.gaps import GapDetector
 from handlers.github import GitHub
-from handlers.hosts import Hosts
-from handlers.in_flight import InFlight
-from handlers.limits import Limits
-from handlers.metrics import Metrics
-from handlers.proxies import Proxies
 from handlers.replays import ReplayQueue
-from handlers.tokens import Tokens
+from handlers.requests.cookies import SessionCookie
+from handlers.requests.fair_queue import Budget, FairQueue, Room
+from handlers.requests.hosts import Hosts
+from handlers.requests.in_flight import InFlight
+from handlers.requests.limits import Limits
+from handlers.requests.metrics import Metrics
+from handlers.requests.proxies import Proxies
+from handlers.requests.tokens import Tokens
 from http1.backpressure import MAX_CLIENT_BYTES, Backpressure
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from cachetools import LRUCache
 
-from handlers import problems
+from handlers.requests import problems
 
 MOST_CLIENTS = 50_000  # remembered, at about 300 bytes each
 MOST_QUEUED = 64  # requests of one client; the next one is refused

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from tornado.httputil import HTTPServerRequest
 
 from config import Network
-from handlers.logs import REQUEST_ID
+from handlers.requests.logs import REQUEST_ID
 
 MOST_HOPS = 32  # looked at, from the right; a chain of proxies has three or four
 LONGEST_HOP = 200  # characters of one element

@@ -1,6 +1,6 @@
 """The description of the API: OpenAPI 3.1, made of the routes and of the types read and answered.
 
-`handlers/operations.py` says what neither of them can.
+`handlers/describing/operations.py` says what neither of them can.
 """
 
 import re
@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
-from handlers import cursors, examples, problems
-from handlers.api import DEFAULT_LIMIT, LARGEST_LIMIT, ApiHandler
-from handlers.base import SAFE_METHODS, Handler
-from handlers.operations import CODES, NO_OPERATIONS, OPERATIONS, TAGS, Answer, Operation
+from handlers.describing import examples
+from handlers.describing.operations import CODES, NO_OPERATIONS, OPERATIONS, TAGS, Answer, Operation
+from handlers.requests import cursors, problems
+from handlers.requests.api import DEFAULT_LIMIT, LARGEST_LIMIT, ApiHandler
+from handlers.requests.base import SAFE_METHODS, Handler
 from handlers.stream import StreamHandler
 
 VERSION = "1"  # of the API
@@ -22,7 +23,7 @@ Json = dict[str, Any]
 
 
 class Undescribed(Exception):
-    """A route has no description in `handlers/operations.py`."""
+    """A route has no description in `handlers/describing/operations.py`."""
 
 
 _POSITION = {"type": "string", "pattern": r"^[^-\s]+-(0|[1-9][0-9]*)$"}
@@ -162,7 +163,7 @@ def check(routes: Iterable[tuple[str, type[Handler]]]) -> None:
                 listed = ", ".join(sorted(missing))
                 raise Undescribed(
                     f"{pattern} ({handler.__name__}): no description of {listed}"
-                    " in handlers/operations.py"
+                    " in handlers/describing/operations.py"
                 )
 
 

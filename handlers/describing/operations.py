@@ -8,8 +8,6 @@ from db.messages import Message
 from db.sessions import Session
 from db.users import User
 from handlers import avatars, descriptions, health, pages
-from handlers.api import UnknownRoute
-from handlers.base import Handler
 from handlers.conversations import (
     ConversationsHandler,
     OneConversationHandler,
@@ -18,6 +16,8 @@ from handlers.conversations import (
 )
 from handlers.github_sign_in import BeginHandler, CallbackHandler
 from handlers.messages import MessageFields, MessagesHandler, ReadFields, ReadMessagesHandler
+from handlers.requests.api import UnknownRoute
+from handlers.requests.base import Handler
 from handlers.sessions import SessionHandler, SessionsHandler
 from handlers.sign_in import (
     AuthUserHandler,

@@ -14,14 +14,15 @@ from psycopg2.extensions import make_dsn
 from yoyo.backends.core.postgresql import PostgresqlBackend
 from yoyo.connections import DatabaseURI
 
-from db import connection, errors, identity, rights
+from db import connection, errors
 from db.pool import Database
+from db.server import identity, rights
 from db.translation import of_connecting, sentence
 
 PATIENCE_SECONDS = 30.0  # how long a start waits for a database that is itself starting
 LONGEST_PAUSE_SECONDS = 4.0
 OLDEST_POSTGRESQL = 14  # SQL-standard function bodies
-MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
 YOYOS_TABLES = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock")
 
 _log = logging.getLogger("messenger.db")

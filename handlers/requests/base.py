@@ -13,11 +13,11 @@ from tornado.web import Finish, HTTPError, RequestHandler
 
 from config import Config
 from db.errors import DatabaseError
-from handlers import logs, problems
-from handlers.fair_queue import Slot
-from handlers.limits import network
-from handlers.services import Services
-from handlers.tokens import Claims, Refused
+from handlers.requests import logs, problems
+from handlers.requests.fair_queue import Slot
+from handlers.requests.limits import network
+from handlers.requests.services import Services
+from handlers.requests.tokens import Claims, Refused
 
 if TYPE_CHECKING:
     from http1.connection import Connection

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from db import children
-from db.data_dir import Failed
+from db.server import children
+from db.server.data_dir import Failed
 
 NAME = "messenger-postgres"
 EARLIER_NAME = "pgserver"  # which releases up to 0.1.0 made; their databases belong to it

@@ -10,9 +10,9 @@ import msgspec
 
 from db import conversations, pool, snapshot
 from db.snapshot import Keyset, Page
-from handlers import body, cursors, page_of_json, problems
-from handlers.base import Handler
-from handlers.tokens import Claims
+from handlers.requests import body, cursors, page_of_json, problems
+from handlers.requests.base import Handler
+from handlers.requests.tokens import Claims
 
 DEFAULT_LIMIT = 25
 LARGEST_LIMIT = 100

@@ -7,7 +7,7 @@ from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
-from handlers import problems
+from handlers.requests import problems
 
 MOST_ERRORS = 10  # fields that an answer names: a body may have thousands
 

@@ -24,7 +24,7 @@ from http1.head import LONGEST_HOST, ProtocolError
 from http1.parser import MOST_QUERY_BYTES
 
 if TYPE_CHECKING:
-    from handlers.base import Handler
+    from handlers.requests.base import Handler
     from http1.connection import Connection
 
 

@@ -10,7 +10,7 @@ from db.conversations import Conversation
 from db.messages import Message
 from db.reads import Read
 from db.users import User
-from handlers import examples
+from handlers.describing import examples
 
 VERSION = "1"  # of the API
 
