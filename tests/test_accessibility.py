@@ -263,9 +263,10 @@ async def test_nothing_moves_for_who_asks_for_that(base_url: str, visitor: Visit
 async def test_an_on_screen_keyboard_covers_neither_what_is_written_nor_what_was_said(
     base_url: str, visitor: Visitor, laid_over: bool
 ) -> None:
-    john, _, conversation = await two(visitor)
+    john, jane, conversation = await two(visitor)
     for n in range(30):
         await john.send(conversation, f"number {n}")
+    await jane.read(conversation)
     async with browser(base_url) as tabs:
         page = await tabs.sign_in("jane", width=390)
         await page.goto(f"{base_url}/conversations/{conversation}")

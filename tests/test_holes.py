@@ -177,7 +177,7 @@ def test_each_hole_is_held_closed_by_tests_that_exist(hole: str) -> None:
 def test_nothing_turns_off_the_check_of_signatures() -> None:
     sources = [
         *HERE.glob("*.py"),
-        *(p for d in ("handlers", "db", "bus") for p in (HERE / d).glob("*.py")),
+        *(p for d in ("handlers", "db", "bus") for p in (HERE / d).rglob("*.py")),
     ]
     assert len(sources) > 40
     for source in sources:

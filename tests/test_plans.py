@@ -286,7 +286,7 @@ def test_no_statement_of_db_is_missing_here() -> None:
     """A function that asks the database must have an entry in STATEMENTS."""
     looked_at = {name.split()[0] for name in STATEMENTS}
     (folder,) = package.__path__
-    written = {name for path in Path(folder).glob("*.py") for name in askers(path)}
+    written = {name for path in Path(folder).rglob("*.py") for name in askers(path)}
     assert written - {"pool.row"} == looked_at
 
 
