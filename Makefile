@@ -60,7 +60,7 @@ compare: .venv/bench.stamp $(GO)
 
 check: .venv/check.stamp .venv/test.stamp node_modules/.package-lock.json
 	ruff check && ruff format --check
-	mypy && lint-imports && python -m tools.circles
+	mypy && lint-imports && python -m tools.circles && python -m tools.vocabulary
 	python -c 'from handlers import routes; from handlers.describing import openapi; openapi.check(routes.ROUTES)'
 	npm run check --silent
 

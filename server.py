@@ -135,7 +135,7 @@ async def drain(services: Services, server: Listener) -> None:
     server.close_idle()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(FINISH_SECONDS):
-            await services.in_flight.finished()
+            await services.in_flight.drained()
     await _end_streams(services.bus)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(1):

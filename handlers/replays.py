@@ -68,11 +68,11 @@ async def read_page(feeds: FeedReader, user_id: int, after: int, limit: int) -> 
             began = time.monotonic()
     pieces.append(Piece(piece, seq))
     seconds += time.monotonic() - began
-    fitting = (seq - after) * PAGE_BYTES // max(size, 1)
-    return Page(pieces, seq, size, seconds, more, min(max(fitting, 1), LONGEST_PAGE))
+    limit_that_fits = (seq - after) * PAGE_BYTES // max(size, 1)
+    return Page(pieces, seq, size, seconds, more, min(max(limit_that_fits, 1), LONGEST_PAGE))
 
 
-class Turn:
+class ReplayTurn:
     """One stream's; `size` is how many bytes it has encoded."""
 
     size = 0
@@ -85,9 +85,9 @@ class ReplayQueue:
         self._waiting: dict[int, deque[asyncio.Future[None]]] = {}  # of users that have a turn
 
     @asynccontextmanager
-    async def turn(self, user_id: int) -> AsyncIterator[Turn]:
+    async def turn(self, user_id: int) -> AsyncIterator[ReplayTurn]:
         await self._enter(user_id)
-        turn = Turn()
+        turn = ReplayTurn()
         try:
             yield turn
         finally:

@@ -65,14 +65,14 @@ class Backpressure:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._paused: dict[Hashable, dict[Writer, _Progress]] = {}
-        self._untaken: dict[Hashable, int] = {}  # by client, as counted last
+        self._buffered: dict[Hashable, int] = {}  # by client, as counted last
         self.total = 0
 
     def write_paused(self, writer: Writer) -> None:
         progress = _Progress(writer, self._now())
         self._paused.setdefault(writer.client, {})[writer] = progress
         self._count(writer.client, progress.counted)
-        if self._untaken[writer.client] > MAX_CLIENT_BYTES:
+        if self._buffered[writer.client] > MAX_CLIENT_BYTES:
             self._shed_streams(writer.client)
         if self.total > MAX_BYTES:
             self._shed()
@@ -84,11 +84,11 @@ class Backpressure:
         if progress is not None:
             self._count(writer.client, -progress.counted)
             if not of_client:
-                del self._paused[writer.client], self._untaken[writer.client]
+                del self._paused[writer.client], self._buffered[writer.client]
 
-    def untaken(self, client: Hashable) -> int:
+    def write_buffer_size(self, client: Hashable) -> int:
         """Bytes that wait for a client, as of a second ago at most."""
-        return self._untaken.get(client, 0)
+        return self._buffered.get(client, 0)
 
     def check(self) -> None:
         """Counts anew, and cuts clients that take too little; to be called once a second."""
@@ -97,7 +97,7 @@ class Backpressure:
             self._recount(progress)
             if progress.is_too_slow(now):
                 self._cut(progress.writer)
-        for client in [c for c, size in self._untaken.items() if size > MAX_CLIENT_BYTES]:
+        for client in [c for c, size in self._buffered.items() if size > MAX_CLIENT_BYTES]:
             self._shed_streams(client)
         if self.total > MAX_BYTES:
             self._shed()
@@ -107,7 +107,7 @@ class Backpressure:
             yield from of_client.values()
 
     def _count(self, client: Hashable, change: int) -> None:
-        self._untaken[client] = self._untaken.get(client, 0) + change
+        self._buffered[client] = self._buffered.get(client, 0) + change
         self.total += change
 
     def _recount(self, progress: _Progress) -> None:
@@ -116,22 +116,22 @@ class Backpressure:
         progress.counted = size
 
     def _shed_streams(self, client: Hashable) -> None:
-        """Ends the streams of a client with most untaken, until what waits for it fits."""
+        """Ends the streams of a client with most bytes waiting, until what waits for it fits."""
         of_client = self._paused[client]
         for progress in list(of_client.values()):
             self._recount(progress)
         streams = [progress for progress in of_client.values() if progress.writer.is_stream]
         for progress in sorted(streams, key=_counted, reverse=True):
-            if self.untaken(client) <= MAX_CLIENT_BYTES:
+            if self.write_buffer_size(client) <= MAX_CLIENT_BYTES:
                 break
             self._cut(progress.writer)
 
     def _shed(self) -> None:
-        """Cuts connections of the client with most untaken, until all fits."""
+        """Cuts connections of the client with most bytes waiting, until all fits."""
         for progress in list(self._all()):
             self._recount(progress)
         while self.total > MAX_BYTES:
-            client = max(self._untaken, key=self.untaken)
+            client = max(self._buffered, key=self.write_buffer_size)
             self._cut(max(self._paused[client].values(), key=_counted).writer)
 
     def _cut(self, writer: Writer) -> None:

@@ -61,14 +61,14 @@ def test_what_is_taken_is_counted_no_more(waiting: Backpressure) -> None:
     one, other, johns = Pipe("jane", 1000), Pipe("jane", 500), Pipe("john", 7)
     for pipe in (one, other, johns):
         waiting.write_paused(pipe)
-    assert (waiting.untaken("jane"), waiting.total) == (1500, 1507)
+    assert (waiting.write_buffer_size("jane"), waiting.total) == (1500, 1507)
     one.take(300)
     other.write(100)
     waiting.check()
-    assert waiting.untaken("jane") == 1300
+    assert waiting.write_buffer_size("jane") == 1300
     for pipe in (one, one, other, johns):
         waiting.write_resumed(pipe)
-    assert (waiting.untaken("jane"), waiting.total) == (0, 0)
+    assert (waiting.write_buffer_size("jane"), waiting.total) == (0, 0)
 
 
 @rule("api#too-slow")
@@ -103,7 +103,7 @@ def test_beyond_a_users_bound_the_stream_with_most_untaken_ends(waiting: Backpre
     small, large = Pipe("jane", 400, is_stream=True), Pipe("jane", 600, is_stream=True)
     for pipe in (answer, small, large):
         waiting.write_paused(pipe)
-    assert waiting.untaken("jane") == MAX_CLIENT_BYTES
+    assert waiting.write_buffer_size("jane") == MAX_CLIENT_BYTES
     waiting.check()
     assert (small.is_cut, large.is_cut) == (False, False)
     small.write(1)

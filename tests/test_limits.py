@@ -455,7 +455,7 @@ class TestUntaken:
                 await one.say(description)
             await eventually(lambda: app.services.fair_queue.queued)
             assert (
-                app.services.backpressure.untaken("127.0.0.1")
+                app.services.backpressure.write_buffer_size("127.0.0.1")
                 == app.services.backpressure.total
                 <= 8 * 2**20
             )

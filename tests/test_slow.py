@@ -89,7 +89,9 @@ async def test_a_stream_whose_client_takes_too_little_ends_as_slow(
     slow = Unread(jane)
     await only_stream(app, jane)
     await send_until(john, conversation, lambda: app.services.backpressure.total > 0)
-    assert app.services.backpressure.untaken(int(jane.id)) == app.services.backpressure.total
+    assert (
+        app.services.backpressure.write_buffer_size(int(jane.id)) == app.services.backpressure.total
+    )
     await eventually(lambda: not app.services.bus.count_of(int(jane.id)), 12)
     assert (ended(app, "slow"), app.services.backpressure.total) == (1, 0)
     slow.close()

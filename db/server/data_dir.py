@@ -144,11 +144,11 @@ class Creation:
     _MARK_NAME = "READ.ME"
     _MADE_NAME = "made"
 
-    def __init__(self, place: Path, names: frozenset[str]) -> None:
+    def __init__(self, path: Path, names: frozenset[str]) -> None:
         """`names` are all that may be found in an unfinished creation."""
-        self._place = place
+        self._path = path
         self._names = names
-        self._beside = place.with_name(f"{place.name}.unfinished")
+        self._beside = path.with_name(f"{path.name}.unfinished")
 
     def discard(self) -> None:
         """Deletes what an interrupted creation left. Raises `Failed` where it is not ours."""
@@ -174,8 +174,8 @@ class Creation:
         sync(self._beside)
         try:
             yield made
-            made.rename(self._place)  # replaces an empty directory, and nothing else
-            sync(self._place.parent)
+            made.rename(self._path)  # replaces an empty directory, and nothing else
+            sync(self._path.parent)
         finally:
             self.discard()
 

@@ -88,20 +88,20 @@ def reachable_programs(user: User, installed: Path, say: Callable[[str], None]) 
     """PostgreSQL's installation, or a copy of it where `user` cannot reach it. Raises `Failed`."""
     if all(user.can_reach(installed / part) for part in (*NEEDED, "bin/postgres")):
         return installed
-    place = PROGRAMS_DIR / _digest(installed / "bin" / "postgres")
-    copy = place / "pgserver" / "pgsql"
+    path = PROGRAMS_DIR / _digest(installed / "bin" / "postgres")
+    copy = path / "pgserver" / "pgsql"
     try:
-        if not place.exists():
-            _copy(installed, place)
-            say(f"PostgreSQL's programs are copied to {place}, where the user {user.name} can read")
-        found = place.stat()
+        if not path.exists():
+            _copy(installed, path)
+            say(f"PostgreSQL's programs are copied to {path}, where the user {user.name} can read")
+        found = path.stat()
     except OSError as error:  # also where another server was quicker by a moment
         raise Failed(
             f"the user {user.name} cannot reach PostgreSQL's programs in {installed}, and they"
-            f" cannot be copied to {place}: {error.strerror}"
+            f" cannot be copied to {path}: {error.strerror}"
         ) from None
     if found.st_uid != 0 or stat.S_IMODE(found.st_mode) & (stat.S_IWGRP | stat.S_IWOTH):
-        raise Failed(f"{place} can be changed by others than root: delete it")
+        raise Failed(f"{path} can be changed by others than root: delete it")
     return copy
 
 
@@ -137,7 +137,7 @@ def _digest(program: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def _copy(installed: Path, place: Path) -> None:
+def _copy(installed: Path, path: Path) -> None:
     """Beside its place and renamed when done, so that it is never seen in part."""
     with contextlib.suppress(FileExistsError):
         PROGRAMS_DIR.mkdir(parents=True)
@@ -153,8 +153,8 @@ def _copy(installed: Path, place: Path) -> None:
             _copy_tree(libraries, beside / libraries.name)
         beside.chmod(0o755)
         os.sync()  # a power cut must not leave a copy that looks whole
-        if not place.exists():
-            beside.rename(place)
+        if not path.exists():
+            beside.rename(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

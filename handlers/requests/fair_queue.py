@@ -40,7 +40,7 @@ class Room(NamedTuple):
     """How much may wait for one client to take it, and how much does."""
 
     max_bytes: int
-    untaken: Callable[[Hashable], int]
+    write_buffer_size: Callable[[Hashable], int]
 
 
 class FairQueue:
@@ -190,8 +190,8 @@ class ClientQueue:
 
     def _has_room(self, slot: "Slot") -> bool:
         """A client that takes its answers has room for one, whatever its size."""
-        most, untaken = self._queue.room
-        used = untaken(self._client) + self._reserved
+        most, write_buffer_size = self._queue.room
+        used = write_buffer_size(self._client) + self._reserved
         return used == 0 or used + slot.answer_bytes <= most
 
     def _begin(self, slot: "Slot") -> None:

@@ -23,7 +23,7 @@ class InFlight:
         if self._emptied is not None and not self._requests:
             self._emptied.set()
 
-    async def finished(self) -> None:
+    async def drained(self) -> None:
         """Returns when there are none."""
         if self._requests:
             self._emptied = asyncio.Event()

@@ -49,7 +49,7 @@ class Services:
         budget = Budget(config.requests_at_once, config.requests_per_second)
         self.fair_queue = FairQueue(
             budget if config.rate_limits else None,
-            Room(MAX_CLIENT_BYTES, self.backpressure.untaken),
+            Room(MAX_CLIENT_BYTES, self.backpressure.write_buffer_size),
         )
         offered = config.github_client_id and config.github_client_secret
         self.github = GitHub(config, secret) if offered else None
