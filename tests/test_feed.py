@@ -3,14 +3,13 @@
 import asyncio
 import random
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
 from tornado.ioloop import IOLoop
 
 from db import errors, positions, users
-from db.connection import Row
 from db.conversations import Conversation, Opening
 from db.feed import Event
 from db.feed_writer import FeedWriter
@@ -23,20 +22,9 @@ from db.server import startup
 from db.sessions import IDLE_DAYS, Sessions
 from handlers.delivery import encoded
 from tests.support import feeds
+from tests.support.feeds import Counting
 from tests.support.postgres import ask
 from tests.support.rules import rule
-
-
-class Counting(Database):
-    """A database that counts how often it is asked."""
-
-    asked = 0
-
-    async def rows(
-        self, sql: str, params: Mapping[str, Any] | None = None, *, twice: bool = True
-    ) -> list[Row]:
-        self.asked += 1
-        return await super().rows(sql, params, twice=twice)
 
 
 @pytest.fixture

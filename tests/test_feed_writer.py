@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -14,7 +14,6 @@ import pytest
 from tornado.ioloop import IOLoop
 
 from db import conversations, errors, messages, pool, users
-from db.connection import Row
 from db.conversations import MOST_UNREAD, Conversation, Opening, WithOneself
 from db.feed import Event
 from db.feed_writer import FeedWriter
@@ -23,25 +22,9 @@ from db.pool import Database
 from db.reads import NoSuchMessage, Read, Reading
 from db.snapshot import NotFound
 from tests.support import feeds
+from tests.support.feeds import Counting
 from tests.support.postgres import ask
 from tests.support.rules import rule
-
-
-class Counting(Database):
-    """A database that counts how often it is asked: the round trips. It can lose an answer."""
-
-    asked = 0
-    loses_next = False
-
-    async def rows(
-        self, sql: str, params: Mapping[str, Any] | None = None, *, twice: bool = True
-    ) -> list[Row]:
-        self.asked += 1
-        rows = await super().rows(sql, params, twice=twice)
-        if self.loses_next:
-            self.loses_next = False
-            raise errors.Unavailable("the answer was lost, after the commit")
-        return rows
 
 
 @pytest.fixture

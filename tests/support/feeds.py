@@ -1,8 +1,29 @@
-"""A user's feed, as a stream would read it."""
+"""A user's feed, as a stream would read it, and a database that counts its round trips."""
 
-from db import feed
+from collections.abc import Mapping
+from typing import Any
+
+from db import errors, feed
+from db.connection import Row
 from db.feed import After, Event
 from db.pool import Database
+
+
+class Counting(Database):
+    """A database that counts how often it is asked: the round trips. It can lose an answer."""
+
+    asked = 0
+    loses_next = False
+
+    async def rows(
+        self, sql: str, params: Mapping[str, Any] | None = None, *, twice: bool = True
+    ) -> list[Row]:
+        self.asked += 1
+        rows = await super().rows(sql, params, twice=twice)
+        if self.loses_next:
+            self.loses_next = False
+            raise errors.Unavailable("the answer was lost, after the commit")
+        return rows
 
 
 async def page(db: Database, user_id: int, after: int, limit: int) -> list[Event]:
