@@ -30,7 +30,7 @@ from tornado.netutil import bind_sockets
 import config as options
 import output
 from bus.bus import Bus
-from config import Config
+from config import VERSION, Config
 from db import errors
 from db.pool import Database
 from db.server import children, data_dir, startup
@@ -118,7 +118,7 @@ async def serve(config: Config) -> None:
         url = _listen(app, server, config)
         for line in _access(app.services.config):
             say(line)
-        say(f"Messenger is ready at {url}")
+        say(f"Messenger is ready at {url} (version {VERSION})")
         async with background_task(app.services.disk.watch):
             await end.wait()
             say("draining …")

@@ -1,4 +1,4 @@
-"""The bus: maps each user to the subscribers of their events, in one dict on one loop."""
+"""The bus: from each user to the subscribers of their events, in one dict in one loop."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from bus.event import Frame
 
-SLICE = 200  # subscribers called in one iteration of the loop: about 2 ms
+SLICE = 200  # subscribers called in one turn of the loop: about 2 ms
 
 _log = logging.getLogger("messenger.bus")
 
@@ -19,33 +19,30 @@ class Subscriber(Protocol):
 
     user_id: int
     session_id: int
-    expires_at: float  # in the clock of the loop
+    expires_at: float  # in the loop's time
 
     @property
     def closed(self) -> bool:
-        """Whether the stream has unsubscribed."""
+        """Whether it has unsubscribed."""
 
     def deliver(self, seq: int, frame: Frame) -> None:
-        """Takes the event `seq` of the user's feed."""
+        """The event `seq` of its user's feed has happened."""
 
     def catch_up(self, seq: int) -> None:
-        """Reads missing events from the database, given that the user's feed has reached `seq`."""
+        """Its user's feed has come to `seq`; it reads the events that it does not have."""
 
     def ping(self) -> None:
-        """Writes a `ping`, or ends the stream if its token has expired."""
+        """The heartbeat; a stream whose token has expired ends instead."""
 
     def end(self, reason: str) -> None:
-        """Writes `bye` and closes."""
+        """Says `bye` and closes."""
 
     def abort(self, reason: str = "broken") -> None:
-        """Closes without `bye`, because the state of the stream is uncertain.
-
-        The client reconnects and resumes.
-        """
+        """Closes without a word, since its state is in doubt; its client resumes."""
 
 
 class _Delivery(NamedTuple):
-    """An event, and the subscribers that do not have it yet."""
+    """An event that some subscribers of its user do not have yet."""
 
     subscribers: Iterator[Subscriber]
     seq: int
@@ -53,26 +50,26 @@ class _Delivery(NamedTuple):
 
 
 class Bus:
-    """Delivers each event to all subscribers of its user, in the order of publication.
+    """Delivers each event to all subscribers of its user, in the order published.
 
-    Each user has a separate queue, so that many streams of one user delay no other user's events.
+    Each user has a queue of their own: many streams of one user delay nobody else's events.
     """
 
     def __init__(self) -> None:
         self._subscribers: dict[int, set[Subscriber]] = {}
         self._count = 0
-        self._queues: dict[int, deque[_Delivery]] = {}  # by user, unfinished deliveries only
+        self._queues: dict[int, deque[_Delivery]] = {}  # of users with deliveries under way
 
     def __len__(self) -> int:
-        """The number of open streams."""
+        """How many streams are open."""
         return self._count
 
     def __iter__(self) -> Iterator[Subscriber]:
-        """Iterates over a copy of all subscribers, so that the caller may end them."""
+        """All subscribers at this moment; the caller may end them meanwhile."""
         return iter([s for subscribers in self._subscribers.values() for s in subscribers])
 
     def streams_of(self, user_id: int) -> Collection[Subscriber]:
-        """Returns a copy of the user's subscribers, so that the caller may end them."""
+        """Those at this moment; the caller may end them meanwhile."""
         return tuple(self._subscribers.get(user_id, ()))
 
     def count_of(self, user_id: int) -> int:
@@ -92,10 +89,10 @@ class Bus:
                 del self._subscribers[subscriber.user_id]
 
     def publish(self, user_id: int, seq: int, frame: Frame) -> None:
-        """Delivers the event to the user's subscribers. Never blocks.
+        """Delivers the event without waiting for anyone.
 
-        Subscribers get it at once if the user has at most `SLICE` of them and nothing is queued.
-        Otherwise it is queued, and later iterations of the loop deliver it.
+        Beyond `SLICE` subscribers the rest follows in later turns of the loop, and what is
+        published to this user meanwhile queues up behind it.
         """
         subscribers = self._subscribers.get(user_id)
         if not subscribers:
@@ -112,13 +109,13 @@ class Bus:
         queue.append(_Delivery(iter(tuple(subscribers)), seq, frame))
 
     def end_sessions(self, user_id: int, session_ids: Collection[int]) -> None:
-        """Ends the streams of these sessions with the reason `revoked`."""
+        """Ends the streams that these sessions opened."""
         for subscriber in self.streams_of(user_id):
             if subscriber.session_id in session_ids:
                 subscriber.end("revoked")
 
     def abort_all(self, reason: str) -> None:
-        """Aborts all streams that are open now, a slice in each iteration of the loop."""
+        """Aborts all streams that are open now, a slice in each turn of the loop."""
         self._abort_slice(iter(tuple(self)), reason)
 
     def _abort_slice(self, subscribers: Iterator[Subscriber], reason: str) -> None:
@@ -129,7 +126,7 @@ class Bus:
             asyncio.get_running_loop().call_soon(self._abort_slice, subscribers, reason)
 
     def _dispatch(self) -> None:
-        """Delivers a slice of one user's queue. Users take turns."""
+        """Takes a slice of one user's queue; users take turns."""
         user_id, queue = next(iter(self._queues.items()))
         del self._queues[user_id]
         room = SLICE
@@ -148,7 +145,7 @@ class Bus:
 
 
 def _deliver(subscriber: Subscriber, seq: int, frame: Frame) -> None:
-    """Delivers to one subscriber. Aborts it if it raises, so that the others get their event."""
+    """A subscriber that fails is aborted, and harms no other."""
     try:
         if not subscriber.closed:
             subscriber.deliver(seq, frame)

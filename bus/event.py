@@ -1,7 +1,7 @@
-"""Encodes events for a stream of Server-Sent Events (WHATWG HTML, section 9.2).
+"""Events as bytes of a Server-Sent-Events stream (WHATWG HTML, section 9.2).
 
-An event is one block, with an optional name, id and `retry:`. It always has one line of JSON as
-data, because parsers disagree on blocks without data.
+Each is one block: an optional name, id and `retry:`, and always one line of JSON as data, because
+parsers differ on blocks without data.
 """
 
 import random
@@ -13,21 +13,21 @@ HEARTBEAT_SECONDS = 20  # proxies cut idle streams at 30 to 60 s
 
 
 def _one_of(*words: str) -> msgspec.Meta:
-    """Lists the possible values in the schema. msgspec does not check them."""
+    """For the description alone."""
     return msgspec.Meta(extra_json_schema={"enum": list(words)})
 
 
-_RETRY_MILLISECONDS = (500, 5000)  # drawn for each stream, so that clients return spread over time
+_RETRY_MILLISECONDS = (500, 5000)  # drawn for each stream, so that all do not return at once
 
 
 class Hello(msgspec.Struct, rename="camel"):
-    """The stream is open. A `ping` follows every `heartbeatSeconds` or so."""
+    """The stream is open; a `ping` comes as often as this."""
 
     heartbeat_seconds: int
 
 
 class Reset(msgspec.Struct):
-    """The stream cannot resume at the client's position. The client must fetch new snapshots."""
+    """The stream cannot go on from where the client left off: fetch snapshots anew."""
 
     reason: Annotated[str, _one_of("unknown", "expired", "future", "epoch", "backlog")]
 
@@ -43,19 +43,16 @@ class Bye(msgspec.Struct):
 
 
 class Frame(NamedTuple):
-    """An encoded event, which any number of streams can write."""
+    """One event, ready for any number of streams: encoded and framed once."""
 
     plain: bytes
-    chunk: bytes  # the same in the chunked coding of HTTP/1.1
+    chunk: bytes  # the same in HTTP/1.1's chunked coding
 
 
 def frame(
     data: object, *, name: str | None = None, event_id: str | None = None, retry: bool = False
 ) -> Frame:
-    """Encodes an event. `data` is anything that msgspec encodes; without a name it is a `message`.
-
-    `retry` adds a random reconnection time.
-    """
+    """`data` is what msgspec can encode; `name` None makes an unnamed event, a `message`."""
     lines = []
     if name is not None:
         lines.append(b"event: %s\n" % name.encode("ascii"))
@@ -68,14 +65,14 @@ def frame(
 
 
 def body(data: object, name: str | None) -> bytes:
-    """Encodes the part of an event that all recipients of the same `data` share."""
+    """The part of an event that is the same for all viewers who see the same `data`."""
     if name is None:
         return _data(data)
     return b"event: %s\n%s" % (name.encode("ascii"), _data(data))
 
 
 def numbered(event_id: str, shared: bytes) -> Frame:
-    """Returns an event of a feed: its id, and the shared `body`."""
+    """An event of a feed: its own id, and a `body`."""
     return framed(b"id: %s\n%s" % (event_id.encode("ascii"), shared))
 
 
@@ -84,12 +81,12 @@ def framed(plain: bytes) -> Frame:
 
 
 def chunk(plain: bytes) -> bytes:
-    """Returns a chunk of HTTP/1.1's chunked coding (RFC 9112, section 7.1)."""
+    """A chunk of HTTP/1.1's chunked coding (RFC 9112, section 7.1)."""
     return b"%x\r\n%s\r\n" % (len(plain), plain)
 
 
 def hello(event_id: str | None) -> Frame:
-    """Returns the first event of a stream. The id is None if a `reset` with the id follows."""
+    """The first of each stream: where it starts, unless a `reset` is about to say that."""
     return frame(Hello(HEARTBEAT_SECONDS), name="hello", event_id=event_id, retry=True)
 
 
@@ -106,10 +103,7 @@ def _data(data: object) -> bytes:
 
 
 def _one_line(json: bytes) -> bytes:
-    """Escapes the three characters in `_LINE_ENDS`; JSON escapes CR and LF already.
-
-    Some parsers decode the text first, and then split lines at these as well.
-    """
+    """JSON escapes CR and LF; these three end a line in none but the parsers that split text."""
     if b"\xe2\x80" in json or b"\xc2\x85" in json:
         for raw, escaped in _LINE_ENDS:
             json = json.replace(raw, escaped)
@@ -122,4 +116,4 @@ _LINE_ENDS = (
     (b"\xe2\x80\xa9", b"\\u2029"),
 )
 
-PING = frame(Ping(), name="ping")  # the same for all streams
+PING = frame(Ping(), name="ping")  # the same bytes for everyone

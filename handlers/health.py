@@ -1,5 +1,6 @@
 """For the operator: is it alive, is it ready, and how is it doing."""
 
+from config import VERSION
 from db import pool
 from db.server import startup
 from handlers.requests import problems
@@ -7,10 +8,11 @@ from handlers.requests.base import Handler
 
 
 class LiveHandler(Handler):
-    """200 while the loop turns."""
+    """200 while the loop turns, and which version it is."""
 
     def get(self) -> None:
         self.set_header("Cache-Control", "no-store")
+        self.set_header("Messenger-Version", VERSION)
         self.finish({"status": "live"})
 
     def head(self) -> None:

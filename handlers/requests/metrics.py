@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from config import VERSION
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -15,6 +17,8 @@ class Metrics:
 
     def __init__(self, open_streams: Callable[[], int], away: Callable[[], bool]) -> None:
         self._registry = CollectorRegistry()
+        version = Info("messenger", "The server that answers.", registry=self._registry)
+        version.info({"version": VERSION})
         streams = Gauge("messenger_streams_open", "Open event streams.", registry=self._registry)
         streams.set_function(open_streams)
         database = Gauge(
