@@ -1,1 +1,1 @@
-"""HTTP only: who asks, read the request, one call to the database, tell the bus, answer."""
+"""HTTP only: a handler checks the request, makes one database call, and answers."""

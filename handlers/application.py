@@ -1,4 +1,4 @@
-"""The application: from a request to its handler, and what the server asks in between."""
+"""The Tornado application: finds the handler of each request, and logs and counts responses."""
 
 from collections.abc import Hashable, Sequence
 from typing import Any, cast
@@ -17,13 +17,13 @@ from http1.connection import Connection
 
 
 class Messenger(Application):
-    """Routes requests to handlers, which find all that they work with in `services`."""
+    """Routes requests to handlers. Handlers use `services`."""
 
     def __init__(self, services: Services, routes: Sequence[Any]) -> None:
         super().__init__()
         self.services = services
         self._router = Router(routes)
-        # Made at the start, which fails if a route has no description.
+        # Built here, so that the server does not start if a route has no description.
         services.openapi = openapi.encoded(tuple(routes))
         services.asyncapi = asyncapi.encoded()
         self._refused_input = logs.RefusedInput()
@@ -32,7 +32,7 @@ class Messenger(Application):
         return RequestDelegate(self, cast("Connection", request_conn))
 
     def find(self, request: HTTPServerRequest) -> RouteMatch:
-        """Returns the handler of a request, after a look through the proxies."""
+        """Returns the handler of a request, after applying the headers of trusted proxies."""
         services = self.services
         if services.proxies:
             services.proxies.look_through(request)
@@ -46,7 +46,7 @@ class Messenger(Application):
         return self._router.find(request.path)
 
     def request_started(self, handler: Handler, client: Hashable) -> None:
-        """Asks for its slot, before anything else is done for it."""
+        """Enters the request into the fair queue. Health checks and metrics never wait."""
         self.services.in_flight.add(handler)
         path = handler.request.path
         if path.startswith("/health/") or path == "/metrics":
@@ -59,12 +59,12 @@ class Messenger(Application):
         )
 
     def input_refused(self, status: int, remote_ip: str) -> None:
-        """Input was answered that never became a request."""
+        """Counts and logs the answer to input that is not a request."""
         self.services.metrics.refused(status)
         self._refused_input.log(status, remote_ip)
 
     def connection_address(self, remote_ip: str) -> str | None:
-        """Returns whom a connection counts for; None for a trusted proxy's."""
+        """Returns the address that is charged for a connection; None for a trusted proxy."""
         return None if self.services.proxies.trusts(remote_ip) else network(remote_ip)
 
     def log_request(self, handler: RequestHandler) -> None:

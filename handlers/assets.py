@@ -1,4 +1,4 @@
-"""The files of the page as they are sent: each with an ETag, text compressed ahead of time."""
+"""The files of the page, in memory: each with an ETag, and text compressed ahead of time."""
 
 import gzip
 import hashlib
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from handlers.requests.preferences import Preference
 
-# By us and not by the machine's own list: with `nosniff` a script under another type does not run.
+# Not the operating system's list, which may differ: `nosniff` blocks a script of another type.
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -23,17 +23,17 @@ TYPES = {
 }
 _COMPRESSED_ALREADY = frozenset({".png"})
 _IMPORT = re.compile(rb'@import url\("([a-z-]+\.css)"\) layer\(([a-z]+)\);')
-# Those that stand on lines of their own; the line breaks stay, so that errors tell the same places.
+# Comments that fill whole lines. Line breaks stay, so that errors report the same line numbers.
 _COMMENT = re.compile(rb"^[ \t]*(?:/\*\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)", re.MULTILINE)
 _GZIP = Preference("(?:x-)?gzip")
-# A change within the clock's resolution of the file system leaves the time as it was.
+# Two changes within the clock resolution of the file system have the same time.
 _SETTLED_SECONDS = 0.05
 
 Stamp = tuple[int, int, int]
 
 
 class Representation(NamedTuple):
-    """One form of a file; each has an ETag of its own."""
+    """One encoding of a file, plain or gzip, with its ETag."""
 
     body: bytes
     etag: str
@@ -43,10 +43,10 @@ class Representation(NamedTuple):
 class Asset:
     content_type: str
     plain: Representation
-    gzipped: Representation | None  # None: no smaller
+    gzipped: Representation | None  # None: gzip saves nothing
 
     def accepted(self, accept_encoding: str) -> Representation:
-        """The form that a request with this `Accept-Encoding` is answered with."""
+        """Returns the representation for a request with this `Accept-Encoding`."""
         if self.gzipped is not None and accepts_gzip(accept_encoding):
             return self.gzipped
         return self.plain
@@ -54,28 +54,27 @@ class Asset:
 
 class _Kept(NamedTuple):
     file: Path
-    parts: list[Path]  # the files that the asset is made of, or may be
+    parts: list[Path]  # the files that the asset may consist of
     stamps: list[Stamp]
     asset: Asset
 
 
 class StaticAssets:
-    """The files under `root`, in memory: all are read at the start, and a file anew after a change.
+    """The files under `root`. It reads all of them at the start, and a file again after a change.
 
-    A path is looked up in a table of names. Nothing of a request reaches the file system, whatever
-    it holds: only files and directories that the table has are looked at for changes. Some 80 files
-    take 10 ms in all.
+    It looks paths up in a table of names. No part of a request reaches the file system: only known
+    files and directories are checked for changes. Reading 80 files takes 10 ms.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
         self._kept: dict[str, _Kept] = {}
-        self._directories: dict[Path, int | None] = {}  # and when they changed; None: just now
+        self._directories: dict[Path, int | None] = {}  # time of the last change; None: just now
         self._release: tuple[list[Stamp | None], str] = ([], "")
         self._scan()
 
     def find(self, path: str) -> Asset | None:
-        """Returns the file that a relative path names to the letter, or None."""
+        """Returns the file with exactly this relative path, or None."""
         if path not in self._kept and self._has_changed():
             self._scan()
         kept = self._kept.get(path)
@@ -90,10 +89,10 @@ class StaticAssets:
         return kept.asset
 
     def release(self) -> str:
-        """Returns a name for all files together: it is another one when one of them is.
+        """Returns a hash of all files, which changes with any of them.
 
-        A page is made of many files; this is how a browser tells that those it has still belong
-        together. To look at 80 files takes 0.2 ms.
+        A browser uses it to check that its cached files belong to one release. Checking 80 files
+        takes 0.2 ms.
         """
         if self._has_changed():
             self._scan()
@@ -111,7 +110,7 @@ class StaticAssets:
         )
 
     def _scan(self) -> None:
-        """A link that leads out of `root` is no file of ours."""
+        """Reads new files and drops missing ones. Ignores links that lead out of `root`."""
         settled = time.time_ns() - int(_SETTLED_SECONDS * 1e9)
         found = [
             path for path in self._root.rglob("*") if path.resolve().is_relative_to(self._root)
@@ -134,7 +133,7 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 
 def without_comments(script: bytes) -> bytes:
-    """A quarter less to send: who reads the scripts asks for them plain, or has them here."""
+    """Removes whole-line comments: a quarter less to send. The plain file keeps them."""
     return _COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), script)
 
 
@@ -144,7 +143,7 @@ def _read(file: Path) -> _Kept:
 
 
 def _changed(directory: Path) -> int:
-    """When a name was last added or taken away, in nanoseconds; 0 where there is no directory."""
+    """Returns when a name was last added or removed, in nanoseconds; 0 without a directory."""
     try:
         return directory.stat().st_mtime_ns
     except FileNotFoundError:
@@ -152,7 +151,7 @@ def _changed(directory: Path) -> int:
 
 
 def _stamp(file: Path) -> Stamp:
-    """Differs when the file does."""
+    """Returns a value that changes when the file changes."""
     looked_at = file.stat()
     return looked_at.st_ino, looked_at.st_mtime_ns, looked_at.st_size
 
@@ -165,7 +164,7 @@ def _stamp_if_there(file: Path) -> Stamp | None:
 
 
 def _content(file: Path) -> bytes:
-    """A style sheet has those that it imports in their place: one request, and not nine in turn."""
+    """Reads a file. Style sheets have their imports inlined, which saves a chain of requests."""
 
     def imported(match: re.Match[bytes]) -> bytes:
         return b"@layer %s {\n%s}" % (match[2], (file.parent / match[1].decode()).read_bytes())

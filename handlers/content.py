@@ -1,10 +1,10 @@
-"""The text of a message: how it is normalised, and what may be said."""
+"""Normalises and checks the text of a message."""
 
 import re
 
 LONGEST = 4000  # code points
 
-# In the notation of regular expressions, Python's and JSON Schema's (ECMA-262) alike.
+# Regular expressions that mean the same in Python and in JSON Schema (ECMA-262).
 _SPACE = (  # `str.isspace()`
     r"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 )
@@ -19,9 +19,9 @@ _SHOWS = re.compile(rf"[^{_SPACE}{_INVISIBLE}]")
 
 
 def normalised(text: str) -> str:
-    """The text without blank lines at its start and white space at its end.
+    """Removes blank lines at the start and white space at the end, and turns CRLF into LF.
 
-    Lines end in LF. The first line keeps its indentation, and all inside stays as it was written.
+    The first line keeps its indentation. The rest of the text stays unchanged.
     """
     text = text.replace("\r\n", "\n").rstrip()
     if not text[:1].isspace():
@@ -31,7 +31,7 @@ def normalised(text: str) -> str:
 
 
 def error(content: str) -> str | None:
-    """What is wrong with a normalised text."""
+    """Returns what is wrong with a normalised text, or None."""
     if "\0" in content:
         return "Messages can't contain NUL characters."
     if len(content) > LONGEST:

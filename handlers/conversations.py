@@ -1,4 +1,4 @@
-"""/api/conversations, one of them, and its other participant."""
+"""/api/conversations, /api/conversations/{id}, and …/other_participant."""
 
 import msgspec
 
@@ -11,7 +11,7 @@ from handlers.requests.api import ApiHandler, ConversationHandler, of_conversati
 
 
 class OpeningFields(msgspec.Struct):
-    """With whom."""
+    """The body of a request that starts a conversation with `username`."""
 
     username: Username
 
@@ -42,7 +42,10 @@ class ConversationsHandler(ApiHandler):
         self.reply(made, 201 if created else 200)
 
     async def _opened(self, opening: Opening) -> tuple[int, bool]:
-        """The id, and whether it is new. Beyond the limit, one that they have is still answered."""
+        """Returns the id, and whether the conversation is new.
+
+        Above the rate limit, it still returns an existing conversation.
+        """
         wait = self.services.limits.conversations.take(opening.user_id)
         if not wait:
             opened = await self.services.writer.open(opening)

@@ -1,4 +1,4 @@
-"""GET /api/openapi.json and /api/asyncapi.json: what programs can read about this API."""
+"""GET /api/openapi.json and /api/asyncapi.json: machine-readable descriptions of the API."""
 
 from handlers.requests.api import ApiHandler
 

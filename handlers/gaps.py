@@ -1,7 +1,7 @@
-"""Finds streams that are behind their feeds: publishing is an optimisation, and may have failed.
+"""Finds streams that have missed an event, because publishing may fail.
 
-Streams are checked at each heartbeat, so that an event whose publisher died is at most that late.
-All of them are checked at once after a write whose outcome was unknown for a while.
+Each stream is checked at its heartbeat. So an event that was stored but not published arrives one
+heartbeat late at most. After a write with an unknown outcome, all streams are checked at once.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from db.errors import DatabaseError
 from db.pool import Database
 
 LARGEST_CHECK = 256  # streams checked in one statement
-AGAIN_SECONDS = (1, 2, 4)  # a statement whose connection broke may commit as late as its timeout
+AGAIN_SECONDS = (1, 2, 4)  # after a lost connection, a statement may still commit until its timeout
 
 
 class GapDetector:
-    """Compares the positions of streams with those of their feeds, in the background."""
+    """Compares the positions of streams with their feeds, in background tasks."""
 
     def __init__(self, db: Database, bus: Bus) -> None:
         self._db = db
@@ -31,7 +31,7 @@ class GapDetector:
         task.add_done_callback(self._checks.discard)
 
     def check_all(self) -> None:
-        """Now, and again until a statement that nobody waits for any more has ended."""
+        """Checks all streams now, and again until a statement of a lost connection has ended."""
         while self._again:
             self._again.pop().cancel()
         loop = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
-"""What GitHub says of somebody: asked with time-outs, and believed only when it makes sense.
+"""Reads a user's account and picture from GitHub, with time-outs, and checks every answer.
 
-GitHub answers errors with 200 and an `error`. It may be down, or not be GitHub at all (a proxy's
-page, an address mistyped), and its answers go into our database: so each is checked before it is.
+GitHub answers errors with 200 and an `error`. It may be down, and a proxy or a mistyped address may
+answer instead. The answers go into the database, so each is checked first.
 """
 
 import logging
@@ -18,11 +18,11 @@ from db.github import Account, Picture
 from handlers import names, pictures
 from handlers.oauth_states import Attempt, OAuthStates
 
-CALL_SECONDS = 8.0  # for one answer, from the look-up of the name to the last byte
-MOST_CALLS = 32  # at once; the others wait, within their own time
-LARGEST_ANSWER = pictures.LARGEST_BYTES  # what it says of a user is some 5 KB
+CALL_SECONDS = 8.0  # for one call, from the name look-up to the last byte
+MOST_CALLS = 32  # at once; others wait, and waiting counts against `CALL_SECONDS`
+LARGEST_ANSWER = pictures.LARGEST_BYTES  # bytes; the answer about a user has about 5 KB
 LARGEST_HEADER = 16 * 1024
-PICTURE_PIXELS = 160  # asked for: what is shown is smaller, and larger ones may not fit
+PICTURE_PIXELS = 160  # larger than the page shows it, and small enough for `LARGEST_BYTES`
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,1024}")  # RFC 6750: it goes into a header
 _WORD = re.compile(r"[a-z_]{1,64}")
@@ -33,7 +33,7 @@ _log = logging.getLogger("messenger.github")
 
 
 class Failed(Exception):
-    """Nobody is signed in. `code` is what the page is told: a sentence of its own says it."""
+    """The sign-in failed. The access page has a sentence for each `code`; `detail` is logged."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
@@ -53,7 +53,7 @@ class _User(msgspec.Struct):
 
 
 class GitHub:
-    """GitHub, or one of an enterprise; `seconds` is the time for each call."""
+    """A client for github.com or GitHub Enterprise. `seconds` is the time-out of each call."""
 
     def __init__(self, config: Config, secret: str, seconds: float = CALL_SECONDS) -> None:
         self.authorize_url = config.github_authorize_url
@@ -71,7 +71,7 @@ class GitHub:
         )
 
     async def account(self, attempt: Attempt, code: str, redirect_uri: str) -> Account:
-        """Whom `code` stands for, with their picture. Raises `Failed`."""
+        """Returns the account that authorised `code`, with its picture. Raises `Failed`."""
         token = await self._token(attempt, code, redirect_uri)
         user = await self._user(token)
         picture = None if user.avatar_url is None else await self._picture(user.avatar_url)
@@ -106,9 +106,9 @@ class GitHub:
         return _decoded(await self._ask(url, headers={"Authorization": f"Bearer {token}"}), _User)
 
     async def _picture(self, url: str) -> Picture | None:
-        """None where there is none to be had: that keeps nobody from signing in."""
+        """Returns the picture, or None if it cannot be fetched. The sign-in goes on without it."""
         if not self._is_ours(url):
-            _log.info("a picture at a foreign address is not fetched")
+            _log.info("a picture is not fetched: it is not on a host of the provider")
             return None
         try:
             answer = await self._ask(url_concat(url, {"s": str(PICTURE_PIXELS)}))
@@ -116,11 +116,11 @@ class GitHub:
         except Failed as failure:
             _log.info("a picture could not be fetched: %s", failure)
         except pictures.Unfit:
-            _log.info("a picture was none, or too large")
+            _log.info("a picture is not used: it is no PNG, JPEG or WebP, or it is too large")
         return None
 
     def _is_ours(self, url: str) -> bool:
-        """Whether it is at one of the hosts that the provider has its pictures at."""
+        """Whether the provider serves pictures from the host of `url`."""
         try:
             parts = urllib.parse.urlsplit(url)
             host, port = (parts.hostname or "").lower(), parts.port
@@ -143,7 +143,10 @@ class GitHub:
         body: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> HTTPResponse:
-        """Whatever the status; a redirect is an answer like any other, and not followed."""
+        """Sends a request, and returns the answer with any status. Follows no redirect.
+
+        Raises `Failed` if there is no answer.
+        """
         try:
             return await self._client.fetch(
                 url,

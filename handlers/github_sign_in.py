@@ -1,4 +1,4 @@
-"""GET /api/oauth/github and …/callback: through GitHub, and back to the page first asked for."""
+"""GET /api/oauth/github and …/callback: sign in with GitHub, then return to the first page."""
 
 import logging
 import urllib.parse
@@ -20,7 +20,7 @@ _log = logging.getLogger("messenger.github")
 
 
 class GitHubHandler(SignInHandler):
-    """Not there where it is not configured."""
+    """Answers 404 if GitHub is not configured."""
 
     needs_credentials = False
 
@@ -35,12 +35,12 @@ class GitHubHandler(SignInHandler):
 
     @property
     def redirect_uri(self) -> str:
-        """Where GitHub sends the browser back to, and its cookie still comes along."""
+        """The callback on the host that the browser uses, so that it sends the cookie."""
         return self.services.hosts.origin_for(self.request.host) + _CALLBACK
 
     @property
     def cookie_prefix(self) -> str:
-        """The name of an attempt's cookie, but for the tag that ends it."""
+        """The name of an attempt's cookie, without the tag at its end."""
         return cookies.prefix(secure=self.services.config.secure) + "sign-in-"
 
     def clear_attempt(self, tag: str) -> None:
@@ -75,7 +75,7 @@ class BeginHandler(GitHubHandler, OAuth2Mixin):
 
 class CallbackHandler(GitHubHandler):
     def check_source(self) -> None:
-        """A page elsewhere may embed this address in an image, but a sign-in is a page load."""
+        """Allows page loads only: a page of another site could embed this URL as an image."""
         super().check_source()
         destination = self.request.headers.get("Sec-Fetch-Dest", "document")
         if destination.strip().lower() != "document":
@@ -92,30 +92,33 @@ class CallbackHandler(GitHubHandler):
         try:
             user = await self._user(attempt)
         except Failed as failure:
-            _log.warning("nobody was signed in: %s", failure)
+            _log.warning("a sign-in failed: %s", failure)
             return self._lead_to_access_page(failure.code, attempt.return_to)
         await self.begin_session(int(user.id))
         self.redirect(attempt.return_to)
 
     def _attempt(self) -> Attempt:
-        """The living one that this browser began. Raises `Unknown`."""
+        """Returns the attempt that this browser began and has not used. Raises `Unknown`."""
         state = self._argument("state")
         own = cookies.Cookies(self.cookie_prefix + tag(state)).read(self.request.headers)
         _, cookie = next(own, ("", None))
         return self.github.attempts.living(cookie, state)
 
     def _finish(self, attempt: Attempt) -> None:
-        """Ends it before GitHub is asked, whatever comes of that; other tabs keep theirs."""
+        """Ends the attempt before GitHub is called, so that it is used once.
+
+        Attempts of other tabs stay.
+        """
         self.github.attempts.finish(attempt)
         self.clear_attempt(attempt.tag)
 
     async def _lead_on(self) -> None:
-        """To the page where somebody is signed in already, else to the access page."""
+        """Redirects to the page if the browser is signed in, and else to the access page."""
         self.clear_attempt(tag(self._argument("state")))
         try:
             await self.credentials()
         except problems.Unauthorized:
-            _log.warning("nobody was signed in: no sign-in of this browser is under way")
+            _log.warning("a sign-in failed: this browser did not begin it, or it has expired")
             return self._lead_to_access_page("expired", "/")
         self.redirect("/")
 
@@ -126,7 +129,7 @@ class CallbackHandler(GitHubHandler):
         if not code or len(code) > LONGEST_CODE:
             raise Failed("refused", "no code came back")
         account = await self.github.account(attempt, code, self.redirect_uri)
-        pool.begin_request()  # GitHub may have taken longer than a request has
+        pool.begin_request()  # a new deadline: the calls to GitHub may have used up the first
         known = await accounts.known(self.services.db, account.provider, account.id)
         if known is not None and known.agrees_with(account):
             return known.user

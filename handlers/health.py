@@ -1,4 +1,4 @@
-"""For the operator: is it alive, is it ready, and how is it doing."""
+"""/health/live, /health/ready and /metrics, for the operator."""
 
 from config import VERSION
 from db import pool
@@ -8,7 +8,7 @@ from handlers.requests.base import Handler
 
 
 class LiveHandler(Handler):
-    """200 while the loop turns, and which version it is."""
+    """Answers 200 while the event loop runs, with the version of the server."""
 
     def get(self) -> None:
         self.set_header("Cache-Control", "no-store")
@@ -20,7 +20,7 @@ class LiveHandler(Handler):
 
 
 class ReadyHandler(Handler):
-    """200 when the database takes writes, its migrations are current, and nothing is ending."""
+    """Answers 200 if the database takes writes, its schema is current, and no drain has begun."""
 
     async def get(self) -> None:
         self.set_header("Cache-Control", "no-store")
@@ -41,7 +41,7 @@ class ReadyHandler(Handler):
 
 
 class MetricsHandler(Handler):
-    """Prometheus text, for the operator's own network: a proxy in front leaves it out."""
+    """Answers Prometheus text. The proxy in front should not pass this route on."""
 
     def get(self) -> None:
         content_type, text = self.services.metrics.exposition()

@@ -22,22 +22,22 @@ _ID_OR_ZERO = re.compile(rf"0|{_ID.pattern}")
 Content = Annotated[
     str,
     msgspec.Meta(
-        description="CRLF becomes LF. Blank lines at the start and white space at the end go."
-        " What shows nothing is refused.",
+        description="CRLF becomes LF. Blank lines at the start and white space at the end are"
+        " removed. A text without a visible character is refused.",
         extra_json_schema={"maxLength": content.LONGEST, "pattern": content.PATTERN},
     ),
 ]
 
 
 class MessageFields(msgspec.Struct, rename="camel"):
-    """A message to be stored; with a `clientId` it is stored once, however often it is sent."""
+    """A message to store. With a `clientId` it is stored once, even if it is sent again."""
 
     content: Content
     client_id: Uuid | None = None
 
 
 class ReadFields(msgspec.Struct, rename="camel"):
-    """How far somebody has read; without an id, all of it."""
+    """The last message that the user has read. Without an id, it is the newest one."""
 
     last_read_message_id: Id | None = None
 
@@ -61,7 +61,7 @@ class MessagesHandler(ConversationHandler):
         self.reply_page(of, page, limit=limit, **kept)
 
     def _after(self) -> int | None:
-        """Below all messages that are asked for; it may be none itself."""
+        """Returns the id that all requested messages are above. It need not exist."""
         text = self.query_argument("after")
         if text is None:
             return None
@@ -81,7 +81,7 @@ class MessagesHandler(ConversationHandler):
         self.reply(message, 201 if created else 200)
 
     async def _stored(self, draft: Draft) -> Stored:
-        """What was stored before is answered in spite of a full disk and of the limit."""
+        """Stores a message. A repeat succeeds even on a full disk or above the rate limit."""
         refusal = self._refusal(draft)
         if refusal is None:
             return await self.services.writer.send(draft)
@@ -129,7 +129,7 @@ class ReadMessagesHandler(ConversationHandler):
         self.set_status(204)
 
     def _message_id(self) -> int | None:
-        """None for the newest."""
+        """Returns the id in the body; None stands for the newest message."""
         if not self.request.body:
             return None
         given = self.fields(ReadFields).last_read_message_id

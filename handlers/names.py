@@ -1,4 +1,4 @@
-"""The alphabet of user names."""
+"""Checks user names, and derives them from the names of other sites."""
 
 import re
 
@@ -11,7 +11,7 @@ _USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?")
 
 
 def checked(username: str) -> str:
-    """The same name. Raises `problems.Invalid`: nothing is folded into a name."""
+    """Returns the name unchanged, or raises `problems.Invalid`."""
     if len(username) > LONGEST:
         raise problems.Invalid({"username": f"Usernames can have at most {LONGEST} characters."})
     if not _USERNAME.fullmatch(username):
@@ -23,9 +23,10 @@ def checked(username: str) -> str:
 
 
 def derive_username(login: str, number: int) -> str:
-    """The user name for an account of another site, which may have another alphabet.
+    """Returns a user name for an account of another site, which may allow other characters.
 
-    It names nobody: `number` does, and stands in for a login of which nothing is left.
+    The name does not identify the account: `number` does. If no character of `login` is allowed,
+    the name is `github-` and `number`.
     """
     folded = re.sub(r"[^A-Za-z0-9-]+", "-", login).strip("-")
     return folded[:LONGEST].rstrip("-") or f"github-{number}"

@@ -1,8 +1,8 @@
-"""Sign-ins under way: what the browser that began one must bring back with the answer.
+"""Sign-ins under way: the OAuth `state` that the browser must bring back from GitHub.
 
-Each has a cookie of its own, signed and timed (`tornado.web.create_signed_value`), so that two tabs
-can sign in at once. Nothing is kept here of sign-ins that only began. An attempt that came back is
-remembered for as long as it would be good; after a restart GitHub takes a code only once.
+Each attempt has a signed cookie with a lifetime (`tornado.web.create_signed_value`), so that two
+tabs can sign in at once. The server stores no attempt that has only begun. It remembers used ones
+until they would expire. A restart forgets them, but GitHub accepts a code only once.
 """
 
 import base64
@@ -18,24 +18,24 @@ from tornado.web import create_signed_value, decode_signed_value
 
 from handlers.requests import return_paths
 
-LIFETIME_SECONDS = 600  # as long as GitHub's own code
-MOST_COOKIE_BYTES = 6 * 1024  # of one browser's attempts; all headers together have 16 KiB
+LIFETIME_SECONDS = 600  # as long as the code that GitHub issues
+MOST_COOKIE_BYTES = 6 * 1024  # for the attempts of one browser; all headers may have 16 KiB
 
 MOST_USED = 100_000  # of the last ten minutes, at about 200 bytes each
 
 _DAY_SECONDS = 24 * 3600
-_NAME = "github-sign-in"  # a signature is good for what bears this name
+_NAME = "github-sign-in"  # part of the signature, so that other signed values are not accepted
 
-_TAG_LENGTH = 16  # hexadecimal digits that tell one browser's attempts apart
+_TAG_LENGTH = 16  # hexadecimal digits that distinguish the attempts of one browser
 TAG = f"[0-9a-f]{{{_TAG_LENGTH}}}"
 
 
 class Unknown(Exception):
-    """Not begun in this browser, or not by us, or too long ago, or brought back before."""
+    """The attempt is invalid: of another browser or server, expired, or used before."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One sign-in: `state` goes through GitHub and back, `verifier` stays with us (RFC 7636)."""
+    """One sign-in. `state` goes to GitHub and back; `verifier` stays in the cookie (RFC 7636)."""
 
     state: str
     verifier: str
@@ -44,18 +44,18 @@ class Attempt(msgspec.Struct, frozen=True):
 
     @property
     def tag(self) -> str:
-        """Names the attempt's cookie."""
+        """The end of the cookie's name."""
         return tag(self.state)
 
     @property
     def challenge(self) -> str:
-        """For PKCE's S256."""
+        """The code challenge of PKCE, with the method S256."""
         digest = hashlib.sha256(self.verifier.encode()).digest()
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 class OAuthStates:
-    """Makes and takes back attempts; `now` gives seconds since 1970."""
+    """Begins and finishes attempts. `now` returns seconds since 1970."""
 
     def __init__(self, secret: str, now: Callable[[], float] = time.time) -> None:
         self._secret = secret
@@ -63,7 +63,7 @@ class OAuthStates:
         self._used: TTLCache[str, bool] = TTLCache(MOST_USED, LIFETIME_SECONDS, now)
 
     def begin(self, return_to: str) -> tuple[Attempt, str]:
-        """And the cookie that stands for it."""
+        """Returns a new attempt and its cookie."""
         attempt = Attempt(
             secrets.token_urlsafe(32),
             secrets.token_urlsafe(48),
@@ -75,7 +75,7 @@ class OAuthStates:
         return attempt, cookie.decode()
 
     def living(self, cookie: str | None, state: str) -> Attempt:
-        """The attempt that `finish` may end. Raises `Unknown`."""
+        """Returns the attempt of this cookie and state, unless it was used. Raises `Unknown`."""
         attempt = self._read(cookie)
         if attempt is None or attempt.state in self._used:
             raise Unknown
@@ -84,16 +84,16 @@ class OAuthStates:
         return attempt
 
     def finish(self, attempt: Attempt) -> None:
-        """From now on it is not living any more."""
+        """Marks the attempt as used."""
         self._used[attempt.state] = True
 
     def surplus(self, cookies: Iterable[tuple[str, str]], new: str) -> list[str]:
-        """The tags of those `cookies` (tag and value) that have to go when `new` is set.
+        """Returns the tags of the `cookies` (tag and value) to delete when `new` is set.
 
-        The oldest go, so that a browser that only begins never sends too long a header.
+        These are the oldest ones, so that many unfinished attempts never make the header too long.
         """
         known = [(self._read(value), tag, len(value)) for tag, value in cookies]
-        # Another server on this host may have made what cannot be read here.
+        # Another server on this host may have set a cookie that this one cannot read.
         known.sort(key=lambda cookie: cookie[0].began_at if cookie[0] else 0, reverse=True)
         surplus, size = [], len(new)
         for _, tag, length in known:
@@ -103,7 +103,7 @@ class OAuthStates:
         return surplus
 
     def _read(self, cookie: str | None) -> Attempt | None:
-        """None where it is no cookie of ours, or one that is too old."""
+        """Returns the attempt, or None if the cookie is invalid or too old."""
         value = decode_signed_value(
             self._secret,
             _NAME,
@@ -114,10 +114,10 @@ class OAuthStates:
         )
         try:
             return None if value is None else msgspec.json.decode(value, type=Attempt)
-        except msgspec.MsgspecError:  # an earlier edition's, from before an update
+        except msgspec.MsgspecError:  # from an earlier release of the server
             return None
 
 
 def tag(state: str) -> str:
-    """A short name for the attempt of this state."""
+    """Returns a short hash of the state."""
     return hashlib.sha256(state.encode()).hexdigest()[:_TAG_LENGTH]

@@ -1,4 +1,4 @@
-"""The web page: files of static/, and index.html for every path that is a place in the page."""
+"""The web page: the files of static/, and index.html for every path without a file extension."""
 
 import re
 
@@ -20,7 +20,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "form-action 'self'",
         "frame-ancestors 'none'",
         "require-trusted-types-for 'script'",
-        "trusted-types service-worker",  # static/offline.js: its address, and nothing else
+        "trusted-types service-worker",  # used by static/offline.js, for its URL only
     )
 )
 PERMISSIONS_POLICY = ", ".join(
@@ -32,10 +32,9 @@ SIGN_IN_MODULE = "/components/access-page.js"
 
 
 class PageHandler(Handler):
-    """Files with an ETag, asked for anew each time, so that an update is seen at the next load.
+    """Serves files. Browsers revalidate them by ETag, so that the next load sees an update.
 
-    Not Tornado's own handler: that one compresses nothing, and never looks at a file again whose
-    ETag it has worked out.
+    Tornado's `StaticFileHandler` does not compress, and does not notice when a file changes.
     """
 
     cost = 0.25
@@ -49,7 +48,7 @@ class PageHandler(Handler):
         self.set_header("Cross-Origin-Resource-Policy", "same-origin")
 
     def check_route(self) -> None:
-        """A path that is no file under the root is no route."""
+        """Raises `problems.NotFound` if the path is neither a file nor a place in the page."""
         path = self.path_args[0] or ""
         asset = self.services.assets.find("index.html" if is_place(path) else path)
         if asset is None:
@@ -57,11 +56,11 @@ class PageHandler(Handler):
         self._asset = asset
 
     def get(self, path: str) -> None:
-        """`finish` looks at the ETag: 304 for who has it already."""
+        """Answers the file; `finish` answers 304 if the client has its ETag."""
         self._sent = self._asset.accepted(self.request.headers.get("Accept-Encoding", ""))
         self.set_header("Content-Type", self._asset.content_type)
         self.set_header("Cache-Control", "no-cache")
-        if self._asset.content_type.startswith("text/html"):  # what they say, documents alone obey
+        if self._asset.content_type.startswith("text/html"):  # other types need neither
             self.set_header("Cross-Origin-Opener-Policy", "same-origin")
             self.set_header("Permissions-Policy", PERMISSIONS_POLICY)
         if self._asset.gzipped is not None:
@@ -73,7 +72,7 @@ class PageHandler(Handler):
         self.finish(self._sent.body)
 
     def _needed_first(self, path: str) -> str:
-        """What the page has to wait for: facts for a user, the sign-in page for anyone else."""
+        """Returns preload links: API answers with a session cookie, else the sign-in module."""
         if any(self.services.session_cookie.values(self.request.headers)):
             return ", ".join(map(_preload, first_asked(path)))
         return f"<{SIGN_IN_MODULE}>; rel=modulepreload"
@@ -82,7 +81,7 @@ class PageHandler(Handler):
         self.get(path)
 
     def compute_etag(self) -> str | None:
-        """A place's is that of all files together, so that one look tells whether any is new."""
+        """Returns the file's ETag; for a place in the page, one that changes with any file."""
         if not is_place(self.path_args[0] or ""):
             return self._sent.etag
         form = "-gzip" if self._sent is self._asset.gzipped else ""
@@ -94,12 +93,12 @@ def is_place(path: str) -> bool:
 
 
 def first_asked(path: str) -> list[str]:
-    """What the page asks the API for at this place, whatever comes of it."""
+    """Returns the API paths that the page requests first at this place."""
     conversation = re.fullmatch(r"conversations/([1-9][0-9]*)", path)
     messages = [f"/api/{path}/messages"] if conversation else []
     return ["/api/auth_user", "/api/conversations", *messages]
 
 
 def _preload(path: str) -> str:
-    """`crossorigin` stands for the mode that `fetch` has, here too."""
+    """Returns a preload link. `crossorigin` makes its mode match that of the page's `fetch`."""
     return f"<{path}>; rel=preload; as=fetch; crossorigin"

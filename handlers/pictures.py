@@ -1,4 +1,4 @@
-"""Pictures from elsewhere: what they are is what their first bytes say, and they are small."""
+"""Checks pictures from other sites: their first bytes tell the type, and their size is limited."""
 
 import hashlib
 import re
@@ -7,7 +7,7 @@ from db.github import Picture
 
 LARGEST_BYTES = 256 * 1024
 
-# Of the content a browser is told no more than these; nothing here trusts its dimensions.
+# The media types that browsers get. The server does not read the dimensions.
 _KINDS = (
     (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png", "png"),
     (re.compile(rb"\xff\xd8\xff"), "image/jpeg", "jpg"),
@@ -16,11 +16,11 @@ _KINDS = (
 
 
 class Unfit(Exception):
-    """No PNG, JPEG or WebP, whatever it says of itself, or too large."""
+    """The content is no PNG, JPEG or WebP, or is too large."""
 
 
 def picture(content: bytes) -> Picture:
-    """With a path of this server that changes with the content. Raises `Unfit`."""
+    """Returns the picture with a path made of the hash of its content. Raises `Unfit`."""
     if len(content) > LARGEST_BYTES:
         raise Unfit
     for beginning, media_type, extension in _KINDS:

@@ -1,8 +1,8 @@
-"""FeedReader: the events that a stream has missed, in pages that are ready to be written.
+"""Replays: the events that a stream has missed, in encoded pages.
 
-A user may have ten streams, and each may miss a thousand events of 24 KB. So one page is read and
-encoded at a time for each user, and a user's pages come at a bounded rate. A client that has not
-taken its page yet delays none of the user's other streams.
+A user may have ten streams, and each may miss a thousand events of 24 KB. So one page at a time is
+read and encoded for each user, at a bounded rate. A client that reads its page slowly does not
+delay the user's other streams.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ from typing import NamedTuple
 from db.feed import LONGEST_PAGE, FeedReader
 from handlers.delivery import encoded
 
-PIECE_BYTES = 32 * 1024  # written at once; encoding one takes a fraction of a millisecond
-PAGE_BYTES = 256 * 1024  # in our memory for a client that does not read; one event may be longer
-BYTES_PER_SECOND = 16 * 2**20  # of one user's replays: a few hundredths of the loop
+PIECE_BYTES = 32 * 1024  # of one write; encoding one takes a fraction of a millisecond
+PAGE_BYTES = 256 * 1024  # of memory for a client that does not read; one event may be larger
+BYTES_PER_SECOND = 16 * 2**20  # for one user: a few hundredths of the loop's time
 _SHORTEST_TIMER_SECONDS = 0.001
 
 
 class Pruned(Exception):
-    """The feed does not have the next event any more."""
+    """Pruning has removed the next event from the feed."""
 
 
 class Piece(NamedTuple):
@@ -34,16 +34,15 @@ class Page(NamedTuple):
     pieces: list[Piece]
     seq: int  # of the last event that was read
     size: int  # bytes
-    seconds: float  # that it took of the loop to encode them
+    seconds: float  # time of the loop that encoding took
     more: bool
-    limit: int  # events that the next page should have, if they are as long as these
+    limit: int  # number of events to read for the next page, if they have the same size
 
 
 async def read_page(feeds: FeedReader, user_id: int, after: int, limit: int) -> Page:
-    """Reads up to `limit` events beyond `after`, and encodes up to `PAGE_BYTES` of them.
+    """Reads up to `limit` events after `after`, and encodes up to `PAGE_BYTES` of them.
 
-    Events that may not be seen any more are read and not sent. Raises `Pruned`, and
-    `errors.DatabaseError`.
+    Skips events that the user may no longer see. Raises `Pruned` and `errors.DatabaseError`.
     """
     events, more = await feeds.read(user_id, after, limit)
     pieces: list[Piece] = []
@@ -73,16 +72,16 @@ async def read_page(feeds: FeedReader, user_id: int, after: int, limit: int) -> 
 
 
 class ReplayTurn:
-    """One stream's; `size` is how many bytes it has encoded."""
+    """The right of one stream to read. The stream sets `size` to the bytes that it has encoded."""
 
     size = 0
 
 
 class ReplayQueue:
-    """Lets one stream of each user read at a time, in the order in which they asked."""
+    """Lets one stream of each user read at a time, in the order of their requests."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}  # of users that have a turn
+        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}  # a user has one while reading
 
     @asynccontextmanager
     async def turn(self, user_id: int) -> AsyncIterator[ReplayTurn]:

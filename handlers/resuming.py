@@ -1,4 +1,4 @@
-"""Where a stream starts: at the position that its client names, if the feed reaches back to it."""
+"""Finds where a stream starts: at the client's position if the feed reaches back to it."""
 
 import re
 from typing import NamedTuple
@@ -7,13 +7,13 @@ from tornado.httputil import HTTPServerRequest
 
 from db.positions import Position
 
-FURTHEST_BEHIND = 1000  # events; beyond it, fetching snapshots is less work for both sides
+FURTHEST_BEHIND = 1000  # events; further behind, fetching snapshots is less work for both sides
 
-# In a query, where a client can send no header: as `event-source-polyfill` and others call it.
+# Query parameters for clients that cannot send the header, such as `event-source-polyfill`.
 QUERY_NAMES = ("lastEventId", "Last-Event-ID", "last_event_id")
 
 _EVENT_ID = re.compile(r"([!-,.-~]+)-(0|[1-9][0-9]*)")
-_BEYOND = 2**62  # stands for numbers that no feed will reach, and no bigint may hold
+_BEYOND = 2**62  # replaces numbers of 19 digits or more: no feed reaches it, and a bigint holds it
 
 
 class Cursor(NamedTuple):
@@ -24,26 +24,26 @@ class Cursor(NamedTuple):
 
 
 class Start(NamedTuple):
-    """The number to go on from, and why that is not where the client left off, if it is not."""
+    """Where a stream starts."""
 
-    seq: int
-    reset: str | None
+    seq: int  # the stream sends the events after this one
+    reset: str | None  # why the stream cannot resume at the client's position; None: it can
 
 
 def event_id(request: HTTPServerRequest) -> str:
-    """The position that a client names, empty if it names none.
+    """Returns the position that the client sends, or an empty string.
 
-    The header wins, since a browser that reconnects sends the old query again.
+    The header wins over the query, because a browser that reconnects repeats the old query.
     """
     named = request.headers.get_list("Last-Event-ID")[-1:]
-    # Whatever the bytes are, they are no bad request.
+    # Latin-1 decodes any bytes: a malformed position gets a `reset`, not a 400.
     arguments = request.query_arguments
     named += [arguments[name][-1].decode("latin-1") for name in QUERY_NAMES if name in arguments]
     return next(filter(None, named), "")
 
 
 def cursor(event_id: str) -> Cursor | None:
-    """None where the text is no event id."""
+    """Parses an event id. Returns None for any other text."""
     found = _EVENT_ID.fullmatch(event_id)
     if found is None:
         return None
@@ -52,7 +52,10 @@ def cursor(event_id: str) -> Cursor | None:
 
 
 def start(event_id: str, found: Position) -> Start:
-    """`event_id` as the client sent it, empty where it sent none; `found` for its cursor's seq."""
+    """Returns where the stream starts.
+
+    `event_id` is what the client sent, or empty. `found` was looked up for its `seq`.
+    """
     if not event_id:
         return Start(found.last_seq, None)
     seen = cursor(event_id)

@@ -1,4 +1,4 @@
-"""Which path leads to which handler. An id that is no canonical positive number leads nowhere."""
+"""Maps paths to handlers. A path whose id is no canonical positive number is not found."""
 
 from handlers.avatars import AvatarHandler
 from handlers.conversations import (
@@ -25,7 +25,7 @@ from handlers.usernames import UsernamesHandler
 
 _ID = "([1-9][0-9]*)"
 
-ROUTES = [  # tried in this order: what is asked for most comes first
+ROUTES = [  # tried in this order: the most frequent ones come first
     (rf"/api/conversations/{_ID}/messages", MessagesHandler),
     (r"/api/messages", StreamHandler),
     (r"/api/login", LoginHandler),

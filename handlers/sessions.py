@@ -1,4 +1,4 @@
-"""GET and DELETE /api/sessions: where one is signed in, and ending that."""
+"""GET and DELETE /api/sessions: lists and ends the user's sessions."""
 
 from db import sessions, snapshot
 from handlers.requests import problems

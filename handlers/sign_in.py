@@ -1,4 +1,4 @@
-"""Signing in and out: /api/login, refresh_token, logout, auth_user, sign_in_methods."""
+"""Sign-in and sign-out: /api/login, refresh_token, logout, auth_user, sign_in_methods."""
 
 import ipaddress
 from datetime import UTC, datetime
@@ -18,37 +18,37 @@ _PROXY_MARKS = ("Forwarded", "X-Real-Ip", "Via")
 
 
 class LoginFields(msgspec.Struct):
-    """As whom."""
+    """The user name to sign in with."""
 
     username: Username
 
 
 class Grant(msgspec.Struct, rename="camel"):
-    """A token, and when it ends."""
+    """A token, and the time at which it expires."""
 
     token: str
     expires_at: Time
 
 
 class Login(Grant, kw_only=True, rename="camel"):
-    """A token, and whose."""
+    """A token, and the user that it belongs to."""
 
     auth_user: User
 
 
 class SignInMethods(msgspec.Struct):
-    """Which ways in are open."""
+    """The sign-in methods, and whether each is available."""
 
     dev: bool
     github: bool
 
 
 class SignInHandler(ApiHandler):
-    """Hands out tokens, in the answer and as the cookie that the page uses."""
+    """Issues tokens, in the answer and as the cookie that the page uses."""
 
     @property
     def cookie_flags(self) -> dict[str, Any]:
-        """Lax: a link on another site, or GitHub, leads to a page that is signed in."""
+        """SameSite is Lax, so that links from other sites, and GitHub, open a signed-in page."""
         secure = self.services.config.secure
         return {"path": "/", "httponly": True, "samesite": "Lax", "secure": secure}
 
@@ -65,7 +65,7 @@ class SignInHandler(ApiHandler):
 
 
 class LoginHandler(SignInHandler):
-    """Development only: whoever reaches it signs in as anyone."""
+    """The development sign-in: any client on this machine can sign in as any user."""
 
     needs_credentials = False
 
@@ -82,7 +82,7 @@ class LoginHandler(SignInHandler):
         self.reply(Login(grant.token, grant.expires_at, auth_user=user))
 
     def _asked_from_this_machine(self) -> bool:
-        """Not through a proxy either, which would make everybody a neighbour."""
+        """Whether the client is on this machine. A request through a proxy is not."""
         marked = any(
             name in _PROXY_MARKS or name.startswith("X-Forwarded-") for name in self.request.headers
         )
@@ -99,7 +99,7 @@ class LogoutHandler(SignInHandler):
         try:
             await self.services.end_session(self.me.user_id, self.me.session_id)
         except snapshot.NotFound:
-            pass  # ended by somebody else just now
+            pass  # another request has just ended the session
         self.clear_cookie(self.services.session_cookie.name, **self.cookie_flags)
         self.set_status(204)
 

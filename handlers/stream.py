@@ -1,7 +1,7 @@
-"""GET /api/messages: the stream of a user's events, from its first byte to its last.
+"""GET /api/messages: the stream of a user's events.
 
-A stream subscribes to the bus, asks for its position, says hello, reads its feed up to date, and
-goes live in one synchronous step. What it does depends on its state:
+A stream subscribes to the bus, looks up its position, and writes `hello`. It reads the events that
+it has missed, and goes live in one synchronous step. Each event has this effect in each state:
 
 | event \\ state      | OPENING   | READING            | LIVE                          |
 | ------------------- | --------- | ------------------ | ----------------------------- |
@@ -15,10 +15,9 @@ goes live in one synchronous step. What it does depends on its state:
 | client is too slow  |           | CLOSED             | CLOSED                        |
 | `abort`             | CLOSED    | CLOSED             | CLOSED                        |
 
-A client that has ended its input counts as disconnected. The bus does not know of a stream that is
-NEW, nor of one that is CLOSED; then no event has an effect. The headers and `hello` are written
-through Tornado. After them the handler takes the transport (`detach`), and writes to the
-`StreamConnection` alone.
+A client that has ended its input counts as disconnected. A stream that is NEW or CLOSED is not
+subscribed, so no event has an effect. Tornado writes the headers and `hello`. Then the handler
+takes the transport (`detach`), and writes to the `StreamConnection` only.
 """
 
 import asyncio
@@ -46,9 +45,9 @@ if TYPE_CHECKING:
     from http1.connection import Connection
     from http1.listener import Listener
 
-BACKLOG_BYTES = 64 * 1024  # live events held back while reading; beyond it they are read instead
-AGAIN_SECONDS = 0.5  # between attempts to read while the database is away
-DEPARTURES_SECONDS = 1.0  # how long a stream without room waits for clients that have disconnected
+BACKLOG_BYTES = 64 * 1024  # live events held back while reading; above it, they are read later
+AGAIN_SECONDS = 0.5  # between attempts to read while the database is unavailable
+DEPARTURES_SECONDS = 1.0  # a stream without room waits this long for others to disconnect
 
 _EVENT_STREAM = Preference("text/event-stream")
 _NO_HEADERS = HTTPHeaders()
@@ -56,29 +55,32 @@ _log = logging.getLogger("messenger.stream")
 
 
 class State(Enum):
-    NEW = "new"  # the bus does not know of it
-    OPENING = "opening"  # subscribed; no byte was sent
-    READING = "reading"  # hello is sent; the feed is being read
-    LIVE = "live"  # every event is written as it comes
+    NEW = "new"  # not subscribed yet
+    OPENING = "opening"  # subscribed; no byte is written
+    READING = "reading"  # `hello` is written; reads the feed
+    LIVE = "live"  # writes each event at once
     CLOSED = "closed"
 
 
 class StreamHandler(ApiHandler):
-    """Owns its stream from first byte to last; `unsubscribe` is where it ends, for any reason."""
+    """Owns its stream until it ends. `unsubscribe` ends it, for any reason."""
 
-    other_sites_may_read = False  # an open stream is a thing that we have few of
+    other_sites_may_read = False  # the number of streams is limited
 
     def initialize(self) -> None:
         self._state = State.NEW
-        self._end_reason: str | None = None  # set while it cannot be said yet
-        self._seq = 0  # of the last event that was written
+        self._end_reason: str | None = None  # set if `end` is called while the stream is OPENING
+        self._seq = 0  # of the last event written
         self._backlog: list[tuple[int, Frame]] | None = []  # None: it overflowed
         self._held_bytes = 0
         self._reading: asyncio.Task[None] | None = None
         self._stream: StreamConnection | None = None  # once it is open
 
     async def authenticate(self) -> None:
-        """Whether the session lives is told with the position, unless more hangs on it before."""
+        """Reads the token. The position look-up also checks the session, which saves a statement.
+
+        A request with a body or `X-User` needs the check at once, to keep the order of refusals.
+        """
         found = self.presented_claims()
         self.me = found[0] if len(found) == 1 else await self.credentials()
         self.user_id, self.session_id, _ = self.me
@@ -101,7 +103,7 @@ class StreamHandler(ApiHandler):
             await self._departures()
             refusal = self._refusal()
         if refusal is not None:
-            await self.check_session()  # a session that has ended is refused first
+            await self.check_session()  # raises first if the session has ended
             raise refusal
         if not self._subscribe():
             self._hang_up()
@@ -119,9 +121,9 @@ class StreamHandler(ApiHandler):
             self.unsubscribe("refused")
             raise
         self._auto_finish = False
-        self.services.in_flight.discard(self)  # a drain ends it by itself, and does not wait for it
+        self.services.in_flight.discard(self)  # a drain ends streams instead of waiting for them
 
-    # `Subscriber`: what the bus calls. None of these awaits.
+    # `Subscriber`: called by the bus. None of these methods awaits.
 
     @property
     def closed(self) -> bool:
@@ -161,16 +163,16 @@ class StreamHandler(ApiHandler):
         self.unsubscribe(reason)
         self.connection.abort()
 
-    # How it begins and ends.
+    # Opening and closing.
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
         self.unsubscribe()
 
     def unsubscribe(self, reason: str = "gone") -> None:
-        """Undoes `_subscribe`. Of several calls the first one's reason counts.
+        """Undoes `_subscribe`, and logs the reason. Later calls have no effect.
 
-        `gone`: the client has disconnected.
+        The reason `gone` means that the client has disconnected.
         """
         if self._state in (State.NEW, State.CLOSED):
             return
@@ -198,21 +200,21 @@ class StreamHandler(ApiHandler):
         return cast("Listener", self._request_connection.server)
 
     def _has_left(self) -> bool:
-        """Whether the client has gone, or has ended its input; the handler may not know yet."""
+        """Whether the client has disconnected or ended its input, even if not notified yet."""
         return self._request_connection.closed() or self._request_connection.input_ended
 
     def _hang_up(self) -> NoReturn:
-        """Nobody is there to read an answer."""
+        """Closes without an answer, because the client has disconnected."""
         self._request_connection.close()
         self._give_up()
 
     async def _departures(self) -> None:
-        """Waits until clients that have disconnected hold no stream's room any more."""
+        """Waits until the streams of disconnected clients have ended."""
         try:
             async with asyncio.timeout(DEPARTURES_SECONDS):
                 await self._server.departures()
         except TimeoutError:
-            pass  # the next attempt of the client may have more luck
+            pass  # refuses this request; the client tries again
 
     async def check_session(self) -> None:
         if not await self.services.sessions.is_living(self.session_id, self.user_id):
@@ -242,17 +244,17 @@ class StreamHandler(ApiHandler):
             )
 
     def _subscribe(self) -> bool:
-        """Subscribes to the bus, unless the client has left: its close was told already then."""
+        """Subscribes to the bus. Returns False if the client has disconnected already."""
         if self._has_left():
             return False
         self._state = State.OPENING
-        self._request_connection.on_input_ended = self.unsubscribe  # it will not be opened
+        self._request_connection.on_input_ended = self.unsubscribe  # before the stream is open
         self.services.bus.subscribe(self)
         self.services.heartbeat.add(self)
         return True
 
     async def _position(self) -> Position:
-        """Returns where the feed is now, by a statement that begins after `_subscribe`."""
+        """Looks up the position of the feed. The statement must begin after `_subscribe`."""
         cursor = resuming.cursor(resuming.event_id(self.request))
         after = None if cursor is None else cursor.seq
         return await self.services.positions.look_up(
@@ -264,7 +266,7 @@ class StreamHandler(ApiHandler):
         start = resuming.start(resuming.event_id(self.request), position)
         event_id = f"{position.epoch}-{start.seq}"
         self._opened_at = time.monotonic()
-        # Before anything is sent: on a socket with bytes under way this takes ten times as long.
+        # Before the first write: on a socket with bytes in flight this takes ten times as long.
         set_socket_options(self._request_connection.transport.get_extra_info("socket"))
         self._set_headers()
         self.write(event.hello(None if start.reset else event_id).plain)
@@ -281,10 +283,10 @@ class StreamHandler(ApiHandler):
     def _set_headers(self) -> None:
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         self.set_header("Cache-Control", "no-store, no-transform")
-        self.set_header("X-Accel-Buffering", "no")  # nginx would gather events and send them late
+        self.set_header("X-Accel-Buffering", "no")  # nginx would buffer events and send them late
 
     def _take_transport(self) -> None:
-        """The stream lives on without what Tornado keeps for a request."""
+        """Moves the transport to a `StreamConnection`, and releases Tornado's request objects."""
         server, chunked = self._server, self.request.version != "HTTP/1.0"
         transport = cast("asyncio.Transport", self.detach())
         self._stream = StreamConnection(
@@ -293,7 +295,7 @@ class StreamHandler(ApiHandler):
         self.request = self.ui = None  # type: ignore[assignment]
         self._headers = _NO_HEADERS
 
-    # How it keeps up.
+    # Reading the feed.
 
     def _read(self) -> None:
         if self._state is not State.CLOSED and self._reading is None:
@@ -301,7 +303,7 @@ class StreamHandler(ApiHandler):
             self._reading = asyncio.create_task(self._read_up_to_date())
 
     async def _read_up_to_date(self) -> None:
-        """Sends what the feed has beyond the last event sent, until nothing is missing."""
+        """Writes the events after `_seq` until none is missing, and goes live."""
         limit = LONGEST_PAGE
         try:
             while self._state is State.READING:
@@ -312,7 +314,7 @@ class StreamHandler(ApiHandler):
         except ConnectionResetError:
             self.unsubscribe()
         except Pruned:
-            self.abort()  # just now; its client asks again, and is reset
+            self.abort()  # the client reconnects, and gets a `reset`
         except Exception:
             _log.exception("a stream of user %d failed", self.user_id)
             self.abort()
@@ -320,11 +322,11 @@ class StreamHandler(ApiHandler):
             self._reading = None
 
     async def _send_page(self, limit: int) -> int:
-        """Returns how many events the next page should have."""
+        """Writes the next page. Returns how many events to read for the one after it."""
         try:
             page = await self._page(limit)
         except DatabaseError:
-            # The stream stays open, and goes on pinging.
+            # The stream stays open, and pings continue.
             await asyncio.sleep(AGAIN_SECONDS * random.uniform(1, 2))  # noqa: S311
             return limit
         if page is None:
@@ -341,7 +343,7 @@ class StreamHandler(ApiHandler):
         return page.limit
 
     async def _page(self, limit: int) -> Page | None:
-        """Reads the next page, when no other stream of this user does; None if it is closed."""
+        """Reads the next page in the user's replay queue. Returns None if the stream has closed."""
         async with self.services.replay_queue.turn(self.user_id) as turn:
             if self._state is not State.READING:
                 return None
@@ -351,7 +353,7 @@ class StreamHandler(ApiHandler):
         return page
 
     def _go_live(self) -> bool:
-        """Sends what was held back; False if that has a gap, or was too much to hold."""
+        """Writes the backlog and goes live. Returns False if it has a gap or has overflowed."""
         backlog, self._backlog, self._held_bytes = self._backlog, [], 0
         if backlog is None:
             self._newest_known = self._seq + 1
@@ -380,5 +382,5 @@ class StreamHandler(ApiHandler):
         try:
             self._stream.write(frame)
         except SlowConsumer:
-            _log.info("a stream of user %d does not keep up and is ended", self.user_id)
+            _log.info("a stream of user %d is ended: its client reads too slowly", self.user_id)
             self.abort("slow")

@@ -1,4 +1,4 @@
-"""GET /api/usernames: whom one could mean."""
+"""GET /api/usernames: finds user names by their beginning."""
 
 from db import users
 from handlers.requests import problems
@@ -12,5 +12,5 @@ class UsernamesHandler(ApiHandler):
             raise problems.Invalid({"search": "Enter at least one character."})
         self.services.limits.check(self.services.limits.searches, self.me.user_id)
         if not search.isascii() or "\0" in search:
-            return self.reply([])  # no name begins so, and PostgreSQL's text holds no NUL
+            return self.reply([])  # names are ASCII, and PostgreSQL's `text` cannot hold NUL
         self.reply(await users.usernames(self.services.db, self.me.user_id, search))

@@ -1,1 +1,1 @@
-"""The descriptions of the API and of the stream, for programs."""
+"""Machine-readable descriptions of the API (OpenAPI) and of the stream (AsyncAPI)."""

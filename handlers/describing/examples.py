@@ -1,4 +1,4 @@
-"""Examples of what the API reads and answers, for its description."""
+"""Examples of requests and answers, for the description of the API."""
 
 from collections.abc import Mapping
 from typing import Any, get_args
@@ -44,6 +44,6 @@ _EXAMPLES: Mapping[Any, object] = {
 
 
 def example(kind: Any) -> Any:
-    """As JSON. Raises `KeyError` where there is none of that type."""
+    """Returns an example of a type, as JSON. Raises `KeyError` if there is none."""
     items = get_args(kind)
     return msgspec.to_builtins([_EXAMPLES[items[0]]] if items else _EXAMPLES[kind])

@@ -1,6 +1,6 @@
-"""The description of the API: OpenAPI 3.1, made of the routes and of the types read and answered.
+"""Generates the OpenAPI 3.1 description from the routes and the msgspec types.
 
-`handlers/describing/operations.py` says what neither of them can.
+`handlers/describing/operations.py` has the texts.
 """
 
 import re
@@ -40,43 +40,43 @@ _PARAMETERS: Mapping[str, Json] = {
             "maximum": LARGEST_LIMIT,
             "default": DEFAULT_LIMIT,
         },
-        "description": "The most items of a page.",
+        "description": "The largest number of items in a page.",
         "example": DEFAULT_LIMIT,
     },
     "cursor": {
         "schema": {"type": "string", "pattern": cursors.PATTERN},
-        "description": "Comes with the link to the next page. It is opaque.",
+        "description": "An opaque value from the link to the next page.",
         "example": "c2VhbGVkIGN1cnNvcg",
     },
     "after": {
         "schema": {"type": "string", "pattern": "^(0|[1-9][0-9]{0,17})$"},
-        "description": "Only messages after this id. It need not be that of a message.",
+        "description": "Only messages after this id. The id need not exist.",
         "example": "345",
     },
     "search": {
         "schema": {"type": "string", "minLength": 1},
-        "description": "How the name begins.",
+        "description": "The beginning of the name.",
         "example": "ja",
         "required": True,
     },
     "return_to": {
         "schema": {"type": "string"},
-        "description": "The path of the page to come back to.",
+        "description": "The path of the page to return to.",
         "example": "/conversations/12",
     },
     "code": {
         "schema": {"type": "string"},
-        "description": "What GitHub gives for a token.",
+        "description": "The code that GitHub exchanges for a token.",
         "example": "0123456789abcdef0123",
     },
     "state": {
         "schema": {"type": "string"},
-        "description": "Names the sign-in that began.",
+        "description": "Identifies the sign-in.",
         "example": "c3RhdGU",
     },
     "error": {
         "schema": {"type": "string"},
-        "description": "Why GitHub signed nobody in.",
+        "description": "Why GitHub refused the sign-in.",
         "example": "access_denied",
     },
     "lastEventId": _RESUME,
@@ -84,7 +84,7 @@ _PARAMETERS: Mapping[str, Json] = {
     "last_event_id": _RESUME,
     "token": {
         "schema": {"type": "string"},
-        "description": "For clients that can send neither header nor cookie.",
+        "description": "A token, for clients that can send neither header nor cookie.",
         "example": "TOKEN",
     },
 }
@@ -96,8 +96,8 @@ _HEADERS: Mapping[str, Json] = {
     },
     "Unread-Total": {
         "schema": {"type": "integer", "minimum": 0, "maximum": 1000},
-        "description": "The unread messages of all conversations, as of that position; 1000 means"
-        " that many or more. Comes with the first page.",
+        "description": "The number of unread messages in all conversations at that position. 1000"
+        " means 1000 or more. Only the first page has it.",
     },
     "Link": {
         "schema": {"type": "string"},
@@ -105,17 +105,17 @@ _HEADERS: Mapping[str, Json] = {
     },
     "Location": {
         "schema": {"type": "string"},
-        "description": "Where it is.",
+        "description": "The URL of the resource, or of the redirect.",
         "required": True,
     },
     "Set-Cookie": {
         "schema": {"type": "string"},
-        "description": "The session, or the sign-in that began.",
+        "description": "The cookie of the session, or of the sign-in.",
         "required": True,
     },
     "WWW-Authenticate": {
         "schema": {"const": "Bearer"},
-        "description": "A token is wanted.",
+        "description": "The request needs a token.",
         "required": True,
     },
     "Retry-After": {
@@ -134,8 +134,8 @@ _SENT_HEADERS: Mapping[str, Json] = {
     "Last-Event-ID": _RESUME,
     "X-User": {
         "schema": {"type": "string"},
-        "description": "The id of the user for whom this is meant. Where the credential is that of"
-        " another user, nothing happens, and the answer is a 409.",
+        "description": "The id of the user that the request is for. If the credential belongs to"
+        " another user, the server answers 409 and does nothing.",
         "example": "7",
     },
 }
@@ -143,7 +143,7 @@ _METHODS = {"get", "post", "delete"}
 _PATH_PARAMETERS: Mapping[str, Json] = {
     "id": {
         "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
-        "description": "A positive number, without zeros in front.",
+        "description": "A positive number, without leading zeros.",
         "example": "12",
     },
     "name": {
@@ -155,7 +155,7 @@ _PATH_PARAMETERS: Mapping[str, Json] = {
 
 
 def check(routes: Iterable[tuple[str, type[Handler]]]) -> None:
-    """Raises `Undescribed` where a route, or a method of it, has no description."""
+    """Raises `Undescribed` if a route or one of its methods has no description."""
     for pattern, handler in routes:
         if handler not in NO_OPERATIONS:
             methods = set(handler._methods) - {"HEAD"}
@@ -169,7 +169,7 @@ def check(routes: Iterable[tuple[str, type[Handler]]]) -> None:
 
 @cache
 def encoded(routes: tuple[tuple[str, type[Handler]], ...]) -> bytes:
-    """The description as JSON. Raises `Undescribed`."""
+    """Returns the description as JSON. Raises `Undescribed`."""
     check(routes)
     return msgspec.json.encode(description(routes))
 
@@ -186,9 +186,9 @@ def description(routes: Iterable[tuple[str, type[Handler]]]) -> Json:
         "info": {
             "title": "Messenger",
             "version": VERSION,
-            "description": "HEAD is answered wherever GET is. Ids are strings, times are in UTC,"
-            " and the keys of JSON are in camelCase. Errors are problem details (RFC 9457), whose"
-            " `code` is stable.",
+            "description": "Every route with GET answers HEAD as well. Ids are strings, times are"
+            " in UTC, and the keys of JSON are in camelCase. Errors are problem details (RFC 9457)"
+            " with a stable `code`.",
         },
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
@@ -204,7 +204,7 @@ def description(routes: Iterable[tuple[str, type[Handler]]]) -> Json:
                     "type": "apiKey",
                     "in": "cookie",
                     "name": "messenger-session",
-                    "description": "`__Host-messenger-session` where the origin is https.",
+                    "description": "`__Host-messenger-session` if the origin is https.",
                 },
                 "query": {"type": "apiKey", "in": "query", "name": "token"},
             },
@@ -213,7 +213,7 @@ def description(routes: Iterable[tuple[str, type[Handler]]]) -> Json:
 
 
 class _Schemas:
-    """The schemas of types, those with a name once each."""
+    """Collects the schemas of types. Named types become components."""
 
     def __init__(self) -> None:
         self.components: Json = {}
@@ -227,7 +227,7 @@ class _Schemas:
 
 
 def _path(pattern: str) -> str:
-    """`/api/sessions/([1-9][0-9]*)` is `/api/sessions/{id}`."""
+    """Turns `/api/sessions/([1-9][0-9]*)` into `/api/sessions/{id}`."""
     return re.sub(r"/\(.*?\)+(?=/|$)", r"/{name}" if "avatars" in pattern else r"/{id}", pattern)
 
 
@@ -280,7 +280,7 @@ def _json(kind: Any, schemas: _Schemas, example: Any = None) -> Json:
 
 
 def _curl(path: str, handler: type[Handler], method: str, operation: Operation) -> str:
-    """A request as one types it."""
+    """Returns the request as a curl command."""
     for name, parameter in _PATH_PARAMETERS.items():
         path = path.replace(f"{{{name}}}", parameter["example"])
     query = "?search=ja" if "search" in operation.query else ""
@@ -304,7 +304,7 @@ def _security(handler: type[Handler]) -> list[Json]:
 
 
 def _refusals(path: str, handler: type[Handler], method: str, operation: Operation) -> set[int]:
-    """In all that a handler of this kind may answer."""
+    """Returns all error statuses that the operation may answer."""
     found = {400, 414, 421, 431, *operation.refusals}
     if "{" in path:
         found.add(404)
@@ -352,7 +352,7 @@ def _refusal(status: int, schemas: _Schemas) -> Json:
 
 
 def _details(status: int, schemas: _Schemas) -> Json:
-    """Problem details with the codes that go with a status."""
+    """Returns the schema of problem details, with the codes of one status."""
     only = {"status": {"const": status}, "code": {"enum": list(CODES[status])}}
     return {"allOf": [schemas.of(problems.Details), {"properties": only}]}
 

@@ -1,4 +1,4 @@
-"""What routes and types cannot say of the API: a name, a summary and more for each operation."""
+"""The texts of the API description: a name, a summary and more for each operation."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -34,7 +34,7 @@ from handlers.stream import StreamHandler
 from handlers.usernames import UsernamesHandler
 
 TAGS = {
-    "signing in": "Tokens, sessions, and the ways in.",
+    "signing in": "Tokens, sessions, and sign-in methods.",
     "people": "Users, their names and their pictures.",
     "conversations": "Conversations, their messages, and read markers.",
     "events": "The stream of everything that happens.",
@@ -43,16 +43,16 @@ TAGS = {
 
 
 class Answer(NamedTuple):
-    """`kind` is a type that msgspec knows, or a media type, or None for no content."""
+    """`kind` is a msgspec type, a media type, or None for no content."""
 
     meaning: str
     kind: Any = None
     headers: tuple[str, ...] = ()
-    example: Any = None  # where it is not that of the kind
+    example: Any = None  # None: the example of `kind`
 
 
 class Operation(NamedTuple):
-    """`refusals` are those beside the ones that all handlers of its kind share."""
+    """`refusals` has only statuses that not all handlers of its kind share."""
 
     name: str
     tag: str
@@ -77,7 +77,7 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "login",
             "signing in",
             "Sign in by name",
-            "For development only. Creates the user at the first sign-in. Answers 404 where the"
+            "For development only. Creates the user at the first sign-in. Answers 404 if the"
             " development sign-in is off.",
             {200: Answer("A token, also set as the cookie.", Login, COOKIE)},
             body=LoginFields,
@@ -89,7 +89,7 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "refreshToken",
             "signing in",
             "Get a new token",
-            "The new token belongs to the same session. The old one stays good until it expires.",
+            "The new token belongs to the same session. The old one stays valid until it expires.",
             {200: Answer("The new token, also set as the cookie.", Grant, COOKIE)},
         )
     },
@@ -107,7 +107,7 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "authUser",
             "signing in",
             "Get the user that is signed in",
-            "Tells whose the credential is.",
+            "Returns the user that the credential belongs to.",
             {200: Answer("The user.", User)},
         )
     },
@@ -116,8 +116,8 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "signInMethods",
             "signing in",
             "List the ways to sign in",
-            "Tells which sign-ins this server offers. Needs no credential.",
-            {200: Answer("Each way, and whether it is open.", SignInMethods)},
+            "Tells which sign-in methods this server offers. Needs no credential.",
+            {200: Answer("Each method, and whether it is available.", SignInMethods)},
         )
     },
     BeginHandler: {
@@ -125,8 +125,8 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "beginGitHubSignIn",
             "signing in",
             "Sign in with GitHub",
-            "Redirects a browser to GitHub. Answers 404 where GitHub is not configured.",
-            {302: Answer("The way to GitHub.", None, ("Location", *COOKIE))},
+            "Redirects a browser to GitHub. Answers 404 if GitHub is not configured.",
+            {302: Answer("A redirect to GitHub.", None, ("Location", *COOKIE))},
             query=("return_to",),
             refusals=(404,),
         )
@@ -136,9 +136,9 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "finishGitHubSignIn",
             "signing in",
             "Come back from GitHub",
-            "Signs the browser in and redirects it to the page that it came from. Where GitHub"
-            " refused, it is redirected to the access page.",
-            {302: Answer("The way to the page.", None, ("Location", *COOKIE))},
+            "Signs the browser in and redirects it to the page that it came from. If GitHub"
+            " refused, redirects to the access page.",
+            {302: Answer("A redirect to the page.", None, ("Location", *COOKIE))},
             query=("code", "state", "error"),
             refusals=(403, 404),
         )
@@ -148,9 +148,9 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "sessions",
             "signing in",
             "List your sessions",
-            "Each is a browser or a program that is signed in. The one seen last comes first. A"
-            " page ends at 256 KiB.",
-            {200: Answer("A page of them.", list[Session], ("Link",))},
+            "Each session is a browser or a program that is signed in. The most recently used comes"
+            " first. A page ends at 256 KiB.",
+            {200: Answer("A page of sessions.", list[Session], ("Link",))},
             query=("cursor",),
             refusals=(422,),
         ),
@@ -158,8 +158,8 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "endOtherSessions",
             "signing in",
             "End all other sessions",
-            "Keeps the present session. The open streams of the others end within a second.",
-            {204: Answer("All others have ended.")},
+            "Keeps the current session. The open streams of the others end within a second.",
+            {204: Answer("All other sessions have ended.")},
         ),
     },
     SessionHandler: {
@@ -189,7 +189,7 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "conversations",
             "List your conversations",
             "The latest activity comes first. A page ends at `limit` conversations or at 256 KiB.",
-            {200: Answer("A page of them.", list[Conversation], (*PAGE, "Unread-Total"))},
+            {200: Answer("A page of conversations.", list[Conversation], (*PAGE, "Unread-Total"))},
             query=("limit", "cursor"),
             refusals=(422,),
         ),
@@ -197,10 +197,10 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "openConversation",
             "conversations",
             "Start a conversation",
-            "Answers the conversation that the two have already, if there is one.",
+            "Returns the existing conversation of the two users, if there is one.",
             {
                 201: Answer("A new conversation.", Conversation, ("Location",)),
-                200: Answer("The one there was.", Conversation, ("Location",)),
+                200: Answer("The existing conversation.", Conversation, ("Location",)),
             },
             body=OpeningFields,
             refusals=(404, 422),
@@ -211,7 +211,7 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "conversation",
             "conversations",
             "Get a conversation",
-            "Tells its last message, what is unread, and how far each side has read.",
+            "Includes the last message, the unread count, and how far each participant has read.",
             {200: Answer("The conversation.", Conversation, SNAPSHOT)},
         )
     },
@@ -220,7 +220,7 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "otherParticipant",
             "conversations",
             "Get the other participant",
-            "Tells with whom you talk in this conversation.",
+            "Returns the user that you talk with in this conversation.",
             {200: Answer("The other user.", User, SNAPSHOT)},
         )
     },
@@ -230,7 +230,7 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "conversations",
             "List messages",
             "The newest comes first. A page ends at `limit` messages or at 256 KiB.",
-            {200: Answer("A page of them.", list[Message], PAGE)},
+            {200: Answer("A page of messages.", list[Message], PAGE)},
             query=("limit", "after", "cursor"),
             refusals=(422,),
         ),
@@ -238,8 +238,8 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "send",
             "conversations",
             "Send a message",
-            "The message is stored before the answer. With a `clientId` it is safe to repeat: the"
-            " same message is answered again, and nothing is stored twice.",
+            "The server stores the message before it answers. With a `clientId`, a request is safe"
+            " to repeat: the server answers the same message again, and stores it once.",
             {
                 201: Answer("The message, stored now.", Message),
                 200: Answer("The message, stored by an earlier request.", Message),
@@ -255,7 +255,7 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "Mark messages as read",
             "Moves your marker forward, never back: to `lastReadMessageId`, or without a body to"
             " the newest message.",
-            {204: Answer("The marker is there, or further.")},
+            {204: Answer("The marker is at that message or a later one.")},
             body=ReadFields,
             needs_body=False,
             refusals=(422,),
@@ -280,7 +280,7 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "avatar",
             "people",
             "Get a picture",
-            "The address of a picture names its content, so it can be cached for good.",
+            "The URL has a hash of the picture, so clients can cache it for good.",
             {200: Answer("The picture.", "image/*")},
             refusals=(503,),
         )
@@ -299,7 +299,7 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "asyncapi",
             "operation",
             "Describe the events",
-            "What the stream at /api/messages carries.",
+            "The events of the stream at /api/messages.",
             {200: Answer("AsyncAPI 3.0.", dict[str, Any], example={"asyncapi": "3.0.0"})},
         )
     },
@@ -308,8 +308,8 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "live",
             "operation",
             "Is the server alive?",
-            "Answers while the event loop turns.",
-            {200: Answer("It is.", dict[str, str], example={"status": "live"})},
+            "Answers while the event loop runs.",
+            {200: Answer("The server is alive.", dict[str, str], example={"status": "live"})},
         )
     },
     health.ReadyHandler: {
@@ -319,7 +319,7 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "Is the server ready?",
             "The database answers and takes writes, its schema is up to date, and the server is"
             " not about to stop.",
-            {200: Answer("It is.", dict[str, str], example={"status": "ready"})},
+            {200: Answer("The server is ready.", dict[str, str], example={"status": "ready"})},
             refusals=(503,),
         )
     },
@@ -327,14 +327,14 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
         "GET": Operation(
             "metrics",
             "operation",
-            "Get figures",
+            "Get metrics",
             "In the text format of Prometheus.",
-            {200: Answer("The figures.", "text/plain", example="messenger_streams_open 3.0\n")},
+            {200: Answer("The metrics.", "text/plain", example="messenger_streams_open 3.0\n")},
         )
     },
 }
 
-NO_OPERATIONS = (UnknownRoute, pages.PageHandler)  # the first refuses all, the second is the page
+NO_OPERATIONS = (UnknownRoute, pages.PageHandler)  # a 404, and the files of the page
 
 CODES: Mapping[int, Mapping[str, str]] = {
     400: {
@@ -346,14 +346,14 @@ CODES: Mapping[int, Mapping[str, str]] = {
     403: {
         "cross_site": "The request comes from a page of another site.",
         "conversation_with_oneself": "The username is your own.",
-        "not_a_page": "The address was opened as something other than a page.",
+        "not_a_page": "The URL was requested as something other than a page.",
     },
     404: {"not_found": "It does not exist, or you have no access to it."},
     405: {"method_not_allowed": "`Allow` lists the methods of this path."},
     406: {"not_acceptable": "`Accept` does not include `text/event-stream`."},
     409: {
-        "client_id_reused": "The `clientId` stands for another message.",
-        "other_user": "The credential is not that of the user in `X-User`.",
+        "client_id_reused": "The `clientId` belongs to another message.",
+        "other_user": "The credential belongs to another user than `X-User` names.",
     },
     413: {"content_too_large": "The body is larger than 64 KiB."},
     414: {"uri_too_long": "The query is longer than 2 KiB, or has more than 20 fields."},
@@ -367,7 +367,7 @@ CODES: Mapping[int, Mapping[str, str]] = {
     431: {"headers_too_large": "The headers are larger than 16 KiB, or more than 128."},
     500: {"internal_error": "The server failed; its log says how."},
     503: {
-        "database_unavailable": "The database is away, or takes no writes.",
+        "database_unavailable": "The database cannot be reached, or accepts no writes.",
         "draining": "The server is about to stop.",
         "full": "The server has no room for one more stream.",
         "migrations_pending": "The schema is not up to date.",

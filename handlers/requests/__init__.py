@@ -1,1 +1,1 @@
-"""What all requests share, from their arrival to the form of their answers."""
+"""What all handlers share: base classes, limits, tokens, logs and error answers."""

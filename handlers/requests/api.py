@@ -1,4 +1,4 @@
-"""What the handlers under /api/ have in common: credentials, JSON in and out, pages of lists."""
+"""The base classes of the handlers under /api/: credentials, JSON bodies, pages of lists."""
 
 import functools
 import re
@@ -23,7 +23,7 @@ Handlers = TypeVar("Handlers", bound="ConversationHandler")
 
 
 class ApiHandler(Handler):
-    """Goes on with the order of refusals: not ready, who asks, what kind of body."""
+    """Continues the order of refusals: readiness, credentials, then the type of the body."""
 
     needs_database = True
     needs_credentials = True
@@ -57,25 +57,31 @@ class ApiHandler(Handler):
         self.check_user()
 
     async def credentials(self) -> Claims:
-        """Who asks, in a session that has not ended."""
+        """Returns the claims of the first token with a live session.
+
+        Raises `problems.Unauthorized`.
+        """
         for claims in self.presented_claims():
             if await self.services.sessions.is_living(claims.session_id, claims.user_id):
                 return claims
         raise problems.Unauthorized
 
     def check_user(self) -> None:
-        """A client may say for whom it asks: another user may have signed in meanwhile."""
+        """Raises `problems.OtherUser` if `X-User` names another user than the token.
+
+        Another tab of the browser may have signed in as a different user.
+        """
         named = self.request.headers.get("X-User")
         if named is not None and named != str(self.me.user_id):
             raise problems.OtherUser
 
     def fields(self, kind: type[Fields]) -> Fields:
-        """The request's body. Raises the problem that fits."""
+        """Decodes the body of the request. Raises a `problems.Problem`."""
         self._check_media_type()
         return body.decoded(self.request.body, kind)
 
     def query_argument(self, name: str) -> str | None:
-        """The last value of that name in the query; None where there is none."""
+        """Returns the last value of that name in the query, or None."""
         if name not in self.request.query_arguments:
             return None
         return self.get_query_argument(name, strip=False)
@@ -89,7 +95,10 @@ class ApiHandler(Handler):
         return int(text)
 
     def keyset(self, of: str, newest: Keyset) -> Keyset:
-        """Where the list `of` goes on, from a link that this server made for that list."""
+        """Returns the place of the page in the list `of`, from the cursor in the query.
+
+        Without a cursor, it is `newest`. Raises `problems.Invalid`.
+        """
         text = self.query_argument("cursor")
         if text is None:
             return newest
@@ -101,7 +110,7 @@ class ApiHandler(Handler):
             ) from None
 
     def check_etag_header(self) -> bool:
-        """Whether the client has it already: nothing under /api/ has an ETag."""
+        """Skips Tornado's check, because no answer under /api/ has an ETag."""
         return False
 
     def reply(self, answer: object, status: int = 200) -> None:
@@ -117,9 +126,9 @@ class ApiHandler(Handler):
         self.reply(answer)
 
     def reply_page(self, of: str, page: Page[Any], **query: int | str) -> None:
-        """A list, with a link to its next page if there is one (RFC 8288).
+        """Answers a page of a list, with a link to the next page if there is one (RFC 8288).
 
-        `query` is the rest of that link's.
+        `query` has further parameters for that link.
         """
         encoded, count = page_of_json.encoded(page.items)
         if page.has_more or count < len(page.items):
@@ -135,7 +144,7 @@ class ApiHandler(Handler):
 
 
 class ConversationHandler(ApiHandler):
-    """For what lies under one conversation: to a stranger it is not there, whatever they ask."""
+    """A handler for a route under one conversation. It answers 404 to a user outside of it."""
 
     async def check_member(self, conversation_id: int) -> None:
         try:
@@ -148,13 +157,16 @@ Method = Callable[[Handlers, int], Awaitable[None]]
 
 
 def of_conversation(method: Method[Handlers]) -> Callable[[Handlers, str], Awaitable[None]]:
-    """For methods that are given the conversation's id: refuses strangers first of all."""
+    """Wraps a method that takes a conversation's id. Membership is checked before fields.
+
+    So a user outside of the conversation gets 404, and never learns which fields are invalid.
+    """
 
     @functools.wraps(method)
     async def answer(self: Handlers, digits: str) -> None:
         conversation_id = int(digits) if len(digits) < 20 else LARGEST_ID + 1
         if conversation_id > LARGEST_ID:
-            conversation_id = 0  # nobody has it, and it is refused in the same order
+            conversation_id = 0  # does not exist, and is refused in the same order
         try:
             await method(self, conversation_id)
         except snapshot.NotFound:

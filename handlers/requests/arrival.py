@@ -1,6 +1,6 @@
-"""From a request's head to its handler: one look at the routes, one object, one task.
+"""Finds and runs the handler of a request, with one route look-up, one object and one task.
 
-In Tornado's own way that is two delegates, three routers, and a coroutine around the handler's.
+Tornado uses two delegates, three routers and an additional coroutine for this.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
 
 
 _CALLBACK = re.compile(r"/api/oauth/[^/]+/callback")
-CALLBACK_QUERY_BYTES = 8 * 1024  # a provider says at length why it refuses
+CALLBACK_QUERY_BYTES = 8 * 1024  # a provider may send a long error description
 
 
 def query_bytes(path: str) -> int:
-    """The most that the query of a request for `path` may have."""
+    """Returns the largest size of the query in a request for `path`."""
     return CALLBACK_QUERY_BYTES if _CALLBACK.fullmatch(path) else MOST_QUERY_BYTES
 
 
 class RouteMatch(NamedTuple):
-    """Which handler it is, what that is made with, and what the path says to its method."""
+    """The handler of a request, and its arguments."""
 
     handler: type[RequestHandler]
     init_kwargs: dict[str, Any]
-    path_args: Sequence[str]  # as in the path
+    path_args: Sequence[str]  # still percent-encoded
 
 
 class Router:
-    """Routes are tried in their order, and the last one takes every path."""
+    """Tries the routes in order. The last one must match every path."""
 
     def __init__(self, routes: Sequence[tuple[str, type[RequestHandler]]]) -> None:
         self._routes = [(re.compile(pattern), handler) for pattern, handler in routes]
@@ -59,10 +59,10 @@ class Router:
 
 
 class Request(HTTPServerRequest):
-    """A request whose body is JSON, or nothing to us."""
+    """A request without form parsing."""
 
     def _parse_body(self) -> None:
-        """Forms are not parsed: Tornado would, before anything looks at the media type."""
+        """Does nothing. Tornado would parse forms before the handler checks the media type."""
 
 
 class App(Protocol):
@@ -74,7 +74,7 @@ class App(Protocol):
 
 
 class RequestDelegate(HTTPMessageDelegate):
-    """A request while it comes in; what is not to be read further raises `HTTPInputError`."""
+    """Receives one request. Raises `HTTPInputError` for input that must not be read further."""
 
     def __init__(self, app: App, connection: Connection) -> None:
         self._app = app
@@ -83,7 +83,10 @@ class RequestDelegate(HTTPMessageDelegate):
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
-        """Asks for the request's slot. The body is read when the returned future is done."""
+        """Makes the handler and enters the fair queue.
+
+        The connection reads the body when the returned future is done; None means at once.
+        """
         assert isinstance(start_line, RequestStartLine)
         _check_host(start_line.path, headers)
         request = Request(
@@ -134,7 +137,7 @@ class RequestDelegate(HTTPMessageDelegate):
 
 
 def _check_host(path: str, headers: HTTPHeaders) -> None:
-    """An operator's check of the server's health need not name it."""
+    """Adds a `Host` to health checks without one. Raises `ProtocolError` for a long `Host`."""
     host = headers.get("Host")
     if not host and path.startswith("/health/"):
         headers["Host"] = "localhost"
@@ -143,6 +146,6 @@ def _check_host(path: str, headers: HTTPHeaders) -> None:
 
 
 def _tell_of_failure(task: asyncio.Task[None]) -> None:
-    """To the loop, which logs it; handlers see to all failures of their own."""
+    """Re-raises the task's exception, which the loop logs. Handlers catch all of their own."""
     if not task.cancelled():
         task.result()

@@ -1,4 +1,4 @@
-"""What all handlers have in common: whom they answer at all, and how they refuse."""
+"""The base class of all handlers: first checks, error answers, and logging of errors."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from http1.connection import Connection
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-STRICT_TRANSPORT_SECURITY = "max-age=31536000"  # a year; other hosts of the domain are not ours
+STRICT_TRANSPORT_SECURITY = "max-age=31536000"  # a year; subdomains may belong to other servers
 
 _KNOWN_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _log = logging.getLogger("messenger")
 
 
 class _AnyMethod(tuple[str, ...]):
-    """Tornado looks at this before `prepare`, where our own order of refusals begins."""
+    """Contains every method. Tornado checks it before `prepare`, which refuses in its own order."""
 
     __slots__ = ()
 
@@ -43,7 +43,7 @@ def _method(kind: type[RequestHandler], name: str) -> object:
 
 
 def common_headers(config: Config) -> dict[str, str]:
-    """Those of every answer, a refusal of what is no request among them."""
+    """Returns the headers of every response, also of one to input that is not a request."""
     headers = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
     if config.secure:
         headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
@@ -51,18 +51,18 @@ def common_headers(config: Config) -> dict[str, str]:
 
 
 class Handler(RequestHandler):
-    """Refuses in the order of docs/api.md: no such route, wrong method, another site's page."""
+    """Refuses in the order of docs/api.md: unknown route, wrong method, page of another site."""
 
     SUPPORTED_METHODS = _AnyMethod(_KNOWN_METHODS)
     _methods: list[str]
-    other_sites_may_read = True  # to read the answer is for CORS to allow, and there is no CORS
+    other_sites_may_read = True  # without CORS headers, browsers hide the answer from their pages
 
-    cost: float = 1.0  # of the client's budget of requests
-    is_refusable = True  # where too many of the client's requests wait
-    answer_bytes = 64 * 1024  # the most that an answer to GET has
+    cost: float = 1.0  # in the client's budget of requests
+    is_refusable = True  # if too many requests of the client are queued
+    answer_bytes = 64 * 1024  # the largest answer to GET
 
-    slot: Slot | None = None  # in the queue of its client; None: it never waits
-    _claims: list[Claims] | None = None  # what `presented_claims` found
+    slot: Slot | None = None  # in the fair queue; None: the request never waits
+    _claims: list[Claims] | None = None  # the result of `presented_claims`
     _request_id: str | None = None
 
     @property
@@ -71,20 +71,20 @@ class Handler(RequestHandler):
 
     @property
     def request_id(self) -> str:
-        """A trusted proxy's, or one of ours."""
+        """The id from a trusted proxy, or a new one."""
         if self._request_id is None:
             self._request_id = logs.new_request_id()
         return self._request_id
 
     def clear(self) -> None:
-        """As Tornado's, without headers that we replace."""
+        """Resets the response like Tornado, without the headers that `common_headers` replaces."""
         self._headers = HTTPHeaders()
         self.set_default_headers()
         self._write_buffer = []
         self._status_code, self._reason = 200, "OK"
 
     def prepare(self) -> Awaitable[None] | None:
-        """Tornado awaits what it returns."""
+        """Makes the first checks. Tornado awaits the returned value."""
         if self.services.proxies:
             self._request_id = self.request.headers.get("X-Request-Id")
         if self.slot is not None and self.slot.refusal is not None:
@@ -98,24 +98,23 @@ class Handler(RequestHandler):
         return cast("Connection", self.request.connection).closed()
 
     def _give_up(self) -> NoReturn:
-        """Nobody waits for the answer."""
-        self.set_status(499, "Client Closed Request")  # nginx's, for the log alone
+        """Ends the request without an answer, because the client has disconnected."""
+        self.set_status(499, "Client Closed Request")  # the status of nginx, only for the log
         raise Finish
 
     def client(self) -> Hashable:
-        """Whose budget the request is taken from: a user's, or an address's."""
+        """Returns the user or address whose budget pays for the request."""
         try:
             for claims in self.presented_claims():
-                if not self.services.sessions.has_ended(
-                    claims.session_id
-                ):  # else it may be a thief's
+                # The token of an ended session may be stolen: its sender must not use the budget.
+                if not self.services.sessions.has_ended(claims.session_id):
                     return claims.user_id
-        except Exception:  # whatever is wrong is answered in the request's turn
+        except Exception:  # `prepare` answers the error later
             _log.debug("a request from %s names no user", self.request.remote_ip, exc_info=True)
         return network(self.request.remote_ip)
 
     def presented_claims(self) -> list[Claims]:
-        """What the good ones of the presented tokens say; their sessions may have ended."""
+        """Returns the claims of the valid tokens. Their sessions may have ended."""
         if self._claims is None:
             self._claims = self._read_tokens()
         return self._claims
@@ -130,7 +129,7 @@ class Handler(RequestHandler):
         return found
 
     def presented_tokens(self) -> list[str]:
-        """All tokens of the first place that has any, good or bad."""
+        """Returns the tokens of the `Authorization` header, or else of the cookie, unchecked."""
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return [token.strip()]
@@ -143,15 +142,15 @@ class Handler(RequestHandler):
         self.check_source()
 
     def check_source(self) -> None:
-        """Raises `problems.Forbidden` for what a page of another site may not do."""
+        """Raises `problems.Forbidden` if a page of another site may not send this request."""
         if self.request.method not in SAFE_METHODS or not self.other_sites_may_read:
             self._refuse_other_sites()
 
     def check_route(self) -> None:
-        """Raises `problems.NotFound` where the route is not there for this request."""
+        """Raises `problems.NotFound` if the route does not exist for this request."""
 
     def __init_subclass__(cls) -> None:
-        """Notes the methods that the class implements; HEAD comes with GET alone."""
+        """Collects the methods that the class implements. HEAD needs GET."""
         super().__init_subclass__()
         names = [m for m in _KNOWN_METHODS if _method(cls, m) is not _method(RequestHandler, m)]
         cls._methods = [m for m in names if m != "HEAD" or "GET" in names]
@@ -163,7 +162,7 @@ class Handler(RequestHandler):
         self.services.in_flight.discard(self)
 
     def on_connection_close(self) -> None:
-        """Nobody waits for the answer any more. What has begun goes on."""
+        """Cancels the slot of a queued request. A request that has begun continues."""
         if self.slot is not None:
             self.slot.cancel()
         self.services.in_flight.discard(self)
@@ -176,9 +175,7 @@ class Handler(RequestHandler):
         for name, value in problem.headers.items():
             self.set_header(name, value)
         if problem.status >= 500:
-            self.set_header(
-                "X-Request-ID", self.request_id
-            )  # by which the operator finds its lines
+            self.set_header("X-Request-ID", self.request_id)  # finds its lines in the log
         self.set_header("Content-Type", "application/problem+json")
         self.set_header("Cache-Control", "no-store")
         self.set_status(problem.status)
@@ -193,17 +190,17 @@ class Handler(RequestHandler):
         if isinstance(value, DatabaseError):
             _log.warning("%s: %s (%s)", self._request_summary(), value, self.request_id)
         elif not isinstance(value, HTTPError | StreamClosedError):
-            # Not Tornado's own way, which shows the query, too.
+            # Tornado's own message would include the query.
             failed = (typ, value, tb) if typ is not None and value is not None else None
             _log.error("%s failed (%s)", self._request_summary(), self.request_id, exc_info=failed)
 
     def _request_summary(self) -> str:
-        """Without the query, which may hold a token."""
+        """Returns method and path, without the query, which may hold a token."""
         method = (self.request.method or "")[: logs.LONGEST_METHOD]
         return f"{method} {logs.shown(self.request.path)}"
 
     def _refuse_other_sites(self) -> None:
-        """Fetch metadata, and Origin for browsers that send none; programs send neither."""
+        """Checks Fetch metadata, and `Origin` for older browsers. Programs send neither."""
         site = self.request.headers.get("Sec-Fetch-Site", "none").strip().lower()
         origin = self.request.headers.get("Origin")
         if site in ("cross-site", "same-site") or (

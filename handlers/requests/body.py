@@ -1,4 +1,4 @@
-"""From the bytes of a request's body to a typed struct, or to the refusal that fits."""
+"""Decodes the body of a request into a typed struct, or raises a problem that names each fault."""
 
 import json
 import re
@@ -9,12 +9,12 @@ import msgspec
 
 from handlers.requests import problems
 
-MOST_ERRORS = 10  # fields that an answer names: a body may have thousands
+MOST_ERRORS = 10  # fields named in an answer; a body may have thousands
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 Fields = TypeVar("Fields", bound=msgspec.Struct)
 
-_KINDS = {  # as msgspec calls them
+_KINDS = {  # by msgspec's name of the type
     "str": "a string",
     "int": "a number",
     "float": "a number",
@@ -25,9 +25,10 @@ _KINDS = {  # as msgspec calls them
 
 
 def decoded(raw: bytes, kind: type[Fields]) -> Fields:
-    """Raises `problems.BadRequest` for what is no JSON object, `problems.Invalid` for its fields.
+    """Ignores unknown fields. Of duplicate keys, the last one wins.
 
-    Unknown fields are ignored; of duplicate keys the last wins.
+    Raises `problems.BadRequest` for a body that is no JSON object, and `problems.Invalid` for
+    fields.
     """
     try:
         return msgspec.json.decode(raw, type=kind)
@@ -36,7 +37,10 @@ def decoded(raw: bytes, kind: type[Fields]) -> Fields:
 
 
 def _told_what_is_wrong(raw: bytes, kind: type[Fields]) -> Fields:
-    """Field by field; or nothing is, save that an earlier one of duplicate keys was."""
+    """Checks each field alone, and raises a problem that names all faults.
+
+    Returns the struct if only an earlier one of duplicate keys was wrong.
+    """
     found = _json(raw)
     if not isinstance(found, dict):
         raise problems.BadRequest("The request body must be a JSON object.", "malformed_json")
@@ -64,7 +68,10 @@ def _json(raw: bytes) -> Any:
 
 
 def _with_lone_surrogates(raw: bytes) -> Any:
-    """What msgspec refuses: half a character is well-formed JSON, but no text that can be kept."""
+    """Decodes JSON that msgspec refuses, to name fields with a lone surrogate.
+
+    A lone surrogate is well-formed JSON, but PostgreSQL cannot store it.
+    """
     try:
         found = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError):
@@ -81,14 +88,14 @@ def _with_lone_surrogates(raw: bytes) -> Any:
 
 
 def _sentence(error: msgspec.ValidationError) -> str:
-    """What msgspec says (``Expected `str | null`, got `int` ``), in plain words."""
+    """Turns msgspec's message (``Expected `str | null`, got `int` ``) into a sentence."""
     wanted, _, given = (part.strip("` ") for part in str(error).partition("`, got `"))
     kind = wanted.rpartition("`")[2].partition(" ")[0]
     return f"This must be {_KINDS.get(kind, kind)}, not {_KINDS.get(given, given)}."
 
 
 def _is_broken(value: Any) -> bool:
-    """Whether a text in it has half a character."""
+    """Whether a string in `value` has a lone surrogate."""
     waiting = [value]
     while waiting:
         part = waiting.pop()

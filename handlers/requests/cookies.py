@@ -1,7 +1,7 @@
-"""The cookies of this server: what they are called, and how they are read.
+"""Names and reads the cookies of this server.
 
-No other cookie is parsed, so a long `Cookie` header costs next to nothing. All names begin with
-`messenger-`: cookies are shared by all servers of a host, whatever their ports.
+It parses no other cookie, so a long `Cookie` header costs almost nothing. All names begin with
+`messenger-`, because servers on other ports of the host share its cookies.
 """
 
 import re
@@ -14,15 +14,16 @@ MOST_READ = 4  # cookies of one name; another path or domain may have set more
 
 
 def prefix(*, secure: bool) -> str:
-    """`__Host-` keeps other hosts of the site, and pages without TLS, from setting a cookie."""
+    """Returns the prefix of names. With `__Host-`, only this host can set the cookie, over TLS."""
     return "__Host-messenger-" if secure else "messenger-"
 
 
 class Cookies:
-    """The cookies whose names are `name` and then `rest`, a regular expression."""
+    """Cookies with names that are `name` followed by a match of `rest`, a regular expression."""
 
     def __init__(self, name: str, rest: str = "") -> None:
-        # The name comes first and what precedes it second: `re` searches for plain text fast.
+        # The literal name comes first, and the check of what precedes it second: `re` searches
+        # literal text fast.
         name = re.escape(name)
         self._cookie = re.compile(rf"{name}(?:(?<![^;]{name})|(?<=; {name}))({rest})=([^;]*)")
 
@@ -41,5 +42,5 @@ class SessionCookie:
         self._cookies = Cookies(self.name)
 
     def values(self, headers: HTTPHeaders) -> list[str]:
-        """The first `MOST_READ` values; empty ones are among them."""
+        """Returns the first `MOST_READ` values, including empty ones."""
         return [value for _, value in islice(self._cookies.read(headers), MOST_READ)]

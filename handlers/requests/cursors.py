@@ -1,4 +1,4 @@
-"""Cursors: places in a list, sealed, so that one that no server made is known as such."""
+"""Cursors: places in a list, with a signature, so that invented ones are refused."""
 
 import base64
 import hmac
@@ -7,21 +7,21 @@ from db.snapshot import Keyset
 
 PATTERN = "^[A-Za-z0-9_-]+$"
 
-_MAC_BYTES = 12  # 96 bits; guessing one gains nothing but a place in one's own list
+_MAC_BYTES = 12  # 96 bits; a forged cursor only gives another place in the user's own list
 
 
 class Unknown(Exception):
-    """No server made this, or it was made for another list."""
+    """The cursor is forged, or belongs to another list."""
 
 
 def sealed(secret: str, of: str, place: Keyset) -> str:
-    """An opaque word for `place` in the list named `of`."""
+    """Returns a cursor for `place` in the list named `of`."""
     payload = ".".join(map(str, place)).encode()
     return base64.urlsafe_b64encode(_mac(secret, of, payload) + payload).decode().rstrip("=")
 
 
 def opened(secret: str, of: str, cursor: str) -> Keyset:
-    """Raises `Unknown`."""
+    """Returns the place of a cursor. Raises `Unknown`."""
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
     except ValueError:
@@ -31,7 +31,7 @@ def opened(secret: str, of: str, cursor: str) -> Keyset:
         raise Unknown
     place = tuple(int(number) for number in payload.decode().split("."))
     if sealed(secret, of, place) != cursor:
-        raise Unknown  # other spellings of the same bytes
+        raise Unknown  # another Base64 spelling of the same bytes
     return place
 
 

@@ -1,8 +1,8 @@
-"""Where requests wait when their client asks for more than its share.
+"""Queues the requests of clients that exceed their budget.
 
-A client is a user, or an address where no credential says who asks. Each has a budget of requests,
-and pays for the time and the bytes that they took when they are done. Requests within the budget
-run at once. Requests beyond it are queued and run one at a time, as the budget allows.
+A client is a user, or an address for requests without a credential. Each client has a budget of
+requests. A finished request is also charged for the time and bytes that it took. Requests within
+the budget run at once. Requests over it are queued and run one at a time.
 """
 
 import asyncio
@@ -15,36 +15,36 @@ from cachetools import LRUCache
 
 from handlers.requests import problems
 
-MOST_CLIENTS = 50_000  # remembered, at about 300 bytes each
+MOST_CLIENTS = 50_000  # in memory, at about 300 bytes each
 MOST_QUEUED = 64  # requests of one client; the next one is refused
-QUEUE_SECONDS = 30.0  # that a request waits before it is refused
-QUIET_SECONDS = 1.0  # without a request, after which the first ones never wait
-SECONDS_FOR_ONE = 0.005  # of the loop: they cost as much as one more request
-BYTES_FOR_ONE = 64 * 1024  # of an answer, likewise
-RESTS = 4  # times as long as the last request held the loop: a queue takes a fifth of it at most
+QUEUE_SECONDS = 30.0  # a queued request is refused after this time
+QUIET_SECONDS = 1.0  # after a pause of this length, a burst of requests never waits
+SECONDS_FOR_ONE = 0.005  # time of the loop that costs as much as one request
+BYTES_FOR_ONE = 64 * 1024  # size of an answer that costs as much as one request
+RESTS = 4  # times the last request's time: one queue takes a fifth of the loop at most
 LONGEST_REST_SECONDS = 0.1
-LONGEST_TURN_SECONDS = 0.1  # a request that takes longer waits for something else, or to be read
-BLOCKED_SECONDS = 0.05  # between looks at whether a client has taken its answers
+LONGEST_TURN_SECONDS = 0.1  # the next request starts after this time, even before an answer
+BLOCKED_SECONDS = 0.05  # between checks of whether a client has read its answers
 
 Clock = Callable[[], float]
 
 
 class Budget(NamedTuple):
-    """`at_once`, and then `per_second`."""
+    """A burst of `at_once` requests, and then `per_second`."""
 
     at_once: float
     per_second: float
 
 
 class Room(NamedTuple):
-    """How much may wait for one client to take it, and how much does."""
+    """The limit on the buffered bytes of one client, and the function that counts them."""
 
     max_bytes: int
     write_buffer_size: Callable[[Hashable], int]
 
 
 class FairQueue:
-    """The queues of all clients. Without a budget no request waits for its cost."""
+    """The queues of all clients. Without a budget, requests wait only for buffer space."""
 
     def __init__(self, budget: Budget | None, room: Room, now: Clock = time.monotonic) -> None:
         self.budget = budget
@@ -57,10 +57,10 @@ class FairQueue:
     def enter(
         self, client: Hashable, cost: float, *, answer_bytes: int = 0, is_refusable: bool = True
     ) -> "Slot":
-        """Asks for a slot: granted at once, or in a while, or refused at once.
+        """Returns a slot that is granted, queued or refused.
 
-        `answer_bytes` is the most that its answer may have. A slot that is not refusable waits for
-        as long as it takes.
+        `answer_bytes` is the largest size of the answer. A slot that is not refusable waits without
+        limit.
         """
         try:
             queue = self._clients[client]
@@ -71,19 +71,19 @@ class FairQueue:
         return slot
 
     def charge(self, client: Hashable, seconds: float, answer_bytes: int) -> None:
-        """Takes from a client's budget what was done for it outside of a request."""
+        """Charges a client for work outside of a request, such as a replay."""
         if (queue := self._clients.get(client)) is not None:
             queue.charge(seconds, answer_bytes)
 
     def drain(self) -> None:
-        """Refuses all requests that wait, and all that would."""
+        """Refuses all queued requests, and from now on those that would be queued."""
         self._is_draining = True
         for queue in list(self.queued):
             queue.refuse_all(_draining)
 
 
 class ClientQueue:
-    """One client's budget, and its requests that wait, in the order in which they came."""
+    """One client's budget, and its queued requests in order of arrival."""
 
     __slots__ = (
         "_active_at",
@@ -103,16 +103,16 @@ class ClientQueue:
     def __init__(self, queue: FairQueue, client: Hashable) -> None:
         self._queue = queue
         self._client = client
-        # The budget is kept as the time at which it is full again (the generic cell rate
-        # algorithm, ITU-T I.371).
+        # The time at which the budget is full again (the generic cell rate algorithm,
+        # ITU-T I.371).
         self._full_at = 0.0
-        self._active_at = -QUIET_SECONDS  # when it asked, or was answered, last
-        self._burst_left = 0.0  # requests that do not wait, since the client was quiet before
-        self._reserved = 0  # bytes that answers which have begun may have
+        self._active_at = -QUIET_SECONDS  # the time of the last request or charge
+        self._burst_left = 0.0  # cost of requests that still run at once, after a quiet time
+        self._reserved = 0  # the largest total size of the answers that have begun
         self._rest_until = 0.0
-        self._running: Slot | None = None  # the one that was queued and is not done
+        self._running: Slot | None = None  # the queued request that has its turn
         self._waiting: dict[Slot, None] = {}
-        self._refusable = 0  # of those
+        self._refusable = 0  # number of refusable slots in `_waiting`
         self._timer: asyncio.TimerHandle | None = None
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -142,12 +142,12 @@ class ClientQueue:
             self._full_at = max(now, self._full_at) + cost / budget.per_second
 
     def end(self, slot: "Slot") -> None:
-        """Its request is answered, or was given up."""
+        """Charges for a request that is answered or cancelled."""
         self._reserved -= slot.answer_bytes
         self.charge(slot.seconds, slot.sent_bytes)
 
     def next(self, slot: "Slot") -> None:
-        """The answer was taken, or takes long: the next one has its turn."""
+        """Starts the next request. The client has read the answer to this one, or it takes long."""
         if self._running is slot:
             self._running = None
             rest = min(RESTS * slot.seconds, LONGEST_REST_SECONDS)
@@ -158,7 +158,7 @@ class ClientQueue:
         if slot in self._waiting:
             self._leave(slot)
             self._advance()
-        elif slot.is_granted and not slot.has_begun:  # its body will not come
+        elif slot.is_granted and not slot.has_begun:  # the rest of the body will not arrive
             slot.has_begun = True
             self.end(slot)
             self.next(slot)
@@ -168,7 +168,7 @@ class ClientQueue:
             self._refuse(slot, problem())
 
     def _pay_at_once(self, slot: "Slot", now: float) -> None:
-        """From what is left after a quiet second, or from the budget, unless others wait."""
+        """Pays from the burst after a quiet time, or from the budget if no request is queued."""
         if self._burst_left >= slot.cost:
             self._burst_left -= slot.cost
             self._pay(slot, now)
@@ -181,7 +181,7 @@ class ClientQueue:
         slot.is_paid = True
 
     def _delay(self, slot: "Slot", now: float) -> float:
-        """Seconds until the budget has room for it."""
+        """Returns the seconds until the budget covers the slot."""
         if slot.is_paid or self._queue.budget is None:
             return 0.0
         at_once, per_second = self._queue.budget
@@ -189,7 +189,7 @@ class ClientQueue:
         return self._full_at - ahead - now
 
     def _has_room(self, slot: "Slot") -> bool:
-        """A client that takes its answers has room for one, whatever its size."""
+        """Whether the answer fits. A client without buffered bytes has room for any answer."""
         most, write_buffer_size = self._queue.room
         used = write_buffer_size(self._client) + self._reserved
         return used == 0 or used + slot.answer_bytes <= most
@@ -221,7 +221,7 @@ class ClientQueue:
         slot.decide()
 
     def _advance(self) -> None:
-        """Grants the oldest slot its turn, or sets a time at which that is looked at again."""
+        """Grants the oldest slot, or sets a timer to try again."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -261,7 +261,7 @@ class ClientQueue:
 
 
 class Slot:
-    """One request's place: held by `with` while the request is answered."""
+    """The right of a request to run. `with` holds it while the request is answered."""
 
     __slots__ = (
         "_queue",
@@ -287,11 +287,11 @@ class Slot:
         self.is_refusable = is_refusable
         self.is_granted = False
         self.is_paid = False
-        self.has_begun = False  # its request is being answered, or was given up
+        self.has_begun = False  # the request is being answered, or was cancelled
         self.refusal: problems.Problem | None = None
-        self.decided: asyncio.Future[None] | None = None  # where it waits: done when it does not
+        self.decided: asyncio.Future[None] | None = None  # of a queued slot: granted or refused
         self.since = 0.0
-        self.seconds = 0.0  # of the loop that the request took
+        self.seconds = 0.0  # time of the loop that the request took
         self.sent_bytes = 0
 
     @property
@@ -308,16 +308,16 @@ class Slot:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """The next request of the client may still have to wait for `taken`."""
+        """Charges for the request. The client's next one may still wait for `taken`."""
         if self.is_granted:
             self._queue.end(self)
 
     def taken(self) -> None:
-        """The client has taken the answer; may be called any number of times."""
+        """Starts the client's next request, because it has read the answer. Idempotent."""
         self._queue.next(self)
 
     def cancel(self) -> None:
-        """Its client has disconnected. A request that has begun goes on, and keeps its turn."""
+        """Gives up the slot of a disconnected client. A request that has begun continues."""
         self._queue.cancel(self)
 
     def decide(self) -> None:
@@ -326,7 +326,7 @@ class Slot:
 
     @coroutine
     def timed(self, work: Coroutine[Any, Any, None]) -> Generator[Any, Any, None]:
-        """Runs `work`, and adds up how long its steps hold the loop."""
+        """Runs `work`, and adds up the time for which its steps hold the loop."""
         step: Callable[[Any], Any] = work.send
         argument: Any = None
         while True:

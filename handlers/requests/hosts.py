@@ -1,4 +1,4 @@
-"""Which names this server goes by, and whose pages may write to it."""
+"""Checks the `Host` and the `Origin` of requests."""
 
 import urllib.parse
 
@@ -8,9 +8,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Hosts:
-    """The origin's host, the loopback names and `--allowed-hosts`.
+    """The host names of this server: of its origin, the loopback names, and `--allowed-hosts`.
 
-    A name that was rebound to our address is none of them.
+    Any other name is refused, which stops DNS rebinding.
     """
 
     def __init__(self, config: Config) -> None:
@@ -22,22 +22,22 @@ class Hosts:
             self._exact.add(f"{origin.netloc}:{_DEFAULT_PORTS[origin.scheme]}")
 
     def serves(self, host: str) -> bool:
-        """Whether a request with this `Host` is for us."""
+        """Whether this server serves requests with this `Host`."""
         host = host.lower()
         name = _name(host)
         return host in self._exact or name in self._any_port or is_loopback_name(name)
 
     def trusts(self, origin: str, host: str) -> bool:
-        """Whether a page of `origin` may write to us, addressed as `host`."""
+        """Whether a page of `origin` may send writes to this server under the name `host`."""
         origin, host = origin.lower(), host.lower()
         if origin == self._origin:
             return True
         return origin == f"http://{host}" and is_loopback_name(_name(host))
 
     def origin_for(self, host: str) -> str:
-        """Where a browser that came to `host` finds us, and has our cookies.
+        """Returns the origin that a browser at `host` uses, and that its cookies belong to.
 
-        A machine that serves itself goes by several names; any other server has its origin alone.
+        A server on loopback has several names. Any other server has only its configured origin.
         """
         scheme, _, own = self._origin.partition("://")
         both_local = is_loopback_name(_name(own)) and is_loopback_name(_name(host))
@@ -45,6 +45,6 @@ class Hosts:
 
 
 def _name(host: str) -> str:
-    """Without the port; an IPv6 address keeps its brackets."""
+    """Removes the port. An IPv6 address keeps its brackets."""
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdigit() else host

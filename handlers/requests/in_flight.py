@@ -1,15 +1,15 @@
-"""The requests that have arrived and are not answered yet: a drain waits for them."""
+"""The requests that have arrived and have no answer yet. A drain waits for them."""
 
 import asyncio
 from collections.abc import Hashable
 
 
 class InFlight:
-    """Streams that are open are not among them."""
+    """The set of unanswered requests, without open streams."""
 
     def __init__(self) -> None:
         self._requests: set[Hashable] = set()
-        self._emptied: asyncio.Event | None = None  # while somebody waits for that
+        self._emptied: asyncio.Event | None = None  # set while `drained` is waiting
 
     def __len__(self) -> int:
         return len(self._requests)
@@ -18,13 +18,13 @@ class InFlight:
         self._requests.add(request)
 
     def discard(self, request: Hashable) -> None:
-        """It is answered, or its client has disconnected, or it has become a stream."""
+        """Removes a request that is answered, has lost its client, or has become a stream."""
         self._requests.discard(request)
         if self._emptied is not None and not self._requests:
             self._emptied.set()
 
     async def drained(self) -> None:
-        """Returns when there are none."""
+        """Returns when no request is left."""
         if self._requests:
             self._emptied = asyncio.Event()
             await self._emptied.wait()

@@ -1,8 +1,8 @@
-"""Rate limits: how often somebody may do what costs others something.
+"""Rate limits for users and addresses.
 
-Two shapes: so many at once and then so many a second (`TokenBucket`), and so many a minute
-(`SlidingWindow`). A request that is refused for another reason has taken nothing. All of them
-forget the keys that were away the longest, so that their memory has an end.
+`TokenBucket` allows a burst, and then a rate per second. `SlidingWindow` allows a number per
+minute. A request that another check refuses does not count. Both forget the least recently used
+keys, which bounds their memory.
 """
 
 import ipaddress
@@ -27,12 +27,15 @@ Clock = Callable[[], float]
 
 class Limit(Protocol):
     def take(self, key: Hashable) -> float:
-        """Takes one and returns 0; or takes none and returns the seconds until there is one."""
+        """Takes one and returns 0, or takes none and returns the seconds to wait."""
 
 
 class TokenBucket:
-    """`at_once`, and then `per_second`: a token bucket, kept as the time at which it is full again
-    (the generic cell rate algorithm, ITU-T I.371)."""
+    """Allows a burst of `at_once`, and then `per_second`.
+
+    It stores only the time at which the bucket is full again (the generic cell rate algorithm,
+    ITU-T I.371).
+    """
 
     def __init__(self, at_once: int, per_second: int, now: Clock = time.monotonic) -> None:
         self._interval = 1 / per_second
@@ -44,14 +47,14 @@ class TokenBucket:
         now = self._now()
         full_at = max(now, self._full_at.get(key, now)) + self._interval
         wait = full_at - self._interval - self._most_ahead - now
-        if wait > 1e-9:  # the sum of a hundred intervals is not to the bit what it should be
+        if wait > 1e-9:  # tolerates the rounding errors of a sum of a hundred intervals
             return wait
         self._full_at[key] = full_at
         return 0.0
 
 
 class SlidingWindow:
-    """`per_minute`, in any sixty seconds that one may choose."""
+    """Allows `per_minute` in any sixty seconds."""
 
     def __init__(self, per_minute: int, now: Clock = time.monotonic) -> None:
         self._per_minute = per_minute
@@ -75,7 +78,7 @@ class Unlimited:
 
 
 class Limits:
-    """All limits of one server: by user id, and for sign-ins by address (`network`)."""
+    """All limits of one server. Keys are user ids, and for sign-ins addresses (`network`)."""
 
     def __init__(self, config: Config, now: Clock = time.monotonic) -> None:
         on = config.rate_limits
@@ -93,13 +96,13 @@ class Limits:
         self.sign_ins: Limit = SlidingWindow(config.sign_ins_per_minute, now) if on else Unlimited()
 
     def check(self, limit: Limit, key: Hashable) -> None:
-        """Takes one. Raises `problems.TooMany`."""
+        """Takes one, or raises `problems.TooMany`."""
         if wait := limit.take(key):
             raise too_many(wait)
 
 
 def too_many(wait: float) -> problems.TooMany:
-    """`wait` in seconds."""
+    """Returns the problem with a `Retry-After` of `wait` seconds, rounded up."""
     return problems.TooMany(
         "rate_limited",
         "You're doing that too often. Please try again in a moment.",
@@ -109,11 +112,11 @@ def too_many(wait: float) -> problems.TooMany:
 
 @lru_cache(10_000)
 def network(address: str | None) -> str:
-    """Whom an address counts for: of IPv6 the /64, since that is what one subscriber has."""
+    """Returns the key of an address: for IPv6 its /64, which is what one subscriber has."""
     try:
         found = ipaddress.ip_address(address or "")
     except ValueError:
-        return ""  # a socket without addresses: all of its callers are one
+        return ""  # a socket without addresses: all of its clients share one key
     if isinstance(found, ipaddress.IPv4Address):
         return str(found)
     if found.ipv4_mapped is not None:

@@ -1,4 +1,4 @@
-"""What the log says of a request: never a token, a cookie or a message."""
+"""Formats and writes the log. It never contains a token, a cookie or a message."""
 
 import asyncio
 import contextlib
@@ -17,37 +17,37 @@ from tornado.httputil import HTTPServerRequest
 
 import output
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what may come from a proxy into our lines
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # accepted from a trusted proxy
 LONGEST_LINE = 1000  # characters
-LONGEST_PATH = 200  # characters of what a client asked for
+LONGEST_PATH = 200  # characters
 LONGEST_METHOD = 20
 _CUT = "…"
-SAMPLE_SECONDS = 1.0  # between two lines about input that is no request
+SAMPLE_SECONDS = 1.0  # between two lines about input that is not a request
 
 _access = logging.getLogger("messenger.access")
 
 
 def configure(log_format: str) -> None:
-    """All loggers to stderr, as readable text or as JSON lines."""
+    """Sends all loggers to stderr, as text or as JSON lines."""
     handler = TurnHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
-    # What no line of ours says need not be looked up for each of them.
+    # No line names threads or processes, so that logging need not look them up.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None  # nor where it was called from: "Optimization", in logging's manual
+    logging._srcfile = None  # nor the caller: see "Optimization" in the manual of logging
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("tornado.general").setLevel(logging.ERROR)  # what clients do wrong
+    logging.getLogger("tornado.general").setLevel(logging.ERROR)  # it warns of client errors
     logging.getLogger("yoyo").setLevel(logging.WARNING)
 
 
 def new_request_id() -> str:
-    """By which the lines of one request are found; a secret it is not."""
+    """Returns an id to find the lines of one request. It is not a secret."""
     return f"{random.getrandbits(64):016x}"
 
 
 def log_request(
     request: HTTPServerRequest, status: int, user_id: int | None, request_id: str
 ) -> None:
-    """One line a request; the path without its query, which may hold a token."""
+    """Logs one line for a request. The path has no query, which may hold a token."""
     fields = {
         "request": request_id,
         "method": (request.method or "")[:LONGEST_METHOD],
@@ -66,13 +66,13 @@ def log_request(
 
 
 def shown(path: str) -> str:
-    """The beginning of a path as a line may hold it: some characters would end the line."""
+    """Returns the beginning of a path, with characters escaped that would end the log line."""
     path = path[:LONGEST_PATH]
     return path if path.isprintable() else ascii(path)[:LONGEST_PATH]
 
 
 class RefusedInput:
-    """Logs input that is no request: one line a second, however much of it comes."""
+    """Logs input that is not a request, with at most one line a second."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -91,7 +91,7 @@ class RefusedInput:
 
 
 def log_stream(request_id: str, user_id: int, reason: str, seconds: float) -> None:
-    """One line for each stream, when it has ended."""
+    """Logs one line for a stream that has ended."""
     fields = {
         "request": request_id,
         "method": "GET",
@@ -109,7 +109,7 @@ def log_stream(request_id: str, user_id: int, reason: str, seconds: float) -> No
 
 
 def _tell(level: int, text: str, fields: dict[str, object]) -> None:
-    """As the logger would, in half the time: nobody has to look for who called it."""
+    """Logs like `Logger.log`, in half the time, because it does not look up the caller."""
     if _access.isEnabledFor(level):
         said = text.format_map(fields)
         record = logging.LogRecord(_access.name, level, "", 0, said, None, None)
@@ -118,7 +118,7 @@ def _tell(level: int, text: str, fields: dict[str, object]) -> None:
 
 
 class TurnHandler(logging.StreamHandler[TextIO]):
-    """Writes the lines of one turn of the loop together, at its end, and an error's at once."""
+    """Writes the lines of one iteration of the loop together. An error is written at once."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
@@ -129,7 +129,7 @@ class TurnHandler(logging.StreamHandler[TextIO]):
             self._lines.append(self.format(record) + self.terminator)
             if record.levelno >= logging.ERROR or not self._will_flush():
                 self.flush()
-        except Exception:  # as logging does: what cannot be logged breaks nothing else
+        except Exception:  # like logging's handlers: a failure to log must not stop the caller
             self.handleError(record)
 
     def flush(self) -> None:
@@ -139,7 +139,7 @@ class TurnHandler(logging.StreamHandler[TextIO]):
                 output.write(self.stream, "".join(lines))
 
     def _will_flush(self) -> bool:
-        """False where no loop runs: before it, after it, and in threads."""
+        """Schedules `flush`. Returns False if no loop runs in this thread."""
         if len(self._lines) > 1:
             return True
         try:
@@ -155,7 +155,7 @@ class TextFormatter(logging.Formatter):
         self._second = (0, "")
 
     def format(self, record: logging.LogRecord) -> str:
-        """The same, of what is one line, in a third of the time."""
+        """Formats like the base class. A record of one line takes a third of its time."""
         if record.exc_info or record.exc_text or record.stack_info:
             return _shortened(super().format(record))
         time, level = self.formatTime(record), record.levelname
@@ -163,7 +163,7 @@ class TextFormatter(logging.Formatter):
         return line if len(line) <= LONGEST_LINE else _shortened(line)
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
-        """The usual one, its seconds made once for all lines of a second."""
+        """Formats the usual time, and caches the text up to the second."""
         second = int(record.created)
         if second != self._second[0]:
             local = time.localtime(second)
@@ -172,7 +172,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """Formats a record as one line with a JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
         told: dict[str, object] = {
@@ -192,7 +192,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _shorten_longest(told: dict[str, object]) -> None:
-    """By an eighth. Of an exception the end stays, which says what happened."""
+    """Shortens the longest text by an eighth. Keeps the end of an exception, which names it."""
     name, text = max(((n, t) for n, t in told.items() if isinstance(t, str)), key=_length)
     cut = len(text) // 8 + 2
     told[name] = _CUT + text[cut:] if name == "exception" else text[:-cut] + _CUT
@@ -203,7 +203,7 @@ def _length(field: tuple[str, str]) -> int:
 
 
 def _shortened(text: str) -> str:
-    """Each line of it, so that none is longer than `LONGEST_LINE`."""
+    """Cuts each line to at most `LONGEST_LINE`."""
     lines = text.split("\n")
     return "\n".join(
         line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + _CUT for line in lines

@@ -1,4 +1,4 @@
-"""The figures that Prometheus asks for."""
+"""The metrics for Prometheus."""
 
 from collections.abc import Callable
 from functools import cache
@@ -13,7 +13,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
 class Metrics:
-    """One registry an application, so that two in one process do not share figures."""
+    """The metrics of one application. Each has its own registry: tests run several at once."""
 
     def __init__(self, open_streams: Callable[[], int], away: Callable[[], bool]) -> None:
         self._registry = CollectorRegistry()
@@ -29,47 +29,47 @@ class Metrics:
         database.set_function(lambda: float(away()))
         self._streams_ended = Counter(
             "messenger_streams_ended_total",
-            "Event streams that ended: gone (by their clients), slow, expired, revoked, draining, "
-            "refused, broken.",
+            "Event streams that ended, by reason: gone (the client disconnected), slow, expired, "
+            "revoked, draining, refused, broken.",
             ["reason"],
             registry=self._registry,
         )
         self._requests = Counter(
             "messenger_requests_total",
-            "Requests answered, streams when they end.",
+            "Requests answered. A stream counts when it ends.",
             ["method", "status"],
             registry=self._registry,
         )
         self._refused = Counter(
             "messenger_refused_total",
-            "Input that is no request, or is too large, by the status of the answer.",
+            "Input that is not a request or is too large, by the status of the answer.",
             ["status"],
             registry=self._registry,
         )
         self._seconds = Histogram(
             "messenger_request_seconds",
-            "From a request's headers to the end of its answer; without streams.",
+            "Time from a request's headers to the end of its answer, without streams.",
             buckets=_SECONDS,
             registry=self._registry,
         )
 
-        # The look-up by labels takes as long as the counting.
+        # Cached, because looking up the labels takes as long as counting.
         self._answered = cache(lambda method, status: self._requests.labels(method, str(status)))
 
     def stream_ended(self, reason: str) -> None:
         self._streams_ended.labels(reason).inc()
 
     def refused(self, status: int) -> None:
-        """Input that never became a request."""
+        """Counts input that is not a request."""
         self._refused.labels(str(int(status))).inc()
 
     def answered(self, method: str, status: int, seconds: float | None) -> None:
-        """`seconds` None for a stream, whose length says nothing about the server."""
-        known = method if method in _METHODS else "other"  # a label must not grow with its senders
+        """Counts a request. `seconds` is None for a stream."""
+        known = method if method in _METHODS else "other"  # clients must not add label values
         self._answered(known, status).inc()
         if seconds is not None:
             self._seconds.observe(seconds)
 
     def exposition(self) -> tuple[str, bytes]:
-        """Content type and text."""
+        """Returns content type and text."""
         return CONTENT_TYPE_LATEST, generate_latest(self._registry)

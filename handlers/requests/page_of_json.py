@@ -1,17 +1,20 @@
-"""A list as JSON, up to a size that a client can be sent at once."""
+"""Encodes a list as JSON, up to a size limit."""
 
 from collections.abc import Sequence
 
 import msgspec
 
 LARGEST_BYTES = 256 * 1024  # a hundred messages of control characters would be 2.4 MB
-FEW = 25  # items, which are encoded in one call: half a millisecond at most
+FEW = 25  # up to so many items are encoded in one call: half a millisecond at most
 
 _encoder = msgspec.json.Encoder()
 
 
 def encoded(items: Sequence[object]) -> tuple[bytes, int]:
-    """An array of the first `items`, and how many they are: one at least, if there is one."""
+    """Returns an array of the first items, and their number.
+
+    It has at least one item, if there is one, even above the limit.
+    """
     if len(items) <= FEW:
         whole = _encoder.encode(items)
         if len(whole) <= LARGEST_BYTES:

@@ -1,17 +1,16 @@
-"""What a client prefers: lists such as `Accept`, with weights (RFC 9110, section 12.4.2).
+"""Reads headers such as `Accept`: lists with weights (RFC 9110, section 12.4.2).
 
-Each is read by one expression, which tries nothing in a second way: a list of thousands of items
-costs no more than its bytes.
+The regular expressions do not backtrack. So the time for a list grows only with its length.
 """
 
 import re
 
-# Of `q=0`, with blanks where a sloppy client may have them.
+# Matches `q=0`, also with blanks that the grammar does not allow.
 _WEIGHT_OF_ZERO = re.compile(r";[ \t]*+q[ \t]*+=[ \t]*+0*+(?:\.0*+)?[ \t]*+(?:;|\Z)", re.IGNORECASE)
 
 
 class Preference:
-    """Whether a list names one thing, and not with a weight of zero; `name` is an expression."""
+    """Looks for an item that matches the expression `name`, with a weight above zero."""
 
     def __init__(self, name: str) -> None:
         self._item = re.compile(

@@ -1,4 +1,4 @@
-"""Refusals, as RFC 9457 problem details. To raise one of these ends the request.
+"""Error answers, as problem details (RFC 9457). Raising a `Problem` ends the request.
 
 Problem
 ├── BadRequest 400           ├── NotAcceptable 406
@@ -17,22 +17,22 @@ import msgspec
 from tornado.web import HTTPError
 
 RETRY_SECONDS = 2
-STORAGE_RETRY_SECONDS = 10  # somebody has to make room
+STORAGE_RETRY_SECONDS = 10  # longer, because the operator has to make room
 
 
 class Details(msgspec.Struct):
-    """What went wrong, as RFC 9457 has it: `code` for programs, `detail` for people."""
+    """What went wrong (RFC 9457): `code` is for programs, `detail` for people."""
 
     type: str
     title: str
     status: int
     detail: str
     code: str
-    errors: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET  # field to sentence, with 422
+    errors: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET  # a sentence by field, with 422
 
 
 class Problem(HTTPError):
-    """What a client is told: `code` is for programs and stable, `detail` for people."""
+    """An error answer. `code` is stable and for programs; `detail` is for people."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
 
@@ -73,7 +73,7 @@ class Unauthorized(Problem):
     status = HTTPStatus.UNAUTHORIZED
 
     def __init__(self) -> None:
-        # One sentence for all reasons: what is wrong with a credential is its holder's affair.
+        # One sentence for all reasons, so that it gives no hint to an attacker with a bad token.
         super().__init__(
             "unauthorized",
             "You're not signed in, or your session has ended.",
@@ -118,7 +118,7 @@ class Conflict(Problem):
 
 
 class OtherUser(Conflict):
-    """The credential is not that of the user whom `X-User` names."""
+    """The credential belongs to another user than `X-User` names."""
 
     def __init__(self) -> None:
         super().__init__("other_user", "You're now signed in as a different user.")
@@ -163,7 +163,7 @@ class Misdirected(Problem):
 
 
 class Invalid(Problem):
-    """A well-formed request with fields (or parameters) that will not do: name to sentence."""
+    """A well-formed request with invalid fields or parameters. `errors` has a sentence for each."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
@@ -191,7 +191,7 @@ class Draining(Unavailable):
 
 
 class DatabaseUnavailable(Unavailable):
-    """One sentence for all reasons: they name hosts and roles, which are for the log alone."""
+    """One sentence for all reasons. The reasons name hosts and roles, so only the log has them."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -223,7 +223,7 @@ _SENTENCES = {
 
 
 class Framework(Problem):
-    """A refusal by Tornado itself."""
+    """An error that Tornado raised, or input that is not a request."""
 
     def __init__(self, status: int) -> None:
         self.status = HTTPStatus(status)
@@ -232,7 +232,7 @@ class Framework(Problem):
 
 
 def refusal(status: int) -> bytes:
-    """What the answer to something that is no request says; see `http1/connection.py`."""
+    """Returns the body of an answer to input that is not a request; see `http1/connection.py`."""
     match status:
         case 413:
             return ContentTooLarge().body()

@@ -1,7 +1,7 @@
-"""What a proxy in front says of a request, where the operator trusts that proxy.
+"""Reads the forwarding headers of trusted proxies.
 
-Of `X-Forwarded-For` the rightmost address that is no trusted proxy's counts: all that stands left
-of it is what somebody claimed.
+The client's address is the rightmost one in `X-Forwarded-For` that is not a trusted proxy. Anything
+to the left of it may be forged.
 """
 
 import ipaddress
@@ -13,7 +13,7 @@ from tornado.httputil import HTTPServerRequest
 from config import Network
 from handlers.requests.logs import REQUEST_ID
 
-MOST_HOPS = 32  # looked at, from the right; a chain of proxies has three or four
+MOST_HOPS = 32  # read from the right; a chain of proxies has three or four
 LONGEST_HOP = 200  # characters of one element
 
 _PORT = r"(?::[0-9]{1,5})?"
@@ -29,7 +29,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Proxies:
-    """Those of `--trusted-proxies`; with none, no header is believed."""
+    """The proxies in `--trusted-proxies`. Headers from other peers are ignored."""
 
     def __init__(self, networks: Sequence[Network]) -> None:
         self._networks = networks
@@ -38,14 +38,14 @@ class Proxies:
         return bool(self._networks)
 
     def trusts(self, remote_ip: str) -> bool:
-        """Whether a peer at this address is one of them."""
+        """Whether this address is a trusted proxy."""
         address = _address(remote_ip) if self._networks else None
         return address is not None and self._trusts(address)
 
     def look_through(self, request: HTTPServerRequest) -> None:
-        """Sets the request's address and protocol to the client's, as a trusted peer tells them.
+        """Sets the request's address and protocol from the headers of a trusted proxy.
 
-        An `X-Request-Id` stays where it may be believed.
+        Removes `X-Request-Id` unless a trusted proxy sent a valid one.
         """
         peer = _address(request.remote_ip or "")
         trusted = peer is not None and self._trusts(peer)
@@ -64,7 +64,7 @@ class Proxies:
         for hop in reversed(hops[-MOST_HOPS:]):
             address = _address(hop)
             if address is None:
-                break  # a trusted proxy has not written this: who told it is the best that we know
+                break  # malformed, so no trusted proxy wrote it: keep the address to its right
             nearest = address
             if not self._trusts(address):
                 break
@@ -75,10 +75,10 @@ class Proxies:
 
 
 def _address(hop: str) -> Address | None:
-    """The address in one element of the header, as any proxy writes it.
+    """Parses one element of the header, in the notations that proxies use. None if malformed.
 
     There may be a port, brackets, quotes, a zone (`fe80::1%eth0`), or `for=`, as in `Forwarded`
-    (RFC 7239). An IPv4 address is one, however it is mapped into IPv6.
+    (RFC 7239). An IPv4-mapped IPv6 address becomes IPv4.
     """
     found = _HOP.fullmatch(hop) if len(hop) <= LONGEST_HOP else None
     if found is None:

@@ -1,4 +1,4 @@
-"""What handlers work with: the database, the bus, and all that is made once for a server."""
+"""The objects that handlers share: the database, the bus, limits, and so on."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from http1.backpressure import MAX_CLIENT_BYTES, Backpressure
 
 
 class Services:
-    """Handlers find here all that they work with; none of it knows a handler."""
+    """The shared objects of one server. None of them imports a handler."""
 
-    openapi: bytes  # what describes the API, and the stream: the application makes them
+    openapi: bytes  # the encoded descriptions; the application sets both
     asyncapi: bytes
 
     def __init__(self, config: Config, db: Database, secret: str) -> None:
@@ -66,7 +66,7 @@ class Services:
         db.on_another(self._begin_anew)
 
     def use(self, config: Config) -> None:
-        """Works with `config` from now on, as far as hosts, proxies and cookies go."""
+        """Applies `config` to hosts, proxies and cookies."""
         self.config = config
         self.hosts = Hosts(config)
         self.proxies = Proxies(config.trusted_proxies)
@@ -76,7 +76,7 @@ class Services:
         """Ends a session and its streams. Raises `snapshot.NotFound`."""
         try:
             await self.sessions.end(user_id, session_id)
-        finally:  # also where the answer was lost: a stream of a session that lives comes back
+        finally:  # also after an error: it may have ended, and a client with a session reconnects
             self.bus.end_sessions(user_id, [session_id])
 
     async def end_other_sessions(self, user_id: int, kept_id: int) -> None:
@@ -89,6 +89,6 @@ class Services:
             self.bus.end_sessions(user_id, others)
 
     def _begin_anew(self) -> None:
-        """The database is another one: what was known of it is not true of this one."""
+        """Drops caches and streams, because the server is connected to another database."""
         self.sessions.forget()
-        self.bus.abort_all("epoch")  # their clients resume, and are reset
+        self.bus.abort_all("epoch")  # clients resume, and get a `reset`

@@ -12,17 +12,17 @@ from cachetools import LRUCache
 
 ALGORITHM = "HS256"
 LIFETIME_SECONDS = 14 * 24 * 3600
-LEEWAY_SECONDS = 30  # for the clocks of other makers of tokens: `nbf`, never `exp`
+LEEWAY_SECONDS = 30  # for the clocks of other issuers; applies to `nbf`, never to `exp`
 
-LONGEST_UNSIGNED = 512  # characters: to parse their JSON is no more work than to verify a token
+LONGEST_UNSIGNED = 512  # characters; up to here, parsing costs no more than verifying
 
-MOST_VERIFIED = 20_000  # tokens whose signatures need not be looked at again
+MOST_VERIFIED = 20_000  # tokens in the cache of verified signatures
 
 _BIGINT = 2**63
 
 
 class Refused(Exception):
-    """This is no token of ours, or no longer."""
+    """The token is invalid or has expired."""
 
 
 class Claims(NamedTuple):
@@ -37,16 +37,16 @@ class _Verified(NamedTuple):
 
 
 class Tokens:
-    """Makes and reads tokens with one secret; `now` gives seconds since 1970."""
+    """Issues and reads tokens with one secret. `now` returns seconds since 1970."""
 
     def __init__(self, secret: str, now: Callable[[], float] = time.time) -> None:
         self._secret = secret
         self._now = now
-        # Two thirds of the work of a short request: what has been verified once is, to the letter.
+        # Verifying is two thirds of the work of a short request.
         self._verified: LRUCache[str, _Verified] = LRUCache(MOST_VERIFIED)
 
     def issue(self, user_id: int, session_id: int) -> tuple[str, int]:
-        """A token and the time at which it ends, in seconds since 1970."""
+        """Returns a token, and its expiry in seconds since 1970."""
         issued_at = int(self._now())
         expires_at = issued_at + LIFETIME_SECONDS
         claims = {
@@ -58,10 +58,7 @@ class Tokens:
         return jwt.encode(claims, self._secret, ALGORITHM), expires_at
 
     def read(self, token: str) -> Claims:
-        """Whom and what it names; whether the session lives is for others to say.
-
-        Raises `Refused`.
-        """
+        """Returns the claims of a valid token. Does not check the session. Raises `Refused`."""
         verified = self._verified.get(token)
         if verified is None:
             verified = _understood(self._verify(token))
@@ -79,8 +76,8 @@ class Tokens:
                 token,
                 self._secret,
                 algorithms=[ALGORITHM],
-                # The times are checked here: PyJWT has one leeway for all three, and takes
-                # "9999999999" for a number.
+                # `_check` and `_understood` check the times: PyJWT has one leeway for all three,
+                # and accepts the string "9999999999" as a number.
                 options={
                     "require": ["exp", "sub", "sid", "iat"],
                     "enforce_minimum_key_length": True,
@@ -94,7 +91,7 @@ class Tokens:
             raise Refused from None
 
     def _is_signed(self, token: str) -> bool:
-        """Whether the signature is ours. PyJWT parses a stranger's JSON before it looks at that."""
+        """Whether the signature is valid. PyJWT would parse the JSON before checking it."""
         signed, _, signature = token.rpartition(".")
         try:
             mac = hmac.digest(self._secret.encode(), signed.encode(), "sha256")
@@ -104,14 +101,14 @@ class Tokens:
         return hmac.compare_digest(expected, signature.encode("utf-8", "replace"))
 
     def _check(self, verified: _Verified) -> None:
-        """The times, which are looked at each time."""
+        """Checks the times, also of a cached token."""
         now = self._now()
         if verified.claims.expires_at <= now or verified.begins_at > now + LEEWAY_SECONDS:
             raise Refused
 
 
 def _understood(claims: dict[str, Any]) -> _Verified:
-    # `iat` may lie ahead: a clock that was set back must not sign everybody out.
+    # `iat` may be in the future: setting back the clock must not end all sessions.
     issued_at, expires_at = _seconds(claims["iat"]), _seconds(claims["exp"])
     if expires_at - issued_at > LIFETIME_SECONDS:
         raise Refused
