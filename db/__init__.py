@@ -1,1 +1,1 @@
-"""All SQL, and the only place that knows aiopg, psycopg2, yoyo and the embedded server."""
+"""All SQL. Only this package imports aiopg, psycopg2, yoyo and the embedded server."""

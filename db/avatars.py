@@ -1,4 +1,4 @@
-"""The pictures of users, by the path that names their content."""
+"""Reads the pictures of users, by paths with a hash of the content."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,13 +17,13 @@ class Avatar(NamedTuple):
 
 
 class Avatars:
-    """Read together: whoever asks for thousands takes one connection, and others have the rest."""
+    """Reads pictures in batches, so that thousands of requests use one connection of the pool."""
 
     def __init__(self, db: Database) -> None:
         self._loader = BatchLoader[str, Avatar | None](partial(_found, db), LARGEST_BATCH)
 
     async def one(self, path: str) -> Avatar:
-        """Raises `NotFound` where nobody has that picture any more, `errors.DatabaseError`."""
+        """Raises `NotFound` if no user has that picture, and `errors.DatabaseError`."""
         avatar = await self._loader.load(path)
         if avatar is None:
             raise NotFound
@@ -31,7 +31,7 @@ class Avatars:
 
 
 async def _found(db: Database, paths: Sequence[str]) -> list[Avatar | None]:
-    """In the order asked; one for each, whatever is asked twice, and whoever else has the same."""
+    """Returns one picture or None for each path, in the same order. Paths may repeat."""
     rows = await db.rows(
         """
         SELECT found.media_type, found.content

@@ -1,4 +1,4 @@
-"""Questions that many ask at the same time, put to the database together."""
+"""A data loader: joins look-ups of many callers into one statement."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,23 +11,23 @@ Answer = TypeVar("Answer")
 
 
 class BatchLoader(Generic[Question, Answer]):
-    """Asks what is waiting in one statement, and one statement at a time.
+    """Answers all waiting questions with one statement, and runs one statement at a time.
 
-    The statement begins after `load` was called. However many ask, they take one connection of the
-    pool, so that after a restart, when thousands of streams return, sends have the others.
+    The statement begins after `load` was called. All callers together use one connection of the
+    pool. So when thousands of streams return after a restart, the others are free for sends.
     """
 
     def __init__(
         self, answers: Callable[[Sequence[Question]], Awaitable[list[Answer]]], largest: int
     ) -> None:
-        """`answers` gives one for each question, in their order; `largest` questions at once."""
+        """`answers` returns one answer for each of at most `largest` questions, in their order."""
         self._answers = answers
         self._largest = largest
         self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
         self._worker: asyncio.Task[None] | None = None
 
     async def load(self, question: Question) -> Answer:
-        """Raises what `answers` raises."""
+        """Returns the answer to `question`, or raises what `answers` raises."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
         if self._worker is None:
@@ -45,7 +45,7 @@ class BatchLoader(Generic[Question, Answer]):
             self._worker = None
 
     async def _gather(self) -> None:
-        """Waits while each turn of the loop brings more questions, up to a batch of them."""
+        """Waits while each iteration of the loop adds questions, up to a batch of them."""
         before = 0
         while before < len(self._waiting) < self._largest:
             before = len(self._waiting)

@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL: statements planned once, errors of our own, settings for all."""
+"""One connection to PostgreSQL, with prepared statements, common settings and `db.errors`."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ from db.translation import of_connecting, of_statement
 
 Row = tuple[Any, ...]
 
-STATEMENT_TIMEOUT_SECONDS = 4  # below a request's deadline, so that a write's outcome is known
-LOCK_TIMEOUT_SECONDS = 0.5  # one locked row must not stall a whole batch of sends
+STATEMENT_TIMEOUT_SECONDS = 4  # below a request's deadline, so that it learns a write's outcome
+LOCK_TIMEOUT_SECONDS = 0.5  # one locked row must not delay a whole batch of sends
 
 _SETTINGS = {
     "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
@@ -27,37 +27,37 @@ _SETTINGS = {
     "timezone": "UTC",
     "plan_cache_mode": "force_generic_plan",  # see db/prepared.py
     "jit": "off",  # compiling takes longer than any query here
-    # Each query finds its rows by an index, in the order that it wants (`meta` too).
-    # Where the planner expects few rows (a long conversation among short ones, a backup restored
-    # without statistics), it would gather and sort all the history to answer one page of it.
+    # Each query finds its rows by an index, in the right order (`meta` too).
+    # A planner that expects few rows would read and sort the whole history for one page. It does
+    # so for a long conversation among short ones, or in a backup restored without statistics.
     "enable_bitmapscan": "off",
     "enable_seqscan": "off",
 }
 
 
 class Connection:
-    """A session with PostgreSQL, used by one coroutine at a time.
+    """A session with PostgreSQL. One coroutine uses it at a time.
 
-    A string of several statements is one round trip and one implicit transaction.
+    It runs a string of several statements in one round trip and one implicit transaction.
     """
 
     def __init__(self, driver: Driver, cursor: Cursor) -> None:
         self._driver = driver
         self._cursor = cursor
-        self.identity: object = None  # of the database, where it was asked for
+        self.identity: object = None  # of the database; None: not read
         self._prepared: dict[str, str] = {}
         self._numbers = count(1)
 
     @property
     def usable(self) -> bool:
-        """Open, and with no transaction or statement left behind."""
+        """Whether it is open, and has no unfinished transaction or statement."""
         return self._driver.is_idle
 
     def has_planned(self, sql: str) -> bool:
         return sql in self._prepared
 
     async def rows(self, sql: str, params: Mapping[str, Any], seconds: float) -> list[Row]:
-        """The rows of the last statement in `sql`; none where it has no result."""
+        """Returns the rows of the last statement in `sql`. Raises `errors.DatabaseError`."""
         execute = self._prepared.get(sql)
         if execute is None:
             prepare, execute = prepared(sql, f"p{next(self._numbers)}")
@@ -70,18 +70,18 @@ class Connection:
         try:
             await self._cursor.execute(sql, params or None, timeout=seconds)
             return await self._cursor.fetchall() if self._cursor.description else []
-        except Exception as error:  # whatever a driver or a loop may raise
+        except Exception as error:  # the driver or the loop may raise anything
             raise of_statement(error, is_open=self.usable) from None
 
     def close(self) -> None:
-        # A future that is done already, in aiopg: there is nothing to wait for.
+        # aiopg returns a future that is done already, so there is nothing to await.
         self._driver.close()
 
 
 async def connect(dsn: str, seconds: float) -> Connection:
-    """To the first address that answers, each of which has its share of `seconds`.
+    """Connects to the first address that answers. Each gets a share of `seconds`.
 
-    Raises `Refused` where trying again is of no use, else `Unavailable`.
+    Raises `Refused` if another attempt is useless, and else `Unavailable`.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
@@ -105,12 +105,12 @@ async def _connect(params: Mapping[str, str], seconds: float) -> Connection:
     try:
         async with asyncio.timeout(seconds):
             return Connection(*await driver.connect(parameters(params), seconds))
-    except Exception as error:  # whatever a driver or a loop may raise
+    except Exception as error:  # the driver or the loop may raise anything
         raise of_connecting(error) from None
 
 
 def _worst(failures: list[errors.DatabaseError]) -> errors.DatabaseError:
-    """One for all addresses: `Refused` where one of them has said so, and how each failed."""
+    """Joins the errors of all addresses into one: `Refused` if one of them is."""
     kinds = {type(failure) for failure in failures}
     kind: type[errors.DatabaseError] = errors.Unavailable
     if errors.Refused in kinds:
@@ -121,7 +121,7 @@ def _worst(failures: list[errors.DatabaseError]) -> errors.DatabaseError:
 
 
 def parameters(given: Mapping[str, str]) -> dict[str, Any]:
-    """libpq's connection parameters: those given, with our settings and keepalives added."""
+    """Adds this server's settings and keepalives to libpq's connection parameters."""
     options = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
     return {
         "application_name": "messenger",
@@ -129,7 +129,7 @@ def parameters(given: Mapping[str, str]) -> dict[str, Any]:
         "keepalives_interval": "5",
         "keepalives_count": "3",
         "tcp_user_timeout": "15000",
-        "target_session_attrs": "read-write",  # a stand-by is of no use to us
+        "target_session_attrs": "read-write",  # a stand-by cannot store messages
         **given,
         "client_encoding": "utf8",
         "options": f"{given.get('options', '')} {options}".strip(),

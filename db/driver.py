@@ -1,10 +1,10 @@
-"""aiopg's connection, waiting on a descriptor of its own. Only this module knows aiopg.
+"""aiopg's connection, with a duplicate of the socket for the loop. Only this module imports aiopg.
 
-While libpq connects, it closes its socket and opens another: for the next address, or without TLS.
-It closes the socket of a session that broke, too, and the next one often gets the same number.
-uvloop keeps a handle for each number; one whose descriptor was closed behind its back is broken
-for good ("the handler is closed"). So the loop is given a duplicate. It is closed here alone, and
-after the loop has forgotten it.
+While libpq connects, it may close its socket and open another: for the next address, or without
+TLS. It also closes the socket of a broken session. The next socket often gets the same number.
+uvloop keeps a handle for each number. The handle breaks for good if libpq closes its descriptor
+("the handler is closed"). So the loop watches a duplicate. Only this module closes the duplicate,
+after the loop has stopped watching it.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ Cursor = aiopg.Cursor
 
 
 class _Socket(psycopg2.extensions.connection):
-    """libpq's connection; each call of `fileno` makes a duplicate that is the caller's to close."""
+    """libpq's connection. Each call of `fileno` returns a duplicate, which the caller closes."""
 
     def fileno(self) -> int:
         return os.dup(super().fileno())
 
 
 class Driver(aiopg.Connection):
-    """Made by `connect`. Whatever goes wrong in it is raised from what is awaited."""
+    """A connection that `connect` makes. It raises all errors from awaited methods."""
 
     _conn: _Socket
     _fileno: int | None
@@ -48,13 +48,13 @@ class Driver(aiopg.Connection):
 
     @property
     def is_idle(self) -> bool:
-        """Open, and with no transaction or statement left behind."""
+        """Whether it is open, and has no unfinished transaction or statement."""
         idle = psycopg2.extensions.TRANSACTION_STATUS_IDLE
         return not self.closed and self._conn.info.transaction_status == idle
 
     @staticmethod
     def _ready(weak_self: "weakref.ref[Any]") -> None:
-        """The loop calls it when the socket can be read or written."""
+        """Called by the loop when the socket is readable or writable."""
         self = cast("Driver | None", weak_self())
         if self is not None and not self.closed:
             self._poll_once()
@@ -73,7 +73,7 @@ class Driver(aiopg.Connection):
                 self._waiter.set_result(None)
 
     def _fail(self, error: Exception) -> None:
-        """A refused statement leaves the connection as it was; all else is its end."""
+        """Passes the error on. Closes the connection unless PostgreSQL refused a statement."""
         waiter, self._waiter = self._waiter, None
         if waiter is None or not getattr(error, "pgcode", None):
             self._close()
@@ -83,7 +83,7 @@ class Driver(aiopg.Connection):
             waiter.set_exception(error)
 
     async def _poll(self, waiter: "asyncio.Future[None]", timeout: float) -> None:  # noqa: ASYNC109
-        """As aiopg's, but that a statement which PostgreSQL stops is no `CancelledError`."""
+        """Like aiopg's, but a statement that PostgreSQL cancels raises no `CancelledError`."""
         timer = self._loop.call_later(timeout, _time_out, waiter)
         try:
             self._poll_once()
@@ -96,7 +96,10 @@ class Driver(aiopg.Connection):
             self._waiter = None
 
     def _follow_socket(self) -> None:
-        """After each step of connecting, since neither number nor inode of a socket are unique."""
+        """Watches the current socket. Called after each step of connecting.
+
+        Neither the number nor the inode of a socket shows whether it is a new one.
+        """
         self._forget_socket()
         self._fileno = self._conn.fileno()
         self._loop.add_reader(self._fileno, self._ready, self._weakref)
@@ -129,10 +132,10 @@ class Driver(aiopg.Connection):
 
 
 async def connect(params: Mapping[str, Any], seconds: float) -> tuple[Driver, Cursor]:
-    """A connection and its one cursor.
+    """Returns a connection and its only cursor.
 
-    Each cursor of aiopg's is a cycle with its transaction, which is garbage that the collector
-    would hold the loop for.
+    Each cursor of aiopg is in a reference cycle with its transaction. Collecting many of them would
+    hold the loop.
     """
     driver = await Driver(params, seconds)
     return cast("Driver", driver), await driver.cursor()

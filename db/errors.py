@@ -1,23 +1,23 @@
-"""What the database can answer in place of rows.
+"""The errors of the database.
 
 DatabaseError
-├── Unavailable      no connection, or it broke: nothing is known of a write in flight
-│   ├── TurnedAway   no connection was made, and that was said at once: nobody listens, …
-│   │   └── NoSlot   it has as many as it takes
-│   └── Declined     it does not do this now (read-only, full, …): nothing was written
-├── Timeout          too slow: nothing is known of a write in flight
-├── LockTimeout      a row stayed locked by somebody else: nothing was written
-├── Deadlock         PostgreSQL broke one: nothing was written
-├── Duplicate        a unique constraint has it already: nothing was written
-├── Refused          wrong credentials or no such database: trying again is of no use
-└── InUse            another server is this database's one server
+├── Unavailable      no connection, or it broke: a write may have been stored or not
+│   ├── TurnedAway   the connection was refused at once
+│   │   └── NoSlot   all of PostgreSQL's connections are in use
+│   └── Declined     not possible now (read-only, full, …): nothing was written
+├── Timeout          too slow: a write may have been stored or not
+├── LockTimeout      another transaction kept a row locked: nothing was written
+├── Deadlock         PostgreSQL ended the transaction: nothing was written
+├── Duplicate        a unique constraint failed: nothing was written
+├── Refused          wrong credentials or no such database: another attempt is useless
+└── InUse            another server uses this database
 
-Unexpected           a statement of ours was wrong
+Unexpected           a statement of this server was wrong
 """
 
 
 class DatabaseError(Exception):
-    """The database did not do what was asked, for a reason of its own."""
+    """The database could not run a statement."""
 
 
 class Unavailable(DatabaseError):
@@ -25,17 +25,17 @@ class Unavailable(DatabaseError):
 
 
 class TurnedAway(Unavailable):
-    """A connection was refused, by PostgreSQL or by the machine that it should run on."""
+    """PostgreSQL, or the machine that it should run on, refused the connection."""
 
 
 class NoSlot(TurnedAway):
-    """PostgreSQL has as many connections as it takes."""
+    """All of PostgreSQL's connections are in use."""
 
 
 class Declined(Unavailable):
-    """PostgreSQL has said that it cannot do this now; nothing was written.
+    """PostgreSQL cannot run the statement now. Nothing was written.
 
-    `is_damage`: for a reason that may be this statement's alone.
+    With `is_damage`, the reason may concern only this statement.
     """
 
     def __init__(self, why: str, *, is_damage: bool = False) -> None:
@@ -56,16 +56,16 @@ class Deadlock(DatabaseError):
 
 
 class Duplicate(DatabaseError):
-    """What was to be new is there already; for the function that wrote it to see to."""
+    """A row exists already. The function that runs the statement must handle it."""
 
 
 class Refused(DatabaseError):
-    """The server is there and does not let us in."""
+    """PostgreSQL answers, but refuses to let this server in."""
 
 
 class InUse(DatabaseError):
-    """Another server works on this database."""
+    """Another server uses this database."""
 
 
 class Unexpected(Exception):
-    """PostgreSQL refused a statement, which none of ours should be."""
+    """PostgreSQL found a statement invalid. This is a bug in the server."""

@@ -1,8 +1,8 @@
-"""The database as the rest of the program sees it: ask, and have rows or an error in time.
+"""The connection pool: returns rows, or raises an error before the request's deadline.
 
-A pool of our own: aiopg's forgets to wake those who wait when a connection breaks in use, and
-connects under a lock that a healthy connection's next user waits for, too (aiopg 1.4, `pool.py`).
-A permit is always given back, so that a broken connection can starve nobody.
+aiopg's pool does not wake waiting tasks when a connection breaks in use. It also connects under a
+lock, and tasks wait for the lock even if a connection is idle (aiopg 1.4, `pool.py`). This pool
+always releases a permit, so that broken connections never block it.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from db.connection import STATEMENT_TIMEOUT_SECONDS, Connection, Row
 from db.server import identity, readiness
 from db.server.identity import Identity
 
-REQUEST_SECONDS = 5.0  # one deadline over all that a request acquires and asks
+REQUEST_SECONDS = 5.0  # one deadline for all statements of a request
 ACQUIRE_SECONDS = 3.0
-PROBE_SECONDS = 0.25  # how soon the return of a database that is away is noticed
-SAY_SECONDS = 60.0  # between two lines of the log that say that it is away
-POOL_SIZE = 8  # more than two cores can use; PostgreSQL's own limit is 100
+PROBE_SECONDS = 0.25  # between attempts to reach an unavailable database
+SAY_SECONDS = 60.0  # between two log lines about an unavailable database
+POOL_SIZE = 8  # more than two cores can use; PostgreSQL's default limit is 100
 NO_WRITES = "it takes no writes"
 
 _log = logging.getLogger("messenger.db")
@@ -29,19 +29,19 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
 def begin_request() -> None:
-    """Starts the one deadline that all of this task's queries share from now on."""
+    """Starts a new deadline for all later statements of this task."""
     _deadline.set(asyncio.get_running_loop().time() + REQUEST_SECONDS)
 
 
 def deadline() -> float:
-    """When this task's request must have been answered, in the loop's time."""
+    """Returns the deadline of this task's request, in the clock of the loop."""
     set_before = _deadline.get()
     now = asyncio.get_running_loop().time()
     return now + REQUEST_SECONDS if set_before is None else set_before
 
 
 class Database:
-    """Up to `size` connections to PostgreSQL, made when needed and kept while they work."""
+    """Up to `size` connections to PostgreSQL. It opens them when needed, and keeps them open."""
 
     def __init__(self, dsn: str, *, size: int = POOL_SIZE) -> None:
         self.dsn = dsn
@@ -54,11 +54,11 @@ class Database:
         self._closed = False
         self._identity: Identity | None = None
         self._on_another: list[Callable[[], None]] = []
-        self.doubted = asyncio.Event()  # a connection led to another database
+        self.doubted = asyncio.Event()  # set when a connection reached another database
 
     @property
     def unavailable(self) -> bool:
-        """Whether it was found unreachable, and has not been reached since."""
+        """Whether the last attempt to reach the database failed."""
         return self._probe is not None
 
     def has_been_unavailable(self, seconds: float) -> bool:
@@ -69,19 +69,19 @@ class Database:
 
     @property
     def epoch(self) -> str | None:
-        """That of the database which was adopted."""
+        """The epoch of the adopted database."""
         return None if self._identity is None else self._identity.epoch
 
     def on_another(self, act: Callable[[], None]) -> None:
-        """`act` is called when another database has been adopted than the one before."""
+        """Registers `act`, which is called when a different database is adopted."""
         self._on_another.append(act)
 
     def adopt(self, found: Identity) -> None:
-        """Works with this database alone from now on: what leads to another one is not used."""
+        """Accepts only connections to this database from now on."""
         before, self._identity = self._identity, found
         self.doubted.clear()
         if before not in (None, found):
-            _log.warning("this is another database than before: a new epoch begins")
+            _log.warning("the server is connected to another database: a new epoch begins")
             self._close_idle()
             for act in self._on_another:
                 act()
@@ -89,10 +89,10 @@ class Database:
     async def rows(
         self, sql: str, params: Mapping[str, Any] | None = None, *, twice: bool = True
     ) -> list[Row]:
-        """The rows of the last statement of `sql`, which is one transaction.
+        """Runs `sql` in one transaction, and returns the rows of its last statement.
 
-        `twice`: ask again, once, if the connection turned out to be broken; for what may happen
-        twice without harm. Raises `errors.DatabaseError`.
+        With `twice`, runs it once more if the connection was broken; only for statements that are
+        safe to repeat. Raises `errors.DatabaseError`.
         """
         until = deadline()
         try:
@@ -104,12 +104,15 @@ class Database:
             return await self._ask(sql, params or {}, until)
 
     async def row(self, sql: str, params: Mapping[str, Any] | None = None) -> Row | None:
-        """The first row, or None; see `rows`."""
+        """Returns the first row, or None; see `rows`."""
         rows = await self.rows(sql, params)
         return rows[0] if rows else None
 
     async def takes_writes(self) -> bool:
-        """Whether it is there, with room and rights for writes. Raises `errors.DatabaseError`."""
+        """Whether the database has the space and the rights for writes.
+
+        Raises `errors.DatabaseError`.
+        """
         takes_writes = not self.unavailable and bool((await self.rows(readiness.CHECK))[0][0])
         if not takes_writes:
             self._lost(NO_WRITES)
@@ -141,18 +144,18 @@ class Database:
             return await conn.rows(sql, params, max(seconds, 0.001))
         except errors.Declined as error:
             if not error.is_damage:
-                conn.close()  # the reason may be this session's own
+                conn.close()  # the reason may concern only this session
                 self._lost(str(error))
             raise
         except errors.Timeout:
             if not conn.usable and seconds > STATEMENT_TIMEOUT_SECONDS:
-                self._lost("it does not answer")  # not even with its own timeout
+                self._lost("it does not answer")  # not even with its `statement_timeout`
             raise
 
     async def _acquire(self, until: float) -> None:
         """Takes a permit for one connection."""
         if not self._permits.locked():
-            await self._permits.acquire()  # at once: a timer would cost more
+            await self._permits.acquire()  # does not block, and saves a timer
             return
         now = asyncio.get_running_loop().time()
         try:
@@ -162,7 +165,7 @@ class Database:
             raise errors.Unavailable("all connections are busy") from None
 
     def _take_idle(self, sql: str) -> Connection | None:
-        """One that has planned this already, where there is one: planning takes milliseconds."""
+        """Takes an idle connection, if possible one with `sql` prepared: planning takes ms."""
         while self._idle:
             conn = next((c for c in reversed(self._idle) if c.has_planned(sql)), self._idle[-1])
             self._idle.remove(conn)
@@ -192,7 +195,7 @@ class Database:
         try:
             conn = await self._connected(max(seconds, 0.001))
         except errors.NoSlot as error:
-            if not self._open:  # those that there are go on working
+            if not self._open:  # otherwise the open connections still work
                 self._lost(str(error))
             raise
         except (errors.Unavailable, errors.Refused) as error:
@@ -204,7 +207,7 @@ class Database:
         return conn
 
     async def _connected(self, seconds: float) -> Connection:
-        """A connection to the database that was adopted."""
+        """Connects, and checks that this is the adopted database."""
         conn = await connection.connect(self.dsn, seconds)
         try:
             await self._identify(conn)
@@ -220,20 +223,20 @@ class Database:
             conn.identity = await identity.read(conn)
         except errors.Unexpected as error:
             self.doubted.set()
-            raise errors.TurnedAway(f"this is no database of ours: {error}") from None
+            raise errors.TurnedAway(f"this is no database of this server: {error}") from None
         if conn.identity != self._identity:
             self.doubted.set()
             raise errors.TurnedAway("this is another database than before")
 
     def _lost(self, why: str) -> None:
-        self._close_idle()  # what broke one of them has broken the others
+        self._close_idle()  # they are probably broken as well
         if self._probe is None and not self._closed:
             self._unavailable_since = asyncio.get_running_loop().time()
-            self._say("the database is away: %s", why)
+            self._say("the database is unavailable: %s", why)
             self._probe = asyncio.create_task(self._watch_for_return())
 
     def _say(self, line: str, why: str) -> None:
-        """Once a minute, however often it comes and goes."""
+        """Logs a warning, at most one in `SAY_SECONDS`."""
         now = asyncio.get_running_loop().time()
         if now - self._said_at >= SAY_SECONDS:
             self._said_at = now
@@ -242,14 +245,14 @@ class Database:
     async def _watch_for_return(self) -> None:
         try:
             while (why := await self._why_not()) is not None:
-                self._say("the database is still away: %s", why)
+                self._say("the database is still unavailable: %s", why)
                 await asyncio.sleep(PROBE_SECONDS)
             _log.warning("the database is back")
         finally:
             self._probe = None
 
     async def _why_not(self) -> str | None:
-        """Why it is of no use; None where it is."""
+        """Returns why the database cannot be used, or None if it can."""
         try:
             conn = await self._connected(ACQUIRE_SECONDS)
         except errors.DatabaseError as error:

@@ -1,4 +1,4 @@
-"""Where streams start: thousands that open at once are looked up in a few statements."""
+"""Looks up the feed positions of streams that open, in batches."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,31 +8,31 @@ from db.batch_loader import BatchLoader
 from db.pool import Database
 from db.sessions import Sessions
 
-LARGEST_BATCH = 64  # all of them open in one turn of the loop: some 10 ms
+LARGEST_BATCH = 64  # these streams open in one iteration of the loop: about 10 ms
 
 
 class PositionRequest(NamedTuple):
-    """A stream about to open: whose, under which session, and where it left off."""
+    """The question of a stream that opens."""
 
     user_id: int
     session_id: int
-    after: int | None
+    after: int | None  # the last event that the client has seen
 
 
 class Position(NamedTuple):
-    """What the database says to `PositionRequest`."""
+    """The answer to a `PositionRequest`."""
 
     epoch: str
     last_seq: int
     session_lives: bool
-    reaches_back: bool  # no event after `after` is gone from the feed
+    reaches_back: bool  # the feed still has all events after `after`
 
 
 class StreamPositions:
-    """Looks up what is wanted together, and has the sessions that live remembered.
+    """Answers requests in batches, and puts live sessions into the cache of `Sessions`.
 
-    The statement begins after `look_up` was called: who has registered with the bus before that
-    misses nothing between the two.
+    The statement begins after `look_up` was called. So a stream that subscribed to the bus before
+    misses no event.
     """
 
     def __init__(self, db: Database, sessions: Sessions) -> None:
@@ -41,7 +41,7 @@ class StreamPositions:
         self._loader = BatchLoader[PositionRequest, Position](self._look_up, LARGEST_BATCH)
 
     async def look_up(self, wanted: PositionRequest) -> Position:
-        """Raises `errors.DatabaseError`."""
+        """Returns the position for one stream. Raises `errors.DatabaseError`."""
         return await self._loader.load(wanted)
 
     async def _look_up(self, wanted: Sequence[PositionRequest]) -> list[Position]:
@@ -54,7 +54,7 @@ class StreamPositions:
 
 
 async def _positions(db: Database, wanted: Sequence[PositionRequest]) -> list[Position]:
-    """In the order asked; one row each, whatever is wanted twice."""
+    """Returns one position for each request, in the same order. Requests may repeat."""
     rows = await db.rows(
         """
         SELECT

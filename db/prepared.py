@@ -1,6 +1,6 @@
-"""Statements planned once a connection: PREPARE and EXECUTE, of which psycopg2 knows nothing.
+"""Rewrites statements as PREPARE and EXECUTE, so that a connection plans each only once.
 
-Planning the statement that stores messages takes longer than running it.
+psycopg2 does not do this. Planning the statement that stores messages takes longer than running it.
 """
 
 import re
@@ -12,16 +12,17 @@ _PLANNABLE = re.compile(r"\s*(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b")
 
 
 class Prepared(NamedTuple):
-    """Two strings for one: `prepare` goes in front of `execute` the first time."""
+    """A prepared form of a string. `prepare` goes in front of `execute` the first time."""
 
     prepare: str
     execute: str
 
 
 def prepared(sql: str, prefix: str) -> Prepared:
-    """`sql`: statements without a semicolon in them, with `%(name)s` for parameters.
+    """Returns the prepared form of `sql`.
 
-    What PostgreSQL has no plan for (SET, CREATE, …) stays as it is, and so does all of its string.
+    The statements have parameters such as `%(name)s`, and no semicolon inside. A string with a
+    statement that PostgreSQL cannot prepare (SET, CREATE, …) stays unchanged.
     """
     statements = [statement for statement in sql.split(";") if statement.strip()]
     if not all(_PLANNABLE.match(statement) for statement in statements):
@@ -31,9 +32,9 @@ def prepared(sql: str, prefix: str) -> Prepared:
 
 
 def array(values: Iterable[int | str]) -> str:
-    """An array as PostgreSQL writes it, of numbers, booleans or UUIDs, which need no quotes.
+    """Returns an array literal of PostgreSQL. Numbers, booleans and UUIDs need no quotes.
 
-    The driver takes a microsecond for each value of a list.
+    The driver would take a microsecond for each value of a list.
     """
     return "{" + ",".join(map(str, values)) + "}"
 
@@ -43,7 +44,7 @@ def _prepared(statement: str, name: str) -> Prepared:
     for parameter, cast in _PLACEHOLDER.findall(statement):
         casts[parameter] = casts.get(parameter) or cast
     numbers = {parameter: f"${n}" for n, parameter in enumerate(casts, 1)}
-    # The driver reads this string too, and takes %% for %.
+    # The driver also parses this string, and turns %% into %.
     text = _PLACEHOLDER.sub(lambda found: numbers[found[1]] + (found[2] or ""), statement)
     arguments = ", ".join(f"%({parameter})s{cast}" for parameter, cast in casts.items())
     execute = f"EXECUTE {name} ({arguments})" if casts else f"EXECUTE {name}"

@@ -1,4 +1,4 @@
-"""Texts with a form of their own, as clients see it; the description of the API names them."""
+"""String types with a pattern, for the schemas in the description of the API."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from msgspec import Meta
 
 
 def _shaped(description: str, **schema: object) -> Meta:
-    """For the description alone: what may come in is checked where it comes in."""
+    """Describes a string. The handlers check input; msgspec does not use this for it."""
     return Meta(description=description, extra_json_schema=schema)
 
 
@@ -22,7 +22,7 @@ Time = Annotated[
 Username = Annotated[
     str,
     _shaped(
-        "Letters, digits and hyphens, no hyphen at either end; unique without regard to case.",
+        "Letters, digits and hyphens. No hyphen at either end. Unique without regard to case.",
         maxLength=39,
         pattern="^[A-Za-z0-9]([A-Za-z0-9-]{0,37}[A-Za-z0-9])?$",
     ),
@@ -30,7 +30,7 @@ Username = Annotated[
 Uuid = Annotated[
     str,
     _shaped(
-        "A UUID that the client has made.",
+        "A UUID that the client generates.",
         pattern="^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$",
     ),
 ]

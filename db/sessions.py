@@ -1,4 +1,4 @@
-"""Sessions: who has signed in where, and whether that still holds."""
+"""Sessions: begins, checks, lists and ends sign-ins."""
 
 import asyncio
 import contextlib
@@ -15,18 +15,18 @@ from db.prepared import array
 from db.schema_types import Id, Time
 from db.snapshot import Keyset, NotFound, Page
 
-IDLE_DAYS = 30  # a session that is not used for so long has ended
-TOUCH_MINUTES = 5  # how exact "last seen" is; each request would be a write otherwise
+IDLE_DAYS = 30  # a session ends after this time without use
+TOUCH_MINUTES = 5  # resolution of "last seen"; otherwise each request would be a write
 USER_AGENT_LENGTH = 400
 MOST_LISTED = 1000  # on one page
-LATEST = (2**63 - 1, 2**63 - 1)  # beyond every session: (microseconds, id)
+LATEST = (2**63 - 1, 2**63 - 1)  # after every session: (microseconds, id)
 REMEMBERED = 100_000  # sessions, at about 100 bytes each
-REMEMBERED_SECONDS = 60  # bounds what a change made behind the server's back can do
-GATHER_SECONDS = 0.2  # uses, which are written together while nobody waits for that
+REMEMBERED_SECONDS = 60  # how late the server notices a change that it did not make
+GATHER_SECONDS = 0.2  # uses within this time are written together, in the background
 
 
 class Session(msgspec.Struct, frozen=True, rename="camel"):
-    """A sign-in as its user sees it."""
+    """A browser or a program that is signed in."""
 
     id: Id
     created_at: Time
@@ -38,23 +38,26 @@ class Session(msgspec.Struct, frozen=True, rename="camel"):
 @dataclass(slots=True)
 class _Living:
     user_id: int
-    is_used: bool  # False: known from a stream that opened, which is no use
+    is_used: bool  # False: only a stream has opened, which does not count as use
 
 
 class Sessions:
-    """Living sessions, remembered for a minute: one server a database, so all ends pass here."""
+    """A cache of live sessions for a minute. All ends of sessions go through this object.
+
+    That is enough, because a database has only one server.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._living: TTLCache[int, _Living] = TTLCache(REMEMBERED, REMEMBERED_SECONDS)
-        self._ended: LRUCache[int, None] = LRUCache(REMEMBERED)  # none comes back to life
-        self.ends = 0  # a look-up that began before an end must not be remembered after it
-        self._used: set[int] = set()  # and not written yet
+        self._ended: LRUCache[int, None] = LRUCache(REMEMBERED)  # an end is final
+        self.ends = 0  # counts ends: a look-up that began before one must not be cached after it
+        self._used: set[int] = set()  # uses that are not written yet
         self._writing: set[asyncio.Task[None]] = set()
 
     async def begin(self, user_id: int, user_agent: str) -> int:
-        """A new session's id. Of `user_agent` the beginning is kept, and what can be shown."""
-        # Not twice: a second session that nobody holds would show up in the user's list.
+        """Begins a session and returns its id. Stores the printable start of `user_agent`."""
+        # Not repeated: a second session without a client would show up in the user's list.
         rows = await self._db.rows(
             """
             INSERT INTO sessions (user_id, user_agent)
@@ -67,7 +70,7 @@ class Sessions:
         return int(rows[0][0])
 
     async def is_living(self, session_id: int, user_id: int) -> bool:
-        """Whether this is a session of that user which has not ended; counts as its use."""
+        """Whether the user has this session and it has not ended. Counts as a use of it."""
         if (known := self._living.get(session_id)) is not None:
             if known.user_id == user_id and not known.is_used:
                 known.is_used = True
@@ -104,18 +107,18 @@ class Sessions:
         return row is not None
 
     def forget(self) -> None:
-        """All that is known, since the database is another one."""
+        """Clears the cache, because the server is connected to another database."""
         self.ends += 1
         self._living.clear()
         self._ended.clear()
         self._used.clear()
 
     def has_ended(self, session_id: int) -> bool:
-        """Whether that is known here; nobody is asked."""
+        """Whether the session is known to have ended. Does not ask the database."""
         return session_id in self._ended
 
     def remember(self, living: Iterable[tuple[int, int]], ends: int) -> None:
-        """Sessions and their users, that were seen to live after `ends` of them had ended."""
+        """Caches live sessions and their users, unless a session has ended since `ends`."""
         if ends == self.ends:
             for session_id, user_id in living:
                 if session_id not in self._living:
@@ -132,11 +135,11 @@ class Sessions:
         task.add_done_callback(self._writing.discard)
 
     async def _write_uses(self) -> None:
-        """What is lost here is written when the session is used beyond its minute."""
+        """Writes the uses. After an error, a later use of the session writes it again."""
         used, self._used = self._used, set()
         pool.begin_request()
         with contextlib.suppress(DatabaseError):
-            # Skipped: to wait for one session while others are locked would be half a deadlock.
+            # SKIP LOCKED: waiting for one session while holding locks on others risks a deadlock.
             await self._db.rows(
                 """
                 UPDATE sessions
@@ -158,7 +161,7 @@ class Sessions:
             )
 
     async def of(self, user_id: int, current_id: int, *, before: Keyset = LATEST) -> Page[Session]:
-        """The user's living sessions beyond `before` (microseconds, id), latest seen first."""
+        """Returns the user's live sessions after `before` (microseconds, id), latest seen first."""
         rows = await self._db.rows(
             """
             SELECT id::text, rfc3339(created_at), rfc3339(last_seen_at), user_agent,
@@ -184,15 +187,15 @@ class Sessions:
         return Page(items, has_more, lambda index: (rows[index][5], int(rows[index][0])))
 
     async def end(self, user_id: int, session_id: int) -> None:
-        """Raises `NotFound` where the user has no such session."""
+        """Ends a session. Raises `NotFound` if the user has no such session."""
         if not await self._end(user_id, [session_id], "id = %(session_id)s", session_id):
             raise NotFound
 
     async def end_others(self, user_id: int, kept_id: int) -> None:
-        """Ends all of the user's sessions but one."""
+        """Ends all sessions of the user but one."""
         try:
             await self._end(user_id, [], "id <> %(session_id)s", kept_id)
-        finally:  # those of now: some may have been remembered while it was written
+        finally:  # reads the cache again: sessions may have been added during the statement
             for session_id, living in list(self._living.items()):
                 if living.user_id == user_id and session_id != kept_id:
                     self._living.pop(session_id, None)
@@ -211,7 +214,7 @@ class Sessions:
             )
             ended = [session for (session,) in rows]
             self._ended.update(dict.fromkeys(ended))
-        finally:  # also when the outcome is unknown: the next request asks the database
+        finally:  # also if the outcome is unknown: the next request asks the database
             self.ends += 1
             for session in {*known, *ended}:
                 self._living.pop(session, None)
@@ -219,5 +222,5 @@ class Sessions:
 
 
 def _shown(text: str) -> str:
-    """Without control characters, half characters and what turns the direction of writing."""
+    """Removes control characters, lone surrogates, and changes of the writing direction."""
     return "".join(character for character in text if character.isprintable())

@@ -1,18 +1,18 @@
-"""What a GET answers: facts, and the position in the caller's feed that they reflect."""
+"""Snapshots: the answer to a GET, and the position in the user's feed that it reflects."""
 
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 Body = TypeVar("Body")
-Keyset = tuple[int, ...]  # where a list goes on: the sort key of the last item seen
+Keyset = tuple[int, ...]  # the sort key of the last item of a page
 
 
 class NotFound(Exception):
-    """Not there, or not the caller's: nobody outside can tell the two apart."""
+    """The object does not exist, or the user has no access to it. Clients see no difference."""
 
 
 class Snapshot(NamedTuple, Generic[Body]):
-    position: str  # `<epoch>-<seq>`, read in the statement that read the body
+    position: str  # `<epoch>-<seq>`, from the statement that read the body
     body: Body
 
 
@@ -21,4 +21,4 @@ class Page(NamedTuple, Generic[Body]):
 
     items: list[Body]
     has_more: bool
-    keyset_of: Callable[[int], Keyset]  # of the item at that index: a page may end at any of them
+    keyset_of: Callable[[int], Keyset]  # by index; the answer may end at any item

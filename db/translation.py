@@ -1,4 +1,4 @@
-"""What psycopg2, libpq or the loop raise, as one of our own errors. Nothing else escapes."""
+"""Turns all exceptions of psycopg2, libpq and the loop into those of `db.errors`."""
 
 import re
 
@@ -7,17 +7,17 @@ import psycopg2.errors
 
 from db import errors
 
-# What PostgreSQL cannot do now and may do later; in a statement's case nothing was written.
+# SQLSTATEs of conditions that may pass. A statement that failed with one has written nothing.
 _LATER = re.compile(
     r"25006"  # read-only: a stand-by, or a setting
-    r"|42501"  # a right that was taken away meanwhile
-    r"|53...|55000|57P..|58..."  # full, not in the right state, shutting down, its machine's errors
-    r"|42P01|42703|42883|3F000"  # the schema is being replaced, by a restore
-    r"|26000|0A000"  # what this session has planned is gone, or no longer fits
-    r"|XX..."  # its own errors, damaged data among them
+    r"|42501"  # a right was revoked
+    r"|53...|55000|57P..|58..."  # full, in the wrong state, shutting down, system errors
+    r"|42P01|42703|42883|3F000"  # a restore is replacing the schema
+    r"|26000|0A000"  # a prepared statement is gone, or no longer fits
+    r"|XX..."  # internal errors, such as damaged data
 )
 
-# How libpq words what no retry mends; it gives no SQLSTATE for a connection that was not made.
+# Messages of libpq about permanent errors. It gives no SQLSTATE for a failed connection.
 _REFUSED = re.compile(
     r"password authentication failed|no password supplied|authentication failed"
     r"|no pg_hba\.conf entry|pg_hba\.conf rejects|permission denied for database"
@@ -26,14 +26,14 @@ _REFUSED = re.compile(
 
 _NO_SLOT = re.compile(r"too many (?:clients|connections)|connection slots are reserved")
 
-# Somebody was there and said no, at once.
+# Messages about connections that were refused at once.
 _TURNED_AWAY = re.compile(
     r"refused|No such file|FATAL|session is|server is|unreachable|reset by peer|Name or service"
 )
 
 
 def of_connecting(error: BaseException) -> errors.DatabaseError:
-    """Why there is no connection."""
+    """Returns the error for a failed connection."""
     text = sentence(error) or "no answer"
     if isinstance(error, psycopg2.ProgrammingError) or _REFUSED.search(text):
         return errors.Refused(text)
@@ -45,7 +45,7 @@ def of_connecting(error: BaseException) -> errors.DatabaseError:
 
 
 def of_statement(error: Exception, *, is_open: bool) -> Exception:
-    """Why there is no result. `is_open`: whether the connection lives on after the error."""
+    """Returns the error for a failed statement. `is_open`: whether the connection still works."""
     match error:
         case TimeoutError():
             return errors.Timeout("no answer before the deadline")
@@ -68,7 +68,7 @@ def of_statement(error: Exception, *, is_open: bool) -> Exception:
             return errors.Unavailable(f"{type(error).__name__}: {sentence(error)}")
         case psycopg2.Error():
             return errors.Unexpected(_without_values(error))
-        case _:  # while the statement was put together; its text may hold what was to be stored
+        case _:  # from building the statement; the message may quote a user's data
             return errors.Unexpected(type(error).__name__)
 
 
@@ -81,6 +81,6 @@ def _message(error: psycopg2.Error) -> str:
 
 
 def _without_values(error: psycopg2.Error) -> str:
-    """What went wrong and where. The message itself may quote what was to be stored."""
+    """Returns the kind and place of the error. The message itself may quote a user's data."""
     where = (error.diag.table_name, error.diag.column_name, error.diag.constraint_name)
     return " ".join([type(error).__name__, error.pgcode or "", *filter(None, where)])

@@ -1,4 +1,4 @@
-"""The people: found by name without regard to case, and shown with the case they chose."""
+"""Users. Names are compared without regard to case, and shown with the case of the sign-up."""
 
 import msgspec
 
@@ -10,7 +10,7 @@ SUGGESTIONS = 5
 
 
 class User(msgspec.Struct, frozen=True, rename="camel"):
-    """A person as every client sees them."""
+    """A user as all clients see them."""
 
     id: Id
     username: Username
@@ -18,8 +18,8 @@ class User(msgspec.Struct, frozen=True, rename="camel"):
 
 
 async def sign_in(db: Database, username: str) -> User:
-    """The user of that name, made with an empty feed at the first sign-in."""
-    # Two statements: the second one's snapshot shows whom a simultaneous sign-in has made.
+    """Returns the user of that name. Creates the user with an empty feed at the first sign-in."""
+    # Two statements: the snapshot of the second also has a user from a simultaneous sign-in.
     row = await db.row(
         """
         WITH made AS (
@@ -48,7 +48,7 @@ async def sign_in(db: Database, username: str) -> User:
 
 
 async def one(db: Database, user_id: int) -> User:
-    """Raises `NotFound`."""
+    """Returns a user. Raises `NotFound`."""
     row = await db.row(
         """
         SELECT id::text, username, avatar_url
@@ -63,7 +63,7 @@ async def one(db: Database, user_id: int) -> User:
 
 
 async def usernames(db: Database, user_id: int, prefix: str) -> list[str]:
-    """Up to `SUGGESTIONS` names that begin with `prefix`, in order, without the caller's own."""
+    """Returns up to `SUGGESTIONS` names that begin with `prefix`, sorted, without the user's."""
     rows = await db.rows(
         """
         SELECT username
