@@ -122,8 +122,8 @@ def a_secret_that_is_a_pipe(data_dir: Path) -> None:
         (a_link_to_itself, "not a directory"),
         (an_older_version, "made by PostgreSQL 16, and this server brings 18"),
         (a_damaged_version, "PG_VERSION is damaged"),
-        (something_unfinished, "not of this server's making"),
-        (notes_in_what_was_unfinished, "not of this server's making"),
+        (something_unfinished, "this server did not make"),
+        (notes_in_what_was_unfinished, "this server did not make"),
         (a_lock_that_is_a_directory, "cannot lock the data directory"),
         (a_lock_that_is_a_link, "cannot lock the data directory"),
         (a_secret_that_is_a_directory, "it is not a file"),
@@ -218,7 +218,7 @@ def test_an_unfinished_creation_is_known_at_each_of_its_steps(tmp_path: Path) ->
         assert not beside.exists()
     for made, mark in (("base", None), ("base", "another sentence"), ("photos", Creation.MARK)):
         stopped_in(made, mark)
-        with pytest.raises(Failed, match="not of this server's making"):
+        with pytest.raises(Failed, match="this server did not make"):
             creation.discard()
         beside.rename(tmp_path / f"{made} {mark}")
 

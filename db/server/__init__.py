@@ -1,1 +1,1 @@
-"""The PostgreSQL server: the embedded one, and what is asked of any before it is used."""
+"""The PostgreSQL server: the embedded one, and the checks before any database is used."""

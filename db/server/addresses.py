@@ -1,7 +1,7 @@
-"""Where a connection string leads: each address of each of its hosts, in order.
+"""Resolves a connection string into the addresses of all its hosts, in order.
 
-libpq would look names up in this thread, and hold the loop. Given one address at a time, it has a
-share of the time for each, so that one that swallows packets does not take it all.
+libpq would resolve names in this thread, and block the loop. The caller connects to one address at
+a time, with a share of the time for each. So a host that drops packets does not use all of it.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ _IN_ENVIRONMENT = {"host": "PGHOST", "hostaddr": "PGHOSTADDR", "port": "PGPORT"}
 
 
 async def addresses(params: Mapping[str, str]) -> list[dict[str, str]]:
-    """`params` for each address: at least one. Raises `OSError` where no name has an address."""
+    """Returns `params` for each address, at least one. Raises `OSError` if no name resolves."""
     given = {**_from_environment(params), **params}
     found: list[dict[str, str]] = []
     failure: OSError | None = None
@@ -31,12 +31,12 @@ async def addresses(params: Mapping[str, str]) -> list[dict[str, str]]:
 
 def _from_environment(params: Mapping[str, str]) -> dict[str, str]:
     if "service" in params:
-        return {}  # its file may name a host, which goes before the environment's
+        return {}  # the service file may name a host, which wins over the environment
     return {key: os.environ[name] for key, name in _IN_ENVIRONMENT.items() if name in os.environ}
 
 
 def _hosts(params: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """(host, hostaddr, port) for each: lists as libpq has them, where one port is for all."""
+    """Returns (host, hostaddr, port) of each host. As in libpq, a single port is for all."""
     hosts, given, ports = (params.get(key, "").split(",") for key in ("host", "hostaddr", "port"))
     count = max(len(hosts), len(given))
     if len(ports) == 1:
@@ -45,12 +45,12 @@ def _hosts(params: Mapping[str, str]) -> list[tuple[str, str, str]]:
 
 
 async def _addresses(host: str, given: str) -> list[dict[str, str]]:
-    if given or not host or host.startswith(("/", "@")):  # a socket's directory, or abstract name
+    if given or not host or host.startswith(("/", "@")):  # a Unix socket
         return [{}]
     loop = asyncio.get_running_loop()
     try:
         infos = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except UnicodeError as error:  # no name at all
+    except UnicodeError as error:  # not a valid host name
         raise OSError(f"{host!r} is no host name: {error}") from None
     return [{"hostaddr": address} for address in dict.fromkeys(str(i[4][0]) for i in infos)]
 

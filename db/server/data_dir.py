@@ -1,6 +1,6 @@
-"""The data directory: one server in it, its secret, and what is under creation there.
+"""The data directory: its lock, its secret, and directories under creation.
 
-Nothing in it is deleted or changed unless it is provably an unfinished creation of this server.
+The server deletes or changes nothing in it, except what is provably its own unfinished creation.
 """
 
 import contextlib
@@ -13,20 +13,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: a key for HS256 has at least 256 bits
-LARGEST_SECRET = 64 * 1024  # what is longer is some other file
-NAMES_TOLD = 3  # of what was found where a database was expected
+LARGEST_SECRET = 64 * 1024  # bytes; a longer file is not a secret
+NAMES_TOLD = 3  # file names in an error message
 
 
 class Failed(Exception):
-    """The server cannot start; its text is one line for the operator."""
+    """The server cannot start. The text is one line for the operator."""
 
 
 class InUse(Exception):
-    """Another server is working in this data directory."""
+    """Another server uses this data directory."""
 
 
 def make(path: Path) -> None:
-    """Makes the directory where it is missing. Raises `Failed`."""
+    """Makes the directory if it is missing. Raises `Failed`."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
@@ -36,13 +36,13 @@ def make(path: Path) -> None:
 
 
 def reason(error: OSError) -> str:
-    """What the system says, with the path that it speaks of."""
+    """Returns the message of the system, with the path if it has one."""
     said = error.strerror or str(error)
     return f"{error.filename}: {said}" if error.filename else said
 
 
 def sync(directory: Path) -> None:
-    """Makes the names in a directory durable, where the file system can do that."""
+    """Makes the names in a directory durable, if the file system supports it."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with contextlib.suppress(OSError):
@@ -52,11 +52,11 @@ def sync(directory: Path) -> None:
 
 
 class DirectoryLock:
-    """One server a data directory: a lock on a file, which goes with the processes that hold it."""
+    """Allows one server in a data directory. The lock on the file ends with its processes."""
 
     def __init__(self, data_dir: Path) -> None:
         path = data_dir / "lock"
-        try:  # without truncating it: what is in it may not be ours
+        try:  # without truncating the file, which may belong to another program
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             self._descriptor = os.open(path, flags, 0o644)
         except OSError as error:
@@ -68,7 +68,7 @@ class DirectoryLock:
         return self._descriptor
 
     def take(self) -> None:
-        """Raises `InUse` where another process has it."""
+        """Takes the lock. Raises `InUse` if another process has it."""
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -79,9 +79,9 @@ class DirectoryLock:
 
 
 def kept_secret(path: Path) -> str:
-    """The secret in a file, generated at the first start; it signs the tokens.
+    """Returns the secret in a file, which signs the tokens. Generates it at the first start.
 
-    It comes into being whole, or not at all. Raises `Failed`.
+    The file is created atomically. Raises `Failed`.
     """
     try:
         if not os.path.lexists(path):
@@ -111,7 +111,7 @@ def _make_secret(path: Path) -> None:
 
 
 def _put_in_place(beside: Path, path: Path) -> None:
-    """Never replaces a secret: of two first starts, both use the first one's."""
+    """Never replaces a secret: two servers that start at once both use the first one."""
     try:
         os.link(beside, path)
     except FileExistsError:
@@ -130,14 +130,14 @@ def _read_secret(path: Path) -> str:
             return held.decode().strip()
     except UnicodeDecodeError:
         pass
-    raise Failed(f"what is in {path} is no secret of this server")
+    raise Failed(f"{path} does not contain a secret of this server")
 
 
 class Creation:
-    """A directory that comes into being whole: made beside its place, and renamed when done.
+    """Creates a directory atomically: fills another one, and renames it when done.
 
-    Beside it lies a file with a sentence of ours. A creation that was interrupted is known by that
-    file, and by names that are all of a kind that we make; only then is it deleted.
+    A mark, a file with a known sentence, identifies an interrupted creation. It is deleted only if
+    it has the mark, and no names except those that the server makes.
     """
 
     MARK = "Messenger was creating this when it was stopped. The next start creates it anew.\n"
@@ -145,17 +145,17 @@ class Creation:
     _MADE_NAME = "made"
 
     def __init__(self, path: Path, names: frozenset[str]) -> None:
-        """`names` are all that may be found in an unfinished creation."""
+        """`names` are the only ones that an unfinished creation may contain."""
         self._path = path
         self._names = names
         self._beside = path.with_name(f"{path.name}.unfinished")
 
     def discard(self) -> None:
-        """Deletes what an interrupted creation left. Raises `Failed` where it is not ours."""
+        """Deletes an interrupted creation. Raises `Failed` if this server did not make it."""
         if not os.path.lexists(self._beside):
             return
         if not self._is_ours():
-            raise Failed(f"{self._beside} is not of this server's making: move it elsewhere")
+            raise Failed(f"this server did not make {self._beside}: move it elsewhere")
         made, mark = self._beside / self._MADE_NAME, self._beside / self._MARK_NAME
         if made.exists():
             shutil.rmtree(made)
@@ -164,7 +164,7 @@ class Creation:
 
     @contextlib.contextmanager
     def under_way(self) -> Iterator[Path]:
-        """An empty directory to fill; it is put into its place where the block ends well."""
+        """Yields an empty directory to fill. Moves it into place if the block succeeds."""
         self.discard()
         self._beside.parent.mkdir(parents=True, exist_ok=True)
         self._beside.mkdir(mode=0o755)
@@ -174,7 +174,7 @@ class Creation:
         sync(self._beside)
         try:
             yield made
-            made.rename(self._path)  # replaces an empty directory, and nothing else
+            made.rename(self._path)  # replaces only an empty directory
             sync(self._path.parent)
         finally:
             self.discard()
@@ -185,7 +185,7 @@ class Creation:
         mark, made = self._beside / self._MARK_NAME, self._beside / self._MADE_NAME
         there = _names(self._beside)
         if mark.name not in there:
-            return not there  # stopped between the two first steps
+            return not there  # interrupted between the first two steps
         if mark.is_symlink() or not mark.is_file() or not self._is_marked(mark):
             return False
         if made.name not in there:
@@ -194,12 +194,12 @@ class Creation:
         return is_made and there == {mark.name, made.name} and self._names >= _names(made)
 
     def _is_marked(self, mark: Path) -> bool:
-        """Whether the file holds our sentence, or what had been written of it."""
+        """Whether the file holds the sentence, or its beginning."""
         return self.MARK.encode().startswith(mark.read_bytes()[: len(self.MARK) + 1])
 
 
 def described(directory: Path) -> str:
-    """The names of some of what is in a directory."""
+    """Returns the first names in a directory, and the number of the others."""
     names = sorted(_names(directory))
     told = ", ".join(ascii(name) for name in names[:NAMES_TOLD])
     return f"{told} and {len(names) - NAMES_TOLD} more" if len(names) > NAMES_TOLD else told

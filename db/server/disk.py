@@ -1,7 +1,7 @@
-"""The disk of the embedded database: while little is left, what is kept back is not used up.
+"""The free space of the embedded database, with a reserve that messages may not use.
 
-PostgreSQL that cannot write its log (WAL) ends itself. So sends are refused before that, and what
-is left serves reads, sign-ins and read markers.
+PostgreSQL ends if it cannot write its WAL. So the server refuses messages before that. The reserve
+is left for reads, sign-ins and read markers.
 """
 
 import asyncio
@@ -11,18 +11,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 LOOK_SECONDS = 1.0
-SAY_SECONDS = 60.0  # at least, between two lines of the log
-LEAST_RESERVE = 64 * 1024**2  # four of PostgreSQL's files of WAL
+SAY_SECONDS = 60.0  # between two log lines, at least
+LEAST_RESERVE = 64 * 1024**2  # bytes: four WAL files of PostgreSQL
 USUAL_RESERVE = 1024**3
-USUAL_SHARE = 0.05  # of the disk, where that is less
+USUAL_SHARE = 0.05  # of the disk, if that is less
 
 _log = logging.getLogger("messenger.db")
 
 
 class Disk:
-    """Whether the file systems of `directories` have less left than `reserve` (bytes).
+    """Tells whether a file system of `directories` has less free space than `reserve` (bytes).
 
-    Without a `reserve` it depends on the file system's size; 0 turns it off.
+    Without a `reserve`, it depends on the size of the file system. 0 turns the check off.
     """
 
     def __init__(self, directories: Sequence[Path], reserve: int | None = None) -> None:
@@ -32,15 +32,15 @@ class Disk:
         self.is_low = False
 
     async def watch(self) -> None:
-        """Looks each second, until it is cancelled."""
+        """Checks every `LOOK_SECONDS`, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            # In a thread: a file system may take its time to answer.
+            # In a thread, because a file system may block.
             self._tell(await loop.run_in_executor(None, self.look))
             await asyncio.sleep(LOOK_SECONDS)
 
     def look(self) -> bool:
-        """Whether one of them has too little left. What is not there yet has enough."""
+        """Whether a directory has too little space. A missing directory counts as enough."""
         self.is_low = any(self._is_low(directory) for directory in self._directories)
         return self.is_low
 
@@ -63,5 +63,5 @@ class Disk:
 
 
 def usual_reserve(size: int) -> int:
-    """Of a file system of `size` bytes."""
+    """Returns the default reserve for a file system of `size` bytes."""
     return max(LEAST_RESERVE, min(USUAL_RESERVE, int(size * USUAL_SHARE)))

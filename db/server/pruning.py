@@ -1,6 +1,6 @@
-"""Deletes feed rows beyond the retention, and sessions that have ended, a few at a time.
+"""Deletes feed rows beyond the retention, and sessions that have ended, in small steps.
 
-A clock that leaps ahead deletes nothing: what it makes look old may be young once it is set right.
+If the clock jumps ahead, nothing is deleted: rows that look old may be young when it is corrected.
 """
 
 import asyncio
@@ -12,21 +12,21 @@ from db import pool, sessions
 from db.errors import DatabaseError
 from db.pool import Database
 
-FEEDS_AT_ONCE = 100  # looked at in one statement
-ROWS_AT_ONCE = 50  # of each of them, so that a step takes milliseconds
-SESSIONS_AT_ONCE = 500  # looked at in one statement
-USES_AT_ONCE = 5000  # sessions: milliseconds
+FEEDS_AT_ONCE = 100  # in one statement
+ROWS_AT_ONCE = 50  # of each feed, so that a step takes milliseconds
+SESSIONS_AT_ONCE = 500  # in one statement
+USES_AT_ONCE = 5000  # sessions in one statement, which takes milliseconds
 PAUSE_SECONDS = 0.05  # between steps
 REST_SECONDS = 3600  # between rounds
-QUIET_SECONDS = 24 * 3600  # for how long nobody is believed to have written anything
+QUIET_SECONDS = 24 * 3600  # the longest believable time since the last use of any session
 
 _log = logging.getLogger("messenger.db")
 
 
 class Pruner:
-    """Goes round all feeds and sessions, over and over.
+    """Prunes all feeds and sessions, again and again.
 
-    What it deletes of a feed is always its beginning: nobody resumes from before it.
+    It always deletes the beginning of a feed. So the rest of the feed has no gap.
     """
 
     def __init__(self, db: Database, retention_days: int, *, pause: float = PAUSE_SECONDS) -> None:
@@ -36,26 +36,26 @@ class Pruner:
         self._clock = _SteadyClock(db)
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Prunes until cancelled."""
         while True:
             if pruned := await self.go_round():
-                _log.info("%d events went beyond the feeds' retention", pruned)
+                _log.info("%d events beyond the retention of the feeds are deleted", pruned)
             if ended := await self.go_round_sessions():
-                _log.info("%d sessions that nobody used any more are deleted", ended)
+                _log.info("%d unused sessions are deleted", ended)
             await asyncio.sleep(REST_SECONDS)
 
     async def go_round(self) -> int:
-        """Deletes old feed rows. Returns how many."""
+        """Deletes old feed rows, and returns their number."""
         return await self._steps(
             lambda after, now: _step(self._db, after, now, self._retention_days)
         )
 
     async def go_round_sessions(self) -> int:
-        """Deletes sessions that were not used for too long to live. Returns how many."""
+        """Deletes sessions that were unused for too long, and returns their number."""
         return await self._steps(lambda after, now: _sessions_step(self._db, after, now))
 
     async def _steps(self, step: Callable[[int, float], Awaitable[tuple[int | None, int]]]) -> int:
-        """Takes all steps, one after the other. A database that is away is waited for."""
+        """Takes all steps, one after the other. Waits while the database is unavailable."""
         pruned = 0
         after: int | None = 0
         while after is not None:
@@ -70,17 +70,17 @@ class Pruner:
 
 
 class _SteadyClock:
-    """Goes as the monotonic clock does, from the database's time at the first look."""
+    """A clock that starts at the database's time, and advances with the monotonic clock."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._ahead: float | None = None  # of the monotonic clock, in seconds
 
     async def now(self) -> float:
-        """The time in seconds since 1970. Raises `DatabaseError`.
+        """Returns the time in seconds since 1970. Raises `DatabaseError`.
 
-        It begins a day after the last use of any session at most: a clock may be wrong at the start
-        already, as where a machine has no battery for it.
+        It starts at most a day after the last use of any session. The database's clock may be wrong
+        at the start, for example on a machine without a clock battery.
         """
         if self._ahead is None:
             self._ahead = await self._believed() - time.monotonic()
@@ -97,9 +97,10 @@ class _SteadyClock:
 
 
 async def _look_at_uses(db: Database, after: int) -> tuple[int | None, float, float | None]:
-    """Looks at the next sessions beyond the id `after`.
+    """Reads the next sessions after the id `after`.
 
-    The id to go on from, None at the end, the database's time, and when one of them was used last.
+    Returns the id to continue from (None at the end), the database's time, and the time of the last
+    use of these sessions.
     """
     rows = await db.rows(
         """
@@ -123,10 +124,10 @@ async def _look_at_uses(db: Database, after: int) -> tuple[int | None, float, fl
 async def _step(
     db: Database, after: int, now: float, retention_days: int
 ) -> tuple[int | None, int]:
-    """Looks at the feeds of the next users beyond `after`.
+    """Prunes the feeds of the next users after `after`.
 
-    The user id to go on from, None at the end, and how many rows went. The beginning of a feed ends
-    at its first row that is young enough, whatever the clock did since.
+    Returns the user id to continue from (None at the end), and the number of deleted rows. Keeps a
+    feed from its first row that is young enough, even if later rows have older times.
     """
     rows = await db.rows(
         """
@@ -186,9 +187,9 @@ async def _step(
 
 
 async def _sessions_step(db: Database, after: int, now: float) -> tuple[int | None, int]:
-    """Looks at the next sessions beyond the id `after`.
+    """Prunes the next sessions after the id `after`.
 
-    The id to go on from, None at the end, and how many were deleted.
+    Returns the id to continue from (None at the end), and the number of deleted sessions.
     """
     rows = await db.rows(
         """

@@ -1,7 +1,7 @@
-"""Whether PostgreSQL takes writes: not read-only, with the rights and the room for them."""
+"""Checks whether PostgreSQL accepts writes: it is not read-only, and has rights and space."""
 
-# A function's rows beyond `work_mem` go to a file: that shows a full disk without a trace in the
-# database itself. 20,000 rows are 0.6 MB.
+# PostgreSQL writes rows beyond `work_mem` to a temporary file. So the function call fails on a full
+# disk, and changes nothing in the database. 20,000 rows are 0.6 MB.
 CHECK = """
     SELECT set_config('work_mem', '64kB', true);
     SELECT

@@ -1,4 +1,4 @@
-"""What a start needs of the database's owner, said with the command that grants it."""
+"""Checks the rights of the database role. Each error has the command that grants the right."""
 
 from collections.abc import Collection
 from typing import Any
@@ -9,7 +9,7 @@ from db import errors
 
 
 def check_for_migrations(cursor: cursor) -> None:
-    """Raises `Refused` where the role may make no tables: the default from PostgreSQL 15 on."""
+    """Raises `Refused` if the role may not create tables, the default since PostgreSQL 15."""
     cursor.execute(
         """
         SELECT
@@ -28,7 +28,7 @@ def check_for_migrations(cursor: cursor) -> None:
 
 
 def check_for_work(cursor: cursor, tables: Collection[str]) -> None:
-    """Raises `Refused` where the role may not read and write those of the tables that are there."""
+    """Raises `Refused` if the role may not read and write one of the existing `tables`."""
     cursor.execute(
         """
         SELECT current_schema(), string_agg(relname, ', ' ORDER BY relname)
@@ -55,7 +55,7 @@ def check_for_work(cursor: cursor, tables: Collection[str]) -> None:
 
 
 def _names(cursor: cursor) -> tuple[str, str]:
-    """As SQL has them."""
+    """Returns the role and the database, quoted for SQL."""
     cursor.execute("SELECT current_user, current_database()")
     role, database = _row(cursor)
     return quote_ident(role, cursor), quote_ident(database, cursor)

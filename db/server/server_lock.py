@@ -1,4 +1,4 @@
-"""One server a database: the right to be it, and what becomes of it when the database goes away."""
+"""The lock that allows one server on a database, and its renewal after a lost connection."""
 
 import asyncio
 import contextlib
@@ -14,11 +14,11 @@ _log = logging.getLogger("messenger.db")
 
 
 class ServerLock:
-    """The right to be this database's one server: an advisory lock that lives with its session."""
+    """An advisory lock in PostgreSQL, which ends with its session."""
 
     KEY = 0x6D657373656E6765  # "messenge", as a bigint
-    PATIENCE_SECONDS = 15.0  # how long a second server waits for the first one to leave
-    LOOK_SECONDS = 1.0  # between looks at whether the session lives
+    PATIENCE_SECONDS = 15.0  # a second server waits this long for the first one to end
+    LOOK_SECONDS = 1.0  # between checks of the session
     PAUSE_SECONDS = 0.25  # between attempts to get the lock
 
     def __init__(self, dsn: str, conn: Connection) -> None:
@@ -30,7 +30,10 @@ class ServerLock:
     async def take(
         cls, dsn: str, say: Callable[[str], None], patience: float = PATIENCE_SECONDS
     ) -> "ServerLock":
-        """Raises `errors.Unavailable` when another server holds it for all of `patience`."""
+        """Takes the lock. Raises `errors.InUse` if another server holds it for `patience` seconds.
+
+        Raises `errors.DatabaseError` if there is no connection.
+        """
         lock = cls(dsn, await connection.connect(dsn, 5))
         try:
             await lock._wait(say, patience)
@@ -43,7 +46,7 @@ class ServerLock:
         self._conn.close()
 
     async def identify(self) -> Identity:
-        """The database that it is the lock of; looked at in each second from now on."""
+        """Reads the identity of the database. From now on, `lost` checks it every second."""
         self._identity = await identity.read(self._conn)
         return self._identity
 
@@ -52,12 +55,13 @@ class ServerLock:
         changed: Callable[[Identity], None] = lambda found: None,
         doubted: asyncio.Event | None = None,
     ) -> None:
-        """Returns when another server has it.
+        """Returns when another server has the lock.
 
-        A database that restarts, or a network that fails, ends the session: the lock is taken again
-        as soon as the database is back. What the dead session leaves may hold it for a while.
-        Where that is another database, or another epoch, `changed` is called. When `doubted` is
-        set, a new session is made.
+        A restart of the database, or a network failure, ends the session. Then it takes the lock
+        again as soon as the database is back. The dead session may hold the lock for a while.
+
+        Calls `changed` if the database, or its epoch, is a different one. Makes a new session when
+        `doubted` is set.
         """
         doubted = doubted or asyncio.Event()
         while True:
@@ -70,7 +74,7 @@ class ServerLock:
                 return
 
     async def _is_ours(self) -> bool:
-        """Whether the session lives, and its database is what it was or cannot say now."""
+        """Whether the session works and its database is the same, as far as it can tell now."""
         try:
             if self._identity is None:
                 return bool(await self._conn.rows("SELECT 1", {}, 5))

@@ -1,4 +1,4 @@
-"""From a connection string to a database that is ours, up to date and known: once a start."""
+"""Prepares the database at each start: waits for it, checks it, migrates it, settles its epoch."""
 
 import asyncio
 import contextlib
@@ -19,9 +19,9 @@ from db.pool import Database
 from db.server import identity, rights
 from db.translation import of_connecting, sentence
 
-PATIENCE_SECONDS = 30.0  # how long a start waits for a database that is itself starting
+PATIENCE_SECONDS = 30.0  # the database may be starting as well
 LONGEST_PAUSE_SECONDS = 4.0
-OLDEST_POSTGRESQL = 14  # SQL-standard function bodies
+OLDEST_POSTGRESQL = 14  # the first with SQL-standard function bodies
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 YOYOS_TABLES = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock")
 
@@ -33,8 +33,8 @@ async def wait_until_reachable(
 ) -> None:
     """Returns when the database answers.
 
-    Tries with growing pauses, and says so. Raises `errors.Refused` at once where trying again is
-    of no use, `errors.Unavailable` when `patience` (seconds) is used up.
+    Tries again with growing pauses, and reports each with `say`. Raises `errors.Refused` at once if
+    another attempt is useless, and `errors.Unavailable` after `patience` seconds.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + patience
@@ -55,10 +55,10 @@ async def wait_until_reachable(
 
 
 async def prepare(dsn: str, *, new_epoch: bool = False) -> None:
-    """Brings the schema up to date and settles the epoch; the server's lock must be held.
+    """Migrates the schema and settles the epoch. The caller must hold the server's lock.
 
-    Raises `errors.Refused` where this PostgreSQL will not do, `errors.Unavailable` where it went
-    away meanwhile.
+    Raises `errors.Refused` if this PostgreSQL is unsuitable, and `errors.Unavailable` if the
+    connection breaks.
     """
     try:
         await asyncio.get_running_loop().run_in_executor(None, _prepare, dsn, new_epoch)
@@ -69,7 +69,7 @@ async def prepare(dsn: str, *, new_epoch: bool = False) -> None:
 
 
 async def is_current(db: Database) -> bool:
-    """Whether the database answers and has had all migrations."""
+    """Whether all migrations are applied. Raises `errors.DatabaseError`."""
     rows = await db.rows("SELECT migration_id FROM _yoyo_migration")
     return _known() <= {name for (name,) in rows}
 
@@ -82,7 +82,7 @@ def _prepare(dsn: str, new_epoch: bool) -> None:
             rights.check_for_migrations(cursor)
     _migrate(dsn)
     with _session(dsn) as conn, conn.cursor() as cursor:
-        # A new epoch where the database is not the one that the recorded epoch was made in.
+        # Makes a new epoch if the recorded one was made in another database.
         cursor.execute(identity.SETTLE, identity.settling(new_epoch=new_epoch))
 
 
@@ -96,7 +96,7 @@ def _known() -> set[str]:
 
 
 def _applied(cursor: psycopg2.extensions.cursor) -> set[str]:
-    """Raises `Refused` where a newer server has been here."""
+    """Returns the applied migrations. Raises `Refused` if one is of a newer server."""
     cursor.execute("SELECT to_regclass('_yoyo_migration') IS NOT NULL")
     if cursor.fetchone() != (True,):
         return set()
@@ -124,8 +124,8 @@ def _check_server(version: int, cursor: psycopg2.extensions.cursor) -> None:
 def _migrate(dsn: str) -> None:
     backend = _backend(dsn)
     try:
-        # Not under yoyo's own lock, a row that a killed server would leave behind: the server's
-        # advisory lock, which goes with its session, is held already.
+        # Without yoyo's lock, because a killed server would leave its row behind. The caller holds
+        # the server's advisory lock, which ends with its session.
         backend.apply_migrations(backend.to_apply(_migrations()))
     finally:
         backend.connection.close()
@@ -136,7 +136,7 @@ def _migrations() -> "yoyo.migrations.MigrationList":
 
 
 def _backend(dsn: str) -> PostgresqlBackend:
-    """yoyo reads URLs alone; libpq reads more than that, so it is given what libpq made of ours."""
+    """Makes yoyo's backend. yoyo reads only URLs, so libpq parses the connection string for it."""
     given = _parameters(dsn)
     args = {key: value for key, value in given.items() if key not in ("dbname", "port")}
     uri = DatabaseURI("postgresql", None, None, None, given.get("port"), given.get("dbname"), args)
@@ -147,14 +147,14 @@ def _backend(dsn: str) -> PostgresqlBackend:
 
 def _parameters(dsn: str) -> dict[str, str]:
     given = psycopg2.extensions.parse_dsn(dsn)
-    # Without our settings: a migration may take longer than a request's statement.
+    # Without the time-outs of requests: a migration may take longer.
     options = f"{given.get('options', '')} -c timezone=UTC".strip()
     return {**connection.parameters(given), "options": options}
 
 
 @contextlib.contextmanager
 def _session(dsn: str) -> "Iterator[psycopg2.extensions.connection]":
-    """Closed at the end; what was done is committed unless something was raised."""
+    """Yields a connection. Commits unless the block raises, and then closes the connection."""
     conn = psycopg2.connect(make_dsn(**{"connect_timeout": "10", **_parameters(dsn)}))
     try:
         with conn:
