@@ -1,4 +1,4 @@
-"""Options: each is a flag, and an environment variable in capitals; the flag wins."""
+"""Options. Each is a flag and an environment variable in capitals. The flag wins."""
 
 import argparse
 import ipaddress
@@ -17,22 +17,22 @@ VERSION = "0.1.0"
 HERE = Path(__file__).resolve().parent
 IS_CHECKOUT = (HERE / "Makefile").is_file()  # and not installed among other packages
 STATIC_DIR = HERE / "static"
-RESERVED_DESCRIPTORS = 64  # the database, files, logs: what no connection may take
-RESERVED_CONNECTIONS = 136  # requests beside the streams, so that a full server can say so
-LEAST_HEADER_BYTES = 4 * 1024  # what a browser sends along, a token included, is about 1 KiB
-LEAST_BODY_BYTES = 48 * 1024  # a message of 4,000 characters may take 48,000 bytes of \\u escapes
+RESERVED_DESCRIPTORS = 64  # for the database, files and logs
+RESERVED_CONNECTIONS = 136  # for requests, so that a server full of streams can still answer
+LEAST_HEADER_BYTES = 4 * 1024  # a browser's headers with a token have about 1 KiB
+LEAST_BODY_BYTES = 48 * 1024  # 4,000 characters as \\u escapes have 48,000 bytes
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Invalid(Exception):
-    """The start cannot go on with these options; its text is one line for the operator."""
+    """An option is invalid. The text is one line for the operator."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What the operator asked for, checked, with the defaults filled in."""
+    """The options after validation, with the defaults filled in."""
 
     address: str
     port: int
@@ -56,7 +56,7 @@ class Config:
     rate_limits: bool
     requests_at_once: int
     requests_per_second: int
-    disk_reserve: int | None  # bytes; None: by the disk's size
+    disk_reserve: int | None  # bytes; None: depends on the disk's size
     sends_at_once: int
     sends_per_second: int
     conversations_per_minute: int
@@ -75,10 +75,10 @@ class Config:
 
 
 def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Config:
-    """The configuration that `argv` (without the program's name) and `environ` ask for.
+    """Returns the configuration from `argv` (without the program's name) and `environ`.
 
-    Prints help or the version and exits for `--help` and `--version`. Raises `Invalid` for what is
-    unknown or makes no sense.
+    Prints help or the version and exits for `--help` and `--version`. Raises `Invalid` for unknown
+    options and invalid values.
     """
     given = vars(_parser(environ).parse_args(argv))
     given["origin"] = given["origin"] or f"http://localhost:{given['port']}"
@@ -93,18 +93,18 @@ def is_loopback_name(host: str) -> bool:
 
 
 def default_data_dir() -> Path:
-    """Beside a checkout; for an installed package, where the user's programs keep their data."""
+    """Returns `data/` in a checkout. For an installed package, the user's data directory."""
     return HERE / "data" if IS_CHECKOUT else platformdirs.user_data_path("messenger-server")
 
 
 def served_hosts(config: Config) -> list[str]:
-    """The values of `Host` that are served, as told to the operator."""
+    """Returns the values of `Host` that the server accepts, for a message to the operator."""
     own = urllib.parse.urlsplit(config.origin).netloc
     return list(dict.fromkeys([own, "localhost", "127.0.0.1", "[::1]", *config.allowed_hosts]))
 
 
 def connections_that_fit() -> int:
-    """How many connections the descriptor limit leaves room for."""
+    """Returns how many connections the limit on file descriptors allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
         hard = 1_048_576  # the usual ceiling of Linux, fs.nr_open
@@ -112,7 +112,7 @@ def connections_that_fit() -> int:
 
 
 def streams_that_fit() -> int:
-    """How many of the connections may be streams."""
+    """Returns how many of the connections may be streams."""
     connections = connections_that_fit()
     return max(connections - RESERVED_CONNECTIONS, connections // 2)
 
@@ -126,47 +126,47 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="server.py",
         description="A real-time messenger: one process, one port.",
-        epilog="Each option is an environment variable too: --max-streams is MAX_STREAMS.",
+        epilog="Each option is also an environment variable: --max-streams is MAX_STREAMS.",
         allow_abbrev=False,
     )
 
     def option(flag: str, kind: Callable[[str], object], default: object, text: str) -> None:
-        # argparse converts a default that is a string as if it had been given as the flag.
+        # argparse converts a default that is a string like the value of a flag.
         value = environ.get(flag[2:].replace("-", "_").upper()) or default
         shown = text if default in (None, ()) else f"{text} (default: {default})"
         parser.add_argument(flag, type=kind, default=value, help=shown, metavar="VALUE")
 
     option("--address", _address, "127.0.0.1", "address to listen on")
-    option("--port", _count(0, 65535), 8000, "port to listen on; 0 takes a free one")
-    option("--origin", _origin, None, "where browsers find it (default: http://localhost:PORT)")
+    option("--port", _count(0, 65535), 8000, "port to listen on; 0 picks a free one")
+    option("--origin", _origin, None, "the URL in browsers (default: http://localhost:PORT)")
     option("--database-url", _text, None, "a PostgreSQL (default: an embedded one in the data dir)")
     option("--data-dir", _directory, default_data_dir(), "the embedded database and the secret")
-    option("--jwt-secret", _secret, None, "signs the tokens (default: generated once and kept)")
+    option("--jwt-secret", _secret, None, "signs tokens (default: generated at the first start)")
     option("--github-client-id", _text, None, "GitHub sign-in: the application's id")
     option("--github-client-secret", _text, None, "GitHub sign-in: the application's secret")
-    option("--dev-login", _switch, None, "on or off: sign in by name alone (on a loopback: on)")
-    option("--max-streams", _count(1), None, "open streams in all (default: what fits)")
+    option("--dev-login", _switch, None, "on or off: sign-in by name only (on a loopback: on)")
+    option("--max-streams", _count(1), None, "open streams in all (default: by descriptors)")
     option("--max-streams-per-user", _count(1), 10, "open streams of one user")
     option("--allowed-hosts", _hosts, (), "more Host names to serve, comma-separated")
     option("--feed-retention-days", _count(1), 30, "how far back a stream can resume")
     option("--github-authorize-url", _url, f"{_GITHUB}/login/oauth/authorize", "its sign-in page")
     option("--github-token-url", _url, f"{_GITHUB}/login/oauth/access_token", "its tokens")
     option("--github-api-url", _url, "https://api.github.com", "its API")
-    option("--trusted-proxies", _networks, (), "CIDRs whose X-Forwarded-* are believed")
+    option("--trusted-proxies", _networks, (), "CIDRs of proxies to trust for X-Forwarded-*")
     option("--log-format", _choice("text", "json"), "text", "text or json")
     option("--rate-limits", _switch, "on", "on, or off for benchmarks")
-    option("--requests-at-once", _count(1), 30, "what a user asks at once before it waits …")
-    option("--requests-per-second", _count(1), 100, "… and then so many a second")
-    option("--disk-reserve", _size, None, "what messages leave free (default: by its size; 0: off)")
-    option("--sends-at-once", _count(1), 60, "messages a user may send at once, and then …")
-    option("--sends-per-second", _count(1), 10, "… so many a second")
-    option("--conversations-per-minute", _count(1), 20, "conversations a user may begin")
-    option("--searches-at-once", _count(1), 20, "searches for names at once, and then …")
-    option("--searches-per-second", _count(1), 5, "… so many a second")
+    option("--requests-at-once", _count(1), 30, "burst of requests of one user; more of them wait")
+    option("--requests-per-second", _count(1), 100, "requests of one user after a burst")
+    option("--disk-reserve", _size, None, "disk space to keep free (default: by size; 0: off)")
+    option("--sends-at-once", _count(1), 60, "burst of messages of one user")
+    option("--sends-per-second", _count(1), 10, "messages of one user after a burst")
+    option("--conversations-per-minute", _count(1), 20, "new conversations of one user")
+    option("--searches-at-once", _count(1), 20, "burst of searches for names by one user")
+    option("--searches-per-second", _count(1), 5, "searches of one user after a burst")
     option("--sign-ins-per-minute", _count(1), 60, "sign-ins from one address")
-    option("--max-header-bytes", _count(LEAST_HEADER_BYTES), 16 * 1024, "a request's headers")
-    option("--max-body-bytes", _count(LEAST_BODY_BYTES), 64 * 1024, "a request's body")
-    option("--header-timeout", _count(1), 30, "seconds for headers, idle ones before included")
+    option("--max-header-bytes", _count(LEAST_HEADER_BYTES), 16 * 1024, "headers of a request")
+    option("--max-body-bytes", _count(LEAST_BODY_BYTES), 64 * 1024, "body of a request")
+    option("--header-timeout", _count(1), 30, "seconds for headers, including the idle time before")
     option("--body-timeout", _count(1), 30, "seconds for a body")
     parser.add_argument("--version", action="version", version=f"Messenger {VERSION}")
     parser.add_argument(
@@ -176,7 +176,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         const=True,
         default=environ.get("NEW_EPOCH") or False,
         metavar="on|off",
-        help="start a new epoch once, after a restore that the server cannot see",
+        help="start a new epoch once, after a restore that the server cannot detect",
     )
     return parser
 
@@ -195,7 +195,7 @@ def _count(least: int, most: int | None = None) -> Callable[[str], int]:
 
 
 def _size(text: str) -> int:
-    """Bytes; K, M and G are powers of 1,024."""
+    """Parses a number of bytes. K, M and G are powers of 1,024."""
     number, unit = (text[:-1], text[-1:].upper()) if text[-1:].isalpha() else (text, "")
     if unit not in _UNITS or not (number.isascii() and number.isdigit() and len(number) < 16):
         raise argparse.ArgumentTypeError(f"must be bytes, or like 500M or 2G, not {text!r}")
@@ -242,7 +242,7 @@ def _directory(text: str) -> Path:
     _text(text)
     try:
         return Path(text).expanduser().absolute()
-    except RuntimeError as error:  # no such user, or no home
+    except RuntimeError as error:  # no such user, or no home directory
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
@@ -260,7 +260,7 @@ def _url(text: str) -> str:
 
 
 def _origin(text: str) -> str:
-    """Scheme, host and port as a browser writes them: lower case, no default port."""
+    """Returns scheme, host and port like a browser: in lower case, without a default port."""
     parts = _split_url(text.rstrip("/"))
     if parts is None or parts.path or parts.query or parts.fragment or parts.username:
         raise argparse.ArgumentTypeError(f"must be http(s)://HOST[:PORT], not {text!r}")
@@ -293,12 +293,12 @@ def _networks(text: str) -> tuple[Network, ...]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     if any(network.prefixlen == 0 for network in found):
-        raise argparse.ArgumentTypeError("must not be everybody: anyone could claim any address")
+        raise argparse.ArgumentTypeError("must not match all addresses: clients could forge theirs")
     return tuple(found)
 
 
 def _check_github(client_id: str | None, secret: str | None) -> None:
-    """GitHub sign-in needs both, so that one alone is a mistake."""
+    """Raises `Invalid` if only one of the two is set, because GitHub sign-in needs both."""
     if (client_id is None) != (secret is None):
         given, missing = "--github-client-id", "--github-client-secret"
         if client_id is None:
@@ -311,7 +311,7 @@ def _dev_login(asked: bool | None, address: str, origin: str) -> bool:
     local = ipaddress.ip_address(address).is_loopback and is_loopback_name(host)
     if asked and not local:
         raise Invalid(
-            "--dev-login=on lets anyone sign in as anyone: it needs a loopback --address"
+            "--dev-login=on lets any client sign in as any user: it needs a loopback --address"
             f" and a loopback --origin, not {address} and {origin}"
         )
     return local if asked is None else asked

@@ -1,7 +1,7 @@
-"""What the server prints. No output holds the server: not one that is gone, full, or never read.
+"""Standard output and error. A slow, full or closed output never blocks the server.
 
-A closed pipe or a lost terminal fails for ever, so the null device takes its place. What a pipe or
-a terminal does not take at once waits. Beyond a bound, lines are dropped, and counted.
+A closed pipe or a lost terminal fails for ever, so the null device replaces it. If a pipe or a
+terminal is full, output is buffered. Above a limit, lines are dropped and counted.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-MOST_WAITING = 64 * 1024  # bytes, as much as a pipe holds
-RETRY_SECONDS = 0.25  # between attempts at an output that takes nothing
-FINISH_SECONDS = 0.25  # for what still waits at the end
-WRITE_BYTES = 4096  # a pipe that takes anything takes as much as this (PIPE_BUF)
+MOST_WAITING = 64 * 1024  # bytes in the buffer, as much as a pipe holds
+RETRY_SECONDS = 0.25  # between attempts at a full output
+FINISH_SECONDS = 0.25  # at the end, to write the buffer
+WRITE_BYTES = 4096  # a writable pipe accepts at least this (PIPE_BUF)
 
 _GONE = (errno.EPIPE, errno.EIO, errno.EBADF, errno.ECONNRESET)
 
 
 def unblock() -> None:
-    """Replaces standard output and error with streams that never hold their writer."""
+    """Replaces standard output and error with streams that never block."""
     _open_missing()
     sys.stdout = _unblocked(1, sys.stdout)
     sys.stderr = _unblocked(2, sys.stderr)
@@ -44,14 +44,14 @@ def complain(line: str) -> None:
 
 
 def write(stream: TextIO, text: str) -> None:
-    """Writes as far as that goes."""
+    """Writes, and ignores errors."""
     with contextlib.suppress(OSError):
         stream.write(text)
         stream.flush()
 
 
 def finish() -> None:
-    """Gives what still waits a moment, and lets go of the rest."""
+    """Tries for `FINISH_SECONDS` to write the buffers, and drops the rest."""
     until = time.monotonic() + FINISH_SECONDS
     for stream in (sys.stdout, sys.stderr):
         if isinstance(raw := getattr(stream, "buffer", None), UnblockedOutput):
@@ -61,7 +61,7 @@ def finish() -> None:
 
 
 class UnblockedOutput(io.RawIOBase):
-    """A descriptor that takes all that is written to it at once, or drops it."""
+    """A raw stream that writes to a descriptor, buffers up to a limit, and never blocks."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -69,11 +69,11 @@ class UnblockedOutput(io.RawIOBase):
         self._waiting = bytearray()
         self._dropped = 0  # lines
         self._retries = False
-        self._lock = threading.RLock()  # what is collected as garbage meanwhile may print, too
+        self._lock = threading.RLock()  # a finalizer may print during a write
 
     @property
     def waiting(self) -> int:
-        """Bytes that are not written yet."""
+        """Bytes in the buffer."""
         return len(self._waiting)
 
     def writable(self) -> bool:
@@ -95,7 +95,7 @@ class UnblockedOutput(io.RawIOBase):
         return len(data)
 
     def retry(self) -> None:
-        """Writes what waits, as far as that goes."""
+        """Writes as much of the buffer as the output accepts."""
         with self._lock:
             self._retries = False
             self._push()
@@ -105,17 +105,17 @@ class UnblockedOutput(io.RawIOBase):
             while self._waiting:
                 del self._waiting[: self._write(self._waiting)]
                 if not self._waiting and self._dropped:
-                    self._waiting += b"(%d lines are missing: nobody read them)\n" % self._dropped
+                    self._waiting += b"(%d lines are missing: output was full)\n" % self._dropped
                     self._dropped = 0
         except BlockingIOError:
             self._retry_later()
         except OSError as error:
-            self._waiting.clear()  # a disk that is full may have room again for what follows
+            self._waiting.clear()  # later lines are tried again: a full disk may get free space
             if error.errno in _GONE:
                 self._discard_from_now_on()
 
     def _retry_later(self) -> None:
-        """Without a loop, the next line tries again."""
+        """Schedules `retry`. Without a running loop, the next line tries again."""
         if not self._retries:
             with contextlib.suppress(RuntimeError):
                 asyncio.get_running_loop().call_later(RETRY_SECONDS, self.retry)
@@ -129,9 +129,9 @@ class UnblockedOutput(io.RawIOBase):
 
 
 def _writer(descriptor: int) -> Callable[[bytes | bytearray], int]:
-    """Writes some of what it is given; raises `BlockingIOError` in place of waiting.
+    """Returns a function that writes some bytes, or raises `BlockingIOError` instead of waiting.
 
-    The descriptor itself stays as it is, since other processes may share it: a shell, its terminal.
+    It does not make the descriptor itself non-blocking, because other processes may share it.
     """
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISSOCK(mode):
@@ -141,7 +141,7 @@ def _writer(descriptor: int) -> Callable[[bytes | bytearray], int]:
         return lambda data: os.write(descriptor, data)
     try:
         own = os.open(f"/dev/fd/{descriptor}", _OWN)
-    except OSError:  # no such directory, or somebody else's pipe
+    except OSError:  # no such directory, or a pipe of another user
         return lambda data: _write_when_ready(descriptor, data)
     if os.get_blocking(own):
         os.close(own)
@@ -164,7 +164,7 @@ def _unblocked(descriptor: int, stream: TextIO | None) -> TextIO:
     if stream is not None:
         stream.flush()
     return io.TextIOWrapper(
-        UnblockedOutput(descriptor),  # type: ignore[type-var]  # it needs no buffer before it
+        UnblockedOutput(descriptor),  # type: ignore[type-var]  # needs no buffer
         encoding=stream.encoding if stream is not None else "utf-8",
         errors="backslashreplace",  # a path may have characters that a terminal lacks
         write_through=True,
@@ -172,9 +172,9 @@ def _unblocked(descriptor: int, stream: TextIO | None) -> TextIO:
 
 
 def _open_missing() -> None:
-    """Opens the null device where standard input, output or error is closed.
+    """Opens the null device for a closed standard input, output or error.
 
-    Otherwise a database's socket could take that number, and be written to by whatever prints.
+    Otherwise a socket of the database could get that number, and receive what the server prints.
     """
     for number in range(3):
         try:

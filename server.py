@@ -1,11 +1,11 @@
-"""Messenger's server: open the database, listen, and leave in good order.
+"""Messenger's server: opens the database, listens, and drains at the end.
 
 python server.py [--port 8000] [--database-url …]      (--help lists all)
 """
 
 import signal
 
-if __name__ == "__main__":  # Ctrl-C during the imports, a second or two, leaves no trace
+if __name__ == "__main__":  # Ctrl-C during the imports, a second or two, prints no traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import asyncio
@@ -50,12 +50,12 @@ from http1.parser import Limits
 from output import say
 from shutdown import Shutdown
 
-BACKLOG = 4096  # thousands of clients return at once after a restart; the kernel's own cap applies
+BACKLOG = 4096  # thousands of clients return at once after a restart; the kernel may cap it
 PATIENCE_SECONDS = ServerLock.PATIENCE_SECONDS
-GARBAGE_OBJECTS = 100_000  # made since, before garbage is looked for; Python's own is 700
-FINISH_SECONDS = 5.0  # how long a drain waits for requests in flight
-BEGIN_ANEW_SECONDS = 5.0  # a failed background task waits, so that it cannot fill the log
-FAREWELL_SECONDS = 1.5  # over which a drain spreads the ends of streams
+GARBAGE_OBJECTS = 100_000  # new objects between collections; Python's default is 700
+FINISH_SECONDS = 5.0  # a drain waits this long for requests in flight
+BEGIN_ANEW_SECONDS = 5.0  # before a failed background task restarts, so that it cannot fill the log
+FAREWELL_SECONDS = 1.5  # a drain spreads the ends of streams over this time
 
 _log = logging.getLogger("messenger")
 
@@ -80,12 +80,12 @@ def make_server(app: Messenger) -> Listener:
 
 
 def main() -> int:
-    """Returns the exit status."""
+    """Runs the server, and returns the exit status."""
     output.unblock()
     try:
         config = options.parse(sys.argv[1:], os.environ)
         logs.configure(config.log_format)
-        # The same loop, written in C: a fifth more messages a second.
+        # uvloop is written in C: a fifth more messages a second.
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(config))
     except options.Invalid as error:
@@ -100,13 +100,13 @@ def main() -> int:
 
 
 async def serve(config: Config) -> None:
-    """Serves until a signal ends it, or another server takes its database."""
+    """Serves until a signal arrives, or another server takes the database."""
     _use_all_descriptors()
     _calm_garbage_collection()
     end = Shutdown()
     secret = _secret(config)
     if os.geteuid() == 0:
-        say("Running as root, which is not needed: a user without rights of its own is safer.")
+        say("Running as root, which is not needed: an ordinary user is safer.")
     async with (
         background_task(children.reap_adopted),
         _database(config, end) as dsn,
@@ -128,7 +128,7 @@ async def serve(config: Config) -> None:
 
 
 async def drain(services: Services, server: Listener) -> None:
-    """Takes nothing new, finishes what was begun, and says goodbye to every stream."""
+    """Accepts nothing new, finishes requests in flight, and ends every stream with `bye`."""
     services.draining = True
     services.fair_queue.drain()
     server.stop()
@@ -143,7 +143,7 @@ async def drain(services: Services, server: Listener) -> None:
 
 
 async def _end_streams(bus: Bus) -> None:
-    """Spread out, so that their clients do not all return in the same moment."""
+    """Ends the streams over `FAREWELL_SECONDS`, so that clients do not all return at once."""
     streams = list(bus)
     random.shuffle(streams)
     slices = 30
@@ -156,7 +156,7 @@ async def _end_streams(bus: Bus) -> None:
 
 @contextlib.asynccontextmanager
 async def _database(config: Config, end: Shutdown) -> AsyncIterator[str]:
-    """The connection string; the embedded PostgreSQL runs for as long as this is open."""
+    """Yields the connection string. Runs the embedded PostgreSQL, if that is used."""
     if config.database_url is not None:
         yield config.database_url
         return
@@ -176,7 +176,7 @@ async def _database(config: Config, end: Shutdown) -> AsyncIterator[str]:
 
 
 def _forget_ways_to_databases() -> None:
-    """Has libpq ignore what the environment says, which is of some other PostgreSQL."""
+    """Removes libpq's variables from the environment, which are about another PostgreSQL."""
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]
 
@@ -198,7 +198,7 @@ async def _take(lock: DirectoryLock, directory: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def _opened(config: Config, dsn: str, end: Shutdown) -> AsyncIterator[Database]:
-    """The database with this server as its only one, its schema up to date."""
+    """Yields the database, locked for this server and with its schema up to date."""
     await startup.wait_until_reachable(dsn, say)
     lock = await ServerLock.take(dsn, say)
     db = Database(dsn)
@@ -223,14 +223,14 @@ async def _end_when_lost(lock: ServerLock, db: Database, end: Shutdown) -> None:
 
 @contextlib.asynccontextmanager
 async def background_task(work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
-    """`work` goes on for as long as this is open, and begins anew where it failed."""
+    """Runs `work` while the context is open, and restarts it if it fails."""
 
     async def guarded() -> None:
         while True:
             try:
                 return await work()
             except Exception:
-                _log.critical("a background task failed; it begins anew", exc_info=True)
+                _log.critical("a background task failed; it is restarted", exc_info=True)
             await asyncio.sleep(BEGIN_ANEW_SECONDS)
 
     task = asyncio.create_task(guarded())
@@ -242,7 +242,7 @@ async def background_task(work: Callable[[], Coroutine[Any, Any, None]]) -> Asyn
 
 
 def _listen(app: Messenger, server: Listener, config: Config) -> str:
-    """The URL to open."""
+    """Starts to listen, and returns the URL to open."""
     try:
         sockets = bind_sockets(config.port, config.address, backlog=BACKLOG)
     except OSError as error:
@@ -257,19 +257,19 @@ def _listen(app: Messenger, server: Listener, config: Config) -> str:
 
 
 def _secret(config: Config) -> str:
-    """What signs the tokens. The data directory is made where something is to be kept in it."""
+    """Returns the secret that signs tokens. Makes the data directory if it is needed."""
     if config.jwt_secret is None or config.database_url is None:
         data_dir.make(config.data_dir)
     return config.jwt_secret or data_dir.kept_secret(config.data_dir / "jwt-secret")
 
 
 def _access(config: Config) -> Iterator[str]:
-    """What decides over the access of people, and may surprise the operator; a line each."""
+    """Yields lines about settings of access that may surprise the operator."""
     if config.dev_login:
-        yield "Development sign-in is on: whoever reaches this port can sign in as anyone."
+        yield "Development sign-in is on: any client of this port can sign in as any user."
     elif config.github_client_id is None:
         yield (
-            "Nobody can sign in: development sign-in is off (it needs a loopback --address and"
+            "No user can sign in: development sign-in is off (it needs a loopback --address and"
             " --origin), and GitHub sign-in needs --github-client-id and --github-client-secret."
         )
     if not ipaddress.ip_address(config.address).is_loopback:
@@ -280,18 +280,18 @@ def _access(config: Config) -> Iterator[str]:
 def _use_all_descriptors() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        with contextlib.suppress(ValueError, OSError):  # macOS has a lower limit of its own
+        with contextlib.suppress(ValueError, OSError):  # macOS may have a lower limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _calm_garbage_collection() -> None:
-    """What the modules have made is looked at no more, and the rest far less often."""
+    """Exempts the modules' objects from garbage collection, and makes it less frequent."""
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS, 20, 100)
 
 
 def _fail(line: str, status: int) -> int:
-    one_line = " ".join(line.splitlines())  # also where a path holds a line's end
+    one_line = " ".join(line.splitlines())  # a path may contain a line break
     output.complain(f"server.py: {one_line}")
     return status
 

@@ -1,4 +1,4 @@
-"""The package, and the exact versions of all that it is known to work with.
+"""The package, and the exact versions of its dependencies.
 
 `make lock` resolves them into requirements/, with the hashes of every wheel.
 """
@@ -24,7 +24,7 @@ RUN = [
     "tornado==6.6.1",
     "uvloop==0.23.0",
     "yoyo-migrations==9.0.0",
-    # What those bring along, so that a release of any of it cannot change a running server.
+    # Dependencies of those, pinned so that no new release changes the server.
     "fasteners==0.20",
     "importlib-metadata==10.2.0",
     "lazy-importer==0.1.0",
@@ -36,7 +36,7 @@ RUN = [
 ]
 
 TEST = [
-    "httptools==0.9.0",  # llhttp, which our parser is compared with
+    "httptools==0.9.0",  # llhttp, for comparison with http1/parser.py
     "httpx==0.28.1",
     "httpx-sse==0.4.3",
     "hypothesis==6.170.15",
@@ -47,11 +47,11 @@ TEST = [
     "pytest-xdist==3.8.0",
     "schemathesis==4.32.5",
     "sseclient-py==1.9.0",
-    "setuptools==80.10.2",  # pytest-tornado imports pkg_resources, which 81 leaves out
+    "setuptools==80.10.2",  # pytest-tornado imports pkg_resources, which 81 lacks
 ]
 
 BENCH = [  # the peers, and the plot
-    "httptools==0.9.0",  # uvicorn takes it where it is, as it does uvloop
+    "httptools==0.9.0",  # uvicorn uses it if it is installed, like uvloop
     "aiohttp==3.14.5",
     "aiohttp-sse==3.0",
     "matplotlib==3.11.2",
@@ -73,11 +73,11 @@ CHECK = [
     "types-psycopg2==2.9.21.20261008",
 ]
 
-BUILD = [  # what makes the package itself: pyproject.toml names it too
+BUILD = [  # builds the package; pyproject.toml names it as well
     "setuptools==80.10.2",
 ]
 
-LOCK = [  # what resolves these pins
+LOCK = [  # resolves these pins
     "uv==0.13.8",
 ]
 

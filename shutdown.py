@@ -1,4 +1,4 @@
-"""What ends the server: a signal, or the failure of something that it cannot do without."""
+"""The end of the server: after a signal, or after a failure that it cannot survive."""
 
 import asyncio
 import os
@@ -6,20 +6,20 @@ import signal
 from collections.abc import Callable
 
 END_SECONDS = 9.5  # from a signal to the exit
-LEAST_STOP_SECONDS = 1.5  # of that for the embedded database, whatever else took long
+LEAST_STOP_SECONDS = 1.5  # for the embedded database, even if the drain took too long
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 
 class Shutdown:
-    """Asked for by the first signal; the second ends the process at once.
+    """Begins with the first signal. The second one ends the process at once.
 
-    SIGHUP tells that the terminal is gone, so it asks only once, and not at all where it was
-    ignored at the start, as by `nohup`.
+    SIGHUP means that the terminal is closed, so a second SIGHUP has no effect. If SIGHUP was
+    ignored at the start, as with `nohup`, it stays ignored.
     """
 
     def __init__(self) -> None:
         self.failure: str | None = None
-        self.at_once: Callable[[], None] = lambda: None  # what a second signal still has to end
+        self.at_once: Callable[[], None] = lambda: None  # called at a second signal
         self._asked = asyncio.Event()
         self._asked_at = 0.0
         self._signalled = False
@@ -30,17 +30,17 @@ class Shutdown:
                 asyncio.get_running_loop().add_signal_handler(number, self._receive, number)
 
     async def wait(self) -> None:
-        """Returns when the end is asked for; a signal during the start has ended it already."""
+        """Returns when the shutdown begins. Before this call, a signal cancels the main task."""
         self._ready = True
         await self._asked.wait()
 
     def fail(self, why: str) -> None:
-        """Asks for the end in good order, and for an exit status that says otherwise."""
+        """Begins a drain that ends with a failure status and the message `why`."""
         self.failure = why
         self._ask()
 
     def seconds_left(self) -> float:
-        """Of the time that it may take."""
+        """Returns the seconds left for stopping the embedded database."""
         if not self._asked.is_set():
             return END_SECONDS
         gone = asyncio.get_running_loop().time() - self._asked_at
@@ -54,7 +54,7 @@ class Shutdown:
                 self._main.cancel()
         elif number != signal.SIGHUP:
             self.at_once()
-            os._exit(1)  # what was answered is committed, and the database recovers
+            os._exit(1)  # answered writes are committed, and the database recovers
 
     def _ask(self) -> None:
         if self._asked.is_set():

@@ -1,4 +1,4 @@
-"""A PostgreSQL for all that store, with fsync on, and for Messenger ten thousand people in it."""
+"""A PostgreSQL with fsync for the servers that store. For Messenger, it has 10,000 users."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from db.server.embedded import EmbeddedPostgres
 
 PEOPLE = 10_000  # user n, in a session n; 2n - 1 and 2n talk in conversation n
 SECRET = "a secret of the benchmarks, which is long enough"
-HISTORY = 1_000_000  # messages in conversation 1, where they are asked for
+HISTORY = 1_000_000  # messages in conversation 1, for the figure `history`
 
 FILL = f"""
     INSERT INTO users (username) SELECT 'user' || n FROM generate_series(1, {PEOPLE}) n;
@@ -39,11 +39,11 @@ TELL = """
 """
 
 
-DURABLE = ("fsync", "synchronous_commit", "full_page_writes")  # on, for all that store
+DURABLE = ("fsync", "synchronous_commit", "full_page_writes")  # on, for all servers that store
 
 
 def processor_seconds(process: psutil.Process) -> float:
-    """Nothing where it has just ended: then they are among its parent's."""
+    """Returns the CPU seconds of a process; 0 if it has just ended, when its parent has them."""
     try:
         times = process.cpu_times()
     except psutil.NoSuchProcess:
@@ -52,7 +52,7 @@ def processor_seconds(process: psutil.Process) -> float:
 
 
 class Postgres:
-    """One cluster, and in it a new database for each server that wants one."""
+    """One cluster, with a new database for each server that needs one."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -73,10 +73,10 @@ class Postgres:
         self._embedded.stop()
 
     def processor_seconds(self) -> float:
-        """That its processes have had, those of sessions that ended included."""
+        """Returns the CPU seconds of all its processes, including ended ones."""
         pid = int((self._folder / "postgres" / "postmaster.pid").read_text().split()[0])
         postmaster = psutil.Process(pid)
-        own = sum(postmaster.cpu_times()[:4])  # with those of its children that have ended
+        own = sum(postmaster.cpu_times()[:4])  # includes children that have ended
         return own + sum(map(processor_seconds, postmaster.children(recursive=True)))
 
     def version(self) -> str:
@@ -107,7 +107,7 @@ class Postgres:
             ask(self._admin, f"DROP DATABASE {name} WITH (FORCE)")
 
     def _template(self, *, history: bool) -> str:
-        """Filled once in a run, and copied for each server."""
+        """Returns a database that is filled once in a run, and copied for each server."""
         name = "filled_with_history" if history else "filled"
         if name not in self._templates:
             dsn = self.create(name)
@@ -115,8 +115,8 @@ class Postgres:
             ask(dsn, FILL)
             if history:
                 ask(dsn, TELL, (HISTORY,))
-            # Not the empty tables: of one that was never looked at PostgreSQL assumes a few
-            # pages, and plans as for a table that grows; known to be empty, it is read whole.
+            # Without the empty tables: PostgreSQL assumes a few pages for a table without
+            # statistics, and uses indexes. A table that is known to be empty gets a full scan.
             ask(dsn, f"VACUUM ANALYZE {FILLED}{', messages' if history else ''}")
             self._templates.add(name)
         return name
@@ -129,7 +129,7 @@ def token(user: int) -> str:
 
 
 def ask(dsn: str, sql: str, params: Sequence[object] | None = None) -> str | None:
-    """What a statement says first."""
+    """Runs a statement, and returns the first value of its first row."""
     conn = psycopg2.connect(dsn)
     try:
         conn.autocommit = True

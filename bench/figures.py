@@ -1,4 +1,4 @@
-"""The figures: what is done to one server, and the numbers that come of it."""
+"""The figures: each function puts a load on one server, and returns the measured numbers."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from bench.servers import ALL, Go, GoSql, Kind, Messenger, Server
 SENDERS = (1, 8, 32, 128)
 PER_SECOND = 300  # messages, in latency
 MISSED = 3  # messages, by each stream of a restart
-AT_ONCE = 256  # streams that are being opened
+AT_ONCE = 256  # streams that open at the same time
 
 SERVER = "server's share of a core"
 DATABASE = "database's share of a core"
@@ -24,17 +24,17 @@ HELD = "loop held at most, ms"
 
 @dataclass
 class Sizes:
-    """As the figures are published; a test takes less."""
+    """The sizes of the published figures. A test uses smaller ones."""
 
     streams: int = 10_000
     most_streams: int = 19_000
     send_seconds: float = 4
     latency_seconds: float = 15
-    leave_seconds: float = 2.5  # and the server has seen to those that left
+    leave_seconds: float = 2.5  # until the server has closed all streams
 
 
 Numbers = dict[str, float]
-Taken = dict[str, Numbers]  # by figure: one run may give the numbers of two
+Taken = dict[str, Numbers]  # by figure; one run may return two
 Figure = Callable[[Server, Sizes], Taken]
 
 
@@ -43,9 +43,9 @@ def load(server: Server, command: str, **more: Any) -> dict[str, Any]:
 
 
 def opening(server: Server, sizes: Sizes) -> Taken:
-    """Up to 19,000 from cold; and, where that can be, from a cursor.
+    """Opens up to 19,000 streams, without a cursor and, if the server has cursors, with one.
 
-    On the way, the slope of its memory between 10,000 and 19,000 streams.
+    It also measures how memory grows between 10,000 and 19,000 streams.
     """
     with server.running():
         steps = [sizes.streams, sizes.most_streams]
@@ -78,9 +78,9 @@ def opening(server: Server, sizes: Sizes) -> Taken:
 
 
 def sending(server: Server, sizes: Sizes) -> Taken:
-    """Stored and answered, from so many senders at once, each in a conversation of its own.
+    """Stores messages from many senders at once, each in a separate conversation.
 
-    And of 32 in the same, where the usual statements wait for one another's locks.
+    Then 32 senders share a conversation, where common designs wait for row locks.
     """
     found: Numbers = {}
     load_shares: list[float] = []
@@ -106,7 +106,7 @@ def sending(server: Server, sizes: Sizes) -> Taken:
 
 
 def latency(server: Server, sizes: Sizes) -> Taken:
-    """From POST to arrival on the other side's stream, beside 10,000 idle ones."""
+    """Measures from POST to arrival on the recipient's stream, with 10,000 idle streams."""
     assert isinstance(server, Messenger | Go)
     people = min(PEOPLE, sizes.streams)
     with server.running():
@@ -134,7 +134,7 @@ def latency(server: Server, sizes: Sizes) -> Taken:
 
 
 def history(server: Server, sizes: Sizes) -> Taken:
-    """A page of 25 of a million messages."""
+    """Reads pages of 25 from a million messages."""
     assert isinstance(server, Messenger)
     server.history = True
     with server.running():
@@ -150,7 +150,7 @@ def history(server: Server, sizes: Sizes) -> Taken:
 
 
 def restart(server: Server, sizes: Sizes) -> Taken:
-    """SIGKILL under 10,000 streams, until the last of them has what it missed."""
+    """Kills a server with 10,000 streams, and waits until all have the events they missed."""
     assert isinstance(server, Messenger)
     with server.running():
         loading = subprocess.Popen(
@@ -206,8 +206,8 @@ def holds(server: Server, until: float = math.inf) -> Numbers:
     return {HELD: server.longest_hold(server.listens_since, until)}
 
 
-# What is taken, and of whom: a peer that stores nothing has nothing to send, and one that stores
-# in another way has the same streams.
+# The figures, and their servers. A peer that stores nothing cannot take part in `sending`. Peers
+# that differ only in how they store share the figures of streams.
 HOLD_STREAMS = [kind for kind in ALL if kind is not GoSql]
 FIGURES: dict[str, tuple[Figure, Sequence[Kind]]] = {
     "memory": (opening, HOLD_STREAMS),

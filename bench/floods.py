@@ -1,9 +1,9 @@
-"""What a flood by one user does to the times of others: its kinds in turn, and a table of p99s.
+"""Measures how a flood by one user slows down other users. Prints a table of p99s by kind.
 
 python -m bench.floods [--rounds 3] [--kinds history,streams]
 
-While others talk, user 1 floods the server that is measured or, as a control, another one with a
-PostgreSQL of its own: what the flood's client takes of the machine is in both.
+While others talk, user 1 floods the measured server. As a control, user 1 floods another server
+with a separate PostgreSQL. Both include the CPU that the flooding client takes.
 """
 
 import argparse
@@ -22,9 +22,9 @@ from bench.database import SECRET, Postgres, ask, token
 from bench.servers import Messenger, Tools
 
 CONNECTIONS = 32
-OTHERS = range(101, 141)  # users who talk, in pairs
-PER_SECOND = 150  # of their messages
-AHEAD_SECONDS = 1.6  # of a flood, which is at its height when the others are measured
+OTHERS = range(101, 141)  # users that talk, in pairs
+PER_SECOND = 150  # messages of all pairs
+AHEAD_SECONDS = 1.6  # the flood starts this much earlier, and is at its height for the measurement
 
 LONG_HISTORY = """
     INSERT INTO messages (
@@ -46,7 +46,7 @@ Told = dict[str, Any]
 
 
 class Limited(Messenger):
-    """With its rate limits, and much that user 1 may ask for."""
+    """Messenger with rate limits, and with much data for user 1 to request."""
 
     def command(self, stack: ExitStack) -> list[str]:
         dsn = stack.enter_context(self.postgres.database(people=True))
@@ -73,7 +73,7 @@ class Limited(Messenger):
 
 
 def kinds(server: Limited) -> dict[str, Told]:
-    """By name: what the load program is to ask."""
+    """Returns the specification for the load program, by kind of flood."""
     forged = f"Authorization: Bearer {token(1)[:-4]}AAAA"
     talk = "/api/conversations/1"
     history = server.asks(f"GET {talk}/messages?limit=100")
@@ -108,7 +108,7 @@ def kinds(server: Limited) -> dict[str, Told]:
 
 @dataclass
 class Times:
-    """p99s in milliseconds, by round; and what the flood was told."""
+    """The p99s in milliseconds, by round, and the answers to the flood."""
 
     answered: list[float] = field(default_factory=list)
     delivered: list[float] = field(default_factory=list)
@@ -121,7 +121,7 @@ class Times:
 
 
 class Floods:
-    """Two servers, the measured one first, and the load program."""
+    """The measured server, the control server, and the load program."""
 
     def __init__(self, one: Limited, another: Limited, seconds: float) -> None:
         self._one = one
@@ -129,7 +129,7 @@ class Floods:
         self._seconds = seconds
 
     def measure(self, kind: str, rounds: int) -> Sequence[Times]:
-        """Without a flood, with one of the other server, and of this one, in turn."""
+        """Measures in turn without a flood, with one on the control server, and with one here."""
         quiet, control, flooded = Times(), Times(), Times()
         for _ in range(rounds):
             self._talk(quiet)

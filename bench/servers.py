@@ -1,4 +1,4 @@
-"""The servers that are compared: how each is started, and how it is spoken to."""
+"""The servers to compare: how to start each, and its requests."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from bench.database import SECRET, Postgres, token
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-# The wheel's, where `make` has put one since the machine's is too old; else the machine's.
+# The Go of the wheel, which `make` installs if the machine's is too old; else the machine's.
 GO = [str(Path(sys.prefix) / "bin" / "go"), "go", "/usr/local/go/bin/go"]
 NGINX = Path("/usr/sbin/nginx")
 NCHAN_PACKAGE = "libnginx-mod-nchan"  # Debian's
@@ -33,15 +33,15 @@ def compact(fields: dict[str, Any]) -> str:
 
 
 class Missing(Exception):
-    """This peer cannot be had on this machine; the text says why."""
+    """This peer is not available on this machine. The text says why."""
 
 
 class Server:
-    """One that is compared. `hello` is what an open stream has had."""
+    """A server to compare. `hello` is the text that an open stream begins with."""
 
     name = ""
     hello = "event: hello"
-    stores = False  # messages, in PostgreSQL
+    stores = False  # whether it stores messages in PostgreSQL
 
     def __init__(self, tools: "Tools", postgres: Postgres) -> None:
         self.tools = tools
@@ -50,7 +50,7 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
         self.listens_since = 0.0
 
-    # What each one says for itself.
+    # Each server defines these.
 
     def command(self, stack: ExitStack) -> list[str]:
         raise NotImplementedError
@@ -59,10 +59,10 @@ class Server:
         return {}
 
     def stream(self, user: int = 2, last_event_id: str = "") -> str:
-        """A request that opens a stream of the user's."""
+        """Returns a request that opens a stream of the user."""
         raise NotImplementedError
 
-    # What all have in common.
+    # The same for all servers.
 
     @contextmanager
     def running(self) -> Iterator["Server"]:
@@ -162,7 +162,7 @@ class Messenger(Server):
         return self.request(f"POST /api/conversations/{talk}/messages", fields, self._as(user))
 
     def publish(self) -> str:
-        """A request whose message reaches all streams of user 2."""
+        """Returns a request that sends a message to all streams of user 2."""
         return self.send(1, 1)
 
     def page(self, talk: int = 1, user: int = 1) -> str:
@@ -170,14 +170,14 @@ class Messenger(Server):
         return self.request(line, None, self._as(user), "Accept: application/json")
 
     def position(self) -> str:
-        """Of user 2's feed."""
+        """Returns the position of user 2's feed."""
         url = f"http://127.0.0.1:{self.port}/api/conversations"
         asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {token(2)}"})
         with urllib.request.urlopen(asked, timeout=10) as answer:
             return str(answer.headers["Last-Event-ID"])
 
     def longest_hold(self, since: float, until: float) -> float:
-        """Milliseconds for which its loop was held at most, between these times."""
+        """Returns the longest time that the loop was blocked between two times, in ms."""
         lines = (self.tools.folder / "data" / "holds").read_text().splitlines()
         holds = [tuple(map(float, line.split())) for line in lines]
         return max((held for at, held in holds if since < at < until), default=0.0)
@@ -189,8 +189,8 @@ class Messenger(Server):
 class Go(Server):
     name = "Go net/http"
     stores = True
-    # Connections. Of 2, 4, 8, 16 and 32 this and the next store most: 3,000 messages a second with
-    # 32 senders, where pgx's own 4 store 1,950.
+    # Of 2, 4, 8, 16 and 32 connections, 16 and 32 store most: 3,000 messages a second with 32
+    # senders. With 4, the default of pgx, it stores 1,950.
     pool: tuple[str, ...] = ("-connections", "16")
 
     def command(self, stack: ExitStack) -> list[str]:
@@ -210,7 +210,7 @@ class Go(Server):
 
 
 class GoSql(Go):
-    """Through database/sql as it comes: of its pool's connections it keeps two that are idle."""
+    """The Go server with the defaults of database/sql, whose pool keeps two idle connections."""
 
     name = "Go database/sql"
     pool = ()
@@ -260,7 +260,7 @@ class Nchan(Server):
 
 
 class Python(Server):
-    """One of the peers that are a page of Python."""
+    """A peer written in a page of Python."""
 
     script = ""
 
@@ -301,7 +301,7 @@ ALL: list[Kind] = [
 
 
 class Tools:
-    """What is built for a run, and where it is kept."""
+    """The programs built for a run, and their folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -324,7 +324,7 @@ class Tools:
         return found
 
     def built(self, path: str, package: str = ".") -> str:
-        """The program that a folder of Go becomes. Raises `Missing`, saying why."""
+        """Builds a folder of Go, and returns the program. Raises `Missing`."""
         if path not in self._built:
             self._built[path] = self._build(path, package)
         program = self._built[path]

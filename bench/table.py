@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 Medians = dict[str, dict[str, dict[str, float]]]  # figure → number → server → median
 
 OURS = "Messenger"
-# What the plot has, and whether more is better. A panel a figure whose peers are many; what
-# the Go server alone does as well has one of its own.
+# The panels of the plot, and whether more is better. A figure with many peers has its own panel.
+# Figures with only the Go server as a peer share one.
 MANY = {
     ("memory", "bytes/stream"): False,
     ("opening", "opened/s"): True,
@@ -25,7 +25,7 @@ STORED = {
     ("latency", "p99 ms"): False,
 }
 
-# What README shows: figures in which Messenger is better, and in which it is worse.
+# The figures in README.md: some in which Messenger is better, and some in which it is worse.
 FEW = {
     ("memory", "bytes/stream"),
     ("opening", "opened/s"),
@@ -37,7 +37,7 @@ FEW_SERVERS = (OURS, GO, "Mercure", "Centrifugo", "nginx + nchan")
 
 
 def few(medians: Medians) -> Medians:
-    """What README shows of all the figures."""
+    """Returns the figures for README.md."""
     chosen: Medians = {}
     for figure, numbers in medians.items():
         for number, by_server in numbers.items():
@@ -48,7 +48,7 @@ def few(medians: Medians) -> Medians:
 
 
 def text(medians: Medians) -> str:
-    """Markdown, aligned: a row a number, a column a server, with ours divided by theirs."""
+    """Returns a Markdown table: a row per number, a column per server, with ratios."""
     servers = list(dict.fromkeys(s for f in medians.values() for n in f.values() for s in n))
     rows = [["figure", *servers]]
     for figure, numbers in medians.items():
@@ -84,12 +84,12 @@ BETTER, WORSE, INK, MUTED = "#2563eb", "#d97706", "#1f2937", "#6b7280"
 
 class Bar(NamedTuple):
     label: str
-    ratio: float  # above 1 where Messenger is better
+    ratio: float  # above 1 if Messenger is better
     beside: str
 
 
 def plot(medians: Medians, path: Path, caption: str = "") -> None:
-    """How many times better or worse Messenger is: panels of bars, on one scale."""
+    """Plots how many times better or worse Messenger is, as bars on one scale."""
     import matplotlib as mpl  # noqa: PLC0415  # slow to import, and not needed for a table
 
     mpl.use("Agg")

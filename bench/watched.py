@@ -1,4 +1,4 @@
-"""The server, with a watch on its loop: each time that it was held goes into a file."""
+"""Runs the server, and records in a file each time that its loop was blocked."""
 
 import asyncio
 import sys
@@ -12,11 +12,11 @@ sys.path.insert(0, str(ROOT))
 import server  # noqa: E402
 
 EVERY_SECONDS = 0.005
-SHORT_SECONDS = 0.002  # what is shorter is not written down
+SHORT_SECONDS = 0.002  # shorter times are not recorded
 
 
 async def watch(path: Path) -> None:
-    """Lines of when it ended (`time.time()`), and its milliseconds."""
+    """Writes a line for each: its end (`time.time()`), and its length in milliseconds."""
     with path.open("w", buffering=1) as holds:
         before = time.monotonic()
         while True:

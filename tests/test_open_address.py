@@ -20,7 +20,7 @@ def test_an_open_address_alone_is_told_that_nobody_can_sign_in_and_which_hosts_a
     tmp_path: Path,
 ) -> None:
     with ServerProcess(tmp_path, "--address", "0.0.0.0") as server:
-        nobody = server.wait_for("Nobody can sign in: .*")
+        nobody = server.wait_for("No user can sign in: .*")
         assert "--address" in nobody
         assert "--github-client-id" in nobody
         hosts = server.wait_for(r"Only requests for these hosts are served (.*)")

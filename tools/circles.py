@@ -12,14 +12,14 @@ PACKAGES = ("db", "bus", "http1", "handlers")
 
 
 def modules(root: Path) -> dict[str, Path]:
-    """By name; packages themselves are left out, since theirs hold nothing."""
+    """Returns the modules by name, without packages: an `__init__.py` imports nothing."""
     found = [path for package in PACKAGES for path in (root / package).rglob("*.py")]
     paths = [path for path in [*root.glob("*.py"), *found] if path.name != "__init__.py"]
     return {".".join(path.relative_to(root).with_suffix("").parts): path for path in paths}
 
 
 def imported(path: Path) -> set[str]:
-    """All that a file names in its imports; not all of it is a module."""
+    """Returns all names in the imports of a file. Some are not modules."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""`python -m tools.icons` draws the icons of the installed page anew, from static/icons/app.svg."""
+"""`python -m tools.icons` renders the icons of the installed page from static/icons/app.svg."""
 
 import asyncio
 import shutil
@@ -8,8 +8,8 @@ from playwright.async_api import Page, async_playwright
 from config import STATIC_DIR
 
 ICONS = STATIC_DIR / "icons"
-# Size in pixels, and the radius of the corners in percent. Where systems cut a shape of their own
-# out of an icon, or round it themselves, it fills its square.
+# Size in pixels, and the radius of the corners in percent. Some systems round icons themselves, so
+# those fill their square.
 DRAWN = {
     "192.png": (192, 22),
     "512.png": (512, 22),

@@ -1,7 +1,7 @@
 /**
- * The modules that the page begins with are named in index.html, so that a browser asks for all of them at once
- * and not one depth of imports after the other. `node tools/modules.js` writes that list anew from what the
- * modules import, as `make fmt` does; with --check it only looks, as `make check` does.
+ * Writes the list of the page's first modules in index.html. With it, a browser requests all of them at once,
+ * instead of one level of imports after the other. `make fmt` runs `node tools/modules.js`. With --check it only
+ * compares, as in `make check`.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";

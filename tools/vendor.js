@@ -1,7 +1,7 @@
 /**
- * Libraries that the page uses stand in static/vendor/, each under its name and version, as npm has them: the page
- * has no build, and fetches nothing from another host. `node tools/vendor.js` copies them anew, as `make fmt` does;
- * with --check it only compares, as `make check` does. Imports by name become paths, and nothing else changes.
+ * Copies the page's libraries from npm to static/vendor/, each under its name and version. The page has no build,
+ * and loads nothing from another host. `make fmt` runs `node tools/vendor.js`. With --check it only compares, as in
+ * `make check`. It turns imports by name into paths, and changes nothing else.
  */
 
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -22,7 +22,7 @@ const installed = (name, file) => readFileSync(path.join(ROOT, "node_modules", n
 /** @param {string} name */
 const folderOf = (name) => `${name}@${JSON.parse(installed(name, "package.json")).version}`;
 
-/** Paths for names, and no source maps, which are not copied. @param {string} text */
+/** Replaces names by paths, and removes the links to source maps, which are not copied. @param {string} text */
 function adapted(text) {
   const names = Object.keys(FILES).join("|").replaceAll(".", "\\.");
   return text

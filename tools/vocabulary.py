@@ -1,4 +1,4 @@
-"""Fails where a package defines a name that the field has a better word for.
+"""Fails if a package defines a name that the field has a better word for.
 
 python -m tools.vocabulary
 """
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-# By package: what these were called before, and nothing is called again.
+# By package: former names, which must not return.
 OLD = {
     "http1": "Turns talk welcome put_off do somebody_talks all_done Refused _THROWN_AWAY _Patience"
     " Owner _rest _go_on is_behind is_lost untaken waits_for_us Watch",
@@ -23,7 +23,7 @@ OLD = {
 
 
 def defined(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yields the lines and names of all that a file defines, parameters and attributes too."""
+    """Yields the line and name of all definitions in a file, with parameters and attributes."""
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():

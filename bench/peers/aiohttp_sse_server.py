@@ -1,4 +1,4 @@
-"""aiohttp-sse as its README shows it: a queue for each client. No token is checked."""
+"""aiohttp-sse like in its README: a queue for each client. It checks no token."""
 
 import asyncio
 import sys

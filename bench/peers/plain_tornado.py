@@ -1,4 +1,4 @@
-"""The plain idiom: write and flush on each handler, one after the other. No token is checked."""
+"""Plain Tornado: write and flush on each handler, one after the other. It checks no token."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""sse-starlette on uvicorn as its README shows it: a queue for each client. No token is checked."""
+"""sse-starlette on uvicorn like in its README: a queue for each client. It checks no token."""
 
 import asyncio
 import sys
