@@ -1,4 +1,4 @@
-/** What the page asks of the server; each function says in types what it answers. */
+/** Requests to the server. The types of each function say what the server answers. */
 
 import { words } from "./words.js";
 
@@ -12,21 +12,21 @@ import { words } from "./words.js";
  * @typedef {import("./types.js").Snapshot<T>} Snapshot
  */
 
-export const LARGEST_PAGE = 100; // messages, that the server gives at once
+export const LARGEST_PAGE = 100; // messages in the server's largest page
 
-const PATIENCE_MILLISECONDS = 15_000; // beyond the server's own deadline of 5 s, and a slow network
+const PATIENCE_MILLISECONDS = 15_000; // longer than the server's deadline of 5 s, on a slow network
 const SHORTEST_RETRY_SECONDS = 1;
 const LONGEST_RETRY_SECONDS = 60;
-const FOREIGN = "unknown"; // the code of an answer that is not the server's own
+const FOREIGN = "unknown"; // the code of an answer that another program gave
 
-/** The server refused, and says why (RFC 9457). `status` 0: it could not be reached. */
+/** An error answer with problem details (RFC 9457). `status` is 0 if there was no answer. */
 export class ApiProblem extends Error {
   /**
    * @param {number} status
    * @param {string} code
    * @param {string} detail
    * @param {Record<string, string>} errors a sentence for each field that was refused
-   * @param {number} retryAfterSeconds how long the server asked to be left alone
+   * @param {number} retryAfterSeconds from the `Retry-After` header; 0 without one
    */
   constructor(status, code, detail, errors = {}, retryAfterSeconds = 0) {
     super(detail);
@@ -36,27 +36,27 @@ export class ApiProblem extends Error {
     this.retryAfterSeconds = retryAfterSeconds;
   }
 
-  /** Whether somebody else has signed in meanwhile: nothing happened under that name. */
+  /** Whether another user has signed in since, so that the server did nothing. */
   get isOtherUser() {
     return this.code === "other_user";
   }
 
-  /** Whether something in between answered, such as a proxy: it knows nothing of what was asked for. */
+  /** Whether another program, such as a proxy, answered in place of the server. */
   get isForeign() {
     return this.code === FOREIGN;
   }
 
-  /** Whether no repeat of the same request mends it. */
+  /** Whether repeating the request is useless. */
   get isFinal() {
-    if (this.isOtherUser) return false; // it waits for its user
+    if (this.isOtherUser) return false; // the request can succeed when its user is back
     return this.status >= 400 && this.status < 500 && ![401, 408, 429].includes(this.status);
   }
 }
 
-let writer = ""; // the id of the user who writes
+let writer = ""; // the user id for `X-User`
 
 /**
- * Each write from now on says whose it is, so that the server refuses it where the browser's cookie is another user's.
+ * Sets `X-User` on all later writes, so that the server refuses them if the cookie belongs to another user.
  * @param {string} userId
  */
 export function writeAs(userId) {
@@ -122,7 +122,7 @@ export async function openConversation(username) {
 
 /**
  * @param {string} conversationId
- * @param {number | null} [limit] null: as many as the server thinks fit
+ * @param {number | null} [limit] null: the server's default
  * @returns {Promise<Snapshot<Message[]>>}
  */
 export const messages = (conversationId, limit = null) =>
@@ -172,7 +172,7 @@ async function snapshot(path) {
   };
 }
 
-/** Which first pages of the list alone have. @param {string | null} header */
+/** Only the first page of the list has this header. @param {string | null} header */
 const totalIn = (header) => (/^\d+$/.test(header ?? "") ? { unreadTotal: Number(header) } : {});
 
 /** @param {string | null} header */
@@ -191,7 +191,7 @@ function get(path, signal) {
 /**
  * @param {string} path
  * @param {object} [fields]
- * @param {RequestInit} [more] `signal`, or `keepalive`: it is sent though the page goes meanwhile
+ * @param {RequestInit} [more] `signal`, or `keepalive`: the request continues if the page is closed
  */
 function post(path, fields, more = {}) {
   if (fields === undefined) return ask(path, { ...more, method: "POST" });
@@ -223,7 +223,7 @@ function headersFor({ method = "GET", headers = {} }) {
 }
 
 /**
- * What the answer says; one that breaks off is as good as none.
+ * Reads an answer. One that breaks off counts as no answer.
  * @param {Response} answer
  * @returns {Promise<any>}
  */
@@ -235,7 +235,7 @@ const json = (answer) =>
 const unreachable = () => new ApiProblem(0, "unreachable", words.unreachable);
 
 /**
- * Something in between may have refused, and knows nothing of problem details.
+ * Turns an error answer into an `ApiProblem`. A proxy's answer may lack problem details.
  * @param {Response} answer
  */
 async function problem(answer) {
@@ -250,7 +250,7 @@ async function problem(answer) {
 }
 
 /**
- * What a header asks for, within reason: a proxy may say a month, which no timer can hold.
+ * Reads a `Retry-After` header, within limits: a proxy may send a month, which is too long for a timer.
  * @param {string | null} retryAfter seconds, or a date
  */
 function secondsOf(retryAfter) {

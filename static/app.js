@@ -1,7 +1,6 @@
 /**
- * <messenger-app></messenger-app>: the whole page. Who is there, which place they are at, and the
- * one stream that keeps all of it up to date. What stands here is what a conversation is seen by; writing.js
- * and later.js come after it.
+ * <messenger-app></messenger-app>: the whole page. It knows the user and the current place, and runs the stream.
+ * This module loads what showing a conversation needs; writing.js and later.js load afterwards.
  */
 
 import * as api from "./api.js";
@@ -21,35 +20,35 @@ import { words } from "./words.js";
 /** @typedef {import("./components/context.js").Context} Context */
 /** @typedef {import("./types.js").State} State */
 
-/** What stands beside the list, and comes with later.js. @type {Record<string, string>} */
+/** Views beside the list, which later.js defines. @type {Record<string, string>} */
 const VIEWS = { "/settings": "settings-view", "/sessions": "sessions-view" };
-const AWAY_MILLISECONDS = 1500; // without an answer: then what was seen last is shown meanwhile
-const CLEAR_MILLISECONDS = 1000; // who signs out waits no longer for the browser's storage
+const AWAY_MILLISECONDS = 1500; // without an answer: then the page shows what was seen last
+const CLEAR_MILLISECONDS = 1000; // a sign-out waits no longer for the browser's storage
 const RECOUNT_PAUSE_MILLISECONDS = 2000;
-const UNKNOWN_PAUSE_MILLISECONDS = 3000; // before asking again for a conversation that could not be fetched
-const LONGEST_TRAIL = 50; // of the places that lead back
+const UNKNOWN_PAUSE_MILLISECONDS = 3000; // before fetching a conversation again after a failure
+const LONGEST_TRAIL = 50; // places in the history state
 
 class MessengerApp extends HTMLElement {
   #store = new Store();
   #ended = new AbortController();
   /** @type {import("./shared-stream.js").SharedStream | null} */
   #stream = null;
-  /** @type {PromiseWithResolvers<import("./notifications.js").Notifications>} they come with later.js */
+  /** @type {PromiseWithResolvers<import("./notifications.js").Notifications>} resolved when later.js has loaded */
   #notifications = Promise.withResolvers();
   #fetching = new Set();
   #isCounting = false;
   #signingOut = false;
   /** @type {Promise<typeof import("./session.js") | null>} */
   #writing = Promise.resolve(null);
-  #isAway = false; // the server did not say who is there
-  #isOpen = false; // there is what a user needs
+  #isAway = false; // the server has not answered which user this is
+  #isOpen = false; // the elements for a signed-in user are there
   #path = location.pathname;
-  /** @type {{clear: () => Promise<void>}[]} what is kept in the browser for who is signed in */
+  /** @type {{clear: () => Promise<void>}[]} the user's data in this browser */
   #kept = [];
   /** @type {Context} */
   #context = {
     store: this.#store,
-    drafts: /** @type {any} */ (null), // these three are a user's
+    drafts: /** @type {any} */ (null), // these three belong to the signed-in user
     writing: /** @type {any} */ (null),
     outbox: /** @type {any} */ (null),
     notifications: this.#notifications.promise,
@@ -80,14 +79,14 @@ class MessengerApp extends HTMLElement {
     this.#stream?.close();
   }
 
-  /** Asks until it is known who is there. */
+  /** Asks for the user until the server answers. */
   async #begin() {
     pause(AWAY_MILLISECONDS, this.#ended.signal).then(() => this.#showLastSeen());
     const user = await this.#insist(api.authUser);
     if (user) this.#signedIn(user);
   }
 
-  /** The server is away: what this browser's user saw last, and what waits to be sent. */
+  /** Without an answer from the server, shows what the user saw last, and unsent messages. */
   async #showLastSeen() {
     if (this.#isAway || this.#isDecided) return;
     this.#isAway = true;
@@ -106,7 +105,7 @@ class MessengerApp extends HTMLElement {
   async #signedIn(user) {
     const { me } = this.#store.state;
     if (me && me.id !== user.id) {
-      this.#leave(); // what was seen last is somebody else's
+      this.#leave(); // the page shows another user's data
       return;
     }
     this.#store.dispatch({ type: "signed in", user });
@@ -118,7 +117,7 @@ class MessengerApp extends HTMLElement {
   }
 
   /**
-   * What this user needs to see and to write; once, since more would come late and write over what another tab has said meanwhile.
+   * Sets up what this user needs, once: a second time would overwrite what other tabs have announced since.
    * @param {import("./types.js").User} user
    */
   #open(user) {
@@ -135,7 +134,7 @@ class MessengerApp extends HTMLElement {
     this.#context.writing = this.#writing;
   }
 
-  /** Answers with where the stream goes on from; what was fetched before it is asked for again. */
+  /** Loads the list. Returns the position where the stream starts; older snapshots are fetched again. */
   async #list() {
     const snapshot = await this.#insist(() => api.conversations());
     if (!snapshot) return null;
@@ -145,7 +144,7 @@ class MessengerApp extends HTMLElement {
   }
 
   /**
-   * Nobody can write before there is what keeps and sends it, so that no word is lost in between.
+   * Loads the outbox. The user can write only after that, so that no message is lost.
    * @param {import("./types.js").User} user
    */
   async #beginToWrite(user) {
@@ -198,7 +197,7 @@ class MessengerApp extends HTMLElement {
   }
 
   /**
-   * What a module has; null where the page has been left meanwhile, or is about to be, since a part of it is missing.
+   * Resolves with the module; with null if the page was left, or a missing module makes it reload.
    * @template T
    * @param {Promise<T>} module
    * @returns {Promise<T | null>}
@@ -209,7 +208,7 @@ class MessengerApp extends HTMLElement {
     return this.#ended.signal.aborted ? null : found;
   }
 
-  /** The network went while the page came: from the start, once there is somebody to load it from. */
+  /** Reloads the page when the server answers, because a module could not be loaded. */
   async #startAgain() {
     await pause(backoff(1), this.#ended.signal);
     await this.#insist(api.authUser);
@@ -217,7 +216,7 @@ class MessengerApp extends HTMLElement {
   }
 
   /**
-   * What is on show fetches itself anew once the state has let go of it.
+   * Drops the state. The elements on the screen then fetch new snapshots.
    * @param {string} position
    */
   async #reset(position) {
@@ -227,7 +226,7 @@ class MessengerApp extends HTMLElement {
   }
 
   /**
-   * The answer, however long it takes; null if the session ended or no repeat helps.
+   * Repeats a request until it succeeds. Resolves with null if the session ended or the object is not found.
    * @template T
    * @param {() => Promise<T>} ask
    * @returns {Promise<T | null>}
@@ -239,14 +238,14 @@ class MessengerApp extends HTMLElement {
       } catch (error) {
         this.#refused(error);
         if (!(error instanceof api.ApiProblem) || isSignedOut(error)) return null;
-        if (error.code === "not_found") return null; // all else may change, and the page says that it tries again
+        if (error.code === "not_found") return null; // any other error may pass, and the page says that it tries again
         await pause(backoff(failures), this.#ended.signal);
       }
     }
     return null;
   }
 
-  /** The stream was refused: is it that nobody is signed in any more, or somebody else? */
+  /** After a refusal of the stream, checks whether the same user is still signed in. */
   async #mayGoOn() {
     try {
       const user = await api.authUser();
@@ -258,14 +257,14 @@ class MessengerApp extends HTMLElement {
   }
 
   /**
-   * An event told of a conversation that the list does not have yet.
+   * Fetches conversations that events mention and the list lacks.
    * @param {State} state
    */
   #fetchUnknown(state) {
     for (const id of state.unknown.filter((id) => !this.#fetching.has(id))) this.#fetch(id);
   }
 
-  /** Asks again where the answer was older than a reset, and so was let go of. @param {string} id */
+  /** Fetches a conversation, again if the answer was older than a reset. @param {string} id */
   async #fetch(id) {
     this.#fetching.add(id);
     const snapshot = await this.#insist(() => api.conversation(id));
@@ -275,7 +274,7 @@ class MessengerApp extends HTMLElement {
     if (snapshot && !this.#ended.signal.aborted) this.#fetchUnknown(this.#store.state);
   }
 
-  /** What is unread beyond the list; not at each event that puts it in doubt. */
+  /** Counts unread messages beyond the list again, at most once in a pause. */
   async #recount() {
     if (this.#isCounting) return;
     this.#isCounting = true;
@@ -287,7 +286,7 @@ class MessengerApp extends HTMLElement {
   }
 
   /**
-   * A session that has ended leads to the access page; all else is told where it happened.
+   * Opens the access page if the session has ended. The element that asked shows any other error.
    * @param {unknown} error
    */
   #refused(error) {
@@ -303,7 +302,7 @@ class MessengerApp extends HTMLElement {
     }
   }
 
-  /** The session was ended from elsewhere. */
+  /** Another tab or device has ended the session. */
   async #signedOut() {
     if (this.#ended.signal.aborted || this.#signingOut) return;
     this.#ended.abort();
@@ -312,7 +311,7 @@ class MessengerApp extends HTMLElement {
   }
 
   async #signOut() {
-    await this.#context.writing; // what it keeps is to be cleared, too
+    await this.#context.writing; // its data must be cleared as well
     if (this.#ended.signal.aborted) return;
     this.#signingOut = true;
     try {
@@ -322,16 +321,16 @@ class MessengerApp extends HTMLElement {
       if (isOtherUser(error)) this.#leave();
       if (!isSignedOut(error)) throw error;
     }
-    this.#ended.abort(); // so that nothing is kept any more
-    await endSession(); // by the other tabs neither
+    this.#ended.abort(); // so that no part stores anything after this
+    await endSession(); // the other tabs stop as well
     await inTime(Promise.allSettled([...this.#kept.map((kept) => kept.clear()), takeBackAll()]));
-    history.replaceState(null, "", "/"); // the settings are not where the next one wants to be
+    history.replaceState(null, "", "/"); // the next user should not start at the settings
     this.#reload();
   }
 
-  /** Anew from the start, so that nothing of one user is left in memory for the next. */
+  /** Reloads the page, so that no data of this user stays in memory. */
   #leave() {
-    if (this.#ended.signal.aborted || this.#signingOut) return false; // that one clears first
+    if (this.#ended.signal.aborted || this.#signingOut) return false; // the sign-out clears the data first
     this.#ended.abort();
     this.#reload();
     return false;
@@ -346,11 +345,11 @@ class MessengerApp extends HTMLElement {
   #navigate(path) {
     const from = location.pathname;
     if (path !== from) history.pushState({ trail: [...trail(), from].slice(-LONGEST_TRAIL) }, "", path);
-    dispatchEvent(new PopStateEvent("popstate")); // as if one had gone back to it: all who care listen
+    dispatchEvent(new PopStateEvent("popstate")); // tells all listeners, as a step back in the history does
   }
 
   /**
-   * Links to places in the page do not load it anew.
+   * Handles links to places in the page without loading the page again.
    * @param {MouseEvent} event
    */
   #follow(event) {
@@ -360,7 +359,7 @@ class MessengerApp extends HTMLElement {
     if (!path || !plain || path.startsWith("/api/") || event.defaultPrevented) return;
     event.preventDefault();
     const steps = link?.classList.contains("back") ? trail().toReversed().indexOf(path) + 1 : 0;
-    if (steps > 0) history.go(-steps); // else the system's own way back would lead here again
+    if (steps > 0) history.go(-steps); // otherwise the browser's back button would return here
     else this.#navigate(path);
   }
 
@@ -372,7 +371,7 @@ class MessengerApp extends HTMLElement {
   }
 
   /**
-   * Who moves by keyboard, or cannot see, is brought along: to what came, or back to where they were.
+   * Moves the focus to the new place, or back to where it was, for users of a keyboard or a screen reader.
    * @param {string} from
    */
   #focus(from) {
@@ -389,13 +388,13 @@ class MessengerApp extends HTMLElement {
     else this.#drawAccess();
   }
 
-  /** The server has a browser without a session ask for its module first; later.js would come last. */
+  /** Loads the access page first: the server preloads its module for a browser without a session. */
   #drawAccess() {
     this.replaceChildren(make("access-page", { context: this.#context }));
     this.#later(import("./components/access-page.js"));
   }
 
-  /** The list stays as it is; what stands beside it changes, unless it is there already. */
+  /** Replaces the view beside the list, unless it is there already. */
   #drawPlace() {
     const { conversationId: id } = placeAt(location.pathname);
     const home = location.pathname === "/";
@@ -437,17 +436,17 @@ function failedSignIn(sentence) {
   return notice(words.signIn.failed, sentence, el("a", { href: "/" }, words.toConversations));
 }
 
-/** The places that one came by, the latest last. @returns {string[]} */
+/** The places visited before, latest last. @returns {string[]} */
 const trail = () => history.state?.trail ?? [];
 
 /** Tells the other tabs. */
 const endSession = () => import("./session.js").then(({ end }) => end(), () => {});
 
-/** Everything that is on the screen and in the storage, and nobody's any more. */
+/** Removes all user data outside of the page: notifications, the number on the icon, databases. */
 const takeBackAll = () => import("./traces.js").then(({ takeBack }) => takeBack(null)).catch(() => {});
 
 /**
- * Ends when `work` does, or when nobody should have to wait longer for it.
+ * Resolves when `work` ends, or after `CLEAR_MILLISECONDS`.
  * @param {Promise<unknown>} work
  */
 const inTime = (work) => Promise.race([work, pause(CLEAR_MILLISECONDS)]);

@@ -1,8 +1,8 @@
 /**
- * What has been written and not been sent, by conversation: kept in the browser for one user.
+ * Drafts: unsent texts by conversation, stored in the browser for one user.
  *
- * All tabs share what was written last. What somebody has typed in this tab is this tab's own besides: no other
- * tab replaces it. An empty text in place of the shared one says that this has been sent.
+ * All tabs share the text that was typed last. Text typed in this tab also stays in this tab, and no other tab
+ * replaces it. An empty shared text means that the draft was sent.
  */
 
 import { keysWith, read, remove, write } from "./lib/storage.js";
@@ -12,14 +12,14 @@ const PREFIX = "messenger.unsent.";
 export class Drafts {
   #prefix;
   #signal;
-  /** @type {Map<string, string>} typed in this tab, by conversation; empty: it was deleted here */
+  /** @type {Map<string, string>} typed in this tab, by conversation; empty: the user deleted it */
   #own = new Map();
-  /** @type {Set<string>} conversations whose field shows what somebody is typing in another tab */
+  /** @type {Set<string>} conversations with a field that shows another tab's text */
   #followed = new Set();
 
   /**
    * @param {string} userId
-   * @param {AbortSignal} signal when it aborts, other tabs are not listened to any more
+   * @param {AbortSignal} signal when it aborts, this ignores other tabs
    */
   constructor(userId, signal) {
     this.#prefix = `${PREFIX}${userId}.`;
@@ -33,7 +33,7 @@ export class Drafts {
   }
 
   /**
-   * Somebody has typed it here.
+   * Stores text that was typed in this tab.
    * @param {string} conversationId
    * @param {string} text
    */
@@ -47,10 +47,10 @@ export class Drafts {
   }
 
   /**
-   * Whether somebody wants `text` to be sent from here: not what another tab has changed meanwhile, and what is
-   * being typed there only when it is asked for twice.
+   * Whether this tab may send `text`. False if another tab has changed it. False at the first attempt if another
+   * tab is typing it.
    * @param {string} conversationId
-   * @param {string} text as it stands in the field
+   * @param {string} text the text in the field
    */
   maySend(conversationId, text) {
     const isSame = this.get(conversationId) === text;
@@ -59,7 +59,7 @@ export class Drafts {
   }
 
   /**
-   * It is in the outbox now.
+   * Removes a draft that is in the outbox now.
    * @param {string} conversationId
    * @param {string} text
    */
@@ -69,7 +69,7 @@ export class Drafts {
   }
 
   /**
-   * Calls `show` with what another tab has made of it, where nobody has typed anything else here.
+   * Calls `show` with another tab's text, unless this tab has a different one.
    * @param {string} conversationId
    * @param {(text: string) => void} show
    * @param {AbortSignal} signal
@@ -78,16 +78,16 @@ export class Drafts {
     const hear = (/** @type {StorageEvent} */ { key, oldValue, newValue }) => {
       if (key !== this.#prefix + conversationId || this.#signal.aborted) return;
       const isSame = this.#own.get(conversationId) === oldValue;
-      if (newValue === "" && isSame) this.#keep(conversationId, null); // the same was sent there
+      if (newValue === "" && isSame) this.#keep(conversationId, null); // another tab has sent the same text
       const isFree = !this.#own.get(conversationId);
       if (isFree && newValue) this.#followed.add(conversationId);
       if (isFree) show(this.get(conversationId));
-      else if (!newValue) write(key, this.get(conversationId)); // what is written here is still unsent
+      else if (!newValue) write(key, this.get(conversationId)); // this tab's text is still unsent
     };
     addEventListener("storage", hear, { signal });
   }
 
-  /** How many conversations have some. */
+  /** The number of conversations with a draft. */
   get count() {
     const shared = keysWith(this.#prefix).map((key) => /** @type {const} */ ([key, read(key) ?? ""]));
     const own = [...this.#own].map(([id, text]) => /** @type {const} */ ([this.#prefix + id, text]));
@@ -99,7 +99,7 @@ export class Drafts {
     for (const key of keysWith(this.#prefix)) remove(key);
   }
 
-  /** What this tab alone has. */
+  /** Removes the drafts of this tab. */
   forget() {
     for (const id of [...this.#own.keys()]) this.#keep(id, null);
   }
@@ -111,13 +111,13 @@ export class Drafts {
 
   /**
    * @param {string} conversationId
-   * @param {string | null} text null: nothing has been typed
+   * @param {string | null} text null: removes it
    */
   #keep(conversationId, text) {
     if (text === null) this.#own.delete(conversationId);
     else this.#own.set(conversationId, text);
     try {
-      if (text) sessionStorage.setItem(this.#prefix + conversationId, text); // survives a reload of this tab
+      if (text) sessionStorage.setItem(this.#prefix + conversationId, text); // survives a reload of the tab
       else sessionStorage.removeItem(this.#prefix + conversationId);
     } catch {
       // it is in memory

@@ -1,6 +1,6 @@
 /**
- * A file that is dropped on the page, or a picture that is pasted, goes nowhere: a browser would leave the page for
- * it. A sentence says that files can't be sent yet.
+ * Ignores files that are dropped on the page and pasted pictures, and shows that files can't be sent yet. Without
+ * this, a browser would leave the page to open a dropped file.
  */
 
 import { el } from "./lib/dom.js";
@@ -22,7 +22,7 @@ addEventListener("paste", ({ clipboardData }) => {
   if (hasFiles(clipboardData) && !clipboardData?.types.includes("text/plain")) tell();
 });
 
-/** By a field, and as a text. @param {DragEvent} event */
+/** Whether a field accepts the drop as text. @param {DragEvent} event */
 const isTaken = ({ target, dataTransfer }) =>
   !hasFiles(dataTransfer) && target instanceof Element && target.closest("input, textarea") !== null;
 

@@ -1,9 +1,9 @@
 /**
- * What is known before any module has loaded: which user was signed in last. It decides which of the two shells in
- * index.html is shown, and what is asked of the server first. A classic script in the head, ahead of the modules.
+ * Picks one of the two shells in index.html, and the first requests, by whether a user was signed in last. A classic
+ * script in the head, which runs before the modules.
  */
 {
-  /** Under this key the tabs tell each other who is signed in: lib/ids.js. */
+  /** The key with the id of the signed-in user; see lib/ids.js. */
   const WHO = "messenger.user";
 
   const isKnown = () => {

@@ -1,12 +1,12 @@
 /**
- * Messages from the moment they are sent until the outbox's database has them. That takes a few milliseconds,
- * in which the page may go: this is written before `put` returns, and read at the next start.
+ * Messages that are not in the outbox's database yet. Storing them there takes a few milliseconds, and the page may
+ * end before that. `put` writes this journal before it returns; the next start reads it.
  */
 
 import { keysWith, read, remove, write } from "./lib/storage.js";
 
 /** @typedef {import("./types.js").Draft} Draft */
-/** @typedef {{version: 1, order: number, draft: Draft}} Line what stands under each key, as JSON */
+/** @typedef {{version: 1, order: number, draft: Draft}} Line the value of each key, as JSON */
 
 const VERSION = 1;
 
@@ -19,13 +19,13 @@ export class Journal {
     this.#prefix = `messenger.journal.${userId}.`;
   }
 
-  /** @returns {Draft[]} of all tabs, in the order in which they were put */
+  /** @returns {Draft[]} of all tabs, in the order of `put` */
   all() {
     return this.#lines().sort((a, b) => a.order - b.order).map(({ draft }) => draft);
   }
 
   /**
-   * Whether it is on the disk now; not where the storage is full, or switched off.
+   * Adds a draft. Returns false if the storage is full or switched off.
    * @param {Draft} draft
    */
   put(draft) {
@@ -34,7 +34,7 @@ export class Journal {
     return write(this.#prefix + draft.clientId, JSON.stringify(line));
   }
 
-  /** Whether it still is there. @param {Draft} draft */
+  /** Whether the journal still has it. @param {Draft} draft */
   has({ clientId }) {
     return read(this.#prefix + clientId) !== null;
   }
@@ -49,7 +49,7 @@ export class Journal {
   }
 
   /**
-   * Calls `act` when another tab has put something.
+   * Calls `act` when another tab has added a draft.
    * @param {() => void} act
    * @param {AbortSignal} signal
    */
@@ -58,7 +58,7 @@ export class Journal {
     addEventListener("storage", hear, { signal });
   }
 
-  /** What a later page has written in another shape is left to that page. @returns {Line[]} */
+  /** Ignores entries in the format of a later release. @returns {Line[]} */
   #lines() {
     return keysWith(this.#prefix).flatMap((key) => {
       const line = parsed(read(key) ?? "");

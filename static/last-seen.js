@@ -1,6 +1,6 @@
 /**
- * What was on the screen when the server could be reached last: the list and the last page of each conversation, kept in
- * the browser for one user until they sign out. It is shown while the server is away.
+ * What the user saw last: the list, and the last page of each conversation. The browser stores it until the user signs
+ * out. The page shows it while the server cannot be reached.
  */
 
 import { Database } from "./lib/database.js";
@@ -19,11 +19,11 @@ import { read } from "./lib/storage.js";
 const VERSION = 1; // a change of shape gets the next number, and a case in `upgrade`
 const STORE = "seen";
 const THREAD = "thread ";
-const PAUSE_MILLISECONDS = 1000; // what changes meanwhile is written together
+const PAUSE_MILLISECONDS = 1000; // changes within this time are written together
 const LONGEST_LIST = 100;
 const LONGEST_THREAD = 50;
 
-/** The databases' names begin so; traces.js deletes those of others. */
+/** The beginning of the databases' names; traces.js deletes those of other users. */
 export const PREFIX = "messenger.seen.";
 
 export class LastSeen {
@@ -38,7 +38,7 @@ export class LastSeen {
     this.#database = new Database(PREFIX + userId, VERSION, upgrade);
   }
 
-  /** @returns {Promise<Seen | null>} null where there is nothing, or the browser does not say */
+  /** @returns {Promise<Seen | null>} null if there is nothing, or the storage fails */
   async read() {
     /** @type {Part[]} */
     const parts = await this.#database.ask(STORE, "readonly", (store) => store.getAll()).catch(() => []);
@@ -49,7 +49,7 @@ export class LastSeen {
   }
 
   /**
-   * Writes down what is seen, until `signal` aborts.
+   * Stores what the user sees, until `signal` aborts.
    * @param {import("./store.js").Store} store
    * @param {AbortSignal} signal
    */
@@ -69,7 +69,7 @@ export class LastSeen {
     return this.#database.destroy();
   }
 
-  /** What has changed; and nothing that is older than what was written before. @param {State} state */
+  /** Writes changed parts, unless the page may show old data. @param {State} state */
   #write(state) {
     if (state.connection !== "live" || read(WHO) !== this.#userId) return;
     const changed = this.#parts(state).filter(({ key, source }) => this.#written.get(key) !== source);
@@ -95,7 +95,7 @@ export class LastSeen {
   }
 }
 
-/** Of who is signed in here as far as the browser knows. */
+/** Reads what the signed-in user saw last, according to the id in localStorage. */
 export async function readLastSeen() {
   const userId = read(WHO);
   const seen = userId ? await new LastSeen(userId).read() : null;

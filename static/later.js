@@ -1,23 +1,23 @@
 /**
- * What a conversation can be seen and written in without: a script of its own, so that the first one to run does not wait for it.
- * Elements that stand in the page already begin to work when they are defined here.
+ * Loads the modules that showing and writing in a conversation do not need, so that app.js need not wait for them.
+ * Elements that are in the page already start to work when their module defines them.
  */
 
 import "./components/access-page.js";
 import "./components/account-bar.js";
 import "./components/connection-line.js";
-import "./components/emoji-picker.js"; // which <message-composer> asks for
+import "./components/emoji-picker.js"; // imported by <message-composer>
 import "./components/jump-button.js";
 import "./components/new-conversation.js";
 import "./components/notification-bell.js";
-import "./components/notification-offer.js"; // which notifications.js asks for
-import "./components/read-marker.js"; // which <conversation-view> asks for
+import "./components/notification-offer.js"; // imported by notifications.js
+import "./components/read-marker.js"; // imported by <conversation-view>
 import "./components/release-offer.js";
 import "./components/sessions-view.js";
 import "./components/settings-view.js";
-import "./lib/text.js"; // which messages with links ask for
+import "./lib/text.js"; // imported for messages with links
 import "./dropped.js";
-import "./notifications.js"; // which app.js asks for, as the next but one, when it knows where to go on from
+import "./notifications.js"; // app.js imports this and the next two when it knows the position
 import "./last-seen.js";
 import "./traces.js";
 import "./offline.js";

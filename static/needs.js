@@ -1,11 +1,11 @@
 /**
- * Looks for what the page needs of a browser, and says what is missing: a classic script in the head, in the words of
- * 2010, so that browsers run it that cannot read a module. README.md names the versions that have all of it.
+ * Checks that the browser has what the page needs, and shows what is missing. A classic script in the head, in the
+ * syntax of 2010, so that old browsers can run it. README.md lists the oldest browser versions that have everything.
  */
 (function () {
   "use strict";
 
-  // What browsers have had since 2020 or later, and the page's modules use without asking.
+  // Features that browsers have since 2020 or later, and that the modules use without a check.
   var NEEDED = [
     "customElements.define", "Element.prototype.replaceChildren", "ResizeObserver", "CSS.escape", "queueMicrotask",
     "Promise.allSettled", "Promise.withResolvers", "AbortSignal.abort", "AbortSignal.timeout", "AbortSignal.any", "BroadcastChannel",
@@ -41,7 +41,7 @@
   if (!isRead("(?<!a)\\p{Default_Ignorable_Code_Point}")) missing.push("RegExp lookbehind");
   if (!window.CSS || !CSS.supports("color", "light-dark(red, red)")) missing.push("light-dark()");
 
-  /** Once the page's elements are there, and before its modules run. */
+  /** Runs when the page's elements are there, before its modules run. */
   function tell() {
     var app = document.querySelector("messenger-app");
     var told = document.getElementById("too-old");

@@ -1,10 +1,9 @@
 /**
- * Tells of messages that nobody looks at: one notification for each, however many tabs are open.
+ * Shows a notification for each message that the user is not looking at: one, even with several open tabs.
  *
- * Every tab hears of every message. The one that leads the stream tells at once; the others look a
- * little later whether that was done (notified.js), since a tab may end between hearing and telling.
- * Which conversations somebody looks at, the tabs know from each other by shared locks: a tab's locks
- * end with it.
+ * Every tab gets every message. The tab that leads the stream shows the notification at once. The others check a
+ * little later whether it was shown (notified.js), because the leader may have ended. Each tab holds a shared lock
+ * for the conversation that the user looks at. The locks of a tab end with it.
  */
 
 import { avatarPath } from "./components/avatar.js";
@@ -19,19 +18,19 @@ import { words } from "./words.js";
 /** @typedef {import("./types.js").Message} Message */
 /** @typedef {FeedEvent & {name: "message"}} MessageEvent */
 /**
- * "ask": nobody has been asked yet; "blocked": the browser's user has said no to it.
+ * "ask": the browser has not asked the user yet; "blocked": the user has refused.
  * @typedef {"missing" | "ask" | "blocked" | "on" | "off"} Status
  * @typedef {{userId: string, conversationId: string, messageId: string, path: string}} Place
  */
 
-const FOLLOWING_MILLISECONDS = 1500; // longer than the leader takes
-const PAUSE_MILLISECONDS = 1000; // between two times of telling: what comes meanwhile is told together
-const MOST_AT_ONCE = 3; // of one conversation; more are told as a number
-const LONGEST_BODY = 200; // more than any system shows
+const FOLLOWING_MILLISECONDS = 1500; // longer than the leader needs
+const PAUSE_MILLISECONDS = 1000; // messages within this time are notified together
+const MOST_AT_ONCE = 3; // of one conversation; more become one notification with a number
+const LONGEST_BODY = 200; // characters, more than any system shows
 const ICON = "/icons/192.png";
 
 export class Notifications {
-  /** Somebody has written while nobody looked, and whether to tell of that has not been decided. */
+  /** Whether a message has arrived out of sight, and the user has not decided about notifications yet. */
   offered = false;
   #userId;
   #store;
@@ -43,7 +42,7 @@ export class Notifications {
   #looking;
   #notified;
   /**
-   * As far as it is known: to ask for it is a call to another process, too much for each event.
+   * A cached value: reading it calls another process, which is too slow for each event.
    * @type {NotificationPermission | undefined}
    */
   #permission;
@@ -62,7 +61,7 @@ export class Notifications {
    * @param {import("./store.js").Store} given.store
    * @param {(path: string) => void} given.navigate
    * @param {() => string | undefined} given.here the conversation that is open here
-   * @param {() => boolean} given.leads whether this is the tab that events come to first
+   * @param {() => boolean} given.leads whether this tab leads the stream
    * @param {AbortSignal} given.signal
    */
   constructor(userId, { store, navigate, here, leads, signal }) {
@@ -81,15 +80,15 @@ export class Notifications {
     navigator.permissions
       ?.query({ name: "notifications" })
       .then((permission) => permission.addEventListener("change", () => this.#changed(), { signal }), () => {});
-    addEventListener("focus", () => (this.#permission = undefined), { signal }); // settings may have been changed
-    // Of sw.js: a notification has been clicked.
+    addEventListener("focus", () => (this.#permission = undefined), { signal }); // the user may have changed the settings
+    // From sw.js, after a click on a notification.
     const go = (/** @type {globalThis.MessageEvent} */ { data }) => data?.type === "go" && this.#navigate(data.path);
     navigator.serviceWorker?.addEventListener("message", go, { signal });
   }
 
   /** @returns {Status} */
   get status() {
-    // Without locks (on http:// but for this machine) there are no notifications either.
+    // Browsers without locks (over http:// to another machine) have no notifications either.
     if (!("Notification" in globalThis) || !navigator.locks) return "missing";
     this.#permission ??= Notification.permission;
     if (this.#permission === "denied") return "blocked";
@@ -97,7 +96,7 @@ export class Notifications {
     return this.#permission === "granted" ? "on" : "ask";
   }
 
-  /** To be called for a gesture of the user's: browsers ask at no other time, and neither should we. */
+  /** Call this on a user gesture: browsers ask for the permission at no other time. */
   async turnOn() {
     write(this.#setting, "on");
     if (Notification.permission === "default") await Notification.requestPermission();
@@ -131,20 +130,20 @@ export class Notifications {
     else this.#timer ||= setTimeout(() => this.#work(), FOLLOWING_MILLISECONDS);
   }
 
-  /** Nothing stays of who signs out. */
+  /** Removes all notifications at a sign-out. */
   async clear() {
     this.closeOwn();
     for (const notification of await this.#open()) notification.close();
     await this.#notified.clear();
   }
 
-  /** Those that end with this page: no other one finds them. */
+  /** Closes the notifications of this page, which no other page can find. */
   closeOwn() {
     for (const notification of this.#shown) notification.close();
   }
 
   #offer() {
-    import("./components/notification-offer.js"); // few see it
+    import("./components/notification-offer.js"); // few users see it
     this.offered = true;
     this.#changed();
   }
@@ -181,7 +180,7 @@ export class Notifications {
   /**
    * @param {Message[]} messages
    * @param {string} conversationId
-   * @param {number} [count] how many the last one stands for
+   * @param {number} [count] the number of messages that the last one stands for
    */
   async #show(messages, conversationId, count) {
     const name = this.#entry(conversationId)?.otherParticipant.username ?? words.name;
@@ -197,7 +196,7 @@ export class Notifications {
   }
 
   /**
-   * By the service worker where there is one: phones know no other way, and a click may then open the page anew.
+   * Uses the service worker if there is one: phones require it, and a click can open the page again.
    * @param {string} title
    * @param {NotificationOptions & {data: Place}} options
    */
@@ -214,7 +213,7 @@ export class Notifications {
     });
   }
 
-  /** What has been read, here or on another device, is no news. @param {import("./types.js").Read} read */
+  /** Closes notifications of messages that were read, here or on another device. @param {import("./types.js").Read} read */
   async #close({ conversationId, lastReadMessageId }) {
     if (this.status !== "on") return;
     for (const notification of await this.#open()) {
@@ -241,7 +240,7 @@ export class Notifications {
     return this.#store.state.entries?.find(({ conversation }) => conversation.id === id)?.conversation;
   }
 
-  /** In any tab. */
+  /** The conversations that the user looks at in any tab. */
   async #lookedAt() {
     const { held = [] } = await navigator.locks.query();
     const names = held.map(({ name = "" }) => name).filter((name) => name.startsWith(this.#looking));
@@ -267,9 +266,9 @@ export class Notifications {
 }
 
 /**
- * Holds a lock beside whoever else holds it.
+ * Takes a shared lock.
  * @param {string} name
- * @returns {() => void} lets go of it
+ * @returns {() => void} releases it
  */
 function held(name) {
   const end = new AbortController();

@@ -1,4 +1,4 @@
-/** Which messages a notification has been shown for: in this browser, for one user, told once to whichever tab asks first. */
+/** Records which messages have had a notification in this browser, so that only one tab shows it. */
 
 import { Database } from "./lib/database.js";
 import { steps } from "./lib/ids.js";
@@ -9,7 +9,7 @@ const VERSION = 1;
 const STORE = "told";
 const UP_TO = "up to";
 
-/** The databases' names begin so. */
+/** The beginning of the databases' names. */
 export const PREFIX = "messenger.notified.";
 
 export class Notified {
@@ -21,9 +21,9 @@ export class Notified {
   }
 
   /**
-   * Those that no tab has taken before, and that are this one's now. A tab hears events in their order, so that
-   * whoever took a later one has seen to those before it. Where the browser keeps nothing, all of them: twice told
-   * is better than never.
+   * Claims events for this tab, and returns those that no tab has claimed before. Tabs get events in order, so the
+   * tab that claimed a later event has handled the earlier ones. Without storage it returns all: a second
+   * notification is better than none.
    * @template {Event} E
    * @param {E[]} events in the order of the feed
    * @returns {Promise<E[]>}

@@ -1,4 +1,4 @@
-/** Messages on their way, kept in this browser for one user: they survive a reload, and a crash. */
+/** The outbox's database: unsent messages of one user, which survive a reload and a crash. */
 
 import { Database } from "./lib/database.js";
 import { read, remove, write } from "./lib/storage.js";
@@ -10,12 +10,12 @@ const DRAFTS = "drafts";
 const BY_CLIENT_ID = "clientId";
 
 /**
- * In an IndexedDB, whose keys ascend in the order in which messages were added, by whatever tab. Each
- * promise is kept once the change is on the disk, and broken where the browser keeps nothing.
+ * An IndexedDB. Its keys ascend in the order in which all tabs added messages. Each promise resolves when the change
+ * is on the disk, and rejects if the browser stores nothing.
  */
 export class OutboxStore {
   #database;
-  #discarded; // under this key stands that all of it is to be discarded, until that has been done
+  #discarded; // the key that is set until a requested `clear` is done
 
   /** @param {string} userId */
   constructor(userId) {
@@ -28,17 +28,17 @@ export class OutboxStore {
     return this.#ask("readonly", (drafts) => drafts.getAll());
   }
 
-  /** @param {Draft} draft which may be there already */
+  /** @param {Draft} draft may be in the store already */
   add(draft) {
     return this.#find(draft.clientId, (drafts, key) => key === undefined && drafts.add(draft));
   }
 
-  /** @param {Draft} draft in the place of the one with its client id, if that is still there */
+  /** @param {Draft} draft replaces the one with its client id, if there is one */
   replace(draft) {
     return this.#change(draft.clientId, (drafts, key) => drafts.put(draft, key));
   }
 
-  /** @param {Draft} draft behind all others, if the one with its client id is still there */
+  /** @param {Draft} draft moves behind all others, if it is still in the store */
   requeue(draft) {
     return this.#change(draft.clientId, (drafts, key) => {
       drafts.delete(key);
@@ -47,7 +47,7 @@ export class OutboxStore {
   }
 
   /**
-   * Behind all others, whether they are there or not.
+   * Adds drafts behind all others, even if they are in the store already.
    * @param {Draft[]} drafts in their order
    */
   restore(drafts) {
@@ -69,7 +69,7 @@ export class OutboxStore {
     return this.#change(clientId, (drafts, key) => drafts.delete(key));
   }
 
-  /** Where the database does not answer now, this is done before it is asked for anything again. */
+  /** Deletes all drafts. If the database does not answer now, before the next access. */
   async clear() {
     write(this.#discarded, "1");
     await this.#discard();

@@ -1,6 +1,6 @@
 /**
- * Messages on their way: drawn at once, kept in the browser until the server has them, sent in order
- * within each conversation by one tab at a time, and marked when they are refused.
+ * The outbox: draws unsent messages at once, and stores them until the server has them. One tab at a time sends the
+ * messages of a conversation, in order. It marks messages that the server refuses.
  */
 
 import * as api from "./api.js";
@@ -15,12 +15,12 @@ import { words } from "./words.js";
 
 /** @typedef {import("./types.js").Draft} Draft */
 
-const ADOPT_MILLISECONDS = 5000; // what another tab has sent and not stored by then, it may not have lived to store
-const LOOK_AGAIN_MILLISECONDS = 5000; // where the browser's storage did not answer
-const COUNT_MILLISECONDS = 500; // somebody who signs out waits no longer for the storage
+const ADOPT_MILLISECONDS = 5000; // after this time, the tab that wrote a journal entry may have ended before storing it
+const LOOK_AGAIN_MILLISECONDS = 5000; // after the browser's storage did not answer
+const COUNT_MILLISECONDS = 500; // a sign-out waits no longer for the storage
 
 /**
- * What the tabs tell each other: to look at the disk again, and which message is done with.
+ * Messages between tabs: the database has changed, or a draft is sent or discarded.
  * @typedef {{type: "changed"} | {type: "over", clientId: string}} Word
  */
 
@@ -28,9 +28,9 @@ export class Outbox {
   #name;
   #kept;
   #journal;
-  /** @type {Draft[]} not in the database yet, or where it takes nothing: in the journal, if that has room */
+  /** @type {Draft[]} not in the database yet; in the journal, if that has space */
   #unkept = [];
-  /** @type {Set<string>} client ids of those that are done with, though the disk may still have them */
+  /** @type {Set<string>} client ids of sent or discarded drafts, which the database may still have */
   #over = new Set();
   #keeping = Promise.resolve();
   #warns = false;
@@ -41,13 +41,13 @@ export class Outbox {
   /** @type {Map<string, Promise<void>>} the last round of sending, by conversation */
   #rounds = new Map();
   #present = AbortSignal.abort();
-  #hurry = new AbortController(); // ends the try and the pause of the moment
+  #hurry = new AbortController(); // aborts the current attempt and pause
 
   /**
-   * @param {string} userId whose messages these are
+   * @param {string} userId the author of the messages
    * @param {import("./store.js").Store} store
-   * @param {(error: unknown) => void} refused told of each try that failed
-   * @param {AbortSignal} signal ends it; what has not been sent is kept
+   * @param {(error: unknown) => void} refused called after each failed attempt
+   * @param {AbortSignal} signal ends the outbox; unsent messages stay in the database
    */
   constructor(userId, store, refused, signal) {
     this.#name = `messenger.outbox.${userId}`;
@@ -62,7 +62,7 @@ export class Outbox {
   }
 
   /**
-   * Whether the message is on the disk when this returns; else the promise tells when it is, or cannot be.
+   * Sends a message. Returns true if it is on the disk already; else a promise that settles when it is, or cannot be.
    * @param {string} conversationId
    * @param {string} content
    * @returns {true | Promise<void>}
@@ -77,7 +77,7 @@ export class Outbox {
   }
 
   /**
-   * It goes to the end of the line: those behind it have passed.
+   * Sends a failed message again, behind all others of its conversation.
    * @param {Draft} draft one that failed
    */
   async retry(draft) {
@@ -89,7 +89,7 @@ export class Outbox {
   }
 
   /**
-   * It stays in view until the disk has let go of it, or a reload might bring it back.
+   * Discards a failed message. It stays visible until it is deleted from the disk, so that a reload cannot bring it back.
    * @param {Draft} draft one that failed
    */
   async discard(draft) {
@@ -98,14 +98,14 @@ export class Outbox {
     this.#changed(draft.conversationId);
   }
 
-  /** How many have not been sent, those among them that this tab has not drawn yet. */
+  /** The number of unsent messages, including those that this tab has not drawn yet. */
   async count() {
     const known = this.store.state.drafts.length;
     const counted = this.#all().then(({ length }) => length);
     return Promise.race([counted, pause(COUNT_MILLISECONDS).then(() => known)]);
   }
 
-  /** Forgets what has not been sent. */
+  /** Deletes all unsent messages. */
   async clear() {
     this.#cleared = true;
     this.#unkept = [];
@@ -114,7 +114,7 @@ export class Outbox {
   }
 
   /**
-   * What other tabs have written is drawn here too, and what they left behind is sent.
+   * Draws the messages of other tabs as well, and sends those that ended tabs left behind.
    * @param {AbortSignal} present
    */
   async #begin(present) {
@@ -155,7 +155,7 @@ export class Outbox {
     this.#look();
   }
 
-  /** What is in the journal and not in the database yet, by whatever tab: this one sees to it, too. */
+  /** Stores the journal entries of all tabs in the database. */
   #adopt() {
     const here = new Set(this.#unkept.map(({ clientId }) => clientId));
     for (const draft of this.#journal.all()) {
@@ -165,7 +165,7 @@ export class Outbox {
     }
   }
 
-  /** A tab that has put something there may end before it has stored it. */
+  /** Adopts another tab's entry later, in case that tab ends before it stores the entry. */
   #adoptLater() {
     if (this.#adopting) return;
     this.#adopting = setTimeout(() => {
@@ -175,8 +175,8 @@ export class Outbox {
   }
 
   /**
-   * A stream that comes alive tells that the server is there again; a try that began before may be
-   * waiting on a connection that has died.
+   * Tries again when the stream is live, because the server is reachable then. An earlier attempt may wait on a dead
+   * connection.
    */
   #hurryWhenLive() {
     let before = this.store.state.connection;
@@ -193,7 +193,7 @@ export class Outbox {
   #changed(conversationId) {
     this.#say({ type: "changed" });
     this.#send(conversationId);
-    this.#look(); // what was read meanwhile may have been older
+    this.#look(); // a read that began before may have older data
   }
 
   /** @param {Word} word */
@@ -201,7 +201,7 @@ export class Outbox {
     this.#channel?.postMessage(word);
   }
 
-  /** Whether the disk could be read. */
+  /** Reads the database, and draws. Resolves with false if it does not answer. */
   async #look() {
     const kept = await this.#read();
     const drafts = this.#merged(kept);
@@ -213,14 +213,14 @@ export class Outbox {
     return this.#merged(await this.#read());
   }
 
-  /** What is on the disk; null where that does not answer. */
+  /** The drafts in the database; null if it does not answer. */
   #read() {
     return this.#kept.all().catch(() => null);
   }
 
   /**
-   * What this tab knows is newer than the disk. What it has drawn it knows until it is told that this is over,
-   * though the disk may have lost it: a repeat of what another tab has sent is harmless.
+   * Merges the database with this tab's newer drafts. A drawn draft stays until this tab learns that it is sent or
+   * discarded, even if the database has lost it: sending a draft twice is harmless.
    * @param {Draft[] | null} kept
    * @returns {Draft[]} in the order of sending
    */
@@ -236,7 +236,7 @@ export class Outbox {
   }
 
   /**
-   * The disk has lost the first of these, and perhaps others.
+   * Stores drafts again that the database has lost.
    * @param {Draft[]} drawn
    */
   #restore(drawn) {
@@ -250,11 +250,11 @@ export class Outbox {
   }
 
   /**
-   * Whether it is on the disk at once.
+   * Writes a draft to the journal. Returns whether it is on the disk.
    * @param {Draft} draft
    */
   #hold(draft) {
-    if (this.#cleared) return true; // with all that was to be discarded
+    if (this.#cleared) return true; // after `clear`, nothing is stored
     this.#unkept.push(draft);
     const isSafe = this.#journal.put(draft);
     if (!isSafe) this.#warn();
@@ -269,14 +269,14 @@ export class Outbox {
   /** @param {Draft} draft */
   async #keep(draft) {
     if (!this.#unkept.includes(draft)) return; // sent already
-    // Behind one that could not be kept, and must not be overtaken, it stays here too.
+    // A draft behind one that could not be stored also waits, to keep the order.
     const overtakes = this.#unkept.find(({ failure }) => failure === null) !== draft;
     const kept = overtakes ? Promise.reject() : this.#kept.add(draft);
     await kept.then(() => this.#forget(draft), () => {});
     this.#changed(draft.conversationId);
   }
 
-  /** Neither the journal nor the database has room: leaving the page would lose what waits here. */
+  /** Warns that neither the journal nor the database has space: leaving the page loses messages. */
   #warn() {
     if (this.#warns) return;
     this.#warns = true;
@@ -285,7 +285,7 @@ export class Outbox {
   }
 
   /**
-   * Whether this tab was the one that knew it.
+   * Forgets a draft. Returns whether this tab knew it.
    * @param {{clientId: string}} draft
    */
   #forget({ clientId }) {
@@ -309,11 +309,11 @@ export class Outbox {
     const signal = this.#present;
     const before = this.#rounds.get(conversationId) ?? Promise.resolve();
     const round = () => inTurn(`${this.#name}.${conversationId}`, signal, (turn) => this.#sendAll(conversationId, turn));
-    this.#rounds.set(conversationId, before.then(round).catch(console.error)); // the next round has its turn all the same
+    this.#rounds.set(conversationId, before.then(round).catch(console.error)); // an error must not stop the next round
   }
 
   /**
-   * Until the server has each or refuses it: the client id makes a repeat harmless.
+   * Sends each message until the server stores or refuses it. The client id makes repeats harmless.
    * @param {string} conversationId
    * @param {AbortSignal} turn
    */
@@ -334,7 +334,7 @@ export class Outbox {
   }
 
   /**
-   * The next one to send, looked for before each try: another tab may have sent or cleared it.
+   * The next message to send. It is read before each attempt, because another tab may have sent or deleted it.
    * @param {string} conversationId
    * @param {AbortSignal} turn
    */
@@ -345,7 +345,7 @@ export class Outbox {
   }
 
   /**
-   * What stands in the way and may pass; null where there is no reason to pause.
+   * Tries to send. Resolves with an error that may pass, or null if there is no reason to pause.
    * @param {Draft} draft
    * @param {AbortSignal} turn
    */
@@ -368,7 +368,7 @@ export class Outbox {
   }
 
   /**
-   * It steps aside.
+   * Marks a message as failed, so that the next ones can be sent.
    * @param {Draft} draft
    * @param {string} reason
    */

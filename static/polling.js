@@ -1,6 +1,6 @@
 /**
- * Where events do not come through, though the server answers, what is on show is fetched now and then: some
- * proxies hold back a stream until it ends.
+ * Fetches what is on the screen every few seconds while no events arrive but the server answers. Some proxies buffer
+ * a stream until it ends.
  */
 
 import * as api from "./api.js";
@@ -11,7 +11,7 @@ const PAUSE_MILLISECONDS = 8000; // longer than most reconnections take
 /**
  * @param {object} given
  * @param {import("./store.js").Store} given.store
- * @param {() => string | undefined} given.here the conversation that is on show
+ * @param {() => string | undefined} given.here the conversation on the screen
  * @param {(error: unknown) => void} given.refused
  * @param {AbortSignal} given.signal
  */

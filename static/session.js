@@ -1,6 +1,6 @@
 /**
- * The session that all tabs of a browser share, as they share its cookie: kept from growing old, and
- * when another tab signs out, or in as somebody else, this one does not go on under the wrong name.
+ * The session, which all tabs of a browser share like its cookie. This module renews the token. It also stops this tab
+ * when another tab signs out, or signs in as another user.
  */
 
 import * as api from "./api.js";
@@ -13,7 +13,7 @@ const DAY_MILLISECONDS = 24 * 3600 * 1000; // a token lives for 14 days
 const LOOK_MILLISECONDS = 3600 * 1000;
 
 /**
- * @param {import("./types.js").User} user who has just been seen to be signed in
+ * @param {import("./types.js").User} user the user that the server has just confirmed
  * @param {(error: unknown) => void} refused
  * @param {AbortSignal} signal
  */
@@ -22,14 +22,14 @@ export function keep(user, refused, signal) {
   const look = () => inTurn(REFRESHED, signal, refreshDaily).catch(refused);
   const timer = setInterval(look, LOOK_MILLISECONDS);
   signal.addEventListener("abort", () => clearInterval(timer));
-  document.addEventListener("visibilitychange", look, { signal }); // timers stand still in sleep
+  document.addEventListener("visibilitychange", look, { signal }); // timers stop while a machine sleeps
   addEventListener("online", look, { signal });
   look();
 }
 
 /**
- * Whether the cookie that requests carry is still this user's, as far as the tabs have told each
- * other. A tab that wakes from sleep may look before it hears.
+ * Whether the cookie still belongs to this user, as far as other tabs have announced. A tab that wakes from sleep may
+ * check before it gets their announcement.
  * @param {string} userId
  */
 export const isStill = (userId) => (read(WHO) ?? userId) === userId;
@@ -39,7 +39,7 @@ export const end = () => write(WHO, "");
 
 async function refreshDaily() {
   const age = Date.now() - Number(read(REFRESHED));
-  if (Math.abs(age) < DAY_MILLISECONDS) return; // days in the future: the clock had been wrong
+  if (Math.abs(age) < DAY_MILLISECONDS) return; // a time in the future: the clock was wrong
   await api.refreshToken();
   write(REFRESHED, `${Date.now()}`);
 }

@@ -1,10 +1,9 @@
 /**
- * One event stream for all tabs of a browser, which has six connections to a server and no more.
+ * One event stream for all tabs of a browser, because a browser opens only six connections to a server.
  *
- * The tab that holds the lock leads: it keeps the stream open, and passes on what comes. The others
- * follow. Each of them knows its own position and takes the event after it, and no other: who finds
- * that something is missing says where it is, and the leader's stream goes back to there. So nothing
- * is lost when a leader dies, whatever it had passed on by then.
+ * The tab that holds the lock leads: it keeps the stream open, and passes events to its followers. Each follower
+ * knows its position, and accepts only the next event. A follower that misses events announces its position, and the
+ * leader's stream goes back to it. So no event is lost when a leader ends.
  */
 
 import { RETRY } from "./lib/backoff.js";
@@ -18,7 +17,7 @@ import { Stream } from "./stream.js";
 /** @typedef {import("./types.js").FeedEvent} FeedEvent */
 
 /**
- * What the tabs tell each other: the leader of events, resets and how it is; a follower where it is, or that somebody there looks and waits.
+ * Messages between tabs. The leader sends events, resets and its status. A follower sends its position, or that its user is waiting.
  * @typedef {{type: "event", event: FeedEvent}
  *   | {type: "reset", position: string}
  *   | {type: "leading", status: Connection, position: string}
@@ -26,18 +25,18 @@ import { Stream } from "./stream.js";
  *   | {type: "hurry"}} Word
  */
 
-const ASK_MILLISECONDS = 10_000; // between two questions whether the leader still is there
+const ASK_MILLISECONDS = 10_000; // between two checks of whether the leader runs
 const HURRY_MILLISECONDS = 5000;
-const ANSWER_MILLISECONDS = 2000; // then it sleeps, and another tab takes over
+const ANSWER_MILLISECONDS = 2000; // a leader that takes longer sleeps, and another tab takes over
 
 export class SharedStream {
   #name;
   #ended = new AbortController();
-  /** @type {Stream | null} while this tab leads */
+  /** @type {Stream | null} set while this tab leads */
   #stream = null;
   /** @type {BroadcastChannel | null} */
   #channel = null;
-  #waiting = new AbortController(); // in the line for the lock
+  #waiting = new AbortController(); // waits for the lock
   #release = () => {};
   /** @type {Connection} */
   #status = "connecting";
@@ -45,7 +44,7 @@ export class SharedStream {
   #leaderTimeout = 0;
 
   /**
-   * @param {string} userId whose tabs these are
+   * @param {string} userId the user of these tabs
    * @param {string} position
    * @param {Listener} listener
    */
@@ -60,7 +59,7 @@ export class SharedStream {
     this.#ended.abort();
   }
 
-  /** Whether events come to this tab first. */
+  /** Whether this tab holds the stream. */
   get leads() {
     return this.#stream !== null;
   }
@@ -70,7 +69,7 @@ export class SharedStream {
     present.addEventListener("abort", () => this.#go());
     this.listener.connection("connecting");
     if (!sharedLocks() || !globalThis.BroadcastChannel) {
-      this.#lead(); // each tab on its own
+      this.#lead(); // without channels, each tab has its own stream
       return;
     }
     this.#channel = new BroadcastChannel(this.#name);
@@ -96,13 +95,13 @@ export class SharedStream {
     this.#say({ type: "here", position: this.position });
   }
 
-  /** The leader has been heard. */
+  /** Notes that the leader runs. */
   #trust() {
     clearTimeout(this.#leaderTimeout);
     this.#leaderTimeout = 0;
   }
 
-  /** @param {boolean} [steal] from a leader that does not answer */
+  /** @param {boolean} [steal] take the lock from a leader that does not answer */
   #queue(steal = false) {
     this.#waiting.abort();
     this.#waiting = new AbortController();
@@ -113,7 +112,7 @@ export class SharedStream {
       return new Promise((/** @type {(value?: undefined) => void} */ resolve) => (this.#release = resolve));
     };
     sharedLocks()?.request(this.#name, steal ? { steal } : { signal }, hold).catch(() => {
-      if (signal.aborted) return; // it was given up here
+      if (signal.aborted) return; // this tab has stopped waiting
       this.#retire();
       this.#join();
     });
@@ -137,7 +136,7 @@ export class SharedStream {
   }
 
   /**
-   * The others first: what goes wrong here is no reason for them to miss it.
+   * Sends to the other tabs first, so that an error in this tab does not affect them.
    * @param {Word} word
    * @param {() => void} act
    */
@@ -167,14 +166,14 @@ export class SharedStream {
     if (word.type === "here") return this.#wait(word.position);
     if (word.type === "hurry") return this.#stream?.hurry();
     this.#trust();
-    if (this.#stream) return; // of one that led before
+    if (this.#stream) return; // a message from a former leader
     if (word.type === "event") this.#take(word.event);
     else if (word.type === "reset") this.#reset(word.position);
     else this.#follow(word.status, word.position);
   }
 
   /**
-   * As the leader: for one who is behind. Who asks may be in the foreground, and this tab not.
+   * Goes back for a follower that misses events. The follower may be visible while this tab is hidden.
    * @param {string} position
    */
   #wait(position) {
@@ -186,7 +185,7 @@ export class SharedStream {
 
   /**
    * @param {Connection} status
-   * @param {string} position the leader's
+   * @param {string} position of the leader
    */
   #follow(status, position) {
     this.#status = status;
@@ -211,7 +210,7 @@ export class SharedStream {
     this.listener.reset(position);
   }
 
-  /** Said once for each place, however much goes by meanwhile. */
+  /** Announces this tab's position, once for each position. */
   #behind() {
     if (this.#toldAt === this.position) return;
     this.#toldAt = this.position;
@@ -219,7 +218,7 @@ export class SharedStream {
     else this.#say({ type: "here", position: this.position });
   }
 
-  /** A leader that nobody looks at takes its time; somebody looks here. */
+  /** Asks the leader to try now, because this tab is visible: a hidden leader waits longer. */
   #hurry() {
     if (!this.#stream && this.#status !== "live" && document.visibilityState === "visible") this.#say({ type: "hurry" });
   }

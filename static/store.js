@@ -1,9 +1,8 @@
 /**
  * The page's state, and the one function that changes it.
  *
- * Snapshots, live events and what the user does all go through `apply`. An event may come before,
- * with or after the snapshot that reflects it: each fact remembers the position that it stands for,
- * and what it reflects already is not applied to it again.
+ * Snapshots, live events and the user's actions all go through `apply`. An event may arrive before or after the
+ * snapshot that reflects it. So each fact has its position, and an event that it reflects is not applied again.
  */
 
 import { compareIds, countUpTo, reflects, steps } from "./lib/ids.js";
@@ -17,8 +16,8 @@ import { compareIds, countUpTo, reflects, steps } from "./lib/ids.js";
 /** @typedef {import("./types.js").State} State */
 /** @typedef {import("./types.js").Thread} Thread */
 
-const MOST_UNREAD = 1000; // the server's own counting goes no further
-const RECENT = 1000; // as many events as a stream replays, so that a snapshot on its way misses none
+const MOST_UNREAD = 1000; // the server counts no further
+const RECENT = 1000; // as many events as a stream replays, so that a late snapshot misses none
 
 /** @type {State} */
 export const EMPTY = {
@@ -37,7 +36,7 @@ export const EMPTY = {
 };
 
 /**
- * The state after `action`; pure.
+ * Returns the state after `action`. Pure.
  * @param {State} state
  * @param {Action} action
  * @returns {State}
@@ -91,7 +90,7 @@ export function apply(state, action) {
   }
 }
 
-/** Holds the state; whoever subscribes is told of each new one. */
+/** Holds the state, and calls subscribers with each new one. */
 export class Store {
   /** @type {State} */
   state = EMPTY;
@@ -107,7 +106,7 @@ export class Store {
       try {
         subscriber(this.state);
       } catch (error) {
-        console.error(error); // one element that cannot draw must not keep the next from it
+        console.error(error); // an element that fails must not stop the others
       }
     }
   }
@@ -125,7 +124,7 @@ export class Store {
 }
 
 /**
- * The list, and what is unread beyond it: a first page tells the sum of all, and a further page has its part of it.
+ * Updates the unread count beyond the list. The first page has the total; each further page reduces the rest.
  * @param {State} before
  * @param {State} after
  * @param {{snapshot: import("./types.js").Snapshot<Conversation[]>, older: boolean}} page
@@ -141,7 +140,7 @@ function recounted(before, after, { snapshot, older }) {
 }
 
 /**
- * A conversation that comes into the list by itself may have had a part in what is unread beyond it.
+ * Reduces the unread count beyond the list when a single conversation joins the list.
  * @param {State} before
  * @param {State} after
  * @returns {State}
@@ -153,8 +152,8 @@ function moved(before, after) {
 }
 
 /**
- * What is unread beyond the list is not known any more, where some of it was read; or, since the server counts no
- * further than 1000, some of as many.
+ * Requests a new count when the user reads a conversation beyond the list, or when the total was 1000 or more: the server
+ * counts no further.
  * @param {State} before
  * @param {State} after
  * @param {FeedEvent} event
@@ -180,7 +179,7 @@ function added({ entries: before }, { entries: after }) {
 const unreadIn = (entries) => entries.reduce((sum, { conversation }) => sum + conversation.unreadCount, 0);
 
 /**
- * The list as it is shown: what is on its way counts as its conversation's last message.
+ * The list for display: an unsent message counts as the last message of its conversation.
  * @param {State} state
  * @returns {Entry[] | null}
  */
@@ -194,7 +193,7 @@ export function listed({ entries, drafts }) {
 }
 
 /**
- * What the browser has kept: of no position, so that it is let go of as soon as the server is there.
+ * Shows stored data, without a position. So the first answer of the server replaces it.
  * @param {State} state
  * @param {import("./last-seen.js").Seen} seen
  * @returns {State}
@@ -205,8 +204,7 @@ function lastSeen(state, { user, conversations, threads }) {
 }
 
 /**
- * Whether a snapshot is older than where the stream goes on from: what happened in between, nobody
- * tells.
+ * Whether a snapshot is older than the start of the stream: the events in between are unknown.
  * @param {State} state
  * @param {{position: string}} snapshot
  */
@@ -216,8 +214,8 @@ function isStale({ since }, { position }) {
 }
 
 /**
- * The stream goes on from `position`, at the start and at each reset: what is older would miss what
- * happened in between, and is let go of.
+ * Notes that the stream starts at `position`, first or after a reset. Drops older facts, because events are missing
+ * between them and `position`.
  * @param {State} state
  * @param {string} position
  * @returns {State}
@@ -250,7 +248,7 @@ function withEvent(state, event) {
 }
 
 /**
- * A message moves its conversation to the top, as the server's own order has it.
+ * Applies an event to the list. A message moves its conversation to the top, as on the server.
  * @param {Entry[]} entries
  * @param {FeedEvent} event
  * @returns {Entry[]}
@@ -296,13 +294,13 @@ function afterRead(conversation, read) {
     return { ...conversation, otherLastReadMessageId: read.lastReadMessageId };
   }
   const before = conversation.lastReadMessageId;
-  if (before && compareIds(before, read.lastReadMessageId) > 0) return conversation; // it has been read on since, here
+  if (before && compareIds(before, read.lastReadMessageId) > 0) return conversation; // this tab has read further since
   const own = { ...conversation, lastReadMessageId: read.lastReadMessageId };
   return counted(own, read.unreadCount ?? conversation.unreadCount);
 }
 
 /**
- * What is being looked at is read at once, before the server says so: no count flashes up for it.
+ * Marks visible messages as read before the server confirms it, so that no count flashes up.
  * @param {State} state
  * @param {string} id
  * @param {string} messageId
@@ -347,7 +345,7 @@ function withEntries(state, { body, position, next }, older) {
 }
 
 /**
- * The next page goes below, save that a conversation known from a visit may stand there already.
+ * Appends the next page, except for conversations that the list has already from a visit.
  * @param {Entry[]} entries
  * @param {Entry[]} page
  */
@@ -369,7 +367,7 @@ function placedAfter(entries, before, entry) {
 }
 
 /**
- * A first page takes the place of what was known, save for what it is too short or too old to have.
+ * Replaces the list by a first page. Keeps conversations below its end, and those created after it.
  * @param {State} state
  * @param {Entry[]} page
  * @param {string} position
@@ -428,12 +426,12 @@ function withEntry(state, conversation, position) {
  */
 function withMessages(state, id, snapshot, older) {
   const known = state.threads[id];
-  if (older && !known) return state; // what it would join has been let go of
+  if (older && !known) return state; // the messages that it continues were dropped
   const page = snapshot.body.toReversed();
   /** @type {Thread} */
   let thread = { messages: page, position: snapshot.position, older: snapshot.next };
   if (older) {
-    // The first page's position stands: an event beyond it may be missing from an older page.
+    // Keeps the position of the first page: an older page may lack events after that position.
     thread = { ...known, messages: merged(known.messages, page), older: snapshot.next };
   } else {
     if (known && overlap(known.messages, page)) thread = { ...thread, messages: merged(known.messages, page), older: known.older };
@@ -445,7 +443,7 @@ function withMessages(state, id, snapshot, older) {
 }
 
 /**
- * Whether nothing can be missing between what is known and the newest page.
+ * Whether the known messages and the newest page overlap, so that none is missing between them.
  * @param {Message[]} known
  * @param {Message[]} page
  */
@@ -467,7 +465,7 @@ function withSent(state, message) {
   );
   const known = state.entries?.find((entry) => entry.conversation.id === id);
   const last = known?.conversation.lastMessage;
-  if (!known || (last && compareIds(last.id, message.id) >= 0)) return { ...state, drafts, threads }; // the stream was quicker
+  if (!known || (last && compareIds(last.id, message.id) >= 0)) return { ...state, drafts, threads }; // its event arrived first
   const sent = { ...known, conversation: { ...known.conversation, lastMessage: message } };
   const others = (state.entries ?? []).filter((entry) => entry !== known);
   return { ...state, drafts, threads, entries: placed(others, sent, () => true) };
@@ -501,7 +499,7 @@ function toTop(entries, entry) {
 }
 
 /**
- * Whether a conversation was there before the latest message of the one with this `id` that an event told of.
+ * Returns whether an entry existed before the latest event with a message in the conversation `id`.
  * @param {FeedEvent[]} recent
  * @param {string} id
  * @returns {(entry: Entry) => boolean}
@@ -512,8 +510,8 @@ function toldSince(recent, id) {
 }
 
 /**
- * A conversation that was not in the list: on top where it is new, else by its last message, whose id goes by no clock.
- * Nothing tells when one without a message was created; `isOlder` says whether such a one goes below.
+ * Inserts a conversation into the list: on top if it is new, else by the id of its last message. Conversations without
+ * a message have no known time; `isOlder` says whether such a one goes below.
  * @param {Entry[]} entries
  * @param {Entry} entry
  * @param {(empty: Entry) => boolean} [isOlder]
@@ -529,8 +527,8 @@ function placed(entries, entry, isOlder = () => false) {
 }
 
 /**
- * Oldest first, each once. A page of history goes before, a live message behind: among ten thousand
- * neither must cost a sort.
+ * Merges messages, oldest first, without duplicates. Puts a page of history in front and a live message at the end
+ * without sorting, because there may be ten thousand.
  * @param {Message[]} known
  * @param {Message[]} more
  */
@@ -569,7 +567,7 @@ function counted(conversation, unread) {
 
 /**
 /**
- * Whether the server is known to have it.
+ * Whether the server is known to have stored the draft.
  * @param {State} state
  * @param {Draft} draft
  */

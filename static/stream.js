@@ -1,27 +1,26 @@
 /**
- * The event stream, kept open. EventSource gives up for good at the first answer that is not 200,
- * and cannot tell a silent connection from a dead one: so reconnecting is done here, from the last
- * event's id, whatever happened.
+ * Keeps the event stream open. EventSource gives up at the first answer that is not 200, and cannot distinguish a
+ * silent connection from a dead one. So this module reconnects, after any failure, from the id of the last event.
  */
 
 import { backoff, RETRY } from "./lib/backoff.js";
 
 /** @typedef {import("./types.js").FeedEvent} FeedEvent */
 
-const SILENCE = 2; // heartbeats without a sign of life
-const HELLO_MILLISECONDS = 15_000; // the server says it at once, but networks are slow
-const PROBE_MILLISECONDS = 3000; // where the last connection died without a word, others may have too:
-const PROBES = 6; // as many as a browser keeps, and takes for alive, to one server
+const SILENCE = 2; // heartbeats without an event
+const HELLO_MILLISECONDS = 15_000; // the server sends it at once, but networks are slow
+const PROBE_MILLISECONDS = 3000; // after a silent death of a connection, others may be dead too:
+const PROBES = 6; // a browser keeps this many connections to a server, and believes they are alive
 const LOOK_MILLISECONDS = 2000;
-const DRAINING_FAILURES = 2; // as if so many: all others were told the same, and a start takes a while
+const DRAINING_FAILURES = 2; // counts as this many failures: all clients return, and a start takes a while
 
 /**
  * @typedef {object} Listener
  * @property {(event: FeedEvent) => void} event
- * @property {(position: string) => void} reset the feed does not reach back: snapshots must be fetched anew
+ * @property {(position: string) => void} reset the feed does not reach back: fetch new snapshots
  * @property {(status: import("./types.js").Connection) => void} connection
- * @property {() => boolean} isStill whether a request would be the same user's
- * @property {() => Promise<boolean>} mayGoOn asked when the server refused: false ends it for good
+ * @property {() => boolean} isStill whether a request would still belong to the same user
+ * @property {() => Promise<boolean>} mayGoOn called when the server refused; false ends the stream for good
  */
 
 export class Stream {
@@ -31,7 +30,7 @@ export class Stream {
   #lastSign = now();
   #failures = 0;
   #silences = 0;
-  /** @type {{timer: number, begun: Moment, milliseconds: number, refused: boolean} | null} until the next try */
+  /** @type {{timer: number, begun: Moment, milliseconds: number, refused: boolean} | null} set until the next attempt */
   #pause = null;
   #ended = new AbortController();
 
@@ -54,8 +53,8 @@ export class Stream {
   }
 
   /**
-   * Opens it anew if it has been silent for too long, or if the next try is overdue: timers stand
-   * still while a machine sleeps, and are minutes late in a tab in the background.
+   * Reopens the stream if it was silent for too long, or if the next attempt is overdue. Timers stop while a machine
+   * sleeps, and are minutes late in a background tab.
    */
   look() {
     if (this.#source && since(this.#lastSign) >= this.#patience) {
@@ -65,7 +64,7 @@ export class Stream {
     } else if (this.#pause && since(this.#pause.begun) >= this.#pause.milliseconds) this.#again();
   }
 
-  /** Somebody does not want to wait for the next try. */
+  /** Tries again now. */
   hurry() {
     if (this.#pause) this.#again();
   }
@@ -76,12 +75,12 @@ export class Stream {
   }
 
   /**
-   * What came after `position` comes once more.
+   * Repeats the events after `position`.
    * @param {string} position
    */
   goBack(position) {
     this.position = position;
-    if (this.#source) this.#open(); // else it is about to
+    if (this.#source) this.#open(); // else the next attempt starts there
   }
 
   close() {
@@ -112,7 +111,7 @@ export class Stream {
   /** @param {MessageEvent} event */
   #hello(event) {
     this.#patience = JSON.parse(event.data).heartbeatSeconds * 1000 * SILENCE;
-    this.position = event.lastEventId || this.position; // none where a reset follows
+    this.position = event.lastEventId || this.position; // empty if a reset follows
     this.#failures = 0;
     this.#silences = 0;
     this.#alive();
@@ -127,7 +126,7 @@ export class Stream {
   }
 
   /**
-   * The position first: an event that nobody here can read must not be sent for ever.
+   * Stores the position first, so that an event that fails is not sent again for ever.
    * @param {MessageEvent} event
    * @param {FeedEvent["name"]} name
    */
@@ -147,7 +146,7 @@ export class Stream {
   }
 
   /**
-   * Closed is a refusal (any status but 200), else the connection broke.
+   * Handles an error. CLOSED means a refusal (any status but 200); otherwise the connection broke.
    * @param {EventSource} source
    */
   #broken(source) {
@@ -168,7 +167,7 @@ export class Stream {
     this.#drop();
     const go = !refused || (await this.listener.mayGoOn());
     if (!go) this.close();
-    else if (!this.#source && !this.#pause) this.#open(); // else something else has been quicker
+    else if (!this.#source && !this.#pause) this.#open(); // else another call has opened it
   }
 
   #drop() {
@@ -181,7 +180,7 @@ export class Stream {
 
 const status = () => (navigator.onLine ? "connecting" : "offline");
 
-/** By two clocks: one that people may set, and one that stands still while a machine sleeps. @typedef {{wall: number, steady: number}} Moment */
+/** Two clocks: users can set the first, and the second may stop while a machine sleeps. @typedef {{wall: number, steady: number}} Moment */
 
 /** @returns {Moment} */
 const now = () => ({ wall: Date.now(), steady: performance.now() });

@@ -1,24 +1,23 @@
 /**
- * Keeps the page itself, and nothing that anyone said: index.html and the files that it names. They come from here
- * at once, whatever the network is like, and are renewed behind that. What lies under /api/, /avatars/, /health/ and
- * /metrics never passes through here.
+ * Caches the page, without any messages: index.html and the files that it names. It answers from the cache at once,
+ * and updates the cache afterwards. It does not handle requests under /api/, /avatars/, /health/ and /metrics.
  *
- * A release, known by the ETag of the page, has a cache of its own, and is there as a whole or not at all. Each
- * window stays with the release that it began with: files of two are never mixed.
+ * Each release, identified by the ETag of the page, has a separate cache, which is complete or absent. A window keeps
+ * the release that it began with, so that files of two releases are never mixed.
  */
 
 /** @typedef {ExtendableEvent & {addRoutes?: (route: object) => Promise<void>}} Installed */
 
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
-const SHELLS = "messenger-shell-2 "; // and when it came, and its ETag; another number where what is kept changes its shape
-const WINDOWS = "messenger-windows"; // a database: the release of each, for when this worker has slept
+const SHELLS = "messenger-shell-2 "; // then its time and ETag; a new format gets the next number
+const WINDOWS = "messenger-windows"; // a database with the release of each window: a worker loses its memory when it stops
 const PAGE = "/";
 const NAMED = /(?:href|src)="(\/[^"]+)"/g;
 const NOT_OURS = /^\/(?:api|avatars|health|metrics)(?:\/|$)/;
 const FILE = /\.(?:css|js|png|svg|webmanifest)$/;
-const NEW_MILLISECONDS = 60_000; // a window that loads is not to be found among the others yet
+const NEW_MILLISECONDS = 60_000; // a window that is loading is not listed yet
 
-/** @type {Map<string, string>} the name of the cache that a window has its files from */
+/** @type {Map<string, string>} the name of each window's cache */
 const windows = new Map();
 /** @type {Promise<void> | null} */
 let renewing = null;
@@ -31,29 +30,29 @@ worker.addEventListener("fetch", (event) => {
   else if (key) event.respondWith(file(event, key));
 });
 worker.addEventListener("message", (event) => {
-  if (event.data?.type === "renew") event.waitUntil(renew()); // of offline.js: the server may be another one
+  if (event.data?.type === "renew") event.waitUntil(renew()); // from release-offer.js: the server may be a newer release
 });
 worker.addEventListener("notificationclick", (event) => {
   event.notification.close();
   event.waitUntil(lead(event.notification.data.path));
 });
 
-/** Requests of the API need not even wake this worker, in browsers that can be told so. @param {Installed} event */
+/** Installs the newest release. In browsers with static routing, requests under /api/ bypass the worker. @param {Installed} event */
 async function install(event) {
   await event.addRoutes?.({ condition: { urlPattern: { pathname: "/api/*" } }, source: "network" });
   const answer = await asked(PAGE);
   if (!isOf(await newest(), answer)) await keep(answer);
-  await worker.skipWaiting(); // any worker serves the releases that are there as this one does
+  await worker.skipWaiting(); // any version of this worker can serve the existing caches
 }
 
 async function takeOver() {
-  await worker.registration.navigationPreload?.disable(); // of an earlier worker: the network is not waited for
+  await worker.registration.navigationPreload?.disable(); // set by an earlier worker; this one does not wait for the network
   await worker.clients.claim();
   await tidy();
 }
 
 /**
- * Under what a request is kept: every place in the page is the page. Null for what is none of ours.
+ * The cache key of a request. All places in the page share one. Null for requests that this worker does not handle.
  * @param {Request} request
  */
 function keyOf({ method, mode, url }) {
@@ -74,7 +73,7 @@ async function page(event) {
 }
 
 /**
- * Of the release that the window began with. One that came by way of the network goes on with it, while there is one.
+ * Answers from the release of the window. A window that was loaded from the network keeps using it while it can.
  * @param {FetchEvent} event
  * @param {string} key
  */
@@ -90,13 +89,13 @@ async function file(event, key) {
   });
 }
 
-/** Looks whether there is a newer release, and keeps it; one look at a time. */
+/** Checks for a newer release, and caches it. Runs one check at a time. */
 function renew() {
   renewing ??= look().finally(() => (renewing = null));
   return renewing;
 }
 
-/** Where the server cannot be reached, or what it says is of no use, all stays as it is. */
+/** Checks once. Changes nothing if the server cannot be reached, or answers something else. */
 async function look() {
   try {
     const answer = await asked(PAGE);
@@ -109,15 +108,15 @@ async function look() {
 }
 
 /**
- * All of a release or nothing. The page is asked for a second time when its files have come, since a server may have
- * been renewed in between.
+ * Caches a release, completely or not at all. Requests the page again after its files, in case the server was updated
+ * in between.
  * @param {Response} answer
  * @returns {Promise<boolean>} whether it is the page at all
  */
 async function keep(answer) {
   const release = releaseOf(answer);
   const text = await answer.text();
-  if (!text.includes("<messenger-app>")) return false; // somebody else's: a network that wants one to sign in
+  if (!text.includes("<messenger-app>")) return false; // from a captive portal
   const name = `${SHELLS}${Date.now()} ${release}`;
   const cache = await caches.open(name);
   try {
@@ -126,8 +125,8 @@ async function keep(answer) {
     const again = await asked(PAGE);
     if (releaseOf(again) !== release) throw new Error("The server was renewed meanwhile.");
     const headers = new Headers(again.headers);
-    headers.delete("Link"); // what was asked for with it belongs to one place and one time
-    await cache.put(PAGE, new Response(text, { headers })); // at last: it tells that all is there
+    headers.delete("Link"); // its preloads are for one place only
+    await cache.put(PAGE, new Response(text, { headers })); // last: it marks the cache as complete
   } catch (error) {
     await caches.delete(name);
     throw error;
@@ -142,7 +141,7 @@ async function asked(path) {
   return response;
 }
 
-/** The ETag of the page, however it was packed on its way; without one, each is another. @param {Response} answer */
+/** The ETag of the page, independent of compression. Without an ETag, each answer is a new release. @param {Response} answer */
 const releaseOf = ({ headers }) => headers.get("ETag")?.replaceAll(/^W\/|"|-gzip|\s/g, "") ?? `${Date.now()}`;
 
 /**
@@ -151,7 +150,7 @@ const releaseOf = ({ headers }) => headers.get("ETag")?.replaceAll(/^W\/|"|-gzip
  */
 const isOf = (shell, answer) => shell?.split(" ").at(-1) === releaseOf(answer);
 
-/** The release that came last, of those that are there as a whole. */
+/** The newest complete release. */
 async function newest() {
   for (const name of (await shells()).toReversed()) {
     if (await (await caches.open(name)).match(PAGE)) return name;
@@ -165,7 +164,7 @@ async function shells() {
   return names.sort((a, b) => Number(a.split(" ")[1]) - Number(b.split(" ")[1]));
 }
 
-/** Those that still show an older one may say so. */
+/** Tells the windows that there is a newer release. */
 async function tell() {
   const last = await newest();
   for (const client of await worker.clients.matchAll({ type: "window" })) {
@@ -173,7 +172,7 @@ async function tell() {
   }
 }
 
-/** @param {string} id of a window; empty where it came by way of the network */
+/** @param {string} id of a window; empty if it was loaded from the network */
 async function shellOf(id) {
   const known = windows.get(id) ?? (await noted("readonly", (store) => store.get(id)))?.shell ?? "";
   windows.set(id, known);
@@ -186,7 +185,7 @@ async function shellOf(id) {
  */
 const note = (id, shell) => noted("readwrite", (store) => store.put({ shell, since: Date.now() }, id));
 
-/** Lets go of windows that are gone, and of releases that none of the others shows. */
+/** Deletes the records of closed windows, and caches that no window uses. */
 async function tidy() {
   const used = new Set([await newest()]);
   const ids = /** @type {string[]} */ ((await noted("readonly", (store) => store.getAllKeys())) ?? []);
@@ -200,7 +199,7 @@ async function tidy() {
 }
 
 /**
- * What `ask` asks of the store in which windows are noted; undefined where the browser keeps nothing.
+ * Runs `ask` on the store of windows. Resolves with undefined if the browser stores nothing.
  * @param {IDBTransactionMode} mode
  * @param {(store: IDBObjectStore) => IDBRequest} ask
  * @returns {Promise<any>}
@@ -230,12 +229,12 @@ const answerOf = (request) =>
   });
 
 /**
- * To where a message is: in the tab that was looked at last, or in a new one.
+ * Opens a message, in the tab that was used last or in a new one.
  * @param {string} path
  */
 async function lead(path) {
   const [tab] = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
   if (!tab) return worker.clients.openWindow(path);
-  tab.postMessage({ type: "go", path }); // which notifications.js listens for
+  tab.postMessage({ type: "go", path }); // notifications.js handles it
   return tab.focus();
 }

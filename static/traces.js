@@ -1,13 +1,13 @@
 /**
- * What the page leaves outside of itself: notifications on the screen, a number on its icon, and what was seen last in the
- * browser's storage. All of that goes when its user does, whichever way the session ended.
+ * Removes what the page leaves outside of itself when the user's session ends: notifications, the number on its icon,
+ * and stored data about what was seen last.
  */
 
 import { PREFIX } from "./last-seen.js";
 import { PREFIX as NOTIFIED } from "./notified.js";
 
 /**
- * Takes back all of it but what is `userId`'s.
+ * Removes the traces of all users except `userId`.
  * @param {string | null} userId
  */
 export async function takeBack(userId) {

@@ -1,5 +1,5 @@
 /**
- * What the server and the page say to each other, and what the page keeps.
+ * The types of the API, and of the page's state.
  *
  * @typedef {{id: string, username: string, avatarURL: string | null}} User
  *
@@ -16,7 +16,7 @@
  * @property {string} id
  * @property {User} otherParticipant
  * @property {Message | null} lastMessage
- * @property {number} unreadCount 1000 means that many or more
+ * @property {number} unreadCount 1000 means 1000 or more
  * @property {boolean} hasUnreadMessages
  * @property {string | null} lastReadMessageId
  * @property {string | null} otherLastReadMessageId
@@ -28,7 +28,7 @@
  * @property {string} id
  * @property {string} createdAt
  * @property {string} lastSeenAt
- * @property {string} userAgent what the browser said of itself; any text at all
+ * @property {string} userAgent from the browser; it can be any text
  * @property {boolean} current
  */
 
@@ -46,7 +46,7 @@
  *
  * @typedef {"connecting" | "live" | "offline"} Connection
  *
- * What happens to the page's state; see `apply` in store.js.
+ * The actions that change the state; see `apply` in store.js.
  * @typedef {FeedEvent
  *   | {type: "signed in", user: User}
  *   | {type: "signed out"}
@@ -65,7 +65,7 @@
  *   | {type: "discarded", draft: Draft}
  *   | {type: "reading", conversationId: string, messageId: string}} Action
  *
- * A message on its way, known by its client id until the server has given it an id.
+ * An unsent message. Its client id identifies it until the server has given it an id.
  * @typedef {{conversationId: string, clientId: string, content: string, createdAt: string, failure: string | null}} Draft
  *
  * @typedef {{conversation: Conversation, position: string}} Entry
@@ -74,16 +74,16 @@
  * @typedef {object} State
  * @property {User | null | undefined} me undefined: not known yet
  * @property {Connection} connection
- * @property {boolean} isPolled events do not come through, and what is on show is fetched now and then
+ * @property {boolean} isPolled no events arrive, and the page polls
  * @property {Entry[] | null} entries latest activity first; null: not loaded yet
  * @property {string | null} moreEntries the link to the next page of them
  * @property {number} unreadElsewhere in conversations beyond `entries`
- * @property {boolean} recount whether the server has to be asked for that anew
+ * @property {boolean} recount whether `unreadElsewhere` must be fetched again
  * @property {Record<string, Thread>} threads by conversation id
  * @property {Draft[]} drafts in the order of sending
- * @property {string[]} unknown conversations that events told of and the list lacks
- * @property {FeedEvent[]} recent the last events, for snapshots that come in late
- * @property {string} since where the events known here begin; a snapshot from before it is of no use
+ * @property {string[]} unknown conversations that events mention and the list lacks
+ * @property {FeedEvent[]} recent the last events, for snapshots that arrive late
+ * @property {string} since the position where the known events begin; older snapshots are stale
  */
 
 export {};

@@ -1,6 +1,6 @@
 /**
- * How much is unread, told where one sees it without looking at the page: its title, its icon, and the
- * icon of the page that was installed as an application.
+ * Shows the number of unread messages outside of the page: in its title, its icon, and the icon of the installed
+ * application.
  */
 
 import { placeAt } from "./lib/ids.js";
@@ -8,12 +8,12 @@ import { words } from "./words.js";
 
 /** @typedef {import("./types.js").State} State */
 
-const MOST = 1000; // this many or more, as with the server's counts
-const PAUSE_MILLISECONDS = 100; // what is read as it comes does not flash up
+const MOST = 1000; // means 1000 or more, like the server's counts
+const PAUSE_MILLISECONDS = 100; // a message that is read on arrival must not flash up
 const MOST_ON_ICON = 9; // there is room for one digit
 
 /**
- * All that is unread, in the list and beyond it; no more than 1000.
+ * The number of unread messages, in the list and beyond it, up to 1000.
  * @param {{entries: State["entries"], unreadElsewhere?: number}} state
  */
 export function unreadIn({ entries, unreadElsewhere = 0 }) {
@@ -23,7 +23,7 @@ export function unreadIn({ entries, unreadElsewhere = 0 }) {
 
 /**
  * @param {State} state
- * @param {string} path where one is
+ * @param {string} path of the current place
  */
 export function titleOf(state, path) {
   const unread = unreadIn(state);
@@ -39,7 +39,7 @@ export const iconOf = (unread) =>
   unread === 0 ? "/favicon.svg" : `/icons/unread-${unread <= MOST_ON_ICON ? unread : "many"}.svg`;
 
 /**
- * Keeps them right until `signal` aborts.
+ * Keeps title and icons up to date until `signal` aborts.
  * @param {import("./store.js").Store} store
  * @param {AbortSignal} signal
  */
@@ -68,9 +68,9 @@ function show(state) {
 
 let shown = -1;
 
-/** Not every browser has it, and those that do may refuse. @param {number} unread */
+/** Sets the badge of the application, if the browser allows it. @param {number} unread */
 function showOnApplication(unread) {
   if (unread === shown || !("setAppBadge" in navigator)) return;
   shown = unread;
-  navigator.setAppBadge(unread).catch(() => {}); // 0 takes it away
+  navigator.setAppBadge(unread).catch(() => {}); // 0 removes it
 }

@@ -1,9 +1,9 @@
 /**
- * The page ends above an on-screen keyboard, where a browser lays it over the page. Where it makes the page
- * smaller instead, as index.html asks for, nothing is covered and this does nothing.
+ * Ends the page above an on-screen keyboard, in browsers where the keyboard covers the page. Other browsers make the
+ * page smaller, as index.html requests; then this does nothing.
  */
 
-const ZOOMED = 1.01; // by fingers: then what is out of sight is not covered
+const ZOOMED = 1.01; // with a pinch zoom, parts are out of sight without a keyboard
 
 function fit() {
   const { scale, height } = /** @type {VisualViewport} */ (visualViewport);

@@ -1,6 +1,6 @@
 /**
- * What one writes with, and what keeps and sends it: this comes right after what has been written, and all of it
- * at once.
+ * Loads what writing a message needs: the composer, the outbox and the session. It loads as one unit, right after the
+ * elements that show messages.
  */
 
 import "./components/message-composer.js";
