@@ -128,7 +128,7 @@ def a_secret_that_is_a_pipe(data_dir: Path) -> None:
         (a_lock_that_is_a_link, "cannot lock the data directory"),
         (a_secret_that_is_a_directory, "it is not a file"),
         (an_empty_secret, "is empty"),
-        (a_secret_that_is_no_text, "no secret"),
+        (a_secret_that_is_no_text, "not contain a secret"),
         (a_secret_that_is_a_pipe, "it is not a file"),
     ],
 )

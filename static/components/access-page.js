@@ -1,4 +1,4 @@
-/** <access-page></access-page>: what Messenger is, and the way in. */
+/** <access-page></access-page>: introduces Messenger, and offers the sign-in methods. */
 
 import * as api from "../api.js";
 import { backoff, pause, retryNow } from "../lib/backoff.js";

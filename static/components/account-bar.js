@@ -1,4 +1,4 @@
-/** <account-bar></account-bar>: the name of the signed-in user, a link to the settings. */
+/** <account-bar></account-bar>: the name of the signed-in user, and a link to the settings. */
 
 import { el } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";

@@ -1,4 +1,4 @@
-/** The picture of a user, or two letters of their name on a colour of their own. */
+/** The picture of a user, or two letters of the name on a colour derived from it. */
 
 import { el } from "../lib/dom.js";
 
@@ -16,8 +16,8 @@ export function avatar(user) {
 }
 
 /**
- * Where a user's picture is, if it is a path of this server: one from anywhere else would tell that place
- * who looks at it.
+ * The path of a user's picture, if this server has it. Loading a picture from elsewhere would tell that host who looks
+ * at it.
  * @param {User | undefined} user
  */
 export function avatarPath(user) {
@@ -43,7 +43,7 @@ export function lettersOf(username) {
 }
 
 /**
- * FNV-1a: names that differ by a letter differ in colour as often as any.
+ * The FNV-1a hash. Names that differ by one letter get different colours as often as any others.
  * @param {string} text
  */
 export function hashOf(text) {

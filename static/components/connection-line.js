@@ -1,4 +1,4 @@
-/** <connection-line></connection-line>: says quietly when what one sees may be old. */
+/** <connection-line></connection-line>: shows when the page may be out of date. */
 
 import { retryNow } from "../lib/backoff.js";
 import { el } from "../lib/dom.js";
@@ -8,12 +8,12 @@ import { Component } from "./context.js";
 /** @typedef {import("../types.js").Connection} Connection */
 /** @typedef {import("../types.js").State} State */
 
-const GRACE_MILLISECONDS = 1500; // most reconnections are over before anyone could read of them
-const AWAY_MILLISECONDS = 6000; // the rest but for a server that is away
+const GRACE_MILLISECONDS = 1500; // most reconnections take less time
+const AWAY_MILLISECONDS = 6000; // nearly all others, unless the server is down
 
 class ConnectionLine extends Component {
   #timer = 0;
-  #since = 0; // since when it has not been live
+  #since = 0; // when it stopped being live
   #shown = "";
   #retry = el("button", { type: "button", class: "link" }, words.connection.retry);
 
@@ -55,7 +55,7 @@ class ConnectionLine extends Component {
 }
 
 /**
- * The stream is tried again by itself, and a browser knows best whether it has a network.
+ * The sentence for a connection. The stream reconnects by itself, and the browser knows whether it has a network.
  * @param {State} state
  * @param {boolean} isAway
  */

@@ -1,27 +1,27 @@
 /**
- * What every component is given: where the state is, and what may be done.
+ * The context of every component: the state, and the actions.
  *
  * @typedef {object} Context
  * @property {import("../store.js").Store} store
  * @property {import("../drafts.js").Drafts} drafts
- * @property {Promise<unknown>} writing the outbox is there, or the page begins anew
- * @property {{send: (conversationId: string, content: string) => true | Promise<void>, retry: (draft: Draft) => void, discard: (draft: Draft) => void, count: () => Promise<number>}} outbox comes with <message-composer>
+ * @property {Promise<unknown>} writing resolves when the outbox is there; the page reloads if that fails
+ * @property {{send: (conversationId: string, content: string) => true | Promise<void>, retry: (draft: Draft) => void, discard: (draft: Draft) => void, count: () => Promise<number>}} outbox set when `writing` has resolved
  * @property {Promise<Pick<import("../notifications.js").Notifications, "status" | "offered" | "turnOn" | "turnOff" | "subscribe">>} notifications
  * @property {(path: string) => void} navigate
  * @property {(user: import("../types.js").User) => void} signedIn
  * @property {() => Promise<void>} signOut
- * @property {(error: unknown) => void} refused a request failed: where that ends the session, it is seen to
+ * @property {(error: unknown) => void} refused handles a failed request, and the end of the session
  *
  * @typedef {import("../types.js").Draft} Draft
  */
 
-/** An element that is given its context, and whose listeners and subscriptions end with it. */
+/** An element with a context. Its listeners and subscriptions end when it leaves the page. */
 export class Component extends HTMLElement {
   /** @type {Context} */
-  context = /** @type {any} */ (this).context; // set before the element is put into the page, or even defined
+  context = /** @type {any} */ (this).context; // set before the element is connected, perhaps before it is defined
   #connected = new AbortController();
 
-  /** Aborted when the element has left the page. */
+  /** Aborts when the element leaves the page. */
   get gone() {
     return this.#connected.signal;
   }
@@ -35,12 +35,12 @@ export class Component extends HTMLElement {
     this.#connected.abort();
   }
 
-  /** Draws, listens and subscribes, with `gone` as the signal. */
+  /** Called when the element is connected. Draws, listens and subscribes with the signal `gone`. */
   connected() {}
 }
 
 /**
- * An element of the page's own, with what it needs set before it is connected.
+ * Creates a custom element, and sets its properties before it is connected.
  * @param {string} name
  * @param {{context: Context} & Record<string, unknown>} given
  * @returns {HTMLElement}

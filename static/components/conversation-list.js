@@ -1,6 +1,6 @@
 /**
- * <conversation-list></conversation-list>: whom one talks with, latest first, and what is unread. While a pointer is
- * over it or pressed, the order rests: no row moves from under a finger.
+ * <conversation-list></conversation-list>: the conversations, latest first, with unread counts. While a pointer hovers
+ * or presses, the order stays, so that no row moves from under a finger.
  */
 
 import * as api from "../api.js";
@@ -14,7 +14,7 @@ import { words } from "../words.js";
 
 /** @typedef {import("../types.js").Entry} Entry */
 
-const SETTLE_MILLISECONDS = 350; // a click comes a little after the finger has been lifted
+const SETTLE_MILLISECONDS = 350; // a click follows a little after the finger is lifted
 
 class ConversationList extends Component {
   #list = el("ul", { class: "conversations" });
@@ -24,7 +24,7 @@ class ConversationList extends Component {
   #isOver = false;
   #isPressed = false;
   #settling = 0;
-  #timesDrawn = 0; // counts up where all of them are to be written anew
+  #timesDrawn = 0; // increases when all times must be drawn again
 
   connected() {
     this.replaceChildren(el("nav", { "aria-label": words.conversations.label }, this.#list, this.#empty, this.#more));
@@ -81,7 +81,7 @@ class ConversationList extends Component {
     );
   }
 
-  /** In the order in which they are drawn; what is new goes below. @param {Entry[]} entries */
+  /** Sorts entries into the drawn order. New ones go below. @param {Entry[]} entries */
   #asTheyStand(entries) {
     const places = new Map([...this.#list.children].map((item, n) => [item.getAttribute("data-key"), n]));
     const place = (/** @type {Entry} */ { conversation }) => places.get(conversation.id) ?? places.size;

@@ -1,4 +1,4 @@
-/** One row of the list of conversations. It is changed in place: what is pressed on stays until it is let go. */
+/** One row of the list of conversations. It is updated in place, so that a pressed element stays until it is released. */
 
 import { el } from "../lib/dom.js";
 import { pathOfConversation } from "../lib/ids.js";
@@ -9,11 +9,11 @@ import { avatar } from "./avatar.js";
 
 /** @typedef {import("../types.js").Conversation} Conversation */
 /**
- * What a row is drawn from. It is drawn anew when one of these differs, `now` aside: `times` stands for it.
+ * The data of a row. A change of any field but `now` draws it again; `times` changes with the day.
  * @typedef {{conversation: Conversation, current: boolean, times: string, now: Date}} Row
  */
 
-const LONGEST_PREVIEW = 200; // more than one line ever shows
+const LONGEST_PREVIEW = 200; // characters, more than one line shows
 const ALIKE = /** @type {const} */ (["conversation", "current", "times"]);
 
 class RowParts {
@@ -50,7 +50,7 @@ class RowParts {
     this.link.prepend(avatar(other), this.#name);
   }
 
-  /** The prefix stands apart, so that the text's own direction is its own. @param {Row} row */
+  /** Puts the prefix into a separate element, so that it does not affect the direction of the text. @param {Row} row */
   #drawLast({ conversation: { lastMessage }, now }) {
     if (!this.#preview.parentNode) this.link.append(this.#preview);
     setText(this.#prefix, lastMessage ? (lastMessage.mine ? words.conversations.you : "") : words.conversations.noMessages);

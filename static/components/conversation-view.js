@@ -1,6 +1,6 @@
 /**
- * <conversation-view></conversation-view> with `conversationId`: one conversation, from who it is
- * with to what is being written.
+ * <conversation-view></conversation-view> with `conversationId`: one conversation, with its title, messages and
+ * composer.
  */
 
 import * as api from "../api.js";
@@ -16,9 +16,9 @@ import { words } from "../words.js";
 
 /** @typedef {import("../types.js").State} State */
 
-const USUAL_PAGE = 25; // messages: with more unread, the first page is asked for with all of them
-const READ_ABOVE = 10; // those that stand above the first unread one
-const STALE_PAUSE_MILLISECONDS = 500; // the answer was older than a reset: ask again, but not in a loop
+const USUAL_PAGE = 25; // messages; with more unread ones, the first page includes all of them
+const READ_ABOVE = 10; // messages above the first unread one
+const STALE_PAUSE_MILLISECONDS = 500; // before fetching again after an answer older than a reset
 
 class ConversationView extends Component {
   conversationId = "";
@@ -28,7 +28,7 @@ class ConversationView extends Component {
     "header",
     { class: "with" },
     el("a", { href: "/", class: "back", "aria-label": words.back }, "‹"),
-    el("span", { class: "avatar", "aria-hidden": "true" }), // until it is known whose
+    el("span", { class: "avatar", "aria-hidden": "true" }), // until the participant is known
     this.#with,
   );
   /** @type {import("../types.js").User | null} */
@@ -37,12 +37,12 @@ class ConversationView extends Component {
   /** @type {"loading" | "loaded" | "failed" | "not found"} */
   #status = "loaded";
   #failures = 0;
-  #isWaiting = false; // for the next try
+  #isWaiting = false; // for the next attempt
   #wasLive = false;
-  #isShown = false; // it has been there once: what somebody reads and writes stays, whatever fails later
+  #isShown = false; // it was shown once, so later failures must not replace it
   #stale = el("p", { class: "stale", role: "status" });
-  #looked = "0"; // the other one's latest message that has been on the screen
-  /** It comes with later.js; null where that failed, and app.js begins anew. */
+  #looked = "0"; // the latest message of the other participant that was on the screen
+  /** Part of later.js. Resolves with null if that failed; then app.js reloads the page. */
   #marker = import("./read-marker.js").then(
     ({ ReadMarker }) =>
       new ReadMarker(
@@ -68,7 +68,7 @@ class ConversationView extends Component {
     this.replaceChildren(this.#main);
   }
 
-  /** What the state has is kept up to date by the stream: only what it lacks is asked for. */
+  /** Fetches what the state lacks. The stream keeps the rest up to date. */
   async #load() {
     const { entry, thread, isComplete } = this.#known(this.context.store.state);
     if (isComplete) return this.#complete();
@@ -85,13 +85,13 @@ class ConversationView extends Component {
     }
   }
 
-  /** All of it is there, whichever request or event brought the last of it. */
+  /** Handles that all data is there, from this or another request, or from an event. */
   #complete() {
     if (this.#isShown && this.#status === "loaded") return;
     if (!this.#main.isConnected) this.#show();
     this.#isShown = true;
     this.#stale.replaceChildren();
-    if (this.#status === "loading") return; // the answer is on its way all the same
+    if (this.#status === "loading") return; // a request is already under way
     this.#status = "loaded";
     this.#failures = 0;
   }
@@ -132,7 +132,7 @@ class ConversationView extends Component {
     const isBack = isLive && !this.#wasLive;
     this.#wasLive = isLive;
     if (isComplete) this.#complete();
-    else if (isBack || (isLive && this.#status !== "failed")) this.#load(); // what was let go of at a reset, or out of reach before
+    else if (isBack || (isLive && this.#status !== "failed")) this.#load(); // a reset dropped the data, or it could not be fetched before
   }
 
   /** @param {import("../types.js").User} other */
@@ -149,7 +149,7 @@ class ConversationView extends Component {
     this.#markRead();
   }
 
-  /** What has been on the screen, once somebody looks at the page. */
+  /** Marks messages that were on the screen as read, if the user looks at the page. */
   #markRead() {
     const { entry } = this.#known(this.context.store.state);
     if (!entry || !isLookedAt()) return;
@@ -168,7 +168,7 @@ class ConversationView extends Component {
   /** @param {unknown} error */
   #fail(error) {
     const problem = error instanceof api.ApiProblem ? error : null;
-    this.#status = problem?.code === "not_found" ? "not found" : "failed"; // a proxy knows nothing of conversations
+    this.#status = problem?.code === "not_found" ? "not found" : "failed"; // a 404 of a proxy has no such code
     if (this.#known(this.context.store.state).isComplete) return this.#complete();
     if (this.#status === "not found") {
       this.replaceChildren(nothingHere(words.noSuchConversation));

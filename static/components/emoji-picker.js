@@ -1,6 +1,6 @@
 /**
- * <emoji-picker></emoji-picker> with `opener`, `picked` and `closed`: a few emoji in a grid, found by a
- * word, by arrow keys or by pointer.
+ * <emoji-picker></emoji-picker> with `opener`, `picked` and `closed`: a few emoji in a grid, to find by a word, by
+ * arrow keys or by pointer.
  */
 
 import { el } from "../lib/dom.js";
@@ -14,7 +14,7 @@ const COLUMNS = 8; // as in the style sheet
 class EmojiPicker extends Component {
   /** @type {(emoji: string) => void} */
   picked = () => {};
-  /** @type {(goBack: boolean) => void} whether the focus is still here, and goes back to where it was */
+  /** @type {(goBack: boolean) => void} called with whether to move the focus back */
   closed = () => {};
   /** @type {Element | null} the button that opens and closes this */
   opener = null;
@@ -76,7 +76,7 @@ class EmojiPicker extends Component {
     if (button) this.picked(button.textContent);
   }
 
-  /** @param {EventTarget | null} target where one points, or goes on */
+  /** @param {EventTarget | null} target the target of a press or of the focus */
   #elsewhere(target) {
     if (target instanceof Node && !this.contains(target) && !this.opener?.contains(target)) this.closed(false);
   }

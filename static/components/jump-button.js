@@ -1,6 +1,6 @@
 /**
- * <jump-button data-way="up" data-count="3"></jump-button>: over a list, a press of it leads to what is out of sight.
- * `data-way` is "up", to where the unread begin, or "down", to the newest; `data-count` is how much is there.
+ * <jump-button data-way="up" data-count="3"></jump-button>: a button over a list that scrolls to messages out of sight.
+ * `data-way` is "up", to the first unread message, or "down", to the newest. `data-count` is the number of messages.
  */
 
 import { el } from "../lib/dom.js";

@@ -1,6 +1,6 @@
 /**
- * <message-composer></message-composer> with `conversationId`: where a message is written. It may stand in the page,
- * with room for one line, before it is defined.
+ * <message-composer></message-composer> with `conversationId`: the field for a new message. It may be in the page, with
+ * space for one line, before it is defined.
  */
 
 import { codePoints, contentOf, LONGEST_CONTENT } from "../lib/content.js";
@@ -12,7 +12,7 @@ import { Component, make } from "./context.js";
 import { words } from "../words.js";
 
 const WARN_BELOW = 400; // code points left
-const QUIET_MILLISECONDS = 1000; // the count is read out when one has stopped typing, not at each key
+const QUIET_MILLISECONDS = 1000; // screen readers read the count after a pause in typing, not at each key
 
 class MessageComposer extends Component {
   /** @type {string} */
@@ -48,7 +48,7 @@ class MessageComposer extends Component {
     this.#focus();
   }
 
-  /** No keyboard jumps up on phones; and who has turned to something else meanwhile stays there. */
+  /** Takes the focus, except on phones, where a keyboard would open, or if another element has it. */
   #focus() {
     const isElsewhere = this.#stoodEmpty && document.activeElement !== document.body;
     if (matchMedia("(hover: hover)").matches && !isElsewhere) this.#text.focus();
@@ -57,7 +57,7 @@ class MessageComposer extends Component {
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (belongsToComposition(event) || event.key !== "Enter") return;
-    const isAsked = event.ctrlKey || event.metaKey; // a screen that is touched may have keys beside it
+    const isAsked = event.ctrlKey || event.metaKey; // a device with a touch screen may have a keyboard
     if (isAsked || (!event.shiftKey && sendsByEnter())) this.#submit(event);
   }
 
@@ -71,13 +71,13 @@ class MessageComposer extends Component {
     const kept = this.context.outbox.send(this.conversationId, content);
     const forget = () => this.context.drafts.sent(this.conversationId, written);
     if (kept === true) forget();
-    else kept.then(() => this.#text.value === "" && forget()); // until then the draft stays where it is kept
+    else kept.then(() => this.#text.value === "" && forget()); // the draft stays until the message is stored
     beginAnew(this.#text, "");
     this.#draw();
     this.#text.focus();
   }
 
-  /** What is kept, by this tab or another one. */
+  /** Shows the stored draft, from this tab or another one. */
   #show() {
     const text = this.context.drafts.get(this.conversationId);
     if (this.#text.value !== text) beginAnew(this.#text, text);
@@ -110,7 +110,7 @@ class MessageComposer extends Component {
     this.#saying = setTimeout(() => (this.#said.textContent = counter), QUIET_MILLISECONDS);
   }
 
-  /** As tall as what is written, up to what the style sheet allows. */
+  /** Fits the height to the text, up to the limit in the style sheet. */
   #grow() {
     const borders = this.#text.offsetHeight - this.#text.clientHeight;
     this.#text.style.blockSize = "auto";
@@ -119,7 +119,7 @@ class MessageComposer extends Component {
 
   async #toggleEmoji() {
     if (this.querySelector("emoji-picker")) return this.#closeEmoji(true);
-    await import("./emoji-picker.js"); // few messages have one
+    await import("./emoji-picker.js"); // few messages have an emoji
     if (this.gone.aborted || this.querySelector("emoji-picker")) return;
     const given = {
       context: this.context,
@@ -145,7 +145,7 @@ class MessageComposer extends Component {
   }
 }
 
-/** Where fingers type there is no Shift to keep in: Enter begins a line, and the button sends. */
+/** Whether Enter sends. On touch screens Enter begins a line, because their keyboards have no Shift+Enter. */
 const sendsByEnter = () => !matchMedia("(hover: none) and (pointer: coarse)").matches;
 
 customElements.define("message-composer", MessageComposer);

@@ -1,9 +1,8 @@
 /**
- * <message-list></message-list> with `conversationId`: what was said, oldest on top, and what is on its
- * way. A range of them stands in the page, and moves along as one scrolls.
+ * <message-list></message-list> with `conversationId`: the messages, oldest on top, and unsent ones. The page has only
+ * a range of them, which moves with scrolling.
  *
- * Tells by an event "looked" with a message's id that every unread one up to it has been on the screen, or was
- * passed by on purpose.
+ * The event "looked" with a message's id says that the user has seen or skipped every unread message up to it.
  */
 
 import * as api from "../api.js";
@@ -23,20 +22,19 @@ import { words } from "../words.js";
 /** @typedef {import("../types.js").State} State */
 /** @typedef {import("../types.js").Thread} Thread */
 /**
- * A message that is looked for, or the first unread one after it; `above` is how far below the top it is to stand,
- * where that is known.
+ * A message to scroll to, or the first unread one after it. `above` is its distance from the top in pixels, if known.
  * @typedef {{id: string, unread: boolean, above?: number}} Sought
  * @typedef {{id: string, above: number, range: range.VisibleRange}} Place
  */
 
-const NEAR_PIXELS = 32; // from the end: closer than that, one is reading along
-const MARGIN_PIXELS = 24; // above what was jumped to
-const FINDABLE_UNREAD = 999; // the server counts no further: the first of more is a button away
-const READ_ON = 2 * range.STEP; // unread messages that stand in the page from their first on
-const CATCH_UP_MILLISECONDS = 3000; // after a reconnection missed messages arrive, none later than this after the one before
-const LONGEST_CATCH_UP_MILLISECONDS = 20_000; // a thousand of them, on a slow phone
+const NEAR_PIXELS = 32; // from the end; within this distance, the list follows new messages
+const MARGIN_PIXELS = 24; // above the target of a jump
+const FINDABLE_UNREAD = 999; // the server counts no further; beyond it, only the button leads to the first
+const READ_ON = 2 * range.STEP; // unread messages in the page after the first one
+const CATCH_UP_MILLISECONDS = 3000; // the longest pause between missed messages after a reconnection
+const LONGEST_CATCH_UP_MILLISECONDS = 20_000; // for a thousand messages on a slow phone
 
-/** Where one was in each conversation when one left it, further up than its end. @type {Map<string, Place>} */
+/** The place in each conversation where the user left it, unless it was the end. @type {Map<string, Place>} */
 const places = new Map();
 
 class MessageList extends Component {
@@ -44,7 +42,7 @@ class MessageList extends Component {
   #older = el("button", { type: "button", class: "quiet older", hidden: true }, words.conversation.older);
   #empty = el("p", { class: "empty", hidden: true }, words.conversation.empty);
   #list = el("ol", { class: "messages" });
-  // Off until what was said before is there: it would all be read out.
+  // Off until the first messages are drawn, because a screen reader would read all of them.
   #log = el("div", { role: "log", "aria-label": words.conversation.messages, "aria-live": "off" }, this.#list);
   #scroller = el(
     "div",
@@ -58,40 +56,40 @@ class MessageList extends Component {
   #status = el("p", { class: "seeking", role: "status" });
   #again = el("button", { type: "button", class: "link" }, words.conversation.olderFailed);
   #seekAgain = () => {};
-  /** @type {Line[]} as they are drawn: each one's item stands at the same place in the list */
+  /** @type {Line[]} the drawn lines; each has the item with the same index in the list */
   #lines = [];
-  /** @type {unknown[]} what they were drawn from */
+  /** @type {unknown[]} the data that they were drawn from */
   #drawnFrom = [];
   /** @type {range.VisibleRange | null} null before the first draw */
   #range = null;
-  #following = true; // whether the end was in view before whatever happens now
-  #top = 0; // how far down it was scrolled then
-  /** @type {{item: Element, at: number}[]} what was in sight, and where */
+  #following = true; // whether the end was in view before the current change
+  #top = 0; // `scrollTop` at that time
+  /** @type {{item: Element, at: number}[]} the visible items, and their places */
   #sight = [];
   /** @type {string | null | undefined} */
   #unreadAfter;
-  #unread = 0; // as counted when it was looked at last
-  #missed = 0; // how many of the unread have not been in sight, further up
+  #unread = 0; // the last known unread count
+  #missed = 0; // number of unread messages above that were not visible
   #isQuiet = false;
-  #author = ""; // of the messages that are not one's own
+  #author = ""; // the name of the other participant
   #hasBegun = false;
-  #returns = false; // to the first of them, as soon as somebody looks
-  #liveSince = -Infinity; // once more, after an interruption
-  #caughtUpAt = -Infinity; // the latest message that was missed meanwhile
+  #returns = false; // whether to scroll to the first unread message when the user looks
+  #liveSince = -Infinity; // when the connection became live again
+  #caughtUpAt = -Infinity; // when the latest missed message arrived
   /** @type {import("../types.js").Connection | null} null before the first "live" */
   #connection = null;
-  #looked = "0"; // the latest that has been on the screen, wherever that was
+  #looked = "0"; // the latest message seen, in any tab or device
   #latestDraft = "";
   /** @type {Sought | null} */
   #sought = null;
-  /** @type {string | undefined} the message that the address leads to */
+  /** @type {string | undefined} the message in the URL */
   #linked;
   #drawSoon = onceAFrame(() => this.#drawInFrame(), () => this.#noteBefore());
   #settleSoon = () => {};
-  /** @type {Sought | null} what has been found and drawn, and is to be brought to sight */
+  /** @type {Sought | null} a drawn message to scroll to */
   #found = null;
-  #frameTop = 0; // of the scroller, when it was looked at last
-  /** @type {HTMLElement | null} the one time that the tab key stops at */
+  #frameTop = 0; // the last known top of the scroller
+  /** @type {HTMLElement | null} the only time that is a tab stop */
   #stop = null;
   #isPrinted = false;
   #isSettling = false;
@@ -111,7 +109,7 @@ class MessageList extends Component {
     const resizes = new ResizeObserver(() => this.#resized());
     resizes.observe(this.#scroller);
     resizes.observe(this.#list);
-    this.#settleSoon = afterLayout(this.#scroller, () => this.#settle()); // after `resizes`, which leaves it to this one
+    this.#settleSoon = afterLayout(this.#scroller, () => this.#settle()); // runs after `resizes`
     this.gone.addEventListener("abort", () => resizes.disconnect());
     whenTimesChange(() => this.#drawAnew(), this.gone);
     whilePrinted((isPrinted) => this.#drawForPrint(isPrinted), this.gone);
@@ -123,7 +121,7 @@ class MessageList extends Component {
 
   #changed() {
     this.#noteConnection();
-    this.#noteUnread(); // at once: what is looked at is read by the time of the next frame
+    this.#noteUnread(); // at once, because visible messages are marked as read before the next frame
     if (this.#range) this.#drawSoon();
     else this.#draw();
   }
@@ -146,7 +144,7 @@ class MessageList extends Component {
     if (this.#drawThread()) this.#settle();
   }
 
-  /** Fifty messages a second leave no time for a layout of their own: where things are is seen after the frame's. */
+  /** Draws once a frame, without forcing a layout: at fifty messages a second, that would take too long. */
   #drawInFrame() {
     if (!this.#drawThread()) return;
     this.#isSettling = true;
@@ -159,29 +157,29 @@ class MessageList extends Component {
     if (!this.#following) this.#noteSight();
   }
 
-  /** Answers whether anything was drawn. */
+  /** Returns whether it has drawn. */
   #drawThread() {
     const thread = this.#thread;
     if (!thread || this.gone.aborted || this.#isPrinted) return false;
-    if (!this.#range && !this.#conversation) return false; // it tells where the unread begin
+    if (!this.#range && !this.#conversation) return false; // it has the read marker, which tells where the unread messages begin
     this.#begin(thread);
     this.#followOwn();
     this.#noteReset(thread);
     this.#found = this.#find(thread) ?? this.#found;
-    if (!this.#range && this.#sought?.unread && this.#missed <= api.LARGEST_PAGE) return false; // one more page has it
+    if (!this.#range && this.#sought?.unread && this.#missed <= api.LARGEST_PAGE) return false; // one more page has the first unread message
     this.#noteAuthor();
     this.#range = range.fitted(thread.messages, this.#range ?? range.newest(thread.messages), this.#following);
     this.#drawLines(thread);
     return true;
   }
 
-  /** Once it has been laid out: what one looks at, or looked for, is where it belongs. */
+  /** After the layout, scrolls to the sought message, or keeps the visible ones in their place. */
   #settle() {
     this.#isSettling = false;
     if (this.gone.aborted || this.#isPrinted) return;
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     const isShort = scrollHeight <= clientHeight;
-    // What a script has scrolled meanwhile stands; at the very end it may be that there was no more room.
+    // Keeps a scroll by another script. At the very end, the browser may have clamped the position.
     const moved = scrollHeight - scrollTop - clientHeight < 1 ? 0 : scrollTop - this.#top;
     if (this.#following && moved < 0) this.#following = false;
     if (this.#found) this.#bringToSight(this.#found);
@@ -193,7 +191,7 @@ class MessageList extends Component {
     if (isShort) this.#reachUp();
   }
 
-  /** At the first unread message; without any, where one was when one left it, or at its end. @param {Thread} thread */
+  /** Starts at the first unread message; else at the place where the user left, or at the end. @param {Thread} thread */
   #begin({ messages }) {
     if (this.#hasBegun) return;
     this.#hasBegun = true;
@@ -209,7 +207,7 @@ class MessageList extends Component {
     if (messages[countBefore(messages, place.id)]?.id === place.id) this.#range = place.range;
   }
 
-  /** For when one comes back. */
+  /** Remembers the place for the next visit. */
   #keepPlace() {
     places.delete(this.conversationId);
     if (this.#following || !this.#range) return;
@@ -222,7 +220,7 @@ class MessageList extends Component {
     }
   }
 
-  /** All that is loaded is printed, and not only what stands in the page. @param {boolean} isPrinted */
+  /** Draws all loaded messages for printing, not only the range. @param {boolean} isPrinted */
   #drawForPrint(isPrinted) {
     const thread = this.#thread;
     if (!thread || !this.#range || this.#isPrinted === isPrinted) return;
@@ -252,12 +250,12 @@ class MessageList extends Component {
     reconcile(this.#list, this.#lines, ({ key }) => key, (line, item) => this.#line(line, item));
     if (focused && !focused.contains(document.activeElement)) {
       const time = focused.isConnected ? timeIn(focused) : null;
-      (time ?? this.#scroller).focus({ preventScroll: true }); // what had it has given way to something else
+      (time ?? this.#scroller).focus({ preventScroll: true }); // the element with the focus was removed
     }
     this.#placeTabStop();
   }
 
-  /** A name that comes after the messages, or changes, is not read out with each of them. */
+  /** Draws the author again quietly when the name arrives or changes. */
   #noteAuthor() {
     const author = this.#conversation?.otherParticipant.username ?? "";
     if (author !== this.#author) this.#quietly();
@@ -278,7 +276,7 @@ class MessageList extends Component {
     else item.removeAttribute("aria-current");
   }
 
-  /** Each line forgets what it shows. */
+  /** Marks all lines to be drawn again. */
   #drawAnew() {
     for (const item of this.#list.children) item.removeAttribute("data-state");
     this.#drawnFrom = [];
@@ -289,29 +287,29 @@ class MessageList extends Component {
   #noteSight() {
     const { top, bottom } = this.#scroller.getBoundingClientRect();
     this.#frameTop = top;
-    this.#sight = inSight(this.#list.children, top, bottom).filter(({ item }) => item.className !== "day"); // it may move up
+    this.#sight = inSight(this.#list.children, top, bottom).filter(({ item }) => item.className !== "day"); // a day line is sticky and may move
   }
 
-  /** @param {number} [moved] how far it was scrolled since */
+  /** @param {number} [moved] the distance scrolled since */
   #restoreSight(moved = 0) {
     const stayed = this.#sight.find(({ item }) => item.isConnected);
     const off = stayed ? stayed.item.getBoundingClientRect().top - stayed.at + moved : 0;
     if (off !== 0) this.#scroller.scrollTop += off;
   }
 
-  /** Who sends wants to see it, wherever they were reading. */
+  /** Scrolls to the end when the user sends a message. */
   #followOwn() {
     const last = this.#state.drafts.findLast((draft) => draft.conversationId === this.conversationId);
     if (!last || last.clientId === this.#latestDraft) return;
     this.#latestDraft = last.clientId;
-    if (!this.#range && this.#sought?.unread) return; // they come first: this one has waited here before
+    if (!this.#range && this.#sought?.unread) return; // the unread messages come first; this draft is an old one
     this.#unreadAfter = null;
-    if (this.#range) this.#leaveUnread(); // an answer to them
+    if (this.#range) this.#leaveUnread(); // the user has answered the unread messages
     this.#goToEnd();
   }
 
   /**
-   * The conversation was read anew, and what one looked at is further up than what is known of it now.
+   * After a reset, fetches older pages if the visible messages are older than the known ones.
    * @param {Thread} thread
    */
   #noteReset({ messages, older }) {
@@ -329,7 +327,7 @@ class MessageList extends Component {
     if (connection === "live" || this.#connection) this.#connection = connection;
   }
 
-  /** Whether messages arrive that were written while the page could not show them. */
+  /** Whether missed messages are still arriving after a reconnection. */
   get #isCatchingUp() {
     const now = performance.now();
     const isSoon = now - Math.max(this.#liveSince, this.#caughtUpAt) < CATCH_UP_MILLISECONDS;
@@ -342,7 +340,7 @@ class MessageList extends Component {
     const [before, counted] = [this.#unreadAfter, this.#unread];
     this.#unread = conversation.unreadCount;
     if (this.#unread === 0) this.#missed = 0;
-    if (before !== undefined && this.#unread <= counted) return; // none came
+    if (before !== undefined && this.#unread <= counted) return; // no new message
     const inSight = this.#following || counted > 0 || this.#sight.some(({ item }) => item.className === "unread");
     const isMissed = this.#isCatchingUp;
     if (isMissed) this.#caughtUpAt = performance.now();
@@ -353,7 +351,7 @@ class MessageList extends Component {
     this.#returns = this.#following;
   }
 
-  /** Whether some of what is counted as unread has come: the count may be known before, from the list. */
+  /** Whether an unread message is here. The count, from the list, may be known before. */
   get #hasUnread() {
     return compareIds(this.#thread?.messages.at(-1)?.id ?? "0", this.#unreadAfter ?? "0") > 0;
   }
@@ -367,14 +365,14 @@ class MessageList extends Component {
     return { id: this.#unreadAfter ?? "0", unread: true };
   }
 
-  /** More came than the screen holds while nobody looked: reading goes on from the first of them. */
+  /** Scrolls to the first unread message if more than a screen arrived out of sight. */
   #returnToUnread() {
     if (!this.#returns || !this.#range || !this.#hasUnread || !isLookedAt()) return;
     this.#returns = false;
     if (this.#following && this.#isFindable && !this.#sought) this.#seek(this.#firstUnread);
   }
 
-  /** On purpose: they count as read. */
+  /** Skips the unread messages on the user's request. They count as read. */
   #leaveUnread() {
     this.#missed = 0;
     if (this.#sought) this.#stopSeeking();
@@ -388,8 +386,8 @@ class MessageList extends Component {
   }
 
   /**
-   * The event that tells of a scroll comes a frame late, and so does that of a resize: a draw in between
-   * must undo neither. Who was at the end and has not gone up still is there.
+   * Notes the place before a draw. Events of scrolls and resizes arrive a frame late, and the draw must undo neither.
+   * A list that was at its end, and has not been scrolled up, still follows.
    */
   #notePlace() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
@@ -417,7 +415,7 @@ class MessageList extends Component {
     this.#look();
   }
 
-  /** Further up: from what is known, and what is not known yet is asked for ahead of time. */
+  /** Moves the range up, and fetches older messages before they are needed. */
   #reachUp() {
     const thread = this.#thread;
     if (!thread || !this.#range) return;
@@ -437,14 +435,14 @@ class MessageList extends Component {
     this.#draw();
   }
 
-  /** What was said before is not read out when it comes into the page. */
+  /** Keeps screen readers from reading older messages that are added. */
   #quietly() {
     this.#log.setAttribute("aria-live", "off");
     this.#isQuiet = true;
     this.#loudSoon();
   }
 
-  /** In the frame after the one that was drawn quietly: both may be due in one. */
+  /** Lets screen readers read new messages again, a frame after the quiet draw. */
   #becomeLoud() {
     if (this.#isQuiet) this.#loudSoon();
     else this.#log.setAttribute("aria-live", "polite");
@@ -458,10 +456,10 @@ class MessageList extends Component {
     const isHere = document.activeElement === this.#older;
     this.#draw();
     if (isHere && this.#older.hidden) this.#scroller.focus({ preventScroll: true });
-    this.#scrolled(); // who went on to the top meanwhile wants more
+    this.#scrolled(); // the user may have reached the top again
   }
 
-  /** Answers whether there are more than before. */
+  /** Resolves with whether there are more messages than before. */
   async #fetchOlder() {
     const link = this.#thread?.older;
     if (!link) return false;
@@ -479,7 +477,7 @@ class MessageList extends Component {
     }
   }
 
-  /** What is on the screen has been seen; and what stands above it, unless unread messages up there have not been. */
+  /** Notes visible messages as seen, unless unread messages above them are not seen. */
   #look() {
     if (!this.#following) this.#noteSight();
     const { top, bottom, height } = this.#scroller.getBoundingClientRect();
@@ -491,13 +489,13 @@ class MessageList extends Component {
     this.#drawJumps();
   }
 
-  /** Whether the lines are those of what is known: a resize may come between an event and its draw. */
+  /** Whether the drawn lines are up to date: a resize may come between an event and its draw. */
   get #isDrawn() {
     return this.#drawnFrom[0] === this.#thread;
   }
 
   /**
-   * Whether the unread begin on the screen, or further down.
+   * Whether the first unread message is on the screen, or below it.
    * @param {number} top
    * @param {string | undefined} shown the last message on the screen
    */
@@ -543,7 +541,7 @@ class MessageList extends Component {
 
   #toUnread() {
     this.#seek(this.#firstUnread);
-    this.#scroller.focus({ preventScroll: true }); // the button goes
+    this.#scroller.focus({ preventScroll: true }); // the button disappears
   }
 
   #goToLinked() {
@@ -565,7 +563,7 @@ class MessageList extends Component {
     this.#status.textContent = "";
   }
 
-  /** Shows what is there, with a button that seeks again. */
+  /** Shows the known messages, with a button to search again. */
   #giveUpSeeking() {
     const sought = this.#sought;
     if (!sought) return;
@@ -576,7 +574,7 @@ class MessageList extends Component {
   }
 
   /**
-   * What is sought, if it is known by now; else further pages are asked for until it is there.
+   * Finds the sought message, or fetches older pages until it is known.
    * @param {Thread} thread
    */
   #find({ messages, older }) {
@@ -592,7 +590,7 @@ class MessageList extends Component {
     }
     this.#sought = null;
     this.#status.textContent = found || unread ? "" : words.conversation.noSuchMessage;
-    if (unread) this.#looked = id; // what was shown further down meanwhile is new all the same
+    if (unread) this.#looked = id; // messages below that were shown meanwhile still count as new
     if (unread && !found) this.#missed = 0;
     if (!found) return null;
     this.#range = above === undefined || !this.#range ? range.around(messages, found.id, unread ? READ_ON : range.STEP) : this.#range;
@@ -603,7 +601,7 @@ class MessageList extends Component {
   }
 
   /**
-   * One message in the middle; the unread from the top on.
+   * Scrolls a message to the middle, or the first unread one to the top.
    * @param {Sought} found
    */
   #bringToSight({ id, unread, above }) {
@@ -615,10 +613,10 @@ class MessageList extends Component {
     above ??= unread ? MARGIN_PIXELS : Math.max(MARGIN_PIXELS, (frame.height - box.height) / 2);
     this.#scroller.scrollTop += box.top - frame.top - above;
     this.#notePlace();
-    if (id === this.#linked) timeIn(item)?.focus({ preventScroll: true }); // reading goes on from there
+    if (id === this.#linked) timeIn(item)?.focus({ preventScroll: true }); // a screen reader continues from there
   }
 
-  /** Of the times of all messages the latest is a stop of the tab key; the arrows lead on from there. */
+  /** Makes only the latest message's time a tab stop. Arrow keys move to the others. */
   #placeTabStop() {
     const active = document.activeElement?.closest("a.time");
     const stop = active instanceof HTMLElement && this.#list.contains(active) ? active : this.#latestTime;
@@ -654,7 +652,7 @@ class MessageList extends Component {
   }
 }
 
-/** It comes with later.js. @param {"up" | "down"} way */
+/** Part of later.js. @param {"up" | "down"} way */
 function jumpButton(way) {
   const button = document.createElement("jump-button");
   button.dataset.way = way;

@@ -1,4 +1,4 @@
-/** The text of a message in its bubble: to the letter, with links and code told apart, and folded where it is very tall. */
+/** Draws the text of a message, with links and code. Folds a very tall text. */
 
 import { el } from "../lib/dom.js";
 import { foldAt } from "../lib/fold.js";
@@ -10,7 +10,7 @@ import { words } from "../words.js";
 const NARROW = "(max-width: 40rem)";
 const COLUMNS = { narrow: 36, wide: 64 };
 
-/** What finds links comes when a text may have some: until then they stand there as they are written. */
+/** The module that finds links loads when a text may have some. Until then they are plain text. */
 let piecesOf = (/** @type {string} */ text) => pieces(text, () => []);
 /** @type {Promise<void> | null} */
 let coming = null;
@@ -19,7 +19,7 @@ let areFound = false;
 const waiting = new Set();
 
 /**
- * A paragraph, and a button below it where there is more of it.
+ * A paragraph, and for a folded text a button below it.
  * @param {string} text
  * @param {string | null} title
  * @returns {HTMLElement[]}
@@ -39,7 +39,7 @@ export function messageText(text, title) {
     draw();
   };
   more.addEventListener("click", turn);
-  paragraph.addEventListener("beforematch", () => isFolded && turn()); // the browser's own search has found something
+  paragraph.addEventListener("beforematch", () => isFolded && turn()); // the browser's search has found folded text
   return [paragraph, more];
 }
 
@@ -55,7 +55,7 @@ async function load() {
     areFound = true;
     for (const draw of waiting) draw();
   } catch {
-    coming = null; // the next one tries again
+    coming = null; // the next text tries again
   }
   waiting.clear();
 }
@@ -68,7 +68,7 @@ function drawn(text) {
 }
 
 /**
- * What is beyond `at` stays out of sight and out of the layout; a search in the page finds it.
+ * Hides the text after `at`, and takes it out of the layout. A search in the page still finds it.
  * @param {DocumentFragment} fragment
  * @param {number} at
  */
@@ -84,7 +84,7 @@ function folded(fragment, at) {
 }
 
 /**
- * What is copied has all of each message: what is folded within the selection counts as shown until it has been taken.
+ * Makes a copy include folded text in the selection, by unfolding it until the copy is done.
  * @param {HTMLElement} place
  * @param {AbortSignal} signal
  */
@@ -119,7 +119,7 @@ function drawPiece(piece) {
   return el("code", { class: piece.kind === "block" ? "block" : null }, fence(open), code, fence(close));
 }
 
-// What stands before, in and after code: a block's first line may name its language, if there is a second one.
+// The fence before, the code, and the fence after it. The first line of a longer block may name its language.
 const PARTS = { code: /^(```|`)(.*)(\1)$/s, block: /^(```(?:[^\n`]*\n(?!```))?)(.*?)(```\n?)$/s };
 
 /** @param {string} text */
@@ -132,7 +132,7 @@ const fence = (text) => el("span", { class: "fence" }, text);
 function link(text, href) {
   const { origin, protocol } = new URL(href);
   const isElsewhere = protocol !== "mailto:" && origin !== location.origin;
-  const title = isPlain(text) ? null : href; // letters that look like others are told by the address itself
+  const title = isPlain(text) ? null : href; // the real address reveals letters that look like others
   return el("a", { href, title, target: isElsewhere ? "_blank" : null, rel: "noopener noreferrer nofollow" }, text);
 }
 

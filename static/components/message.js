@@ -1,4 +1,4 @@
-/** Drawing one line of a conversation into its list item. */
+/** Draws one line of a conversation into its list item. */
 
 import { el } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
@@ -28,7 +28,7 @@ export function drawUnread(item) {
 /**
  * @param {HTMLElement} item
  * @param {import("./rows.js").MessageLine} line
- * @param {string} name of its author, for those who do not see on which side it stands
+ * @param {string} name of the author, for screen readers
  */
 export function drawMessage(item, { message, first, last, seen }, name) {
   const state = `${message.id} ${first} ${last} ${seen} ${name}`;
@@ -59,11 +59,11 @@ export function drawDraft(item, { draft, first, last }, outbox) {
 }
 
 /**
- * A text that stands there already stays: what is put there anew, a screen reader reads out anew.
+ * Fills an item. Keeps an unchanged text, because a screen reader reads a replaced one again.
  * @param {HTMLElement} item
  * @param {{content: string, createdAt: string}} message
  * @param {string | null} title
- * @param {Element} corner in the bubble's, whose last line leaves room for it
+ * @param {Element} corner for the corner of the bubble
  */
 function fill(item, { content, createdAt }, title, corner) {
   const there = item.querySelector(".content");
@@ -79,14 +79,14 @@ function fill(item, { content, createdAt }, title, corner) {
   }
 }
 
-// A line of these may end where the corner is, so the time stands below them.
+// A line of these letters may end in the corner, so the time goes below them.
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}\u202b\u202e\u2067]/u;
 
 /** @param {import("../types.js").Draft} draft */
 const sending = ({ createdAt }) => el("span", { class: "state" }, clockTime(createdAt), sign("clock", words.message.sending));
 
 /**
- * A drawing, and for those who do not see it a word.
+ * An icon, and a word for screen readers.
  * @param {"clock" | "seen"} name
  * @param {string} word
  */
@@ -102,7 +102,7 @@ function drawAuthor(item, author) {
 }
 
 /**
- * It leads to the message itself. Among many only the latest is a stop of the tab key; see message-list.js.
+ * The time, which is a link to the message. Only the latest is a tab stop; see message-list.js.
  * @param {import("../types.js").Message} message
  */
 function timeOf({ id, conversationId, createdAt }) {

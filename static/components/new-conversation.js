@@ -1,6 +1,6 @@
 /**
- * <new-conversation></new-conversation>: a user name, suggestions while it is typed, and off one goes. The server knows
- * how names begin; of people whom one talks with already any part of the name will do.
+ * <new-conversation></new-conversation>: a field for a user name, with suggestions. The server finds names by their
+ * beginning. For users with a conversation, any part of the name matches.
  */
 
 import * as api from "../api.js";
@@ -15,8 +15,8 @@ import { words } from "../words.js";
 
 /** @typedef {import("../types.js").User} User */
 
-const MOST = 8; // with those one knows; more would not help to choose
-const PAUSE_MILLISECONDS = 150; // shorter than people type, longer than one key
+const MOST = 8; // suggestions; more would not help to choose
+const PAUSE_MILLISECONDS = 150; // longer than one key press, shorter than a word
 
 class NewConversation extends Component {
   #input = el("input", {
@@ -33,7 +33,7 @@ class NewConversation extends Component {
     autocapitalize: "none",
     spellcheck: "false",
     enterkeyhint: "go",
-    maxlength: "80", // twice the longest name: it may come with signs around it
+    maxlength: "80", // twice the longest name, which may have other characters around it
   });
   #list = el("ul", { id: "suggestions", role: "listbox", "aria-label": words.search.suggestions, hidden: true });
   #found = el("p", { class: "hint", role: "status" });
@@ -57,14 +57,14 @@ class NewConversation extends Component {
     this.#error.textContent = "";
     this.#asked.abort();
     clearTimeout(this.#timer);
-    this.#choose(-1); // what is shown stays until there is something newer, but was not chosen for this
+    this.#choose(-1); // suggestions stay until newer ones arrive, but none is chosen
     const search = nameIn(this.#input.value);
     if (search === "") return this.#close();
     this.#timer = setTimeout(() => this.#suggest(search), PAUSE_MILLISECONDS);
   }
 
   /**
-   * Refused or out of reach: the name can still be typed out. Where it was asked too often, it is asked again.
+   * Fetches suggestions. Ignores errors, because a name can be typed in full. Tries again above the rate limit.
    * @param {string} search
    */
   async #suggest(search) {
@@ -94,14 +94,14 @@ class NewConversation extends Component {
     this.#tell(search, names.length);
   }
 
-  /** The conversations that one has, by the other's name. */
+  /** The users of existing conversations, by name. */
   get #known() {
     const { entries } = this.context.store.state;
     return new Map((entries ?? []).map(({ conversation }) => [conversation.otherParticipant.username, conversation]));
   }
 
   /**
-   * How many there are is seen; that there are none is not.
+   * Tells screen readers how many there are, and everyone if there are none.
    * @param {string} search
    * @param {number} count
    */
@@ -155,7 +155,7 @@ class NewConversation extends Component {
     [...this.#list.children].forEach((option, nth) => option.setAttribute("aria-selected", `${nth === index}`));
     if (index < 0) this.#input.removeAttribute("aria-activedescendant");
     else this.#input.setAttribute("aria-activedescendant", `suggestion-${index}`);
-    this.#list.children[index]?.scrollIntoView({ block: "nearest" }); // a low window has no room for all
+    this.#list.children[index]?.scrollIntoView({ block: "nearest" }); // a low window does not fit all
   }
 
   /** @param {SubmitEvent} event */
@@ -179,7 +179,7 @@ class NewConversation extends Component {
   }
 }
 
-/** Its letters are a drawing here: the text of an option is the name alone. @param {User} user */
+/** An avatar whose letters are not text, because the text of an option must be the name. @param {User} user */
 function picture(user) {
   const drawn = avatar(user);
   drawn.dataset.letters = drawn.textContent;

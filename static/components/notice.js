@@ -1,4 +1,4 @@
-/** What stands where there is nothing to show: one heading, one sentence, one way on. */
+/** A notice in place of content: a heading, a sentence, and perhaps a button. */
 
 import { el } from "../lib/dom.js";
 import { words } from "../words.js";

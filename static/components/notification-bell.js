@@ -1,4 +1,4 @@
-/** <notification-bell></notification-bell>: whether this browser tells of new messages, and the switch for it. */
+/** <notification-bell></notification-bell>: shows whether notifications are on, and switches them. */
 
 import { el } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
@@ -34,7 +34,7 @@ class NotificationBell extends Component {
     this.#button.replaceChildren(icon(status === "on" ? "bell" : "bell-off"));
     this.#button.setAttribute("aria-pressed", `${status === "on"}`);
     this.#button.title = SENTENCES[status];
-    this.#button.setAttribute("aria-disabled", `${status === "blocked"}`); // not disabled: it may have the focus
+    this.#button.setAttribute("aria-disabled", `${status === "blocked"}`); // `disabled` would take the focus away
   }
 }
 

@@ -1,4 +1,4 @@
-/** <notification-offer></notification-offer>: a quiet question, once somebody has written while nobody looked. */
+/** <notification-offer></notification-offer>: offers notifications after a message has arrived out of sight. */
 
 import { el } from "../lib/dom.js";
 import { Component } from "./context.js";

@@ -1,9 +1,9 @@
-/** Tells the server how far one has read: at once, and then no more often than it matters. */
+/** Moves the read marker on the server: at once, and then at most once in `PAUSE_MILLISECONDS`. */
 
 import { backoff, pause } from "../lib/backoff.js";
 import { compareIds } from "../lib/ids.js";
 
-const PAUSE_MILLISECONDS = 300; // fifty messages a second are read by three requests, and in step within one
+const PAUSE_MILLISECONDS = 300; // at fifty messages a second, three requests a second keep up
 
 export class ReadMarker {
   #wanted = "0";
@@ -12,7 +12,7 @@ export class ReadMarker {
 
   /**
    * @param {(messageId: string) => Promise<unknown>} tell
-   * @param {(error: unknown) => boolean} refused whether to leave it at that; else it is tried again
+   * @param {(error: unknown) => boolean} refused whether to give up; else it tries again
    */
   constructor(tell, refused) {
     this.tell = tell;

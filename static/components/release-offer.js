@@ -1,4 +1,4 @@
-/** <release-offer></release-offer>: says that there is a newer page than the one that is shown, which a reload brings. */
+/** <release-offer></release-offer>: offers a reload when there is a newer release of the page. */
 
 import { el } from "../lib/dom.js";
 import { words } from "../words.js";
@@ -17,7 +17,7 @@ class ReleaseOffer extends Component {
     worker.addEventListener("message", ({ data }) => data?.type === "release" && this.#show(), { signal: this.gone });
     this.context.store.subscribe(({ connection }) => {
       const isLive = connection === "live";
-      // A server may come back as a newer release. For a page that is loading, sw.js does the same.
+      // The server may return as a newer release. While a page loads, sw.js checks by itself.
       if (isLive && this.#wasLive && this.#wasAway) worker.controller?.postMessage({ type: "renew" });
       this.#wasAway = !isLive;
       this.#wasLive ||= isLive;

@@ -1,4 +1,4 @@
-/** What stands in a conversation, line by line: days, messages in groups, and what is on its way. Pure. */
+/** The lines of a conversation: days, messages in groups, and unsent messages. Pure. */
 
 import { compareIds, countUpTo } from "../lib/ids.js";
 import { dayName, dayNumber, presentTime } from "../lib/time.js";
@@ -9,9 +9,9 @@ import { dayName, dayNumber, presentTime } from "../lib/time.js";
 /** @typedef {import("../types.js").State} State */
 
 /**
- * `first` and `last` of the messages that one person wrote within minutes: these are drawn as a group.
+ * Messages of one user within minutes are drawn as a group; `first` and `last` mark its ends.
  * @typedef {{kind: "day", key: string, day: string}} DayLine
- * @typedef {{kind: "unread", key: string}} UnreadLine where the unread begin
+ * @typedef {{kind: "unread", key: string}} UnreadLine above the first unread message
  * @typedef {{kind: "message", key: string, message: Message, first: boolean, last: boolean, seen: boolean}} MessageLine
  * @typedef {{kind: "draft", key: string, draft: Draft, first: boolean, last: boolean}} DraftLine
  * @typedef {DayLine | UnreadLine | MessageLine | DraftLine} Line
@@ -19,18 +19,18 @@ import { dayName, dayNumber, presentTime } from "../lib/time.js";
 
 /**
  * @typedef {object} View
- * @property {number} from the first message that is shown, by its place among those that are known
- * @property {number} to where those shown end; at the end of all stands what is on its way
- * @property {string | null} unreadAfter what comes after this one is unread
+ * @property {number} from the index of the first shown message among the known ones
+ * @property {number} to the index after the last shown message; unsent ones follow the newest
+ * @property {string | null} unreadAfter messages after this id are unread
  */
 
 const TOGETHER_MILLISECONDS = 5 * 60 * 1000;
 
 /**
- * Nothing where the conversation's messages are not there yet.
+ * The lines of a conversation, empty if its messages are not loaded.
  * @param {State} state
  * @param {string} conversationId
- * @param {Partial<View>} [view] all of it, and nothing unread
+ * @param {Partial<View>} [view] by default all messages, without an unread line
  * @param {Date} [now]
  * @returns {Line[]}
  */
@@ -52,7 +52,7 @@ export function linesOf(state, conversationId, view = {}, now = undefined) {
   /** @type {Line[]} */
   const lines = [];
   said.forEach((one, n) => {
-    const key = one.clientId ?? one.id; // as while it was on its way, so that its line stays
+    const key = one.clientId ?? one.id; // the key of the unsent message, so that its line stays
     const grouped = { key, first: begins[n], last: begins[n + 1] ?? true };
     if (newDay[n]) lines.push({ kind: "day", key: `day ${key}`, day: dayName(one.createdAt, now) });
     if (one.id === unread) lines.push({ kind: "unread", key: "unread" });
@@ -64,10 +64,9 @@ export function linesOf(state, conversationId, view = {}, now = undefined) {
 }
 
 /**
- * The first of the other one's messages after `unreadAfter`; none where it may be further up than what
- * is known.
+ * The first message of the other participant after `unreadAfter`; none if it may be older than the known messages.
  * @param {Message[]} messages oldest first
- * @param {boolean} complete whether they go back to the beginning
+ * @param {boolean} complete whether they begin with the first message of the conversation
  * @param {string | null} unreadAfter
  */
 export function firstUnread(messages, complete, unreadAfter) {
@@ -77,8 +76,8 @@ export function firstUnread(messages, complete, unreadAfter) {
 }
 
 /**
- * After which message the unread begin, for the line that says so. It stays through a visit, and moves on
- * when more come while nobody looks. undefined at the beginning of a visit, null where there is no line.
+ * The id that unread messages come after, for the unread line. It stays during a visit, and moves on when messages
+ * arrive out of sight. undefined at the beginning of a visit; null without a line.
  * @param {string | null | undefined} before
  * @param {Conversation} conversation
  * @param {boolean} looking
@@ -89,7 +88,7 @@ export function unreadAfter(before, conversation, looking) {
 }
 
 /**
- * How many of the other one's messages came after `id`.
+ * The number of messages of the other participant after `id`.
  * @param {Message[]} messages oldest first
  * @param {string} id
  */
@@ -98,7 +97,7 @@ export function countAfter(messages, id) {
 }
 
 /**
- * What is on its way, as it will stand when it is sent, so that nothing moves then.
+ * Unsent messages in the form of sent ones, so that no line moves when they are sent.
  * @param {Draft[]} drafts
  * @param {Message[]} messages
  * @param {State} state
@@ -110,7 +109,7 @@ function asMessages(drafts, messages, { me }) {
 }
 
 /**
- * The latest of one's own messages that the other one has read.
+ * The latest message of the user that the other participant has read.
  * @param {State} state
  * @param {string} conversationId
  * @param {Message[]} messages

@@ -1,4 +1,4 @@
-/** <sessions-view></sessions-view>: where one is signed in, and the way to end that. */
+/** <sessions-view></sessions-view>: the user's sessions, with buttons to end them. */
 
 import * as api from "../api.js";
 import { backoff, pause, retryNow } from "../lib/backoff.js";
@@ -47,9 +47,9 @@ class SessionsView extends Component {
     const back = el("a", { href: "/settings", class: "back", "aria-label": words.backToSettings }, "‹");
     const lead = el("p", { class: "hint" }, words.devices.lead);
     const place = el("div", { class: "settings" }, lead, this.#list, this.#said, this.#error, this.#others);
-    const isElsewhere = this.#failures > 0 && !this.contains(document.activeElement); // while it was tried again
+    const isElsewhere = this.#failures > 0 && !this.contains(document.activeElement); // the user has moved on during a retry
     this.replaceChildren(el("main", { class: "place" }, el("header", { class: "with" }, back, this.#title), place));
-    if (!isElsewhere) this.#title.focus({ preventScroll: true }); // as for every place that one comes to
+    if (!isElsewhere) this.#title.focus({ preventScroll: true }); // as for every new place
   }
 
   /** @param {Session[]} sessions */
@@ -85,7 +85,7 @@ class SessionsView extends Component {
   }
 
   /**
-   * The list is asked for again whatever came of it: one that has ended meanwhile is not there any more.
+   * Runs a request, and fetches the list again after success or failure: a session may have ended meanwhile.
    * @param {HTMLButtonElement} button
    * @param {() => Promise<unknown>} ask
    * @param {string} done
@@ -94,7 +94,7 @@ class SessionsView extends Component {
     this.#said.textContent = this.#error.textContent = "";
     await onceAtATime(button, () => ask().then(() => (this.#said.textContent = done), (error) => this.#refuse(error)));
     if (this.#error.textContent) return;
-    this.#title.focus(); // the button goes
+    this.#title.focus(); // the button disappears
     await this.#load();
   }
 
@@ -107,7 +107,7 @@ class SessionsView extends Component {
   /** @param {unknown} error */
   #fail(error) {
     const sentence = error instanceof api.ApiProblem ? error.message : words.wentWrong;
-    const told = this.querySelector(".notice p"); // its button may have the focus
+    const told = this.querySelector(".notice p"); // the notice stays, because its button may have the focus
     if (told) told.textContent = sentence;
     else this.replaceChildren(notice(words.cannotBeLoaded, sentence, action(words.connection.retry, retryNow)));
     this.#loadLater();

@@ -1,4 +1,4 @@
-/** <settings-view></settings-view>: what is one's own: the name, how the page looks here, the devices, and the way out. */
+/** <settings-view></settings-view>: the name, the theme, the devices, and the sign-out. */
 
 import { el } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";

@@ -1,4 +1,4 @@
-/** <sign-out></sign-out>: the way out, and a question first where something would be lost. */
+/** <sign-out></sign-out>: signs out, and asks first if unsent text would be lost. */
 
 import { el, onceAtATime } from "../lib/dom.js";
 import { belongsToComposition } from "../lib/keys.js";
@@ -14,9 +14,9 @@ class SignOut extends Component {
     this.#out.addEventListener("click", () => this.#leave(), { signal: this.gone });
   }
 
-  /** Who would lose what they have written is asked first. */
+  /** Signs out, after a question if there is unsent text. */
   async #leave() {
-    if (!(await this.context.writing)) return; // the page begins anew
+    if (!(await this.context.writing)) return; // the page reloads
     const { outbox, drafts } = this.context;
     const count = (await outbox.count()) + drafts.count;
     if (count === 0) this.#signOut();

@@ -1,4 +1,4 @@
-/** <theme-switch></theme-switch>: as the system has it, light, or dark; kept for this browser (theme.js). */
+/** <theme-switch></theme-switch>: the theme of the system, light, or dark. The browser stores it (theme.js). */
 
 import { el } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
@@ -39,7 +39,7 @@ function kept() {
   try {
     return localStorage.getItem(KEY);
   } catch {
-    return null; // storage is switched off: the choice holds while this page does
+    return null; // storage is switched off: the choice lasts until a reload
   }
 }
 
@@ -50,7 +50,7 @@ function choose(theme) {
   } catch {
     // as above
   }
-  dispatchEvent(new StorageEvent("storage", { key: KEY, newValue: theme })); // as other tabs hear of it
+  dispatchEvent(new StorageEvent("storage", { key: KEY, newValue: theme })); // the event that other tabs get
 }
 
 customElements.define("theme-switch", ThemeSwitch);

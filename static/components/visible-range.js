@@ -1,6 +1,6 @@
 /**
- * Which stretch of a conversation stands in the page: of ten thousand messages a few hundred, that
- * move along as one scrolls. Pure.
+ * The range of a conversation that is in the page: a few hundred of perhaps ten thousand messages. It moves with
+ * scrolling. Pure.
  */
 
 import { countBefore, countUpTo } from "../lib/ids.js";
@@ -8,18 +8,18 @@ import { countBefore, countUpTo } from "../lib/ids.js";
 /** @typedef {import("../types.js").Message} Message */
 
 /**
- * The ids at both ends; `last` null: up to the newest, whatever comes.
+ * The ids at both ends. With `last` null, it ends at the newest message.
  * @typedef {{first: string, last: string | null}} VisibleRange
  */
 
-export const MOST = 400; // with 1,000, each of fifty messages a second takes over a tenth of a second
-export const STEP = 50; // some screens: more at a time costs a frame
+export const MOST = 400; // messages; with 1,000, drawing each of fifty a second takes over 0.1 s
+export const STEP = 50; // messages, some screens; a larger step drops a frame
 
-/** All that there is, up to the newest. @type {VisibleRange} */
+/** All messages. @type {VisibleRange} */
 export const ALL = { first: "0", last: null };
 
 /**
- * Where it begins and ends among `messages`, oldest first; never longer than there is room for.
+ * Its start and end as indexes of `messages`, oldest first. At most `MOST` apart.
  * @param {Message[]} messages
  * @param {VisibleRange} stretch
  */
@@ -29,14 +29,14 @@ export function bounds(messages, { first, last }) {
 }
 
 /**
- * With the newest at its end, as many as there is room for.
+ * The range that ends at the newest message.
  * @param {Message[]} messages
  * @returns {VisibleRange}
  */
 export const newest = (messages) => between(messages, messages.length - MOST + STEP, messages.length);
 
 /**
- * Further up; what is furthest down gives way.
+ * The range moved up. The newest messages leave it.
  * @param {Message[]} messages
  * @param {VisibleRange} stretch
  */
@@ -47,7 +47,7 @@ export function earlier(messages, stretch) {
 }
 
 /**
- * Further down; what is furthest up gives way.
+ * The range moved down. The oldest messages leave it.
  * @param {Message[]} messages
  * @param {VisibleRange} stretch
  */
@@ -57,10 +57,10 @@ export function later(messages, stretch) {
 }
 
 /**
- * With some on either side of `id`.
+ * The range around `id`.
  * @param {Message[]} messages
  * @param {string} id
- * @param {number} [below] how many of them further down
+ * @param {number} [below] the number of messages after it
  */
 export function around(messages, id, below = STEP) {
   const at = countBefore(messages, id);
@@ -68,7 +68,7 @@ export function around(messages, id, below = STEP) {
 }
 
 /**
- * As messages come: who reads along has the oldest give way, for whoever reads further up the newest wait.
+ * The range after new messages. A list that follows drops the oldest; otherwise the newest stay out.
  * @param {Message[]} messages
  * @param {VisibleRange} stretch
  * @param {boolean} following
@@ -76,7 +76,7 @@ export function around(messages, id, below = STEP) {
 export function fitted(messages, stretch, following) {
   const { from, to } = bounds(messages, stretch);
   if (to - from > MOST) return following ? newest(messages) : between(messages, from, from + MOST);
-  return to === from ? newest(messages) : stretch; // none of it is there any more: it was read anew
+  return to === from ? newest(messages) : stretch; // all of its messages were dropped at a reset
 }
 
 /**
