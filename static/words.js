@@ -1,6 +1,6 @@
 /**
- * Every sentence that the page shows, or has a screen reader say: by the place where it stands. No other module
- * holds one; index.html, the manifest and sw.js repeat a few of these, which tests/page/words.test.js compares.
+ * All texts of the page, also those for screen readers, by the place where they appear. No other module has texts.
+ * index.html, the manifest and sw.js repeat a few of them, which tests/page/words.test.js compares.
  */
 
 /** The language of all of them. */

@@ -78,7 +78,7 @@ class MessageList extends Component {
   #caughtUpAt = -Infinity; // when the latest missed message arrived
   /** @type {import("../types.js").Connection | null} null before the first "live" */
   #connection = null;
-  #looked = "0"; // the latest message seen, in any tab or device
+  #looked = "0"; // the latest message that was on the screen
   #latestDraft = "";
   /** @type {Sought | null} */
   #sought = null;

@@ -1,13 +1,13 @@
-/** How long to wait before the next try. */
+/** Pauses between attempts: exponential backoff with full jitter. */
 
 const FIRST_MILLISECONDS = 1000;
 const LONGEST_MILLISECONDS = 30_000;
-const LONGEST_WATCHED_MILLISECONDS = 5000; // while somebody looks
-const SHORTEST_MILLISECONDS = 250; // a server that refuses at once is not asked in a loop
+const LONGEST_WATCHED_MILLISECONDS = 5000; // while the user looks at the page
+const SHORTEST_MILLISECONDS = 250; // prevents a busy loop if a server refuses at once
 
 /**
- * Milliseconds, after so many failures in a row. Full jitter: thousands that lost the same server
- * do not return in the same moment.
+ * Returns the pause in milliseconds after a number of failures in a row. Full jitter keeps thousands of clients of one
+ * server from returning at the same moment.
  * @param {number} failures
  * @param {() => number} [random] from 0 up to 1
  */
@@ -17,16 +17,16 @@ export function backoff(failures, random = Math.random) {
   return Math.max(SHORTEST_MILLISECONDS, random() * longest);
 }
 
-/** Has all that waits for the next try, here, try now. */
+/** Ends all pauses in this page now. */
 export const retryNow = () => dispatchEvent(new Event(RETRY));
 
-/** The event of the window that `retryNow` makes. */
+/** The event that `retryNow` dispatches on the window. */
 export const RETRY = "retry";
 
 const isWatched = () => globalThis.document?.visibilityState === "visible";
 
 /**
- * Over after so many milliseconds; or at once when the network is back, somebody begins to look or asks for it, or `signal` aborts.
+ * Resolves after the time; earlier if the network returns, the user looks at the page or retries, or `signal` aborts.
  * @param {number} milliseconds
  * @param {AbortSignal} [signal]
  * @returns {Promise<void>}

@@ -1,10 +1,10 @@
-/** What the server makes of a message that was written. Pure. */
+/** Normalises the text of a message like the server. Pure. */
 
 export const LONGEST_CONTENT = 4000; // code points
 
 /**
- * As the server stores it: without blank lines at the start and white space at the end. What no server takes
- * is replaced by a sign that something was there. Empty if nothing would be seen.
+ * Returns the text as the server stores it: without blank lines at the start and white space at the end. Replaces
+ * characters that the server refuses by U+FFFD. Returns an empty text if nothing would be visible.
  * @param {string} written
  */
 export function contentOf(written) {
@@ -19,10 +19,10 @@ export function contentOf(written) {
 /** @param {string} text */
 export const codePoints = (text) => [...text].length;
 
-/** What is never drawn, and a braille pattern without dots. */
+/** Characters that are never drawn, and the braille pattern without dots. */
 const HIDDEN = /[\p{Default_Ignorable_Code_Point}\u2800]/u;
 
-/** JavaScript takes U+FEFF for a space, and does not know four separators and one line break. @param {string} letter */
+/** JavaScript counts U+FEFF as a space, but not four separators and one line break. @param {string} letter */
 function isSpace(letter) {
   return (letter !== "\ufeff" && /\s/.test(letter)) || letter === "\u0085" || (letter >= "\u001c" && letter <= "\u001f");
 }

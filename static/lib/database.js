@@ -1,11 +1,11 @@
 /**
- * An IndexedDB whose every wait ends: a request that gets no answer fails, and a connection that has failed
- * in any way is dropped and opened anew.
+ * An IndexedDB with time-outs. A request without an answer fails. A connection that has failed is dropped, and the next
+ * access opens a new one.
  */
 
-const PATIENCE_MILLISECONDS = 3000; // a slow phone opens its storage within a second or two
-const SILENT_PATIENCE_MILLISECONDS = 100; // after one request that got no answer, until one gets it
-const LATE_MILLISECONDS = 10_000; // a connection that has not opened by then never will
+const PATIENCE_MILLISECONDS = 3000; // a slow phone needs a second or two to open its storage
+const SILENT_PATIENCE_MILLISECONDS = 100; // after a request without an answer, until one succeeds
+const LATE_MILLISECONDS = 10_000; // a connection that takes longer never opens
 
 export class Database {
   #name;
@@ -13,13 +13,13 @@ export class Database {
   #upgrade;
   /** @type {Promise<IDBDatabase> | null} */
   #connection = null;
-  #opening = 0; // since when it has been opening; 0: it is not
+  #opening = 0; // when it began to open; 0: it is not opening
   #patience = PATIENCE_MILLISECONDS;
 
   /**
    * @param {string} name
    * @param {number} version
-   * @param {(database: IDBDatabase, from: number) => void} upgrade makes the stores of `version` out of those of `from`; 0: there are none
+   * @param {(database: IDBDatabase, from: number) => void} upgrade converts the stores from version `from` to `version`; 0: there are none
    */
   constructor(name, version, upgrade) {
     this.#name = name;
@@ -28,12 +28,12 @@ export class Database {
   }
 
   /**
-   * Does `act` in a transaction, which may be begun twice: once more where the first connection failed.
+   * Runs `act` in a transaction. Runs it once more if the first connection failed.
    * @template T
    * @param {string} store
    * @param {IDBTransactionMode} mode
    * @param {(store: IDBObjectStore) => IDBRequest<T>} act
-   * @returns {Promise<T>} what was asked for, once the change is on the disk
+   * @returns {Promise<T>} the result, once the change is on the disk
    */
   async ask(store, mode, act) {
     const connection = this.#connected();
@@ -46,7 +46,7 @@ export class Database {
     }
   }
 
-  /** Deletes all of it; ends where the browser does not answer, too. */
+  /** Deletes the database. Resolves even if the browser does not answer. */
   async destroy() {
     this.#drop();
     await this.#answer(new Promise((resolve, reject) => {
@@ -56,7 +56,7 @@ export class Database {
     }));
   }
 
-  /** The connection that there is, or a new one: also where one has been opening for too long. */
+  /** The open connection, or a new one if there is none or it takes too long to open. */
   #connected() {
     const isLate = this.#opening && Date.now() - this.#opening > LATE_MILLISECONDS;
     if (isLate) this.#drop();
@@ -95,13 +95,13 @@ export class Database {
       request.addEventListener("error", () => reject(request.error));
       request.addEventListener("success", () => {
         const connection = request.result;
-        connection.addEventListener("versionchange", () => connection.close()); // a later page wants it, or a sign-out
+        connection.addEventListener("versionchange", () => connection.close()); // a newer page or a sign-out needs it closed
         resolve(connection);
       });
     });
   }
 
-  /** A connection that comes late is not left open, else nobody could delete the database. */
+  /** Closes a connection, also one that opens late: an open one would block deleting the database. */
   #drop() {
     this.#connection?.then((connection) => connection.close(), () => {});
     this.#connection = null;
@@ -146,7 +146,7 @@ function abort(transaction) {
   try {
     transaction.abort();
   } catch {
-    // it had ended
+    // it has ended already
   }
 }
 

@@ -1,9 +1,9 @@
-/** What a browser says of itself, in words. */
+/** Names a browser and its system from the `User-Agent`. */
 
 import { beginning } from "./graphemes.js";
 import { words } from "../words.js";
 
-/** The first that fits: each of these names those below it, too. @type {[RegExp, string][]} */
+/** The first match counts, because each `User-Agent` also names browsers below. @type {[RegExp, string][]} */
 const BROWSERS = [
   [/\bEdg(e|A|iOS)?\//, "Edge"],
   [/\b(OPR|Opera)\//, "Opera"],
@@ -24,7 +24,7 @@ const SYSTEMS = [
   [/\bLinux\b/, "Linux"],
 ];
 
-const LONGEST = 60; // of what nothing is known about
+const LONGEST = 60; // characters of an unknown `User-Agent`
 
 /** @param {string} userAgent */
 export function deviceName(userAgent) {

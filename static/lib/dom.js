@@ -1,14 +1,14 @@
-/** Elements: built, where text is only ever text; drawn anew, once a frame; and found where they are in sight. */
+/** Builds elements from text only, draws at most once a frame, and finds visible elements. */
 
 import { words } from "../words.js";
 
-const HIDDEN_MILLISECONDS = 100; // a page that is not on screen has no frames
+const HIDDEN_MILLISECONDS = 100; // a hidden page has no frames
 
 /**
- * An element with attributes and children; a string child becomes a text node.
+ * Creates an element with attributes and children. A string child becomes a text node.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
- * @param {Record<string, string | boolean | null>} [attributes] true is an empty one, false and null none
+ * @param {Record<string, string | boolean | null>} [attributes] true: an empty attribute; false and null: no attribute
  * @param {...(Node | string | null)} children
  * @returns {HTMLElementTagNameMap[Tag]}
  */
@@ -22,8 +22,8 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 /**
- * Does `act`, unless it is being done already. Meanwhile the button is grey and keeps the focus, which
- * `disabled` would take from it.
+ * Runs `act`, unless it is running already. Meanwhile the button is grey. It keeps the focus, which `disabled` would
+ * take away.
  * @param {HTMLButtonElement} button
  * @param {() => Promise<unknown>} act
  */
@@ -38,8 +38,8 @@ export async function onceAtATime(button, act) {
 }
 
 /**
- * Makes the children of `parent` those of `items`, in their order; an element whose key is still
- * there is kept and drawn anew, so that focus and scrolling survive.
+ * Makes the children of `parent` match `items`, in their order. Keeps and redraws the element of a known key, so that
+ * focus and scrolling survive.
  * @template T
  * @param {Element} parent
  * @param {T[]} items
@@ -61,14 +61,14 @@ export function reconcile(parent, items, key, draw) {
   wanted.forEach((element, index) => {
     const there = parent.children[index] ?? null;
     if (there === element) return;
-    // What goes further down goes alone: to a screen reader, whatever else were moved would be new.
+    // Moves only the element that goes down: a screen reader treats moved elements as new.
     if (there?.nextElementSibling === element) move(parent, there, null);
     else move(parent, element, there);
   });
 }
 
 /**
- * Where the browser can, without taking it out of the page: the focus stays on what is moved.
+ * Moves an element, and keeps its focus if the browser has `moveBefore`.
  * @param {Element} parent
  * @param {Element} element
  * @param {Element | null} before
@@ -83,7 +83,7 @@ function move(parent, element, before) {
 }
 
 /**
- * One item that cannot be drawn must not hide the next one.
+ * Draws an item. An error must not stop the next items.
  * @template T
  * @param {T} item
  * @param {HTMLLIElement} element
@@ -105,8 +105,8 @@ let frame = 0;
 let timer = 0;
 
 /**
- * Has `act` done once before the next paint, however often it was asked for. All `before` are done before the first
- * `act`: what they ask of the layout costs nothing then.
+ * Returns a function that schedules `act` once before the next paint. All `before` run before the first `act`, so that
+ * they can read the layout without forcing one.
  * @param {() => void} act
  * @param {() => void} [before]
  * @returns {() => void} asks for it
@@ -130,14 +130,14 @@ function doWhatIsDue() {
     try {
       step();
     } catch (error) {
-      console.error(error); // the next one is drawn all the same
+      console.error(error); // an error must not stop the others
     }
   }
 }
 
 /**
- * Has `act` done after the next layout and before it is painted, however often it was asked for: what it asks
- * of the layout costs nothing then.
+ * Returns a function that schedules `act` once after the next layout and before its paint, so that it can read the
+ * layout without forcing one.
  * @param {Element} element that has a size
  * @param {() => void} act
  * @returns {() => void} asks for it
@@ -147,12 +147,12 @@ export function afterLayout(element, act) {
     observer.unobserve(element);
     act();
   });
-  return () => observer.observe(element); // it is told the size that the element has at first
+  return () => observer.observe(element); // a new observation always reports the first size
 }
 
 /**
- * Of a list whose items stand one below the other, so that a few looks find any of them: those that are at least
- * partly below `top` and above `bottom`, with where each begins.
+ * Returns the items that are at least partly between `top` and `bottom`, with their top edges. The items must be in
+ * vertical order, so that a binary search finds them.
  * @param {HTMLCollection} items
  * @param {number} top
  * @param {number} bottom
@@ -168,8 +168,8 @@ export function inSight(items, top, bottom) {
 }
 
 /**
- * The index of the last item that one has seen when one sees down to `bottom`: half of it, or of what
- * there is room for. -1 for none.
+ * The index of the last item that counts as seen if the view ends at `bottom`: at least half of it, or of `room`, is
+ * visible. -1 for none.
  * @param {HTMLCollection} items
  * @param {number} bottom
  * @param {number} room
@@ -180,8 +180,8 @@ export function lastInSight(items, bottom, room) {
 
 /**
  * @param {HTMLCollection} items
- * @param {(box: DOMRect) => boolean} holds true from some item on
- * @returns {number} their number, where it holds for none
+ * @param {(box: DOMRect) => boolean} holds false for the first items, then true
+ * @returns {number} the index, or the number of items if it holds for none
  */
 function firstWhere(items, holds) {
   let [low, high] = [0, items.length];

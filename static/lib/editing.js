@@ -1,10 +1,10 @@
 /**
- * Changes to a field that undo and redo survive: they go through the browser's own editor, or begin a history of
- * their own. Chromium would apply what it remembers to another text than it was typed into.
+ * Changes a field without breaking undo and redo: through the browser's editor, or with a new history. Otherwise
+ * Chromium would apply its history to a different text.
  */
 
 /**
- * Puts `text` where the selection is, as if it had been typed; the field has the focus afterwards.
+ * Replaces the selection by `text`, like typing. The field has the focus afterwards.
  * @param {HTMLInputElement | HTMLTextAreaElement} field
  * @param {string} text
  */
@@ -12,7 +12,7 @@ export function insertText(field, text) {
   field.focus();
   const command = text === "" ? "delete" : "insertText";
   if (document.execCommand(command, false, text)) return;
-  field.setRangeText(text, field.selectionStart ?? 0, field.selectionEnd ?? 0, "end"); // undo is lost, the text is not
+  field.setRangeText(text, field.selectionStart ?? 0, field.selectionEnd ?? 0, "end"); // without undo
   field.dispatchEvent(new InputEvent("input", { bubbles: true }));
 }
 
@@ -27,12 +27,12 @@ export function replaceText(field, text) {
 }
 
 /**
- * Puts another text there, of which undo knows nothing: what was before it is over.
+ * Sets another text with an empty undo history.
  * @param {HTMLInputElement | HTMLTextAreaElement} field
  * @param {string} text
  */
 export function beginAnew(field, text) {
   field.value = text;
   const parent = field.parentElement;
-  if (parent && "moveBefore" in parent && field.isConnected) parent.moveBefore(field, field.nextSibling); // forgets
+  if (parent && "moveBefore" in parent && field.isConnected) parent.moveBefore(field, field.nextSibling); // clears the undo history
 }

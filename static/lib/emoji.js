@@ -1,4 +1,4 @@
-/** The emoji that people use most, and words to find them by. */
+/** The most common emoji, with words to find them. */
 
 const LISTED = `
 😀 grinning smile happy|😂 joy laugh tears|🤣 rolling laugh|😊 blush smile|🙂 slight smile|😉 wink|😍 heart eyes love|😘 kiss
@@ -21,7 +21,7 @@ export const EMOJI = LISTED.trim()
   .map((entry) => ({ emoji: entry.slice(0, entry.indexOf(" ")), words: entry.slice(entry.indexOf(" ") + 1) }));
 
 /**
- * Those with a word that begins so; all of them for nothing.
+ * The emoji with a word that begins with `search`; all of them for an empty text.
  * @param {string} search
  */
 export function emojiFor(search) {

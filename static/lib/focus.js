@@ -1,15 +1,15 @@
-/** The focus never falls to nothing: when the element that has it goes, the nearest one that stays takes it. */
+/** Keeps the focus in the page: when the focused element is removed, the nearest remaining one gets it. */
 
 const FOCUSABLE = "a[href], button:enabled, input:enabled, textarea:enabled, [tabindex]";
 
 /**
- * Keeps the focus within `root` until `signal` aborts. Components that know a better place focus it themselves:
- * this looks after them, once the script that changed the page has ended.
+ * Keeps the focus within `root` until `signal` aborts. Components may move it to a better place first: this runs after
+ * the script that changed the page.
  * @param {HTMLElement} root
  * @param {AbortSignal} signal
  */
 export function keepFocus(root, signal) {
-  /** @type {Element[]} the element that has the focus, and then all that it stands in */
+  /** @type {Element[]} the element with the focus, and then its ancestors */
   let path = [];
   const restore = () => {
     const { activeElement } = document;
@@ -22,10 +22,10 @@ export function keepFocus(root, signal) {
   observer.observe(root, { subtree: true, childList: true, attributeFilter: ["hidden", "disabled"] });
   signal.addEventListener("abort", () => observer.disconnect());
   root.addEventListener("focusin", ({ target }) => (path = pathTo(target, root)), { signal });
-  // Not lost, but given up: somebody has pressed on a place that takes no focus.
+  // The user has pressed on a place that takes no focus, so the focus is not lost.
   const leave = () => document.activeElement === document.body && canHaveFocus(path[0]) && (path = []);
   root.addEventListener("focusout", ({ relatedTarget }) => relatedTarget ?? queueMicrotask(leave), { signal });
-  // Another width may hide a whole pane.
+  // A resize may hide a whole pane.
   addEventListener("resize", () => path.length > 0 && !canHaveFocus(path[0]) && restore(), { signal });
 }
 
@@ -40,7 +40,7 @@ function pathTo(target, root) {
 }
 
 /**
- * Without a question to the layout: this runs at each change of the page.
+ * Reads no layout, because this runs at each change of the page.
  * @param {Element} element
  * @param {MutationRecord[]} records
  */

@@ -1,12 +1,12 @@
-/** How much of a very tall text is shown before somebody asks for all of it. Pure. */
+/** Decides where to fold a very tall text. Pure. */
 
 const MOST_LINES = 70; // two screens of a desk; more are folded
 const SHOWN_LINES = 40;
 
 /**
- * Where in `text` what is shown ends, between two letters; null where all of it is shown.
+ * The index in `text` where the shown part ends, between two graphemes; null to show all of it.
  * @param {string} text
- * @param {number} columns about as many letters as a line has room for
+ * @param {number} columns the approximate number of letters in a line
  */
 export function foldAt(text, columns) {
   let [lines, at, end] = [0, 0, 0];
@@ -20,7 +20,7 @@ export function foldAt(text, columns) {
   return null;
 }
 
-/** One by one: a look at the first of four thousand is enough. @param {string} text */
+/** Yields lines one by one, because the first of four thousand are enough. @param {string} text */
 function* linesOf(text) {
   for (let begin = 0; begin <= text.length; ) {
     const found = text.indexOf("\n", begin);

@@ -1,9 +1,9 @@
-/** Texts by what people take for letters. Pure. */
+/** Cuts texts by graphemes, which readers see as letters. Pure. */
 
 let segmenter = /** @type {Intl.Segmenter | null} */ (null); // made when the first text is too long
 
 /**
- * The beginning of a text, cut between two letters: no emoji is halved, no accent lost.
+ * The beginning of a text, cut between two graphemes, so that no emoji or accent is cut.
  * @param {string} text
  * @param {number} most graphemes
  */

@@ -1,4 +1,4 @@
-/** Small drawings in the colour of the text beside them. */
+/** Icons in the colour of the text beside them. */
 
 const SVG = "http://www.w3.org/2000/svg";
 

@@ -1,13 +1,13 @@
 /**
- * Ids of messages and conversations, decimal numbers that no Number may hold: their order, and their addresses.
- * Ids of events are places in a user's feed, `<epoch>-<seq>`: within one epoch each event's is one further.
+ * Compares ids, and makes paths of them. Ids of messages and conversations are decimal numbers that may be too large
+ * for a Number. Ids of events are positions in a feed, `<epoch>-<seq>`, and `seq` increases by one within an epoch.
  */
 
-/** Under this key of localStorage the tabs tell each other the id of who is signed in. */
+/** The key of localStorage with the id of the signed-in user, for all tabs. */
 export const WHO = "messenger.user";
 
 /**
- * Those of a conversation's messages ascend.
+ * Compares two ids. The ids of a conversation's messages ascend.
  * @param {string} a
  * @param {string} b
  */
@@ -16,7 +16,7 @@ export function compareIds(a, b) {
 }
 
 /**
- * How many of `messages`, oldest first, come before `id`: where it stands, if it is one of them.
+ * The number of `messages`, oldest first, before `id`. It is the index of `id`, if that is one of them.
  * @param {{id: string}[]} messages
  * @param {string} id
  */
@@ -31,7 +31,7 @@ export function countBefore(messages, id) {
 }
 
 /**
- * How many of `messages`, oldest first, are no later than `id`.
+ * The number of `messages`, oldest first, up to and including `id`.
  * @param {{id: string}[]} messages
  * @param {string} id
  */
@@ -51,7 +51,7 @@ export const pathOfMessage = (conversationId, messageId) =>
   `${pathOfConversation(conversationId)}/messages/${messageId}`;
 
 /**
- * The conversation that an address leads to, and the message within it; undefined where it names none.
+ * The conversation and the message in a path; undefined if it has none.
  * @param {string} path
  */
 export function placeAt(path) {
@@ -60,7 +60,7 @@ export function placeAt(path) {
 }
 
 /**
- * How many events `to` is ahead of `from`; NaN where they are of different epochs.
+ * The number of events from `from` to `to`; NaN if their epochs differ.
  * @param {string} from
  * @param {string} to
  */
@@ -71,7 +71,7 @@ export function steps(from, to) {
 }
 
 /**
- * Whether facts at `position` reflect the event `id`; of another epoch they are newer.
+ * Whether facts at `position` reflect the event `id`. Facts of another epoch count as newer.
  * @param {string} position
  * @param {string} id
  */

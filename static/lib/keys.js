@@ -1,8 +1,8 @@
-/** What a key press is for. */
+/** Interprets key presses. */
 
 /**
- * Whether it belongs to the composing of a letter (Japanese, Chinese, dead keys), and so to nobody else: the
- * first question of each key handler. Safari tells of the key that ends a composition by its code alone.
+ * Whether the key press belongs to an input method that composes a letter (Japanese, Chinese, dead keys). Each key
+ * handler must check this first, and ignore such keys. Safari marks the last key of a composition only by its code.
  * @param {KeyboardEvent} event
  */
 export const belongsToComposition = (event) => event.isComposing || event.keyCode === 229;

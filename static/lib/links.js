@@ -1,6 +1,6 @@
 /**
- * Addresses in a text: http and https, `www.` names, and e-mail. linkify-it says how far each of them reaches. In
- * front of it stands what would lead a reader astray. Pure.
+ * Finds links in a text: http and https, `www.` names, and e-mail. linkify-it finds the end of each. This module first
+ * refuses links that could mislead a reader. Pure.
  */
 
 import { LinkifyIt } from "../vendor/linkify-it@6.1.0/index.js";
@@ -10,8 +10,8 @@ import { mayHaveLinks } from "./pieces.js";
 
 const linkify = new LinkifyIt({ urlAuth: true });
 
-// What turns or hides letters ends an address, which would be read as another one; so does the punctuation of
-// scripts that have no spaces.
+// Characters that reverse or hide letters end a link, because it would look like another one. So does the punctuation
+// of scripts without spaces.
 const RUN = /[^\s<>"`\p{Cc}\p{Cf}\p{Cs}\p{Z}。，、；！？「」『』【】《》]+/gu;
 const START = new RegExp(
   [
@@ -21,10 +21,10 @@ const START = new RegExp(
   ].join("|"),
   "giu",
 );
-const RESERVED = /\.(?:example|invalid|local|localhost|test)$/i; // RFC 2606: a name under them leads nowhere
+const RESERVED = /\.(?:example|invalid|local|localhost|test)$/i; // RFC 2606: names under these never resolve
 const FOREIGN = /[^\0-\x7f\p{Script=Latin}\p{Script=Inherited}]/u;
 const COMPLETE = /(?:\.(?:[a-z]{2,}|xn--[a-z0-9-]+|\d+)|^[a-z0-9-]+|\])(?::\d+)?$/i; // a host may end here
-const MOST_LINKS = 500; // a message has room for no more that are of use
+const MOST_LINKS = 500; // a message has no space for more useful ones
 const PUNCTUATION = /[.,;:!?'"*_~…»”’]+$/u;
 
 /**
@@ -52,7 +52,7 @@ function linksInRun(run) {
     if (index < end) continue;
     const rest = run.slice(index);
     const text = groups.mail ? mailAt(rest, start) : webAt(rest, groups.www ? "https://" : "");
-    end = index + (text || authorityOf(rest, start.length)).length; // what is refused is refused as a whole
+    end = index + (text || authorityOf(rest, start.length)).length; // a refused link is refused as a whole
     const href = text && (groups.mail ? hrefOfMail(text) : hrefOfWeb(groups.www ? `https://${text}` : text));
     if (text && href) found.push({ index, text, href });
     if (found.length === MOST_LINKS) break;
@@ -61,7 +61,7 @@ function linksInRun(run) {
 }
 
 /**
- * Empty where a name in front (`https://bank.example@evil.example`) would be taken for the place.
+ * Returns an empty text if a reader could take a user name for the host (`https://bank.example@evil.example`).
  * @param {string} rest
  * @param {string} scheme that is not written
  */
@@ -94,7 +94,7 @@ function mailAt(rest, start) {
 const authorityOf = (rest, begin) => rest.slice(0, begin) + (rest.slice(begin).match(/^[^/?#\\]*/)?.[0] ?? "");
 
 /**
- * A host of one script ends where another begins: in `https://example.comです` no one meant a name with です in it.
+ * Ends a host of one script where another script begins: in `https://example.comです`, です is not part of the name.
  * @param {string} rest
  * @param {string} authority
  * @param {number} begin of the host
@@ -103,7 +103,7 @@ function withoutForeign(rest, authority, begin) {
   const at = authority.slice(begin).search(FOREIGN);
   if (at < 1 || !COMPLETE.test(authority.slice(begin, begin + at))) return rest;
   const isOneLabel = !authority.slice(begin, begin + at).includes(".");
-  if (isOneLabel && authority.slice(begin + at).includes(".")) return rest; // abc日本.jp is a name of its own
+  if (isOneLabel && authority.slice(begin + at).includes(".")) return rest; // abc日本.jp is one name
   return rest.slice(0, begin + at);
 }
 
@@ -116,14 +116,14 @@ function isName(text) {
 /** @param {string} text */
 function hrefOfWeb(text) {
   try {
-    const { username, password, href } = new URL(text); // not URL.canParse: in Node 20 it errs for letters like ü
+    const { username, password, href } = new URL(text); // URL.canParse of Node 20 is wrong for letters like ü
     return username || password ? "" : href;
   } catch {
     return "";
   }
 }
 
-/** With what has a meaning in such an address written out. @param {string} text */
+/** Escapes characters with a meaning in a mailto: URL. @param {string} text */
 function hrefOfMail(text) {
   const address = text.replace(/^mailto:/i, "");
   const at = address.lastIndexOf("@");

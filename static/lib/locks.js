@@ -1,7 +1,7 @@
 /**
- * Locks that the tabs of a browser share, as Web Locks have them. Browsers offer those over https and on this machine only; over
- * plain http:// to another one the tabs agree by a key in localStorage, and ask each other whether its holder is
- * still alive. Two tabs may then believe for a moment that they hold the same lock; one of them soon loses it.
+ * Locks that the tabs of a browser share, with the interface of Web Locks. Browsers have those only over https and on
+ * this machine. Over http:// to another machine, the tabs use a key in localStorage, and ask each other whether its
+ * holder still runs. Then two tabs may both hold a lock for a moment, until one of them loses it.
  */
 
 import { read, remove, write } from "./storage.js";
@@ -9,17 +9,17 @@ import { uuid } from "./uuid.js";
 
 const PREFIX = "messenger.lock.";
 const CHANNEL = "messenger.locks";
-const SETTLE_MILLISECONDS = 50; // of tabs that take it at once, the last one has it
-const ASK_MILLISECONDS = 2000; // between two questions whether the holder is alive
+const SETTLE_MILLISECONDS = 50; // if several tabs take it at once, the last one gets it
+const ASK_MILLISECONDS = 2000; // between two checks of whether the holder runs
 const ANSWER_MILLISECONDS = 1000;
 
 /** @typedef {{signal?: AbortSignal, steal?: boolean}} Options */
 /** @typedef {{type: "ask" | "alive", token: string}} Word */
 
 class SharedLocks {
-  /** @type {Map<string, string>} the key of each token that is held here, or about to be */
+  /** @type {Map<string, string>} the keys by token of the locks that this tab holds or is taking */
   #held = new Map();
-  #changes = new EventTarget(); // an event for each key that has changed, and each token that has been answered for
+  #changes = new EventTarget(); // events for changed keys, and for tokens of running tabs
   #channel = new BroadcastChannel(CHANNEL);
 
   constructor() {
@@ -29,8 +29,8 @@ class SharedLocks {
   }
 
   /**
-   * As LockManager.request: `work` is done while the lock is held; the promise is broken with an AbortError where
-   * another tab steals it.
+   * Like LockManager.request: runs `work` while it holds the lock. The promise rejects with an AbortError if another
+   * tab steals the lock.
    * @template T
    * @param {string} name
    * @param {Options} options
@@ -75,7 +75,7 @@ class SharedLocks {
     this.#held.delete(token);
     if (read(key) !== token) return;
     remove(key);
-    this.#changes.dispatchEvent(new Event(key)); // this tab is not told of its own changes
+    this.#changes.dispatchEvent(new Event(key)); // a tab gets no storage event for its own changes
   }
 
   /**
@@ -110,7 +110,7 @@ class SharedLocks {
   }
 
   /**
-   * Whether the event came, before the time was over or `signal` aborted.
+   * Resolves with whether the event came before the time was over or `signal` aborted.
    * @param {string} event
    * @param {number} milliseconds
    * @param {AbortSignal} [signal]
@@ -131,10 +131,10 @@ class SharedLocks {
   }
 }
 
-/** @type {{request: SharedLocks["request"]} | null} null where tabs cannot agree on anything: each is on its own */
+/** @type {{request: SharedLocks["request"]} | null} null if tabs cannot communicate: each works alone */
 let locks = null;
 
-/** Web Locks, or what stands in for them. */
+/** Web Locks, or their replacement. */
 export function sharedLocks() {
   if (globalThis.navigator?.locks) return navigator.locks;
   if (!locks && globalThis.BroadcastChannel && write(PREFIX, "")) locks = new SharedLocks();

@@ -1,15 +1,15 @@
-/** What somebody means who types, or pastes, the name of a user. Pure. */
+/** Reads a user name that was typed or pasted. Pure. */
 
-const INVISIBLE = /\p{Default_Ignorable_Code_Point}/gu; // comes along when a name is copied from elsewhere
+const INVISIBLE = /\p{Default_Ignorable_Code_Point}/gu; // may surround a copied name
 
 /**
- * The name without what people put around it: `@jack`, `＠ｊａｃｋ` as some keyboards have it, spaces.
+ * Removes characters around a name: `@jack`, full-width `＠ｊａｃｋ`, spaces.
  * @param {string} typed
  */
 export const nameIn = (typed) => typed.normalize("NFKC").replace(INVISIBLE, "").trim().replace(/^@+\s*/, "");
 
 /**
- * Those of `names` that have `search` anywhere, the ones that begin with it first.
+ * The `names` that contain `search`. Those that begin with it come first.
  * @param {string[]} names
  * @param {string} search
  */

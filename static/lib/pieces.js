@@ -1,19 +1,19 @@
 /**
- * What a message's text is made of: plain runs, links, and code between backticks. Nothing is
- * decoded, and the pieces put together are the text, to the letter. Pure.
+ * Splits the text of a message into plain runs, links, and code between backticks. The joined pieces are exactly the
+ * text. Pure.
  */
 
 /**
  * @typedef {{kind: "plain" | "code" | "block", text: string} | {kind: "link", text: string, href: string}} Piece
- * @typedef {(text: string) => {index: number, text: string, href: string}[]} FindLinks in their order
+ * @typedef {(text: string) => {index: number, text: string, href: string}[]} FindLinks in text order
  */
 
-const BLOCK = /^```(?:[^`]|`(?!``))+```\n?/u; // its last line break is its own, since a block ends its line
+const BLOCK = /^```(?:[^`]|`(?!``))+```\n?/u; // includes the last line break, because a block ends its line
 const SPAN = /```[^`\n]+```|`[^`\n]+`/u;
 const CODE = new RegExp(`(?<block>${BLOCK.source})|${SPAN.source}`, "gmu");
 
-const MOST_EMOJI = 6; // more than that are a text of their own
-// By hand, since \p{RGI_Emoji} takes 20 ms to compile.
+const MOST_EMOJI = 6; // more of them are drawn like text
+// Written by hand, because \p{RGI_Emoji} takes 20 ms to compile.
 const LOOK = String.raw`[\ufe0f\p{EMod}]`;
 const FLAG = String.raw`\p{RI}{2}`;
 const KEY = String.raw`[0-9#*]\ufe0f?\u20e3`;
@@ -37,7 +37,7 @@ export function pieces(text, linksIn) {
   return [...found, ...linked(text.slice(end), linksIn)];
 }
 
-/** A quick look: most texts have none. @param {string} text */
+/** A quick check, because most texts have none. @param {string} text */
 export const mayHaveLinks = (text) => /:\/\/|www\.|@/i.test(text);
 
 /** @param {string} text */

@@ -1,8 +1,8 @@
-/** When the page runs, neither frozen nor only kept for going back to; and when somebody looks at it. */
+/** Tells when the page is active, neither frozen nor in the back/forward cache, and when the user looks at it. */
 
 /**
- * Calls `work` now, and again each time that the page has been away and is back. What it is given
- * aborts when the page goes, or with `signal`: who goes must hold no lock, stream or channel.
+ * Calls `work` now, and each time that the page becomes active again. Its signal aborts when the page becomes inactive,
+ * or with `signal`. An inactive page must hold no lock, stream or channel.
  * @param {(signal: AbortSignal) => void} work
  * @param {AbortSignal} signal
  */
@@ -37,11 +37,11 @@ export function whilePrinted(change, signal) {
   matchMedia("print").addEventListener("change", ({ matches }) => change(matches), { signal });
 }
 
-/** As far as a page can know. */
+/** Whether the user looks at the page, as far as it can tell. */
 export const isLookedAt = () => document.visibilityState === "visible" && document.hasFocus();
 
 /**
- * Calls `act` when it may have changed.
+ * Calls `act` when `isLookedAt` may have changed.
  * @param {() => void} act
  * @param {AbortSignal} signal
  */

@@ -1,4 +1,4 @@
-/** A sign-in at another site that came to nothing: the server leads to /access, and says why by a word. */
+/** A failed sign-in at another site: the server redirects to /access, with a code for the reason. */
 
 import { words } from "../words.js";
 
@@ -8,7 +8,7 @@ const PLACE = "/access";
 const SENTENCES = words.signIn.failures;
 
 /**
- * The sentence for it; null where nothing failed.
+ * The sentence for a failed sign-in; null if none failed.
  * @param {{pathname: string, search: string}} place
  */
 export function failure({ pathname, search }) {
@@ -18,7 +18,7 @@ export function failure({ pathname, search }) {
 }
 
 /**
- * The path that was asked for in the first place, which is not that of a failure.
+ * The path that the user wanted to open before the sign-in.
  * @param {{pathname: string, search: string}} place
  */
 export function wanted({ pathname, search }) {
@@ -31,7 +31,7 @@ const PRINTABLE = /^\/(?![/\\])[!-[\]-~]*$/;
 const NOT_A_PLACE = /(?:^|\/)\.{1,2}(?:\/|$)|^\/(?:api|avatars|health|metrics)(?:\/|$)|[\\\0]/i;
 
 /**
- * Whether a path leads to a place in the page, whatever a browser makes of dots and escapes in it.
+ * Whether a path leads to a place in the page, also after a browser resolves dots and escapes.
  * @param {string} path
  */
 function isPlace(path) {
@@ -39,6 +39,6 @@ function isPlace(path) {
   try {
     return PRINTABLE.test(path) && !NOT_A_PLACE.test(decodeURIComponent(place));
   } catch {
-    return false; // no text in UTF-8
+    return false; // not UTF-8
   }
 }

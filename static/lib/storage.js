@@ -6,7 +6,7 @@ export function read(key) {
 }
 
 /**
- * Whether it has been written.
+ * Writes a value. Returns whether that succeeded.
  * @param {string} key
  * @param {string} value
  */

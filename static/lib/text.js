@@ -1,4 +1,4 @@
-/** A message's text in pieces, its links among them. Pure. */
+/** Splits the text of a message into pieces, with links. Pure. */
 
 import { linksIn } from "./links.js";
 import { pieces } from "./pieces.js";

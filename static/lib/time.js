@@ -1,15 +1,15 @@
 /**
- * Times as people read them: in their own zone, and in English, as all words of the page. What is no time is an
- * empty text.
+ * Formats times in the reader's time zone and in English, like all texts of the page. Returns an empty text for an
+ * invalid time.
  */
 
 import { words } from "../words.js";
 
-const LOOK_MILLISECONDS = 30_000; // timers stand still while a machine sleeps, so midnight alone is no good
+const LOOK_MILLISECONDS = 30_000; // timers stop while a machine sleeps, so a timer for midnight is not enough
 
 const DAY_MILLISECONDS = 24 * 3600 * 1000;
 
-/** Each of these keeps the zone and the language that it was made in. */
+/** Formats for the current zone and language, which a format keeps. */
 function formatsHere() {
   const locale = englishHere();
   const format = (/** @type {Intl.DateTimeFormatOptions} */ options) => new Intl.DateTimeFormat(locale, options);
@@ -22,7 +22,7 @@ function formatsHere() {
   };
 }
 
-/** The reader's own English; for readers of other languages international English, with the hours that they count by. */
+/** The reader's variant of English. For other languages, international English with their 12 or 24 hours. */
 function englishHere() {
   const preferred = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions();
   if (/^en\b/i.test(preferred.locale)) return preferred.locale;
@@ -38,7 +38,7 @@ export const clockTime = (at) => formatted("clock", at);
 export const fullTime = (at) => formatted("full", at);
 
 /**
- * As short as it can be without being wrong: a time today, a weekday this week, else a date.
+ * The shortest clear form: a time today, a weekday this week, else a date.
  * @param {string} at
  * @param {Date} [now]
  */
@@ -59,7 +59,7 @@ export function dayName(at, now = new Date()) {
 }
 
 /**
- * The present, as the clock here has it; or the latest of `times` where that clock is behind.
+ * The current time by the clock of this machine; the latest of `times` if the clock is behind.
  * @param {string[]} times
  */
 export function presentTime(times) {
@@ -69,7 +69,7 @@ export function presentTime(times) {
 }
 
 /**
- * The same for all times of one day; NaN for what is no time.
+ * A number that is the same for all times of a day; NaN for an invalid time.
  * @param {string} at
  */
 export function dayNumber(at) {
@@ -78,8 +78,7 @@ export function dayNumber(at) {
 }
 
 /**
- * Calls `changed` when what was written of times is wrong now: a day has begun, or the zone or the
- * language is another.
+ * Calls `changed` when formatted times become wrong: after midnight, or after a change of the zone or the language.
  * @param {() => void} changed
  * @param {AbortSignal} signal
  */

@@ -1,15 +1,15 @@
-/** What only one tab of a browser does at a time. */
+/** Runs work in one tab of a browser at a time. */
 
 import { sharedLocks } from "./locks.js";
 
-const PATIENCE_MILLISECONDS = 20_000; // with a tab that does not come to its end
+const PATIENCE_MILLISECONDS = 20_000; // the longest wait for a tab that does not finish
 
 /**
- * Does `work` when it is this tab's turn, until `signal` aborts. A tab may have fallen asleep in its
- * turn: somebody who looks at this one waits no longer than so. A tab that loses its turn, which the
- * signal that `work` is given tells, gets back into line: so `work` may be begun more than once.
+ * Runs `work` when this tab gets the lock, until `signal` aborts. Another tab may sleep while it holds the lock, so a
+ * tab that the user looks at steals it after a time. A tab that loses the lock, which aborts the signal of `work`, waits
+ * again. So `work` may start more than once.
  *
- * Where tabs cannot agree on anything, since the browser keeps nothing, all of them do it at once.
+ * If tabs cannot communicate, because the browser stores nothing, all of them run it at once.
  * @param {string} name
  * @param {AbortSignal} signal
  * @param {(signal: AbortSignal) => Promise<void>} work

@@ -1,6 +1,6 @@
 /**
- * A random UUID (RFC 9562, version 4), also where `crypto.randomUUID` is missing: browsers have it
- * in secure contexts only, and http:// on a home network is none.
+ * Returns a random UUID (RFC 9562, version 4). `crypto.randomUUID` exists only in secure contexts, which excludes
+ * http:// on a home network.
  */
 export function uuid() {
   if (crypto.randomUUID) return crypto.randomUUID();
