@@ -9,6 +9,7 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
+UNNAMED = "message"  # what an event without a name is to a client
 HEARTBEAT_SECONDS = 20  # proxies cut idle streams at 30 to 60 s
 
 
@@ -64,9 +65,9 @@ def frame(
     return framed(b"".join(lines))
 
 
-def body(data: object, name: str | None) -> bytes:
+def body(data: object, name: str) -> bytes:
     """The part of an event that is the same for all viewers who see the same `data`."""
-    if name is None:
+    if name == UNNAMED:
         return _data(data)
     return b"event: %s\n%s" % (name.encode("ascii"), _data(data))
 

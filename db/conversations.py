@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from db import feed_append
+from db.kind import FeedRow, Kind
 from db.messages import Message
 from db.pool import Database
 from db.schema_types import Id
 from db.snapshot import Keyset, NotFound, Page, Snapshot
 from db.users import User
-from db.write_result import Recipient, WriteResult
+from db.write_result import Appended, WriteResult
 
 MOST_UNREAD = 1000  # counting goes no further: it stands for "that many or more"
 NEWEST = (2**63 - 1, 2**63 - 1)  # beyond every conversation: (active_id, id)
@@ -33,6 +34,23 @@ class Conversation(msgspec.Struct, frozen=True, rename="camel"):
         """As it was created."""
         return cls(conversation_id, other_participant, None, 0, False, None, None)
 
+    @classmethod
+    def from_row(cls, row: FeedRow) -> "Conversation":
+        """As the one in whose feed the row stands has seen it."""
+        return cls.new(row.conversation_id, User(**row.payload))
+
+    def seen_by(self, user_id: int) -> "Conversation":
+        return self
+
+
+OPENED = Kind(
+    name="conversation",
+    from_row=Conversation.from_row,
+    summary="A new conversation",
+    sent_to="Both participants get it, as it was created.",
+    example=Conversation.new("12", User("8", "john", None)),
+)
+
 
 class Opening(NamedTuple):
     """The wish of a user to talk with the one of that name."""
@@ -44,7 +62,12 @@ class Opening(NamedTuple):
 class Opened(NamedTuple):
     conversation_id: int
     created: bool  # False: the two had one already
-    participants: dict[int, User]  # those who are told, by user id
+    participants: dict[int, User]  # by user id
+
+    def seen_by(self, user_id: int) -> Conversation:
+        """As it was created."""
+        (other,) = (user for key, user in self.participants.items() if key != user_id)
+        return Conversation.new(str(self.conversation_id), other)
 
 
 class Listing(NamedTuple):
@@ -349,43 +372,49 @@ async def _open(db: Database, opening: Opening) -> WriteResult[Opened]:
             SELECT
                 1 AS n,
                 people.id AS user_id,
-                'conversation' AS kind,
+                '{OPENED.name}' AS kind,
                 made.id AS conversation_id,
-                other.id AS shown_user_id,
-                other.username AS shown_username,
-                other.avatar_url AS shown_avatar_url
+                NULL::bigint AS message_id,
+                jsonb_build_object(
+                    'id', other.id::text,
+                    'username', other.username,
+                    'avatar_url', other.avatar_url
+                ) AS payload
             FROM made
             CROSS JOIN people
             JOIN people other ON other.id <> people.id
         ),
-        {feed_append.APPEND_SHOWN}
+        {feed_append.APPEND}
         SELECT
             coalesce(made.id, known.id),
             made.id IS NOT NULL,
-            people.id,
-            people.username,
-            people.avatar_url,
+            ARRAY(SELECT id FROM people ORDER BY id),
+            ARRAY(SELECT username FROM people ORDER BY id),
+            ARRAY(SELECT avatar_url FROM people ORDER BY id),
             meta.epoch,
-            numbered.seq
-        FROM people
+            recipients.user_ids,
+            recipients.seqs
+        FROM pair
         JOIN meta ON meta.only_row
         LEFT JOIN made ON true
-        LEFT JOIN pair ON true
         LEFT JOIN conversations known
             ON known.low_user_id = pair.low
             AND known.high_user_id = pair.high
-        LEFT JOIN numbered ON numbered.user_id = people.id
+        LEFT JOIN recipients ON true
         """,
         opening._asdict(),
         twice=False,  # as in `messages.store`
     )
     if not rows:
-        return WriteResult(NotFound(), [])
-    if rows[0][0] is None:
-        return WriteResult(WithOneself(), [])
-    participants = {row[2]: User(str(row[2]), *row[3:5]) for row in rows}
-    recipients = [Recipient(row[2], *row[5:7]) for row in rows if row[6] is not None]
-    return WriteResult(Opened(rows[0][0], rows[0][1], participants), recipients)
+        return WriteResult(NotFound())
+    ((conversation_id, created, *people, epoch, user_ids, seqs),) = rows
+    if conversation_id is None:
+        return WriteResult(WithOneself())
+    participants = {row[0]: User(str(row[0]), *row[1:]) for row in zip(*people, strict=True)}
+    opened = Opened(conversation_id, created, participants)
+    if not created:
+        return WriteResult(opened)
+    return WriteResult(opened, Appended(OPENED, opened, epoch, user_ids, seqs))
 
 
 def _conversation(row: Sequence[Any]) -> Conversation:

@@ -5,14 +5,14 @@ Every durable fact writes a row into the feed of each user concerned, in its own
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import msgspec
 
 from db.batch_loader import BatchLoader
-from db.conversations import Conversation
-from db.messages import Message
+from db.events import KINDS
+from db.kind import FeedRow
 from db.pool import Database
-from db.reads import Read
-from db.users import User
 
 LARGEST_BATCH = 64  # feeds read in one statement
 MOST_EVENTS = 2048  # of all of them together: some 20 ms of work for the loop
@@ -25,7 +25,8 @@ class Event(NamedTuple):
     user_id: int
     epoch: str
     seq: int
-    data: Message | Conversation | Read | User | None
+    kind: str | None
+    data: msgspec.Struct | None
 
 
 class After(NamedTuple):
@@ -65,7 +66,7 @@ async def pages(db: Database, starts: Sequence[After], limit: int) -> list[list[
     """Returns for each start up to `limit` events beyond it, oldest first.
 
     Access is checked again: what the user no longer takes part in, or what was deleted, comes
-    without data, and keeps its number.
+    without data, and keeps its number. So does a kind that is not known here.
     """
     rows = await db.rows(
         """
@@ -74,25 +75,19 @@ async def pages(db: Database, starts: Sequence[After], limit: int) -> list[list[
             e.user_id,
             meta.epoch,
             e.seq,
-            CASE WHEN p.user_id IS NOT NULL OR e.kind = 'user' THEN e.kind END,
+            CASE WHEN p.user_id IS NOT NULL OR e.conversation_id IS NULL THEN e.kind END,
             e.conversation_id::text,
             m.id::text,
             m.user_id::text,
             m.content,
             rfc3339(m.created_at),
-            m.user_id = e.user_id,
-            CASE WHEN m.user_id = e.user_id AND m.client_id_given THEN m.client_id::text END,
-            e.reader_id::text,
-            e.last_read_message_id::text,
-            e.unread_count,
-            e.shown_user_id::text,
-            e.shown_username,
-            e.shown_avatar_url
+            CASE WHEN m.client_id_given THEN m.client_id::text END,
+            e.payload
         FROM unnest(%(user_ids)s::bigint[], %(seqs)s::bigint[], %(limits)s::bigint[])
             WITH ORDINALITY AS wanted (user_id, seq, most, n)
         JOIN meta ON meta.only_row
         CROSS JOIN LATERAL (
-            SELECT *
+            SELECT user_id, seq, kind, conversation_id, message_id, payload
             FROM feed_events
             WHERE feed_events.user_id = wanted.user_id
                 AND feed_events.seq > wanted.seq
@@ -114,8 +109,9 @@ async def pages(db: Database, starts: Sequence[After], limit: int) -> list[list[
         },
     )
     found: list[list[Event]] = [[] for _ in starts]
-    for n, user_id, epoch, seq, kind, *shown in rows:
-        found[n - 1].append(Event(user_id, epoch, seq, _data(kind, shown)))
+    for n, user_id, epoch, seq, kind, *row in rows:
+        data = _shown(user_id, kind, FeedRow(*row))
+        found[n - 1].append(Event(user_id, epoch, seq, kind, data))
     return found
 
 
@@ -132,19 +128,7 @@ async def newest(db: Database, user_ids: Collection[int]) -> dict[int, int]:
     return dict(rows)
 
 
-def _data(kind: str | None, row: Sequence[Any]) -> Message | Conversation | Read | User | None:
-    conversation_id, message_id, author_id, content, created_at, mine, client_id = row[:7]
-    reader_id, last_read_message_id, unread_count, *shown = row[7:]
-    match kind:
-        case "message" if message_id is not None:
-            return Message(
-                message_id, conversation_id, author_id, content, created_at, mine, client_id
-            )
-        case "conversation":
-            return Conversation.new(conversation_id, User(*shown))
-        case "user":
-            return User(*shown)
-        case "read":
-            return Read(conversation_id, reader_id, last_read_message_id, unread_count)
-        case _:
-            return None
+def _shown(user_id: int, kind: str | None, row: FeedRow) -> msgspec.Struct | None:
+    known = None if kind is None else KINDS.get(kind)
+    fact = None if known is None else known.from_row(row)
+    return None if fact is None else fact.seen_by(user_id)

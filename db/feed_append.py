@@ -23,14 +23,10 @@ LOCK = """
 """
 
 
-def append(*columns: str) -> str:
-    """Goes on from a CTE `new_events`: n, user_id, kind, and those `columns` of feed_events.
-
-    `n` orders what one transaction tells one user.
-    `numbered` is `new_events` with each row's `seq`.
-    """
-    listed = ", ".join(columns)
-    return f"""
+# Goes on from a CTE `new_events`: n, user_id, kind, conversation_id, message_id, payload.
+# `n` orders what one transaction tells one user. `recipients` has a row for each `n`: who was told,
+# and the numbers in their feeds.
+APPEND = """
     advanced AS (
         UPDATE feeds
         SET last_seq = feeds.last_seq + added.n
@@ -50,17 +46,16 @@ def append(*columns: str) -> str:
         JOIN advanced USING (user_id)
     ),
     appended AS (
-        INSERT INTO feed_events (user_id, seq, kind, {listed})
-        SELECT user_id, seq, kind, {listed}
+        INSERT INTO feed_events (user_id, seq, kind, conversation_id, message_id, payload)
+        SELECT user_id, seq, kind, conversation_id, message_id, payload
         FROM numbered
+    ),
+    recipients AS (
+        SELECT
+            n,
+            array_agg(user_id ORDER BY user_id) AS user_ids,
+            array_agg(seq ORDER BY user_id) AS seqs
+        FROM numbered
+        GROUP BY n
     )
 """
-
-
-# Of messages and read markers.
-APPEND = append(
-    "conversation_id", "message_id", "reader_id", "last_read_message_id", "unread_count"
-)
-
-# Of conversations and users: what is shown is who somebody was then.
-APPEND_SHOWN = append("conversation_id", "shown_user_id", "shown_username", "shown_avatar_url")

@@ -14,14 +14,13 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
 from db import conversations, errors, github, messages, pool, reads
-from db.conversations import Conversation, Opened, Opening
-from db.feed import Event
-from db.github import Account, SignedIn
-from db.messages import Draft, Message, Stored
+from db.conversations import Opened, Opening
+from db.github import Account
+from db.messages import Draft, Stored
 from db.pool import Database
-from db.reads import Read, Reading
+from db.reads import Reading
 from db.users import User
-from db.write_result import WriteResult
+from db.write_result import Appended, WriteResult
 
 MIN_BATCH = 4  # are stored together, however many wait
 MAX_BATCH = 128  # the statement's cost grows with it, and everybody in it waits for its commit
@@ -71,6 +70,7 @@ Queue = deque[AnyJob]
 class FeedWriter:
     """Stores what users do, and hands the events to `publish` after the commit, in its order.
 
+    `write` takes any write function; the methods before it name the errors of each.
     `publish` must neither block nor raise. `unsure` is called where something may have been stored
     that will never be published, since the answer was lost.
     """
@@ -78,7 +78,7 @@ class FeedWriter:
     def __init__(
         self,
         db: Database,
-        publish: Callable[[Sequence[Event]], None],
+        publish: Callable[[Appended], None],
         unsure: Callable[[], None] = lambda: None,
     ) -> None:
         self._db = db
@@ -93,29 +93,28 @@ class FeedWriter:
 
     async def send(self, draft: Draft) -> Stored:
         """Raises `snapshot.NotFound`, `messages.ClientIdReused`, `errors.DatabaseError`."""
-        return await self._done(messages.store, draft)
+        return await self.write(messages.store, draft)
 
     async def mark_read(self, reading: Reading) -> None:
         """Raises `snapshot.NotFound`, `reads.NoSuchMessage`, `errors.DatabaseError`."""
-        await self._done(reads.mark, reading)
+        await self.write(reads.mark, reading)
 
     async def open(self, opening: Opening) -> Opened:
         """Raises `snapshot.NotFound`, `conversations.WithOneself`, `errors.DatabaseError`."""
         # Unbatched: what one of two has committed must be published though the other fails.
-        return await self._done(conversations.open_all, opening, unbatched=True)
+        return await self.write(conversations.open_all, opening, unbatched=True)
 
     async def sign_in(self, account: Account) -> User:
         """Who signs in with GitHub, made or brought up to date. Raises `errors.DatabaseError`."""
-        return (await self._done(github.sign_in_all, account, unbatched=True)).user
+        return (await self.write(github.sign_in_all, account, unbatched=True)).user
 
-    async def idle(self) -> None:
-        """Returns when nothing is being written any more."""
-        while self._worker is not None or self._blocked_workers:
-            await asyncio.wait({*self._blocked_workers, *filter(None, [self._worker])})
-
-    async def _done(
+    async def write(
         self, store: Store[Write, Result], write: Write, *, unbatched: bool = False
     ) -> Result:
+        """Returns the result when `store` has stored it, or raises its refusal.
+
+        `unbatched`: by itself, where `store` has a transaction for each write.
+        """
         job = _Job(store, write, unbatched)
         self._waiting.append(job)
         self._work()
@@ -128,6 +127,11 @@ class FeedWriter:
         if isinstance(outcome.result, Exception):
             raise outcome.result
         return outcome.result
+
+    async def idle(self) -> None:
+        """Returns when nothing is being written any more."""
+        while self._worker is not None or self._blocked_workers:
+            await asyncio.wait({*self._blocked_workers, *filter(None, [self._worker])})
 
     def _work(self) -> None:
         if self._worker is None:
@@ -234,7 +238,10 @@ class FeedWriter:
 
     def _settle(self, batch: list[AnyJob], outcomes: list[WriteResult[Any]]) -> None:
         for outcome in outcomes:
-            self._publish(_events(outcome, self._db.epoch))
+            # What a database told before another one took its place tells of nothing here.
+            appended = outcome.appended
+            if appended is not None and self._db.epoch in (None, appended.epoch):
+                self._publish(appended)
         for job, outcome in zip(batch, outcomes, strict=True):
             if not job.future.done():
                 job.future.set_result(outcome)
@@ -244,30 +251,3 @@ def _refuse(batch: list[AnyJob], error: Exception) -> None:
     for job in batch:
         if not job.future.done():
             job.future.set_exception(error)
-
-
-def _events(outcome: WriteResult[Any], present_epoch: str | None) -> list[Event]:
-    """What each recipient's feed has got, as that recipient sees it.
-
-    An answer that a database gave before another one took its ordering_key tells of nothing here.
-    """
-    return [
-        Event(user_id, epoch, seq, _seen_by(user_id, outcome.result))
-        for user_id, epoch, seq in outcome.recipients
-        if present_epoch in (None, epoch)
-    ]
-
-
-def _seen_by(user_id: int, result: object) -> Message | Conversation | Read | User:
-    match result:
-        case Stored(message):
-            return message.seen_by(user_id)
-        case Opened(conversation_id, _, participants):
-            (other,) = (user for key, user in participants.items() if key != user_id)
-            return Conversation.new(str(conversation_id), other)
-        case Read():
-            return result.seen_by(user_id)
-        case SignedIn(user):
-            return user
-        case _:
-            raise TypeError(f"{result!r} cannot be told in a feed")

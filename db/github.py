@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from db import errors, feed_append
 from db.pool import Database
-from db.users import User
-from db.write_result import Recipient, WriteResult
+from db.users import CHANGED, User
+from db.write_result import Appended, WriteResult
 
 LONGEST_NAME = 39  # as the table has it
 FIRST_NAMES = 16  # tried in the first statement; each further one tries twice as many
@@ -207,11 +207,14 @@ async def _signed_in(
             SELECT
                 1 AS n,
                 concerned.user_id,
-                'user' AS kind,
+                '{CHANGED.name}' AS kind,
                 NULL::bigint AS conversation_id,
-                changed.id AS shown_user_id,
-                changed.username AS shown_username,
-                changed.avatar_url AS shown_avatar_url
+                NULL::bigint AS message_id,
+                jsonb_build_object(
+                    'id', changed.id::text,
+                    'username', changed.username,
+                    'avatar_url', changed.avatar_url
+                ) AS payload
             FROM changed
             CROSS JOIN LATERAL (
                 SELECT changed.id AS user_id
@@ -222,17 +225,17 @@ async def _signed_in(
                 WHERE mine.user_id = changed.id
             ) concerned
         ),
-        {feed_append.APPEND_SHOWN}
+        {feed_append.APPEND}
         SELECT
             person.id::text,
             person.username,
             person.avatar_url,
-            numbered.user_id,
             meta.epoch,
-            numbered.seq
+            recipients.user_ids,
+            recipients.seqs
         FROM person
         JOIN meta ON meta.only_row
-        LEFT JOIN numbered ON true
+        LEFT JOIN recipients ON true
         """,
         {
             "provider": account.provider,
@@ -248,5 +251,8 @@ async def _signed_in(
     )
     if not rows:
         return None
-    recipients = [Recipient(*row[3:6]) for row in rows if row[3] is not None]
-    return WriteResult(SignedIn(User(*rows[0][:3])), recipients)
+    ((*person, epoch, user_ids, seqs),) = rows
+    user = User(*person)
+    if user_ids is None:
+        return WriteResult(SignedIn(user))
+    return WriteResult(SignedIn(user), Appended(CHANGED, user, epoch, user_ids, seqs))

@@ -1,18 +1,17 @@
 """Messages: stored once for each client id, in batches, and read back newest first."""
 
 from collections.abc import Sequence
-from itertools import groupby
-from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
 
 from db import feed_append
+from db.kind import FeedRow, Kind
 from db.pool import Database
 from db.prepared import array
 from db.schema_types import Id, Time, Uuid
 from db.snapshot import Keyset, NotFound, Page, Snapshot
-from db.write_result import Recipient, WriteResult
+from db.write_result import Appended, WriteResult
 
 NEWEST = (2**63 - 1,)  # beyond every message id
 
@@ -30,10 +29,36 @@ class Message(msgspec.Struct, frozen=True, rename="camel"):
     mine: bool
     client_id: Uuid | None
 
+    @classmethod
+    def from_row(cls, row: FeedRow) -> "Message | None":
+        """As its sender sees it; None where it is deleted."""
+        if row.message_id is None:
+            return None
+        return cls(
+            row.message_id,
+            row.conversation_id,
+            row.author_id,
+            row.content,
+            row.created_at,
+            True,
+            row.client_id,
+        )
+
     def seen_by(self, user_id: int) -> "Message":
         if self.user_id == str(user_id):
             return self
         return msgspec.structs.replace(self, mine=False, client_id=None)
+
+
+SENT = Kind(
+    name="message",
+    from_row=Message.from_row,
+    summary="A message",
+    sent_to="Every participant gets it, and so do the sender's other tabs.",
+    example=Message(
+        "345", "12", "8", "Hello, Jane", "2026-11-29T12:34:56.789Z", mine=False, client_id=None
+    ),
+)
 
 
 class Draft(NamedTuple):
@@ -205,12 +230,10 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Store
             SELECT
                 allowed.n,
                 participants.user_id,
-                'message' AS kind,
+                '{SENT.name}' AS kind,
                 stored.conversation_id,
                 stored.id AS message_id,
-                NULL::bigint AS reader_id,
-                NULL::bigint AS last_read_message_id,
-                NULL::integer AS unread_count
+                NULL::jsonb AS payload
             FROM stored
             JOIN allowed USING (user_id, client_id)
             JOIN participants ON participants.conversation_id = stored.conversation_id
@@ -218,7 +241,6 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Store
         ),
         {feed_append.APPEND}
         SELECT
-            drafts.n,
             allowed.n IS NOT NULL,
             coalesce(stored.id, earlier.id)::text,
             drafts.conversation_id::text,
@@ -230,9 +252,9 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Store
             stored.id IS NOT NULL AND allowed.nth = 1,
             coalesce(stored.conversation_id, earlier.conversation_id) = drafts.conversation_id
                 AND {_same("coalesce(stored.content, earlier.content)", "drafts.content")},
-            numbered.user_id,
             meta.epoch,
-            numbered.seq
+            recipients.user_ids,
+            recipients.seqs
         FROM drafts
         JOIN meta ON meta.only_row
         LEFT JOIN allowed ON allowed.n = drafts.n
@@ -242,8 +264,8 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Store
         LEFT JOIN messages earlier
             ON earlier.user_id = drafts.user_id
             AND earlier.client_id = drafts.client_id
-        LEFT JOIN numbered ON numbered.n = drafts.n
-        ORDER BY drafts.n, numbered.user_id
+        LEFT JOIN recipients ON recipients.n = drafts.n
+        ORDER BY drafts.n
         """,
         {
             "conversation_ids": array(d.conversation_id for d in drafts),
@@ -254,15 +276,10 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Store
         },
         twice=False,  # the sender tries again, and knows then that it was unsure
     )
-    outcomes = []
-    for _, group in groupby(rows, key=itemgetter(0)):
-        told = list(group)
-        recipients = [Recipient(*row[11:14]) for row in told if row[11] is not None]
-        outcomes.append(WriteResult(_stored(*told[0][1:11]), recipients))
-    return outcomes
+    return [_outcome(*row) for row in rows]
 
 
-def _stored(
+def _outcome(
     allowed: bool,
     message_id: str,
     conversation_id: str,
@@ -273,11 +290,17 @@ def _stored(
     client_id: str,
     created: bool,
     same: bool,
-) -> Stored | Exception:
+    epoch: str,
+    user_ids: list[int] | None,
+    seqs: list[int],
+) -> WriteResult[Stored]:
     if not allowed:
-        return NotFound()
+        return WriteResult(NotFound())
     if not same:
-        return ClientIdReused()
+        return WriteResult(ClientIdReused())
     shown = client_id if client_id_given else None
     message = Message(message_id, conversation_id, user_id, content, created_at, True, shown)
-    return Stored(message, created or not client_id_given)
+    stored = Stored(message, created or not client_id_given)
+    if user_ids is None:
+        return WriteResult(stored)
+    return WriteResult(stored, Appended(SENT, message, epoch, user_ids, seqs))

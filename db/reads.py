@@ -1,18 +1,17 @@
 """Read markers: how far a participant has read. They only move forward."""
 
 from collections.abc import Sequence
-from itertools import groupby
-from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
 
 from db import feed_append
 from db.conversations import UNREAD
+from db.kind import FeedRow, Kind
 from db.pool import Database
 from db.schema_types import Id
 from db.snapshot import NotFound
-from db.write_result import Recipient, WriteResult
+from db.write_result import Appended, WriteResult
 
 
 class Read(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -23,10 +22,24 @@ class Read(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     last_read_message_id: Id
     unread_count: int | None = None
 
+    @classmethod
+    def from_row(cls, row: FeedRow) -> "Read":
+        """As the reader sees it."""
+        return cls(row.conversation_id, **row.payload)
+
     def seen_by(self, user_id: int) -> "Read":
         if self.user_id == str(user_id):
             return self
         return msgspec.structs.replace(self, unread_count=None)
+
+
+MOVED = Kind(
+    name="read",
+    from_row=Read.from_row,
+    summary="A read marker moved",
+    sent_to="Every participant gets it. `unreadCount` is in the reader's own copy alone.",
+    example=Read("12", "7", "345", 0),
+)
 
 
 class Reading(NamedTuple):
@@ -106,34 +119,34 @@ async def mark(db: Database, readings: Sequence[Reading]) -> list[WriteResult[Re
             SELECT
                 counted.n,
                 participants.user_id,
-                'read' AS kind,
+                '{MOVED.name}' AS kind,
                 counted.conversation_id,
                 NULL::bigint AS message_id,
-                counted.user_id AS reader_id,
-                counted.last_read_message_id,
-                CASE WHEN participants.user_id = counted.user_id THEN counted.unread_count END
-                    AS unread_count
+                jsonb_build_object(
+                    'user_id', counted.user_id::text,
+                    'last_read_message_id', counted.last_read_message_id::text,
+                    'unread_count', counted.unread_count
+                ) AS payload
             FROM counted
             JOIN participants USING (conversation_id)
         ),
         {feed_append.APPEND}
         SELECT
-            wanted.n,
             found.n IS NOT NULL,
             found.is_right,
             wanted.conversation_id::text,
             wanted.user_id::text,
             counted.last_read_message_id::text,
             counted.unread_count,
-            numbered.user_id,
             meta.epoch,
-            numbered.seq
+            recipients.user_ids,
+            recipients.seqs
         FROM wanted
         JOIN meta ON meta.only_row
         LEFT JOIN found ON found.n = wanted.n
         LEFT JOIN counted ON counted.n = wanted.n
-        LEFT JOIN numbered ON numbered.n = wanted.n
-        ORDER BY wanted.n, numbered.user_id
+        LEFT JOIN recipients ON recipients.n = wanted.n
+        ORDER BY wanted.n
         """,
         {
             "conversation_ids": [r.conversation_id for r in readings],
@@ -142,26 +155,25 @@ async def mark(db: Database, readings: Sequence[Reading]) -> list[WriteResult[Re
         },
         twice=False,  # as in `messages.store`
     )
-    outcomes = []
-    for _, group in groupby(rows, key=itemgetter(0)):
-        told = list(group)
-        recipients = [Recipient(*row[7:10]) for row in told if row[7] is not None]
-        outcomes.append(WriteResult(_result(*told[0][1:7]), recipients))
-    return outcomes
+    return [_outcome(*row) for row in rows]
 
 
-def _result(
+def _outcome(
     member: bool,
     is_right: bool,
     conversation_id: str,
     user_id: str,
     last_read_message_id: str | None,
     unread_count: int,
-) -> Read | Exception | None:
+    epoch: str,
+    user_ids: list[int],
+    seqs: list[int],
+) -> WriteResult[Read | None]:
     if not member:
-        return NotFound()
+        return WriteResult(NotFound())
     if not is_right:
-        return NoSuchMessage()
+        return WriteResult(NoSuchMessage())
     if last_read_message_id is None:
-        return None
-    return Read(conversation_id, user_id, last_read_message_id, unread_count)
+        return WriteResult(None)
+    read = Read(conversation_id, user_id, last_read_message_id, unread_count)
+    return WriteResult(read, Appended(MOVED, read, epoch, user_ids, seqs))

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from db.kind import FeedRow, Kind
 from db.pool import Database
 from db.schema_types import Id, Username
 from db.snapshot import NotFound
@@ -15,6 +16,23 @@ class User(msgspec.Struct, frozen=True, rename="camel"):
     id: Id
     username: Username
     avatar_url: str | None = msgspec.field(name="avatarURL")
+
+    @classmethod
+    def from_row(cls, row: FeedRow) -> "User":
+        """As they were called and looked then."""
+        return cls(**row.payload)
+
+    def seen_by(self, user_id: int) -> "User":
+        return self
+
+
+CHANGED = Kind(
+    name="user",
+    from_row=User.from_row,
+    summary="A name or a picture changed",
+    sent_to="The user gets it, and everyone who shares a conversation with them.",
+    example=User("7", "jane", None),
+)
 
 
 async def sign_in(db: Database, username: str) -> User:

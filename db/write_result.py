@@ -1,18 +1,22 @@
-"""What a write came to: its result or refusal, and the feeds that tell of it."""
+"""What a write came to: its result or refusal, and the event that it appended to feeds."""
 
 from typing import Generic, NamedTuple, TypeVar
+
+from db.kind import Fact, Kind
 
 Result = TypeVar("Result")
 
 
-class Recipient(NamedTuple):
-    """A feed that the fact was appended to, and its number there."""
+class Appended(NamedTuple):
+    """An event, and where it was appended: one number for each recipient, in ascending order."""
 
-    user_id: int
+    kind: Kind
+    fact: Fact
     epoch: str
-    seq: int
+    user_ids: list[int]
+    seqs: list[int]
 
 
 class WriteResult(NamedTuple, Generic[Result]):
     result: Result | Exception  # a refusal is told, not raised: it is this write's own affair
-    recipients: list[Recipient]
+    appended: Appended | None = None

@@ -1,46 +1,33 @@
 """From facts in a feed to events on the bus: the one place that knows both."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+
+import msgspec
 
 from bus import event
 from bus.bus import Bus
 from bus.event import Frame
-from db.conversations import Conversation
 from db.feed import Event
-from db.messages import Message
-from db.reads import Read
-from db.users import User
-
-NAMES: dict[type, str | None] = {
-    Message: None,
-    Conversation: "conversation",
-    Read: "read",
-    User: "user",
-}
+from db.write_result import Appended
 
 
-def publisher(bus: Bus) -> Callable[[Sequence[Event]], None]:
-    """Returns what the sender calls after each commit, in the order of commits."""
+def publisher(bus: Bus) -> Callable[[Appended], None]:
+    """Returns what the writer calls after each commit, in the order of commits."""
 
-    def publish(events: Sequence[Event]) -> None:
-        shown, body = None, b""
-        for fact in events:
-            if bus.count_of(fact.user_id):
-                if fact.data != shown:  # neighbours that see the same share it
-                    shown, body = fact.data, _body(fact)
-                bus.publish(fact.user_id, fact.seq, event.numbered(_event_id(fact), body))
+    def publish(appended: Appended) -> None:
+        kind, fact, epoch, user_ids, seqs = appended
+        bodies: dict[msgspec.Struct, bytes] = {}  # all who see the same share one
+        for user_id, seq in zip(user_ids, seqs, strict=True):
+            if bus.count_of(user_id):
+                seen = fact.seen_by(user_id)
+                if (body := bodies.get(seen)) is None:
+                    body = bodies[seen] = event.body(seen, kind.name)
+                bus.publish(user_id, seq, event.numbered(f"{epoch}-{seq}", body))
 
     return publish
 
 
 def encoded(fact: Event) -> Frame:
-    """The event as its user's streams carry it, live or replayed."""
-    return event.numbered(_event_id(fact), _body(fact))
-
-
-def _body(fact: Event) -> bytes:
-    return event.body(fact.data, NAMES[type(fact.data)])
-
-
-def _event_id(fact: Event) -> str:
-    return f"{fact.epoch}-{fact.seq}"
+    """The event as its user's streams carry it when they replay it."""
+    assert fact.kind is not None
+    return event.numbered(f"{fact.epoch}-{fact.seq}", event.body(fact.data, fact.kind))

@@ -15,7 +15,7 @@ from bus.event import Frame
 from db import connection
 from db.connection import Connection, Row
 from db.feed import Event
-from db.feed_writer import FeedWriter, _events
+from db.feed_writer import FeedWriter
 from db.messages import Message
 from handlers import delivery, replays
 from handlers import stream as streams
@@ -50,7 +50,8 @@ def publish_before_commit() -> None:
         conn = await connection.connect(self._db.dsn, 5)
         outcomes = await batch[0].store(Begun(conn), [job.write for job in batch])
         for outcome in outcomes:
-            self._publish(_events(outcome, self._db.epoch))
+            if outcome.appended is not None:
+                self._publish(outcome.appended)
         await conn.rows("COMMIT", {}, 5)
         conn.close()
         return outcomes

@@ -40,7 +40,7 @@ def test_each_operation_is_documented_with_an_example() -> None:
 
 
 def test_each_event_is_documented() -> None:
-    for name in asyncapi.EVENTS:
+    for name in asyncapi.events():
         assert f"\n| `{name}` |" in API
 
 

@@ -11,6 +11,7 @@ from tornado.ioloop import IOLoop
 
 from db import errors, positions, users
 from db.conversations import Conversation, Opening
+from db.events import KINDS
 from db.feed import Event
 from db.feed_writer import FeedWriter
 from db.github import Account, Picture
@@ -42,7 +43,7 @@ def told() -> list[Event]:
 
 @pytest.fixture
 def sender(db: Counting, told: list[Event]) -> FeedWriter:
-    return FeedWriter(db, told.extend)
+    return FeedWriter(db, feeds.told_to(told))
 
 
 class Pair(NamedTuple):
@@ -95,6 +96,7 @@ async def test_every_kind_of_event_is_read_again_as_it_was_published(
     await sender.send(Draft(mine.conversation_id, carol, "hello", str(uuid.uuid4()), True))
     renamed = Account("github", 1, "caroline", Picture("/avatars/2", "image/png", b"2"), False)
     assert (await sender.sign_in(renamed)).id == str(carol)
+    assert {event.kind for event in told} == set(KINDS)
     for viewer, number in ((pair.john, 8), (pair.jane, 5), (carol, 3)):
         published = [encoded(event) for event in told if event.user_id == viewer]
         assert len(published) == number
@@ -148,8 +150,21 @@ async def test_a_message_shows_its_present_content_and_a_deleted_one_leaves_its_
     _, changed, deleted, kept = await feeds.page(db, pair.john, 0, 100)
     assert isinstance(changed.data, Message)
     assert changed.data.content == "changed"
-    assert deleted == Event(pair.john, changed.epoch, 3, None)
+    assert deleted == Event(pair.john, changed.epoch, 3, "message", None)
     assert kept.data == third
+
+
+@pytest.mark.gen_test
+async def test_a_kind_that_a_newer_server_has_written_leaves_its_number_and_shows_nothing(
+    db: Counting, sender: FeedWriter, pair: Pair, dsn: str
+) -> None:
+    await send(sender, pair, 2)
+    ask(dsn, "UPDATE feed_events SET kind = 'of_tomorrow' WHERE seq = 2")
+    assert kinds(await feeds.page(db, pair.jane, 0, 100)) == [
+        (1, Conversation),
+        (2, type(None)),
+        (3, Message),
+    ]
 
 
 @pytest.mark.gen_test

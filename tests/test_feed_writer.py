@@ -42,7 +42,7 @@ def told() -> list[Event]:
 
 @pytest.fixture
 def sender(io_loop: IOLoop, db: Counting, told: list[Event]) -> Iterator[FeedWriter]:
-    sender = FeedWriter(db, told.extend)
+    sender = FeedWriter(db, feeds.told_to(told))
     yield sender
     io_loop.run_sync(sender.idle)
 

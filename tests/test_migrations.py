@@ -12,6 +12,7 @@ from db.feed import After
 from db.pool import Database
 from db.server import startup
 from db.users import User
+from handlers.delivery import encoded
 from tests.support.postgres import Postgres, ask
 
 BEFORE_GITHUB = """
@@ -87,6 +88,26 @@ async def test_conversations_keep_the_order_that_their_times_gave_them(empty: st
     listing = await conversations.page(db, 1, limit=10)
     ids = [conversation.id for conversation in listing.page.items]
     assert ids == ["1", "4", "3", "2"]
+    await db.close()
+
+
+# Made by a server of that schema: its database, and what its streams replayed of each feed.
+SCHEMA_0003 = Path(__file__).parent / "data" / "schema-0003"
+
+
+@pytest.mark.gen_test
+async def test_feeds_of_the_release_before_are_replayed_to_the_byte(empty: str) -> None:
+    migrate(empty, 3)
+    ask(empty, (SCHEMA_0003 / "database.sql").read_text())
+    before = ask(empty, "SELECT user_id, max(seq) FROM feed_events GROUP BY user_id ORDER BY 1")
+    assert before == [(1, 13), (2, 6), (3, 4), (4, 3)]
+    migrate(empty)
+    db = Database(empty)
+    for user_id, last_seq in before:
+        (events,) = await feed.pages(db, [After(user_id, 0)], 100)
+        assert [event.seq for event in events] == list(range(1, last_seq + 1))
+        replayed = b"".join(encoded(event).plain for event in events if event.data is not None)
+        assert replayed == (SCHEMA_0003 / f"feed-{user_id}.sse").read_bytes()
     await db.close()
 
 

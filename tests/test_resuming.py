@@ -173,9 +173,10 @@ async def test_who_is_too_far_behind_is_reset_and_just_not_too_far_is_not(
     ask(
         dsn,
         """
-        INSERT INTO feed_events (user_id, seq, kind, conversation_id, reader_id,
-            last_read_message_id)
-        SELECT %(id)s, seq, 'read', 1, %(id)s, seq FROM generate_series(2, 1001) AS seq;
+        INSERT INTO feed_events (user_id, seq, kind, conversation_id, payload)
+        SELECT %(id)s, seq, 'read', 1,
+            jsonb_build_object('user_id', %(id)s::text, 'last_read_message_id', seq::text)
+        FROM generate_series(2, 1001) AS seq;
         UPDATE feeds SET last_seq = 1001 WHERE user_id = %(id)s
         """,
         {"id": jane.id},

@@ -5,12 +5,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bus import event
-from db.conversations import Conversation
-from db.messages import Message
-from db.reads import Read
-from db.users import User
-from handlers.describing import examples
+from bus.event import Bye, Hello, Ping, Reset
+from db.events import KINDS
 
 VERSION = "1"  # of the API
 
@@ -18,57 +14,35 @@ Json = dict[str, Any]
 
 
 class Told(NamedTuple):
-    """An event of the stream, by the type of its data."""
+    """An event of the stream."""
 
-    kind: type
+    example: msgspec.Struct  # of its data, and of its type
     summary: str
     sent_to: str
     has_id: bool  # it is durable: counted in the feed, and sent again to a client that missed it
 
 
-EVENTS = {  # by name; an event without one is a `message`
-    "hello": Told(
-        event.Hello,
-        "The stream is open",
-        "Comes first on each stream. Its id is the position that the stream starts from. It has"
-        " no id where a `reset` follows. A `ping` comes every `heartbeatSeconds`.",
-        True,
-    ),
-    "message": Told(
-        Message, "A message", "Every participant gets it, and so do the sender's other tabs.", True
-    ),
-    "conversation": Told(
-        Conversation, "A new conversation", "Both participants get it, as it was created.", True
-    ),
-    "user": Told(
-        User,
-        "A name or a picture changed",
-        "The user gets it, and everyone who shares a conversation with them.",
-        True,
-    ),
-    "read": Told(
-        Read,
-        "A read marker moved",
-        "Every participant gets it. `unreadCount` is in the reader's own copy alone.",
-        True,
-    ),
-    "reset": Told(
-        event.Reset,
-        "The stream cannot resume",
-        "Follows `hello` where events were missed for good: fetch the snapshots again. Its id is"
-        " the feed's newest position.",
-        True,
-    ),
-    "ping": Told(
-        event.Ping, "The stream is alive", "Each stream gets it, every 20 seconds or so.", False
-    ),
-    "bye": Told(
-        event.Bye,
-        "The server is about to end the stream",
-        "Comes last, where the stream can still be written to. Its `retry:` says when to return.",
-        False,
-    ),
-}
+_HELLO = Told(
+    Hello(20),
+    "The stream is open",
+    "Comes first on each stream. Its id is the position that the stream starts from. It has"
+    " no id where a `reset` follows. A `ping` comes every `heartbeatSeconds`.",
+    True,
+)
+_RESET = Told(
+    Reset("expired"),
+    "The stream cannot resume",
+    "Follows `hello` where events were missed for good: fetch the snapshots again. Its id is"
+    " the feed's newest position.",
+    True,
+)
+_PING = Told(Ping(), "The stream is alive", "Each stream gets it, every 20 seconds or so.", False)
+_BYE = Told(
+    Bye("draining"),
+    "The server is about to end the stream",
+    "Comes last, where the stream can still be written to. Its `retry:` says when to return.",
+    False,
+)
 _ID = {
     "type": "string",
     "pattern": r"^[!-,.-~]+-(0|[1-9][0-9]*)$",
@@ -82,9 +56,17 @@ def encoded() -> bytes:
     return msgspec.json.encode(description())
 
 
+def events() -> dict[str, Told]:
+    """Those of feeds and those of a stream's own, by name; an event without one is a `message`."""
+    told = {k.name: Told(k.example, k.summary, k.sent_to, True) for k in KINDS.values()}
+    return {"hello": _HELLO, **told, "reset": _RESET, "ping": _PING, "bye": _BYE}
+
+
 def description() -> Json:
+    described = events()
     _, schemas = msgspec.json.schema_components(
-        [told.kind for told in EVENTS.values()], ref_template="#/components/schemas/{name}"
+        [type(told.example) for told in described.values()],
+        ref_template="#/components/schemas/{name}",
     )
     return {
         "asyncapi": "3.0.0",
@@ -99,7 +81,7 @@ def description() -> Json:
         "channels": {
             "stream": {
                 "address": "/api/messages",
-                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in EVENTS},
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in described},
             }
         },
         "operations": {
@@ -113,7 +95,7 @@ def description() -> Json:
             },
         },
         "components": {
-            "messages": {name: _message(name, told) for name, told in EVENTS.items()},
+            "messages": {name: _message(name, told) for name, told in described.items()},
             "schemas": schemas,
         },
     }
@@ -130,6 +112,6 @@ def _message(name: str, told: Told) -> Json:
         "tags": [{"name": "durable" if told.has_id and name != "hello" else "transient"}],
         "x-has-id": told.has_id,
         **({"headers": headers} if told.has_id else {}),
-        "payload": {"$ref": f"#/components/schemas/{told.kind.__name__}"},
-        "examples": [{"name": name, "payload": examples.example(told.kind)}],
+        "payload": {"$ref": f"#/components/schemas/{type(told.example).__name__}"},
+        "examples": [{"name": name, "payload": msgspec.to_builtins(told.example)}],
     }

@@ -5,10 +5,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from bus.event import Bye, Hello, Ping, Reset
 from db.conversations import Conversation
 from db.messages import Message
-from db.reads import Read
 from db.sessions import Session
 from db.users import User
 from handlers.conversations import OpeningFields
@@ -26,7 +24,6 @@ _EXAMPLES: Mapping[Any, object] = {
     User: _JANE,
     Message: _MESSAGE,
     Conversation: Conversation("12", _JOHN, _MESSAGE, 1, True, "340", "345"),
-    Read: Read("12", "7", "345", 0),
     Session: Session("21", _TIME, _TIME, "Mozilla/5.0 (X11; Linux x86_64)", True),
     Grant: Grant(_TOKEN, _TIME),
     Login: Login(_TOKEN, _TIME, auth_user=_JANE),
@@ -35,10 +32,6 @@ _EXAMPLES: Mapping[Any, object] = {
     OpeningFields: OpeningFields("john"),
     MessageFields: MessageFields("Hello, John", _CLIENT_ID),
     ReadFields: ReadFields("345"),
-    Hello: Hello(20),
-    Reset: Reset("expired"),
-    Ping: Ping(),
-    Bye: Bye("draining"),
     str: "jane",
 }
 
