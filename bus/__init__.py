@@ -1,1 +1,1 @@
-"""Who is listening, and the bytes that they get. Knows no SQL and no HTTP handler."""
+"""Delivers events to open streams. Imports neither the database nor a handler."""

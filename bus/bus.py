@@ -1,4 +1,4 @@
-"""The bus: from each user to the subscribers of their events, in one dict in one loop."""
+"""The bus: maps each user to the subscribers of their events, in one dict on one loop."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from bus.event import Frame
 
-SLICE = 200  # subscribers called in one turn of the loop: about 2 ms
+SLICE = 200  # subscribers called in one iteration of the loop: about 2 ms
 
 _log = logging.getLogger("messenger.bus")
 
@@ -19,30 +19,33 @@ class Subscriber(Protocol):
 
     user_id: int
     session_id: int
-    expires_at: float  # in the loop's time
+    expires_at: float  # in the clock of the loop
 
     @property
     def closed(self) -> bool:
-        """Whether it has unsubscribed."""
+        """Whether the stream has unsubscribed."""
 
     def deliver(self, seq: int, frame: Frame) -> None:
-        """The event `seq` of its user's feed has happened."""
+        """Takes the event `seq` of the user's feed."""
 
     def catch_up(self, seq: int) -> None:
-        """Its user's feed has come to `seq`; it reads the events that it does not have."""
+        """Reads missing events from the database, given that the user's feed has reached `seq`."""
 
     def ping(self) -> None:
-        """The heartbeat; a stream whose token has expired ends instead."""
+        """Writes a `ping`, or ends the stream if its token has expired."""
 
     def end(self, reason: str) -> None:
-        """Says `bye` and closes."""
+        """Writes `bye` and closes."""
 
     def abort(self, reason: str = "broken") -> None:
-        """Closes without a word, since its state is in doubt; its client resumes."""
+        """Closes without `bye`, because the state of the stream is uncertain.
+
+        The client reconnects and resumes.
+        """
 
 
 class _Delivery(NamedTuple):
-    """An event that some subscribers of its user do not have yet."""
+    """An event, and the subscribers that do not have it yet."""
 
     subscribers: Iterator[Subscriber]
     seq: int
@@ -50,26 +53,26 @@ class _Delivery(NamedTuple):
 
 
 class Bus:
-    """Delivers each event to all subscribers of its user, in the order published.
+    """Delivers each event to all subscribers of its user, in the order of publication.
 
-    Each user has a queue of their own: many streams of one user delay nobody else's events.
+    Each user has a separate queue, so that many streams of one user delay no other user's events.
     """
 
     def __init__(self) -> None:
         self._subscribers: dict[int, set[Subscriber]] = {}
         self._count = 0
-        self._queues: dict[int, deque[_Delivery]] = {}  # of users with deliveries under way
+        self._queues: dict[int, deque[_Delivery]] = {}  # by user, unfinished deliveries only
 
     def __len__(self) -> int:
-        """How many streams are open."""
+        """The number of open streams."""
         return self._count
 
     def __iter__(self) -> Iterator[Subscriber]:
-        """All subscribers at this moment; the caller may end them meanwhile."""
+        """Iterates over a copy of all subscribers, so that the caller may end them."""
         return iter([s for subscribers in self._subscribers.values() for s in subscribers])
 
     def streams_of(self, user_id: int) -> Collection[Subscriber]:
-        """Those at this moment; the caller may end them meanwhile."""
+        """Returns a copy of the user's subscribers, so that the caller may end them."""
         return tuple(self._subscribers.get(user_id, ()))
 
     def count_of(self, user_id: int) -> int:
@@ -89,10 +92,10 @@ class Bus:
                 del self._subscribers[subscriber.user_id]
 
     def publish(self, user_id: int, seq: int, frame: Frame) -> None:
-        """Delivers the event without waiting for anyone.
+        """Delivers the event to the user's subscribers. Never blocks.
 
-        Beyond `SLICE` subscribers the rest follows in later turns of the loop, and what is
-        published to this user meanwhile queues up behind it.
+        Subscribers get it at once if the user has at most `SLICE` of them and nothing is queued.
+        Otherwise it is queued, and later iterations of the loop deliver it.
         """
         subscribers = self._subscribers.get(user_id)
         if not subscribers:
@@ -109,13 +112,13 @@ class Bus:
         queue.append(_Delivery(iter(tuple(subscribers)), seq, frame))
 
     def end_sessions(self, user_id: int, session_ids: Collection[int]) -> None:
-        """Ends the streams that these sessions opened."""
+        """Ends the streams of these sessions with the reason `revoked`."""
         for subscriber in self.streams_of(user_id):
             if subscriber.session_id in session_ids:
                 subscriber.end("revoked")
 
     def abort_all(self, reason: str) -> None:
-        """Aborts all streams that are open now, a slice in each turn of the loop."""
+        """Aborts all streams that are open now, a slice in each iteration of the loop."""
         self._abort_slice(iter(tuple(self)), reason)
 
     def _abort_slice(self, subscribers: Iterator[Subscriber], reason: str) -> None:
@@ -126,7 +129,7 @@ class Bus:
             asyncio.get_running_loop().call_soon(self._abort_slice, subscribers, reason)
 
     def _dispatch(self) -> None:
-        """Takes a slice of one user's queue; users take turns."""
+        """Delivers a slice of one user's queue. Users take turns."""
         user_id, queue = next(iter(self._queues.items()))
         del self._queues[user_id]
         room = SLICE
@@ -145,7 +148,7 @@ class Bus:
 
 
 def _deliver(subscriber: Subscriber, seq: int, frame: Frame) -> None:
-    """A subscriber that fails is aborted, and harms no other."""
+    """Delivers to one subscriber. Aborts it if it raises, so that the others get their event."""
     try:
         if not subscriber.closed:
             subscriber.deliver(seq, frame)

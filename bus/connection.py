@@ -1,7 +1,7 @@
-"""The connection of an open stream: frames out, and word of a client that has disconnected.
+"""The connection of an open stream: writes frames, and notices when the client disconnects.
 
-It takes the transport over from the HTTP connection after the head of the response. Nothing that
-was kept for the request is kept for the stream.
+It takes over the transport from the HTTP connection after the head of the response. It keeps no
+object of the request, because there may be thousands of streams.
 """
 
 import asyncio
@@ -12,16 +12,16 @@ from typing import Protocol
 
 from bus.event import Frame, chunk
 
-MAX_BUFFERED_BYTES = 256 * 1024  # in our memory for one client; beyond it the client is too slow
-SEND_BUFFER_BYTES = 64 * 1024  # in the kernel's memory, which would take up to 4 MB
+MAX_BUFFERED_BYTES = 256 * 1024  # in the write buffer; above it, the client is too slow
+SEND_BUFFER_BYTES = 64 * 1024  # in the kernel, whose default grows to 4 MB
 DEAD_AFTER_MILLISECONDS = 15_000  # without an acknowledgement: a cut cable, not a slow reader
-MAX_DISCARDED_BYTES = 2**20  # of what a client sends behind its request; a longer input is cut off
+MAX_DISCARDED_BYTES = 2**20  # of input after the request; above it, the connection is aborted
 
 _LAST_CHUNK = b"0\r\n\r\n"
 
 
 class SlowConsumer(Exception):
-    """The client does not keep up with its stream."""
+    """The client reads its stream too slowly."""
 
 
 class StreamOwner(Protocol):
@@ -29,11 +29,11 @@ class StreamOwner(Protocol):
         """Ends the stream and its connection at once."""
 
     def on_connection_close(self) -> None:
-        """The client has disconnected, or the connection was closed. Called once."""
+        """Called once, when the client has disconnected or the server has closed."""
 
 
 class Backpressure(Protocol):
-    """What counts the bytes that clients have not taken."""
+    """Counts the buffered bytes of connections whose writing is paused."""
 
     def write_paused(self, writer: "StreamConnection") -> None: ...
     def write_resumed(self, writer: "StreamConnection") -> None: ...
@@ -51,7 +51,7 @@ class StreamServer(Protocol):
 
 
 class StreamConnection(asyncio.Protocol):
-    """Writes frames in chunks, where the response is in chunked coding (HTTP/1.1)."""
+    """Writes frames. Each is a chunk if the response has chunked coding (HTTP/1.1)."""
 
     __slots__ = (
         "_chunked",
@@ -76,11 +76,11 @@ class StreamConnection(asyncio.Protocol):
         chunked: bool,
         client: Hashable = None,
     ) -> None:
-        """Calls `owner` when the connection has ended, in a later iteration of the loop.
+        """Notifies `owner` when the connection has ended, in a later iteration of the loop.
 
-        `client` is the user for whom its bytes count.
+        `client` is the user that is charged for buffered bytes.
         """
-        self.disconnected = False  # nothing is written any more
+        self.disconnected = False  # no more writes
         self.client = client
         self.write_paused = False
         self.written_while_paused = 0
@@ -97,13 +97,14 @@ class StreamConnection(asyncio.Protocol):
 
     @property
     def write_buffer_size(self) -> int:
-        """Bytes that the kernel has not taken yet."""
+        """Bytes in the write buffer: the kernel has not accepted them yet."""
         return self._transport.get_write_buffer_size() if self.write_paused else 0
 
     def write(self, frame: Frame) -> None:
-        """Sends a frame without waiting. Raises `SlowConsumer`.
+        """Writes a frame without waiting. Raises `SlowConsumer`.
 
-        Does nothing if the client has disconnected; the owner is told in a later turn of the loop.
+        Does nothing if the client has disconnected; the owner is notified in a later iteration of
+        the loop.
         """
         if self.disconnected:
             return
@@ -116,7 +117,10 @@ class StreamConnection(asyncio.Protocol):
         self._transport.write(data)
 
     async def write_and_drain(self, plain: bytes) -> None:
-        """Returns when the kernel has taken all of it. Raises `ConnectionResetError`."""
+        """Writes, and returns when the kernel has accepted all of it.
+
+        Raises `ConnectionResetError`.
+        """
         if not self.disconnected:
             self.written_while_paused += len(plain)
             self._transport.write(chunk(plain) if self._chunked else plain)
@@ -127,18 +131,18 @@ class StreamConnection(asyncio.Protocol):
             await self._drained
 
     def close(self) -> None:
-        """Ends the response, and closes the connection when the client has taken it."""
+        """Ends the response, and closes the connection when the write buffer is empty."""
         if not self.disconnected and not self._transport.is_closing():
             if self._chunked:
                 self._transport.write(_LAST_CHUNK)
             self._close()
 
     def abort(self) -> None:
-        """Closes the connection at once; what was not sent yet is dropped."""
+        """Closes the connection at once, and drops the write buffer."""
         self._transport.abort()
 
     def shed(self) -> None:
-        """For a client that does not take what is written: its stream ends as slow."""
+        """Ends the stream with the reason `slow`, because its client reads too slowly."""
         if self._owner is not None:
             self._owner.abort("slow")
         else:
@@ -147,7 +151,7 @@ class StreamConnection(asyncio.Protocol):
     # `asyncio.Protocol`.
 
     def data_received(self, data: bytes) -> None:
-        """Input is read, since an end of the connection is only seen behind it, and discarded."""
+        """Discards input. It must be read, because the end of the connection comes after it."""
         self._discarded += len(data)
         if self._discarded > MAX_DISCARDED_BYTES:
             self.abort()
@@ -164,11 +168,11 @@ class StreamConnection(asyncio.Protocol):
             self._drained.set_result(None)
 
     def eof_received(self) -> bool:
-        """A client that has ended its input gets no more events."""
+        """Treats a client that has ended its input as disconnected."""
         if not self.disconnected:
             self.disconnected = True
             self._server.defer(self._hang_up)
-        return True  # thousands at once are closed in slices, and not in this turn of the loop
+        return True  # `_hang_up` closes; the scheduler spreads thousands over several iterations
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.disconnected = True

@@ -1,7 +1,7 @@
-"""Events as bytes of a Server-Sent-Events stream (WHATWG HTML, section 9.2).
+"""Encodes events for a stream of Server-Sent Events (WHATWG HTML, section 9.2).
 
-Each is one block: an optional name, id and `retry:`, and always one line of JSON as data, because
-parsers differ on blocks without data.
+An event is one block, with an optional name, id and `retry:`. It always has one line of JSON as
+data, because parsers disagree on blocks without data.
 """
 
 import random
@@ -14,21 +14,21 @@ HEARTBEAT_SECONDS = 20  # proxies cut idle streams at 30 to 60 s
 
 
 def _one_of(*words: str) -> msgspec.Meta:
-    """For the description alone."""
+    """Lists the possible values in the schema. msgspec does not check them."""
     return msgspec.Meta(extra_json_schema={"enum": list(words)})
 
 
-_RETRY_MILLISECONDS = (500, 5000)  # drawn for each stream, so that all do not return at once
+_RETRY_MILLISECONDS = (500, 5000)  # drawn for each stream, so that clients return spread over time
 
 
 class Hello(msgspec.Struct, rename="camel"):
-    """The stream is open; a `ping` comes as often as this."""
+    """The stream is open. A `ping` follows every `heartbeatSeconds` or so."""
 
     heartbeat_seconds: int
 
 
 class Reset(msgspec.Struct):
-    """The stream cannot go on from where the client left off: fetch snapshots anew."""
+    """The stream cannot resume at the client's position. The client must fetch new snapshots."""
 
     reason: Annotated[str, _one_of("unknown", "expired", "future", "epoch", "backlog")]
 
@@ -44,16 +44,19 @@ class Bye(msgspec.Struct):
 
 
 class Frame(NamedTuple):
-    """One event, ready for any number of streams: encoded and framed once."""
+    """An encoded event, which any number of streams can write."""
 
     plain: bytes
-    chunk: bytes  # the same in HTTP/1.1's chunked coding
+    chunk: bytes  # the same in the chunked coding of HTTP/1.1
 
 
 def frame(
     data: object, *, name: str | None = None, event_id: str | None = None, retry: bool = False
 ) -> Frame:
-    """`data` is what msgspec can encode; `name` None makes an unnamed event, a `message`."""
+    """Encodes an event. `data` is anything that msgspec encodes; without a name it is a `message`.
+
+    `retry` adds a random reconnection time.
+    """
     lines = []
     if name is not None:
         lines.append(b"event: %s\n" % name.encode("ascii"))
@@ -66,14 +69,14 @@ def frame(
 
 
 def body(data: object, name: str) -> bytes:
-    """The part of an event that is the same for all viewers who see the same `data`."""
+    """Encodes the part of an event that all recipients of the same `data` share."""
     if name == UNNAMED:
         return _data(data)
     return b"event: %s\n%s" % (name.encode("ascii"), _data(data))
 
 
 def numbered(event_id: str, shared: bytes) -> Frame:
-    """An event of a feed: its own id, and a `body`."""
+    """Returns an event of a feed: its id, and the shared `body`."""
     return framed(b"id: %s\n%s" % (event_id.encode("ascii"), shared))
 
 
@@ -82,12 +85,12 @@ def framed(plain: bytes) -> Frame:
 
 
 def chunk(plain: bytes) -> bytes:
-    """A chunk of HTTP/1.1's chunked coding (RFC 9112, section 7.1)."""
+    """Returns a chunk of HTTP/1.1's chunked coding (RFC 9112, section 7.1)."""
     return b"%x\r\n%s\r\n" % (len(plain), plain)
 
 
 def hello(event_id: str | None) -> Frame:
-    """The first of each stream: where it starts, unless a `reset` is about to say that."""
+    """Returns the first event of a stream. The id is None if a `reset` with the id follows."""
     return frame(Hello(HEARTBEAT_SECONDS), name="hello", event_id=event_id, retry=True)
 
 
@@ -104,7 +107,10 @@ def _data(data: object) -> bytes:
 
 
 def _one_line(json: bytes) -> bytes:
-    """JSON escapes CR and LF; these three end a line in none but the parsers that split text."""
+    """Escapes the three characters in `_LINE_ENDS`; JSON escapes CR and LF already.
+
+    Some parsers decode the text first, and then split lines at these as well.
+    """
     if b"\xe2\x80" in json or b"\xc2\x85" in json:
         for raw, escaped in _LINE_ENDS:
             json = json.replace(raw, escaped)
@@ -117,4 +123,4 @@ _LINE_ENDS = (
     (b"\xe2\x80\xa9", b"\\u2029"),
 )
 
-PING = frame(Ping(), name="ping")  # the same bytes for everyone
+PING = frame(Ping(), name="ping")  # the same for all streams

@@ -1,6 +1,6 @@
-"""The heartbeat: pings each open stream now and then, spread over time.
+"""The heartbeat: pings each open stream about every `HEARTBEAT_SECONDS`, spread over time.
 
-A stream is called when its token expires at the latest, and so needs no timer of its own.
+It calls each stream no later than when its token expires. So a stream needs no timer.
 """
 
 import asyncio
@@ -11,18 +11,18 @@ from collections.abc import Callable, Sequence
 from bus.bus import Subscriber
 from bus.event import HEARTBEAT_SECONDS
 
-SLICE = 200  # streams pinged in one turn of the loop: about 2 ms
-SPREAD = 0.2  # of the interval, either way
-SLOT_SECONDS = 0.05  # of 10,000 streams some 25 are due in each: half a millisecond of the loop
+SLICE = 200  # streams pinged in one iteration of the loop: about 2 ms
+SPREAD = 0.2  # an interval is this fraction longer or shorter, at random
+SLOT_SECONDS = 0.05  # of 10,000 streams, a slot has about 25: half a millisecond of the loop
 
 _log = logging.getLogger("messenger.bus")
 
 
 class Heartbeat:
-    """A timing wheel of short slots, each with the streams that are due then.
+    """A timing wheel: each slot holds the streams that are due in it.
 
-    There is one timer for all streams, and none while there are no streams. `after` is called with
-    the streams that were pinged in one turn of the loop.
+    All streams share one timer; without streams, there is none. `interval` returns seconds. `after`
+    is called with the streams that were pinged in one iteration of the loop.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Heartbeat:
         self._slots: dict[int, dict[Subscriber, None]] = {}
         self._due: dict[Subscriber, int] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._next = 0  # the slot that the timer is for
+        self._next = 0  # the slot that the timer waits for
 
     def add(self, stream: Subscriber) -> None:
         now = asyncio.get_running_loop().time()
@@ -51,7 +51,7 @@ class Heartbeat:
             self._slots[due].pop(stream, None)
 
     def _wait(self) -> None:
-        """Starts the timer for the next slot that has streams."""
+        """Starts the timer for the first slot that has streams."""
         if self._timer is not None:
             self._timer.cancel()
         self._next = min(self._slots)
@@ -59,8 +59,8 @@ class Heartbeat:
         self._timer = loop.call_at(self._next * SLOT_SECONDS, self._tick)
 
     def _tick(self) -> None:
-        """Pings what is due, one slice in a turn of the loop."""
-        self._next = 0  # a stream that is added meanwhile starts no timer
+        """Pings the streams that are due, up to `SLICE` in one iteration of the loop."""
+        self._next = 0  # keeps `add` from starting a timer during this call
         now = asyncio.get_running_loop().time()
         pinged: list[Subscriber] = []
         for slot in sorted(self._slots):
@@ -95,5 +95,5 @@ class Heartbeat:
 
 
 def _interval() -> float:
-    """Seconds."""
+    """Returns a random interval in seconds."""
     return HEARTBEAT_SECONDS * random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311

@@ -1,1 +1,1 @@
-"""HTTP/1.1 for a Tornado application, on the event loop's own transports. Knows no handler."""
+"""HTTP/1.1 for a Tornado application, on asyncio transports. Imports no handler."""

@@ -1,4 +1,4 @@
-"""The head of an answer, from its first line to the empty one."""
+"""Serialises the head of a response, from its status line to the empty line."""
 
 import time
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from tornado.httputil import HTTPHeaders, ResponseStartLine, format_timestamp
 
 
 class Common:
-    """The headers that all answers have, with the date: written out once a second, for all."""
+    """The headers that all responses share, and the date. Serialised at most once a second."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -15,7 +15,7 @@ class Common:
         self._written = b""
 
     def written(self) -> bytes:
-        """With the empty line after them."""
+        """Returns the header lines and the empty line that ends the head."""
         second = int(time.time())
         if second != self._second:
             self._second = second
@@ -25,7 +25,7 @@ class Common:
 
 
 def head(start_line: ResponseStartLine, headers: HTTPHeaders, common: Common) -> bytes:
-    """Raises `ValueError` for a header that would end its line."""
+    """Returns the status line and all headers. Raises `ValueError` for CR or LF in a header."""
     lines = [f"{name}: {value}" for name, value in headers.get_all()]
     lines.insert(0, f"HTTP/1.1 {start_line.code} {start_line.reason}")
     lines.append("")

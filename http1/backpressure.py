@@ -1,7 +1,7 @@
-"""Bytes that clients have not taken: bounded for each client, in all, and in how long they wait.
+"""Bounds the bytes that clients have not read: for each client, in all, and in time.
 
-Counted are bytes that were written to a connection and wait in its transport. A connection reports
-itself only while some do, so a client that keeps up costs nothing here.
+It counts the bytes in the write buffer of each transport. A connection registers only while its
+writing is paused, so a client that keeps up costs nothing here.
 """
 
 import time
@@ -9,46 +9,46 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from typing import Protocol
 
-MAX_CLIENT_BYTES = 8 * 2**20  # of one user or address: no more of its answers are begun
-MAX_BYTES = 256 * 2**20  # in all
-MIN_BYTES_PER_SECOND = 1000  # that a client takes while bytes for it wait …
-WINDOW_SECONDS = 30.0  # … over as long as this
+MAX_CLIENT_BYTES = 8 * 2**20  # for one user or address; above it, no new response starts
+MAX_BYTES = 256 * 2**20  # for all clients together
+MIN_BYTES_PER_SECOND = 1000  # a client with buffered bytes must read this much on average …
+WINDOW_SECONDS = 30.0  # … over this time
 
 
 class Writer(Protocol):
-    """A connection that answers are written to, or that is a stream."""
+    """A connection that responses or a stream are written to."""
 
     @property
     def client(self) -> Hashable:
-        """The user or address that its bytes count for; the same while its writing is paused."""
+        """The user or address that is charged. It does not change while writing is paused."""
 
     @property
     def is_stream(self) -> bool: ...
 
     @property
     def write_buffer_size(self) -> int:
-        """Bytes that the kernel has not taken yet."""
+        """Bytes in the write buffer: the kernel has not accepted them yet."""
 
     @property
     def written_while_paused(self) -> int:
-        """Bytes that were written since its writing was paused."""
+        """Bytes written since writing was paused."""
 
     def shed(self) -> None:
-        """Cuts the connection, since its client does not take what is written."""
+        """Closes the connection, because its client reads too slowly."""
 
 
 class _Progress:
-    """How much of what waits a client has taken."""
+    """How many of the buffered bytes of one connection its client has read."""
 
     __slots__ = ("_at_pause", "_samples", "counted", "writer")
 
     def __init__(self, writer: Writer, now: float) -> None:
         self.writer = writer
         self.counted = self._at_pause = writer.write_buffer_size
-        self._samples = deque([(now, 0)])  # times, and bytes taken by then
+        self._samples = deque([(now, 0)])  # each a time, and the bytes read until then
 
     def is_too_slow(self, now: float) -> bool:
-        """Notes how far the client is; the first sample is the newest that is old enough."""
+        """Adds a sample, and compares it with the newest one that is `WINDOW_SECONDS` old."""
         taken = self._at_pause + self.writer.written_while_paused - self.writer.write_buffer_size
         samples = self._samples
         samples.append((now, taken))
@@ -65,7 +65,7 @@ class Backpressure:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._paused: dict[Hashable, dict[Writer, _Progress]] = {}
-        self._buffered: dict[Hashable, int] = {}  # by client, as counted last
+        self._buffered: dict[Hashable, int] = {}  # bytes by client, at the last count
         self.total = 0
 
     def write_paused(self, writer: Writer) -> None:
@@ -78,7 +78,10 @@ class Backpressure:
             self._shed()
 
     def write_resumed(self, writer: Writer) -> None:
-        """Its client has taken all, or the connection is closed; may be called for any."""
+        """Forgets a connection whose buffer is empty or that is closed.
+
+        Does nothing for a connection that is not registered.
+        """
         of_client = self._paused.get(writer.client)
         progress = None if of_client is None else of_client.pop(writer, None)
         if progress is not None:
@@ -87,11 +90,11 @@ class Backpressure:
                 del self._paused[writer.client], self._buffered[writer.client]
 
     def write_buffer_size(self, client: Hashable) -> int:
-        """Bytes that wait for a client, as of a second ago at most."""
+        """Returns the buffered bytes of a client. The count is at most a second old."""
         return self._buffered.get(client, 0)
 
     def check(self) -> None:
-        """Counts anew, and cuts clients that take too little; to be called once a second."""
+        """Recounts, and closes connections that are too slow. Call it once a second."""
         now = self._now()
         for progress in list(self._all()):
             self._recount(progress)
@@ -116,7 +119,7 @@ class Backpressure:
         progress.counted = size
 
     def _shed_streams(self, client: Hashable) -> None:
-        """Ends the streams of a client with most bytes waiting, until what waits for it fits."""
+        """Ends the client's streams, largest buffer first, until the client is below its limit."""
         of_client = self._paused[client]
         for progress in list(of_client.values()):
             self._recount(progress)
@@ -127,7 +130,7 @@ class Backpressure:
             self._cut(progress.writer)
 
     def _shed(self) -> None:
-        """Cuts connections of the client with most bytes waiting, until all fits."""
+        """Closes connections of the client with most buffered bytes, until the total fits."""
         for progress in list(self._all()):
             self._recount(progress)
         while self.total > MAX_BYTES:

@@ -1,10 +1,10 @@
-"""One client's connection: requests of HTTP/1.1 in, responses out, on the loop's own transport.
+"""One HTTP/1.1 connection of a client: reads requests and writes responses.
 
-Tornado's application runs on it unchanged: this is its `HTTPConnection`, without an IOStream and
-without a coroutine, two futures and two timers for each request. `http1/head.py` reads the head of
-a request. Input is worked off in slices, see `http1/scheduler.py`.
+It implements Tornado's `HTTPConnection` on an asyncio transport. Tornado's own one needs an
+IOStream, and for each request a coroutine, two futures and two timers. `http1/parser.py` parses the
+input. `http1/scheduler.py` bounds how long the loop reads in one iteration.
 
-A stream is no request any more: its handler takes the transport away with `detach`.
+A handler that opens a stream takes the transport with `detach`.
 """
 
 import asyncio
@@ -34,18 +34,18 @@ from http1.head import ProtocolError
 from http1.parser import Limits, RequestParser
 from http1.scheduler import RequestScheduler
 
-_LINGER_BYTES = 2**20  # discarded behind a refused request, so that its client reads the answer
+_LINGER_BYTES = 2**20  # input to discard after a refused request: its client can read the response
 _WITHOUT_BODY = frozenset({204, 304})
 _log = logging.getLogger("messenger")
 
 
 class Timeouts(NamedTuple):
-    header_seconds: float  # for the head of a request, and for an answer to be taken
+    header_seconds: float  # to send the head of a request, and to read a response
     body_seconds: float
 
 
 class ServerContext(Protocol):
-    """What a connection needs of the server that accepted it."""
+    """What a connection needs from the server that accepted it."""
 
     limits: Limits
     timeouts: Timeouts
@@ -55,14 +55,14 @@ class ServerContext(Protocol):
 
     @property
     def done(self) -> "Future[None]":
-        """A future that has its result: there is nothing to wait for."""
+        """A future that is done, for writes that need no waiting."""
 
     def refusal(self, status: int) -> bytes:
-        """The body of an answer to input that is no request: problem details (RFC 9457)."""
+        """Returns the body for input that is not a request: problem details (RFC 9457)."""
 
     @property
     def is_stopping(self) -> bool:
-        """Whether no more requests are taken."""
+        """Whether the server reads no more requests."""
 
     def input_refused(self, status: int, remote_ip: str) -> None: ...
     def connection_opened(self, connection: "Connection") -> None: ...
@@ -70,15 +70,15 @@ class ServerContext(Protocol):
 
 
 class State(Enum):
-    HEAD = "waits for the head of a request, or for the rest of it"
-    QUEUED = "the head of a request was read; its client's other requests are answered first"
-    BODY = "waits for the rest of a body"
-    ANSWERING = "a request is being answered"
-    CLOSING = "the last answer is on its way; input is discarded, up to a limit"
+    HEAD = "reads the head of a request"
+    QUEUED = "the request is in the fair queue, behind others of its client"
+    BODY = "reads the body of the request"
+    ANSWERING = "the handler is answering the request"
+    CLOSING = "writes the last response, and discards input up to a limit"
 
 
 class Connection(asyncio.Protocol):
-    """`HTTPConnection` for Tornado's handlers."""
+    """Tornado's `HTTPConnection` as an asyncio protocol."""
 
     __slots__ = (
         "_app",
@@ -124,42 +124,42 @@ class Connection(asyncio.Protocol):
         self.remote_ip = remote_ip
         self.protocol = "http"
         self.transport: asyncio.Transport
-        self.write_paused = False  # the kernel has not taken all that was written
-        self.disconnected = False  # nothing may be written; the handler is told in a later turn
-        self.client: Hashable = remote_ip  # whom the answers count for: a user, or an address
+        self.write_paused = False  # the kernel has not accepted all bytes yet
+        self.disconnected = False  # no more writes; the handler is notified in a later iteration
+        self.client: Hashable = remote_ip  # the user or address that is charged for responses
         self.opened_at = time.monotonic()
-        self.read_seconds = 0.0  # of the loop, for the present request
-        self.sent_bytes = 0  # of its answer
+        self.read_seconds = 0.0  # time of the loop spent on reading the current request
+        self.sent_bytes = 0  # of the current response
         self.written_while_paused = 0
-        self.input_ended = False  # the client sends no more; it may still take its answers
-        self.on_input_ended: Callable[[], None] | None = None  # called then, in a later turn
+        self.input_ended = False  # the client sends no more, but may still read responses
+        self.on_input_ended: Callable[[], None] | None = None  # called in a later iteration
         self._drained: Future[None] | None = None
         self._on_close: Callable[[], None] | None = None
         self._parser = RequestParser(server.limits)
-        self._is_due = False  # to be read in a later slice
-        self._is_new = True  # nothing was answered yet
+        self._is_due = False  # `_read` is queued in the scheduler
+        self._is_new = True  # no request was answered yet
         self._is_paused = False
         self._state = State.HEAD
         self._delegate: HTTPMessageDelegate | None = None
         self._request: RequestStartLine | None = None
         self._keeps_alive = True
         self._skips_body = False
-        self._lingers = False  # at its end: input is discarded
+        self._lingers = False  # discard input before closing
         self._linger_left = _LINGER_BYTES
         self._chunked_out = False
-        self._length_left: int | None = None  # of an answer that has told its length
+        self._length_left: int | None = None  # bytes left of a response with a Content-Length
         self._expect_within(server.timeouts.header_seconds)
 
     @property
     def context(self) -> "Connection":
-        """Where Tornado's requests look for `remote_ip` and `protocol`."""
+        """Tornado's requests read `remote_ip` and `protocol` from here."""
         return self
 
-    # What the transport tells.
+    # `asyncio.Protocol`.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)  # uvloop's are none by name
-        self.transport.set_write_buffer_limits(high=0)  # told as soon as anything has to wait
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's class is no subclass
+        self.transport.set_write_buffer_limits(high=0)  # pause as soon as a byte is buffered
         self.server.connection_opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -192,7 +192,7 @@ class Connection(asyncio.Protocol):
             self._read_soon()
 
     def eof_received(self) -> bool:
-        """The client sends no more. Complete requests are answered; then the connection closes."""
+        """Answers the requests that have arrived in full, and then closes the connection."""
         self.input_ended = True
         if self._state is State.CLOSING:
             return False
@@ -212,7 +212,7 @@ class Connection(asyncio.Protocol):
         self.server.connection_closed(self)
         if self._drained is not None and not self._drained.done():
             self._drained.set_exception(StreamClosedError())
-            self._drained.exception()  # a handler that waits is told all the same
+            self._drained.exception()  # marks it as retrieved; a waiting handler still gets it
         self._tell_handler()
 
     def _tell_handler(self) -> None:
@@ -228,10 +228,10 @@ class Connection(asyncio.Protocol):
         self.deadline = time.monotonic() + seconds
 
     def enforce_deadline(self) -> None:
-        """Drops a client whose deadline has passed.
+        """Closes a connection whose deadline has passed.
 
-        A client that still takes its answer, however slowly, gets as many seconds once more. So
-        does one whose input waits to be read by us.
+        The deadline starts again if the client has read part of its response since, or if the
+        server has not read its input yet.
         """
         if self.has_unread_input or 0 < self.write_buffer_size < self._buffered:
             self._expect_within(self._seconds)
@@ -247,9 +247,9 @@ class Connection(asyncio.Protocol):
             (scheduler.submit_new if self._is_new else scheduler.submit_established)(self._read)
 
     def _read(self) -> None:
-        """Reads up to the end of a request, whose answer comes before the next one is read.
+        """Reads one request. The next one is read after the response to this one.
 
-        Reads nothing before the client has taken the answers that it has: see `resume_writing`.
+        Reads nothing while writing is paused; `resume_writing` goes on.
         """
         self._is_due = False
         if self.write_paused or (self._is_new and self.closed()):
@@ -291,7 +291,7 @@ class Connection(asyncio.Protocol):
         self._state = State.QUEUED
         self.deadline = math.inf
         if self._parser.buffered:
-            self._stop_reading()  # little is read behind a request that waits
+            self._stop_reading()  # buffer little input behind a queued request
         asyncio.ensure_future(decided).add_done_callback(partial(self._leave_queue, headers))
 
     def _leave_queue(self, headers: HTTPHeaders, _: object) -> None:
@@ -313,7 +313,7 @@ class Connection(asyncio.Protocol):
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _drop_body(self) -> None:
-        """Answers at once. Where the next request begins is known if the body has come."""
+        """Answers at once, without the body. Closes the connection if the body is incomplete."""
         if self._parser.is_whole:
             self._parser.body()
         else:
@@ -340,14 +340,14 @@ class Connection(asyncio.Protocol):
         self._delegate.finish()
 
     def skip_body(self) -> None:
-        """Has the present request answered without its body being read."""
+        """Makes the connection answer the current request without reading its body."""
         self._skips_body = True
 
     def _refuse(self, status: HTTPStatus) -> None:
-        """Answers what is no request, and closes: where the next one begins is unknown.
+        """Answers input that is not a request, and closes the connection.
 
-        The close lingers: to close at once, with unread input, would reset the connection, and the
-        client might never read the answer.
+        It cannot tell where the next request would begin. The close lingers: closing at once with
+        unread input would reset the connection, and the client might lose the response.
         """
         body = self.server.refusal(status)
         headers = HTTPHeaders(
@@ -367,7 +367,7 @@ class Connection(asyncio.Protocol):
             self._linger()
 
     def _linger(self) -> None:
-        """Closes when the client has done so, or at the deadline for it."""
+        """Closes the connection when the client has closed its side, or at the deadline."""
         self._parser.clear()
         self._state = State.CLOSING
         if self.input_ended:
@@ -446,12 +446,12 @@ class Connection(asyncio.Protocol):
 
     @property
     def has_unread_input(self) -> bool:
-        """Whether input has arrived that waits for the scheduler."""
+        """Whether input has arrived that the scheduler has not run yet."""
         return self._is_due and not self.closed()
 
     @property
     def write_buffer_size(self) -> int:
-        """Bytes that the kernel has not taken yet."""
+        """Bytes in the write buffer: the kernel has not accepted them yet."""
         if not self.write_paused or self.disconnected:
             return 0
         return self.transport.get_write_buffer_size()
@@ -460,11 +460,14 @@ class Connection(asyncio.Protocol):
         return self.disconnected or self.transport.is_closing()
 
     def drained(self) -> "Future[None]":
-        """Done when the kernel has taken all that was written; fails with `StreamClosedError`."""
+        """Returns a future that is done when the kernel has accepted all bytes.
+
+        It fails with `StreamClosedError` if the connection closes first.
+        """
         if self.closed():
             lost: Future[None] = asyncio.get_running_loop().create_future()
             lost.set_exception(StreamClosedError())
-            lost.exception()  # nobody has to look at it
+            lost.exception()  # marks it as retrieved, so that asyncio logs nothing
             return lost
         if not self.write_paused:
             return self.server.done
@@ -473,9 +476,9 @@ class Connection(asyncio.Protocol):
         return self._drained
 
     def detach(self) -> asyncio.Transport:
-        """Gives the transport to a new protocol, for good; input that was not read is dropped.
+        """Returns the transport for another protocol, and drops unread input.
 
-        The caller sets the protocol in the same step.
+        The caller must set that protocol before it awaits.
         """
         self.server.connection_closed(self)
         self.server.backpressure.write_resumed(self)
@@ -485,7 +488,7 @@ class Connection(asyncio.Protocol):
         return self.transport
 
     def _pause_reading(self) -> None:
-        """Of a client that sends requests without taking the answers; a body is let in."""
+        """Stops reading from a client that sends ahead of its responses. A body is still read."""
         if self._state is State.ANSWERING or self._is_due or self.write_paused:
             self._stop_reading()
 
@@ -501,29 +504,29 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request has arrived in full that is not answered, nor input to be read yet."""
+        """Whether there is no complete request to answer, and no input to read."""
         if self._state is State.QUEUED:
             return not self._parser.is_whole
         return self._state is not State.ANSWERING and not self.has_unread_input
 
     def close_if_idle(self) -> None:
-        """Closes the connection unless a request that has arrived is being answered."""
+        """Closes the connection unless it has a complete request to answer."""
         self._read()
         if self._state in (State.HEAD, State.BODY):
             self.close()
 
     def close(self) -> None:
-        """Closes when the client has taken what was written, or at the deadline for that."""
+        """Closes the connection when the write buffer is empty, or at the deadline."""
         if not self.disconnected:
             self._state = State.CLOSING
             self._expect_within(self.server.timeouts.header_seconds)
             self.transport.close()
 
     def shed(self) -> None:
-        """For a client that does not take its answers."""
+        """Closes the connection, because its client reads too slowly."""
         self.abort()
 
     def abort(self) -> None:
-        """Closes at once; what was not sent yet is dropped."""
+        """Closes the connection at once, and drops the write buffer."""
         if not self.disconnected:
             self.transport.abort()

@@ -1,7 +1,7 @@
-"""What the head of a request says, and where its body ends (RFC 9112). Strict: nothing is guessed.
+"""Parses the head of a request and finds the length of its body (RFC 9112). Guesses nothing.
 
-Fields are read by one expression over all of their lines. Tornado's parser checks the same, line by
-line, and takes three times as long; `tests/test_head.py` compares what the two say.
+One regular expression reads all header lines. Tornado's parser makes the same checks line by line,
+and takes three times as long. `tests/test_head.py` compares the results of both.
 """
 
 import re
@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from tornado.httputil import HTTPHeaders, HTTPInputError, RequestStartLine
 
-LONGEST_NAME = 64  # characters of a header's name that is kept: nobody here reads longer ones
-LONGEST_HOST = 300  # characters: a name has 253, and a port 5
+LONGEST_NAME = 64  # characters of a header name; no handler reads a longer one
+LONGEST_HOST = 300  # characters: a name has at most 253, and a port 5
 
-# Nothing is tried in a second way: `++` and `*+` give back nothing of what they have taken.
-# A target has no fragment: section 3.2 of RFC 9112 leaves no room for a `#`.
+# The quantifiers `++` and `*+` are possessive, so that no input makes a match backtrack.
+# A target has no fragment: the grammar in section 3.2 of RFC 9112 excludes `#`.
 _START_LINE = re.compile(
     r"([!#$%&'*+\-.^_`|~0-9A-Za-z]++) ([\x21\x22\x24-\x7e\x80-\xff]++) (HTTP/1\.[0-9])"
 )
@@ -21,13 +21,16 @@ _FIELD = re.compile(
     r"^([!#$%&'*+\-.^_`|~0-9A-Za-z]++):[ \t]*+([\t\x20-\x7e\x80-\xff]*+)\r\n", re.MULTILINE
 )
 _ABSOLUTE = re.compile(r"https?://([^/?#]*+)(.*+)", re.IGNORECASE)
-_LENGTH = re.compile(r"([0-9]{1,18})(?:,[ \t]*\1)*")  # several that say the same are one
+_LENGTH = re.compile(r"([0-9]{1,18})(?:,[ \t]*\1)*")  # equal lengths in a list count as one
 _CLOSE = re.compile(r"(?:^|,)[ \t]*+close[ \t]*+(?:,|$)", re.IGNORECASE)
 _KEEP_ALIVE = re.compile(r"(?:^|,)[ \t]*+keep-alive[ \t]*+(?:,|$)", re.IGNORECASE)
 
 
 class ProtocolError(HTTPInputError):
-    """The input is not a request, or is too large. The connection answers `status` and closes."""
+    """The input is not a request, or is too large.
+
+    The connection answers `status` and closes.
+    """
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -35,10 +38,10 @@ class ProtocolError(HTTPInputError):
 
 
 class Target(NamedTuple):
-    """What a request asks for, and the authority that it names in absolute form."""
+    """The target of a request."""
 
     origin_form: str  # path and query
-    authority: str | None
+    authority: str | None  # None: the target was not in absolute form
 
 
 def start_line(line: str) -> RequestStartLine:
@@ -66,9 +69,10 @@ def target(method: str, said: str) -> Target:
 
 
 def name_host(version: str, headers: HTTPHeaders, authority: str) -> None:
-    """Has the authority of an absolute target count as the `Host`, which must be there as well.
+    """Replaces the `Host` header by the authority of a target in absolute form.
 
-    Raises `ProtocolError`. A request without a `Host` is left as it is; HTTP/1.0 has none.
+    Adds none to an HTTP/1.1 request that lacks it: that request is refused. HTTP/1.0 needs no
+    `Host`. Raises `ProtocolError` for several of them.
     """
     hosts = headers.get_list("Host")
     if len(hosts) > 1:
@@ -85,9 +89,9 @@ def check_query(origin_form: str, most_bytes: int, most_fields: int) -> None:
 
 
 def fields(lines: str) -> HTTPHeaders:
-    """Reads all lines of a head but its first, with their ends; the last of them is empty.
+    """Parses the header lines with their line ends, up to and including the empty line.
 
-    A header whose name is longer than any that is read here is left out. Raises `ProtocolError`.
+    Skips headers with a name longer than `LONGEST_NAME`. Raises `ProtocolError`.
     """
     found = _FIELD.findall(lines)
     if len(found) != lines.count("\n") - 1:
@@ -96,7 +100,7 @@ def fields(lines: str) -> HTTPHeaders:
     seen = set()
     for name, value in found:
         if len(name) > LONGEST_NAME:
-            continue  # to Tornado each word of it is some work
+            continue  # Tornado normalises each word of a name, which takes time
         folded = name.lower()
         if folded in seen:
             headers.add(name, value.rstrip(" \t"))
@@ -107,9 +111,9 @@ def fields(lines: str) -> HTTPHeaders:
 
 
 def framing(version: str, headers: HTTPHeaders) -> tuple[bool, int]:
-    """Whether the body comes in chunks, and else its length (section 6.3).
+    """Returns whether the body is chunked, and otherwise its length in bytes (section 6.3).
 
-    Raises `ProtocolError` for what two readers could read in two ways.
+    Raises `ProtocolError` if two parsers could disagree on the length.
     """
     coding, length = headers.get("Transfer-Encoding"), headers.get("Content-Length")
     if coding is not None:
@@ -127,7 +131,7 @@ def framing(version: str, headers: HTTPHeaders) -> tuple[bool, int]:
 
 
 def keeps_alive(version: str, headers: HTTPHeaders) -> bool:
-    """Whether the connection is meant to have another request after this one (section 9.3)."""
+    """Whether the client may send another request on this connection (section 9.3)."""
     said = headers.get("Connection", "")
     if version == "HTTP/1.1":
         return not (said and _CLOSE.search(said))

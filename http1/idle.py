@@ -1,13 +1,13 @@
-"""Connections without a request: how many an address may have, and which of them gives way."""
+"""Limits idle connections for each address, and picks the ones to close on a full server."""
 
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable
 from typing import Protocol
 
-MOST_IDLE = 256  # connections of one address …
-GRACE_SECONDS = 2.0  # … that are older than this
-AGAIN_SECONDS = 0.1  # between looks at all connections of a full server
+MOST_IDLE = 256  # idle connections of one address …
+GRACE_SECONDS = 2.0  # … older than this
+AGAIN_SECONDS = 0.1  # between scans of all connections on a full server
 
 Address = Callable[[str], Hashable]
 
@@ -18,25 +18,28 @@ class Connection(Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether it carries neither a stream nor a request that has arrived in full."""
+        """Whether the connection has neither a stream nor a complete request."""
 
     def abort(self) -> None: ...
 
 
 class IdleConnections:
-    """`address` tells whom a connection counts for; None: a trusted proxy's, which is not limited.
+    """`address` maps an IP address to the key that is limited; None for a trusted proxy.
 
-    Connections are given in the order in which they were opened.
+    Callers pass connections in the order of opening. Connections of trusted proxies have no limit.
     """
 
     def __init__(self, address: Address, now: Callable[[], float] = time.monotonic) -> None:
         self._address = address
         self._now = now
-        self._candidates: deque[Connection] = deque()  # to give way, oldest first
+        self._candidates: deque[Connection] = deque()  # to close next, oldest first
         self._found_at = -AGAIN_SECONDS
 
     def enforce(self, connections: Iterable[Connection]) -> None:
-        """Closes the oldest of an address that has too many; to be called once a second."""
+        """Closes the oldest idle connections of each address above its limit.
+
+        Call it once a second.
+        """
         before = self._now() - GRACE_SECONDS
         for idle in self._by_address(connections).values():
             old = [connection for connection in idle if connection.opened_at < before]
@@ -44,7 +47,7 @@ class IdleConnections:
                 connection.abort()
 
     def give_way(self, connections: Iterable[Connection]) -> Connection | None:
-        """Closes the oldest idle connection of the address with most of them, and returns it."""
+        """Closes and returns the oldest idle connection of the address with the most of them."""
         if not self._candidates and self._now() >= self._found_at + AGAIN_SECONDS:
             self._found_at = self._now()
             self._find(connections)
@@ -56,7 +59,10 @@ class IdleConnections:
         return None
 
     def _find(self, connections: Iterable[Connection]) -> None:
-        """As many as leave the address with no fewer than the next one has."""
+        """Fills `_candidates` with connections of the largest address.
+
+        Takes so many that it keeps as many as the second largest address has.
+        """
         largest = sorted(self._by_address(connections).values(), key=len)[-2:]
         if largest:
             next_size = len(largest[0]) if len(largest) > 1 else 0

@@ -1,4 +1,4 @@
-"""The listening sockets: a server that knows how many connections it has room for."""
+"""The listening sockets: accepts connections up to a limit, and enforces their deadlines."""
 
 import asyncio
 import errno
@@ -19,30 +19,30 @@ from http1.idle import IdleConnections
 from http1.parser import Limits
 from http1.scheduler import RequestScheduler
 
-ACCEPTED_AT_ONCE = 64  # in one turn of the loop: a few milliseconds
-ACCEPTED_BESIDE = 2  # while established clients ask: this is all that new ones hold them up
-RECEIVE_BUFFER_BYTES = 64 * 1024  # in the kernel, and so of one read; it would take up to 6 MB
-REPLACED_AT_ONCE = 16  # connections that give way, whose descriptors are free a turn later
-AGAIN_SECONDS = 0.1  # before a full server looks whether a connection has closed
-DEADLINE_CHECK_SECONDS = 1.0  # how exact the deadlines of connections are
+ACCEPTED_AT_ONCE = 64  # in one iteration of the loop: a few milliseconds
+ACCEPTED_BESIDE = 2  # while established clients send requests, so that new ones delay them little
+RECEIVE_BUFFER_BYTES = 64 * 1024  # bounds one read; the kernel's default grows to 6 MB
+REPLACED_AT_ONCE = 16  # idle connections closed at a time; their descriptors are free soon after
+AGAIN_SECONDS = 0.1  # before a full server tries to accept again
+DEADLINE_CHECK_SECONDS = 1.0  # deadlines are exact to this
 
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _log = logging.getLogger("messenger")
 
 
 class Stream(Protocol):
-    """A connection that is no longer one for requests."""
+    """A connection that carries a stream, and no more requests."""
 
     def abort(self) -> None: ...
 
 
 class Listener:
-    """Accepts up to `most_connections`; clients beyond it wait in the kernel's backlog.
+    """Accepts up to `most_connections`. Further clients wait in the kernel's backlog.
 
-    Where there is no room, idle connections give way: see `http1/idle.py`, which `address` is for.
-    `headers` are every answer's; `refusal` gives the body of one to input that is no request.
-    `input_refused` is called for each such answer, with its status and the client's address.
-    Streams count as connections until they are closed.
+    Streams count as connections until they are closed. A full server closes idle connections first;
+    `http1/idle.py` picks them by `address`. Every response has `headers`. For input that is not a
+    request, `refusal` returns the body of the response. `input_refused` then gets the status and
+    the client's address.
     """
 
     def __init__(
@@ -69,17 +69,17 @@ class Listener:
         self._app = app
         self._most = most_connections
         self._listening: set[socket.socket] = set()
-        self._paused: set[socket.socket] = set()  # of those
-        self._open: dict[Connection, None] = {}  # in the order of their opening
+        self._paused: set[socket.socket] = set()  # a subset of `_listening`
+        self._open: dict[Connection, None] = {}  # in the order of opening
         self._idle = IdleConnections(address)
         self._giving_way: set[Connection] = set()
         self._streams: set[Stream] = set()
-        self._closing: dict[Stream, float] = {}  # and the deadlines for it
+        self._closing: dict[Stream, float] = {}  # with the deadline of each
         self._check: asyncio.TimerHandle | None = None
         self._beginning: set[asyncio.Task[None]] = set()
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
-        """Needs a running loop, as all the rest does."""
+        """Starts to accept connections. Needs a running loop."""
         for sock in sockets:
             self._listening.add(sock)
             sock.setblocking(False)
@@ -88,7 +88,7 @@ class Listener:
         self._check_deadlines()
 
     def stop(self) -> None:
-        """New connections are refused from now on; those that are open stay."""
+        """Closes the listening sockets. Open connections stay open."""
         self.is_stopping = True
         if self._check is not None:
             self._check.cancel()
@@ -100,7 +100,7 @@ class Listener:
         self._paused.clear()
 
     def close_idle(self) -> None:
-        """Closes connections without a request, or with one that has not arrived as a whole."""
+        """Closes connections that have no complete request."""
         for connection in list(self._open):
             connection.close_if_idle()
 
@@ -113,11 +113,11 @@ class Listener:
             await asyncio.sleep(0)
 
     async def departures(self) -> None:
-        """Returns when the handlers of all clients that have disconnected by now know of it."""
-        await asyncio.sleep(0)  # the loop reads what the kernel knows
+        """Returns when the handlers of all clients that have disconnected are notified."""
+        await asyncio.sleep(0)  # lets the loop read the closed sockets
         await self.scheduler.drained()
 
-    # What the connections ask and tell.
+    # `ServerContext` and `StreamServer`: what connections call.
 
     @cached_property
     def done(self) -> "Future[None]":
@@ -129,7 +129,7 @@ class Listener:
         self._open[connection] = None
 
     def connection_closed(self, connection: Connection) -> None:
-        """Or has become a stream."""
+        """Forgets a connection that has closed or has become a stream."""
         self._open.pop(connection, None)
         self._giving_way.discard(connection)
 
@@ -164,7 +164,7 @@ class Listener:
         loop = asyncio.get_running_loop()
         for _ in range(ACCEPTED_BESIDE if self.scheduler.has_active_clients else ACCEPTED_AT_ONCE):
             if self._connections >= self._most and not self._make_room():
-                return self._pause_accepting(sock, "all connections that it has room for are open")
+                return self._pause_accepting(sock, "it has as many connections as it may")
             try:
                 accepted, address = sock.accept()
             except BlockingIOError:

@@ -1,7 +1,7 @@
-"""From a client's bytes to requests, without a socket: heads, and bodies plain or in chunks.
+"""Parses bytes into requests: heads, and bodies with a length or in chunks. Uses no socket.
 
-Each call does a bounded amount of work, whatever came. `tests/test_parser.py` compares what is read
-with llhttp, the parser of Node.
+Each call does a bounded amount of work for any input. `tests/test_parser.py` compares the results
+with those of llhttp, the parser of Node.
 """
 
 import re
@@ -13,10 +13,10 @@ from tornado.httputil import HTTPHeaders, RequestStartLine
 from http1 import head
 from http1.head import ProtocolError
 
-MOST_HEADERS = 128  # a browser behind proxies sends 30; reading thousands takes 0.1 s
+MOST_HEADERS = 128  # a browser behind proxies sends 30; parsing thousands takes 0.1 s
 MOST_QUERY_BYTES = 2 * 1024
 MOST_QUERY_FIELDS = 20
-CHUNKS_AT_ONCE = 500  # read in one call: about a millisecond
+CHUNKS_AT_ONCE = 500  # chunks in one call: about a millisecond
 
 _EMPTY_LINES = re.compile(rb"(?:\r\n)++")
 _SIZE = rb"[0-9a-fA-F]{1,8}"
@@ -27,7 +27,7 @@ _LINE_END = 13  # the byte before the LF of a line
 
 
 class Limits(NamedTuple):
-    """How much of a request is read; `query_bytes` tells the most for a path."""
+    """The largest request that is read. `query_bytes` returns the limit for a path."""
 
     header_bytes: int
     body_bytes: int
@@ -35,17 +35,17 @@ class Limits(NamedTuple):
 
 
 class Head(NamedTuple):
-    """A request up to its body; `start_line.path` is path and query, in origin form."""
+    """A request without its body."""
 
-    start_line: RequestStartLine
+    start_line: RequestStartLine  # its `path` is path and query, in origin form
     headers: HTTPHeaders
-    authority: str | None  # of a target in absolute form
+    authority: str | None  # from a target in absolute form
 
 
 class RequestParser:
-    """Reads one request after the other: `head`, then `body`, then the next `head`.
+    """Parses one request after the other: call `head`, then `body`, then `head` again.
 
-    Both return None until all of it has come, and raise `ProtocolError` for what is no request.
+    Both return None while bytes are missing. Both raise `ProtocolError` for malformed input.
     """
 
     __slots__ = (
@@ -62,30 +62,30 @@ class RequestParser:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._received = b""  # and not read yet
-        self._scanned = 0  # bytes of that, for the end of a head
+        self._received = b""  # input that is not parsed yet
+        self._scanned = 0  # bytes of `_received` already searched for the end of a head
         self._chunked = False
         self._in_trailers = False
-        self._body_left = 0  # of a body that has told its length
-        self._body = bytearray()  # of a body in chunks, so far
+        self._body_left = 0  # bytes of a body with a Content-Length
+        self._body = bytearray()  # the chunks that have arrived
         self._extension_bytes = 0
-        self.has_more = False  # `body` has had enough for one call
+        self.has_more = False  # `body` stopped after `CHUNKS_AT_ONCE`: call it again
 
     def feed(self, data: bytes) -> None:
         self._received = self._received + data if self._received else data
 
     @property
     def buffered(self) -> int:
-        """Bytes that have come and are not read yet."""
+        """Bytes of input that are not parsed yet."""
         return len(self._received)
 
     @property
     def is_whole(self) -> bool:
-        """Whether the body needs no more bytes, as far as can be told without reading it."""
+        """Whether all bytes of the body have arrived. False for any chunked body."""
         return not self._chunked and len(self._received) >= self._body_left
 
     def clear(self) -> None:
-        """Drops what has come."""
+        """Drops all input."""
         self._received = b""
         self._body.clear()
 
@@ -114,7 +114,7 @@ class RequestParser:
         return Head(start_line, headers, authority)
 
     def _section(self) -> bytes | None:
-        """Returns the lines up to an empty one, or None until that has come."""
+        """Returns the lines up to an empty one, or None while it is missing."""
         received, scanned = self._received, self._scanned
         end = received.find(b"\r\n\r\n", max(scanned - 3, 0))
         size = len(received) if end < 0 else end + 4
@@ -131,7 +131,7 @@ class RequestParser:
         return received[:size]
 
     def _too_large(self) -> ProtocolError:
-        """The query alone is told from a head that is too large as a whole."""
+        """Returns 414 if the query alone is too long, and otherwise 431."""
         first = self._received.partition(b"\r\n")[0].decode("latin-1")
         path, _, query = first.partition(" ")[2].partition("?")
         if len(query.partition(" ")[0]) > self._limits.query_bytes(path):
@@ -152,7 +152,7 @@ class RequestParser:
         return body
 
     def _chunks(self) -> bytes | None:
-        """RFC 9112, section 7.1. Extensions are skipped, trailers are dropped."""
+        """Parses chunks (RFC 9112, section 7.1). Ignores extensions and trailers."""
         if self._in_trailers:
             return self._end_of_trailers()
         received, at = self._received, 0
@@ -181,7 +181,10 @@ class RequestParser:
         return None
 
     def _chunk_line(self, received: bytes, at: int) -> re.Match[bytes] | None:
-        """Returns size and extensions of the chunk that begins at `at`, without the line's end."""
+        """Matches the size and extensions of the chunk at `at`, without the line end.
+
+        Returns None while the line is incomplete.
+        """
         most = at + self._limits.header_bytes - self._extension_bytes
         line_feed = received.find(b"\n", at, most)
         if line_feed >= 0:
@@ -196,7 +199,7 @@ class RequestParser:
         return None
 
     def _end_of_trailers(self) -> bytes | None:
-        """Returns the body when the trailers have come."""
+        """Returns the body when all trailers have arrived, and otherwise None."""
         if self._received.startswith(b"\r\n"):
             self._received = self._received[2:]
         elif self._received in (b"", b"\r") or (section := self._section()) is None:

@@ -1,7 +1,7 @@
-"""A run queue for the work of connections: it never holds the loop for more than a slice.
+"""A run queue for the work of connections, with a time budget for each iteration of the loop.
 
-Thousands of clients that connect, ask or disconnect in one moment are worked off in slices, with
-the loop's other work in between.
+Thousands of clients may connect, send requests or disconnect at once. The queue handles them in
+slices, and the loop does its other work in between.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable
 from time import monotonic  # uvloop's own clock has a resolution of a millisecond
 
-SLICE_SECONDS = 0.01  # of the loop in one turn, for all of this work together
-NEW_CLIENTS_SECONDS = 0.0002  # of it for new clients while others are active: two or three of them
-ACTIVE_SECONDS = 1.0  # how long a client counts as active after a request
+SLICE_SECONDS = 0.01  # for all work of this queue in one iteration of the loop
+NEW_CLIENTS_SECONDS = 0.0002  # for new clients while others are active: two or three of them
+ACTIVE_SECONDS = 1.0  # a client counts as active for this time after a request
 
 _log = logging.getLogger("messenger")
 
@@ -20,35 +20,35 @@ Work = Callable[[], None]
 
 
 class RequestScheduler:
-    """Runs work in the order in which it came, until the present turn of the loop has had enough.
+    """Runs work in order of arrival, up to `SLICE_SECONDS` in one iteration of the loop.
 
-    New clients wait for established ones, so that a flood of short connections does not slow down
-    the clients that stay.
+    New clients wait for established ones. So a flood of short connections does not slow down
+    established clients.
     """
 
     def __init__(self) -> None:
         self._deferred: deque[Work] = deque()
         self._new: deque[Work] = deque()
-        self._until: float | None = None  # the end of the present slice; None before it begins
+        self._until: float | None = None  # the end of the current slice; None between slices
         self._active_until = 0.0
 
     @property
     def has_active_clients(self) -> bool:
-        """Whether an established client has asked within the last second."""
+        """Whether an established client has sent a request in the last `ACTIVE_SECONDS`."""
         return monotonic() < self._active_until
 
     def submit_established(self, work: Work) -> None:
-        """Runs work of a client that was answered before; new clients wait for it."""
+        """Runs or queues work of a client that has had a response before."""
         self._active_until = monotonic() + ACTIVE_SECONDS
         self.run_or_defer(work)
 
     def submit_new(self, work: Work) -> None:
-        """Queues work of a client that has just connected, behind all other work."""
+        """Queues work of a client that has just connected, behind established clients."""
         self._new.append(work)
         self._run_soon()
 
     def run_or_defer(self, work: Work) -> None:
-        """Runs `work` now if the present slice has time left and nothing waits before it."""
+        """Runs `work` now if the queue is empty and the slice has time left; else queues it."""
         if self._deferred:
             self._deferred.append(work)
             return
@@ -61,12 +61,12 @@ class RequestScheduler:
             work()
 
     def defer(self, work: Work) -> None:
-        """Runs `work` in a later turn of the loop."""
+        """Queues `work` for a later iteration of the loop."""
         self._deferred.append(work)
         self._run_soon()
 
     async def drained(self) -> None:
-        """Returns when all work that is queued now has run, the work of new clients aside."""
+        """Returns when all work that is queued now has run, except that of new clients."""
         reached = asyncio.Event()
         self.defer(reached.set)
         await reached.wait()
