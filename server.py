@@ -118,7 +118,7 @@ async def serve(config: Config) -> None:
         url = _listen(app, server, config)
         for line in _access(app.services.config):
             say(line)
-        say(f"Messenger is ready at {url} (version {VERSION})")
+        say(f"Version {VERSION} of Messenger is ready at {url}")
         async with background_task(app.services.disk.watch):
             await end.wait()
             say("draining …")

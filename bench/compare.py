@@ -220,7 +220,7 @@ def take(base: str, rounds: int, sizes: Sizes) -> dict[str, list[tuple[float, fl
                 for cost, here in found["here"].items():
                     taken[cost].append((here, found["base"][cost]))
                 shown = ", ".join(
-                    f"{cost} {here / found['base'][cost]:.3f}"
+                    f"{cost} {here:,.0f} : {found['base'][cost]:,.0f}"
                     for cost, here in found["here"].items()
                     if cost in BOUNDS
                 )

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -65,7 +67,7 @@ def test_the_wheel_serves_the_page_from_an_empty_environment(
         text=True,
     )
     assert server.stdout is not None
-    with server.stdout:
+    with killed_at_the_end(server), server.stdout:
         lines = iter(server.stdout.readline, "")
         ready = next(line for line in lines if "is ready at" in line)
         url = ready.split()[-1]
@@ -82,6 +84,15 @@ def test_the_wheel_serves_the_page_from_an_empty_environment(
     assert (tmp_path / ".local/share/messenger-server/jwt-secret").is_file()
     after = {path for path in env.rglob("*") if path.suffix != ".pyc"}
     assert {path for path in after - before if path.name != "__pycache__"} == set()
+
+
+@contextmanager
+def killed_at_the_end(server: subprocess.Popen[str]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        server.kill()
+        server.wait()
 
 
 def fetch(url: str) -> str:

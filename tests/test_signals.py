@@ -55,9 +55,12 @@ def test_an_interrupt_at_any_moment_of_the_start_leaves_no_trace_and_nothing_run
         with contextlib.suppress(subprocess.TimeoutExpired):
             server.process.wait(moment * 0.2)
         server.process.send_signal(signal.SIGINT)
-        assert server.process.wait(15) in (1, -signal.SIGINT)
+        status = server.process.wait(15)
         server._reader.join()
-        assert "Traceback" not in "\n".join(server.output)
+        output = "\n".join(server.output)
+        was_ready = "is ready at" in output  # on a fast machine
+        assert status in ((0,) if was_ready else (1, -signal.SIGINT))
+        assert "Traceback" not in output
         assert server.postgres_pid is None
 
 

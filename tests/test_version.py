@@ -20,4 +20,4 @@ async def test_the_version_is_in_the_health_check_and_in_the_metrics(visitor: Vi
 def test_the_version_is_printed_on_request_and_with_the_ready_line(tmp_path: Path) -> None:
     assert run("--version").stdout == f"Messenger {VERSION}\n"
     with ServerProcess(tmp_path / "data") as server:
-        assert server.wait_for(r"is ready at \S+ \(version (.+)\)") == VERSION
+        assert server.wait_for(r"Version (\S+) of Messenger is ready at") == VERSION

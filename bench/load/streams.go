@@ -84,9 +84,7 @@ func (c *crowd) openUpTo(streams int) float64 {
 		}
 		nap()
 		c.poll(time.Second)
-		if time.Since(began) > 2*time.Minute {
-			fail(strconv.Itoa(c.open) + " streams are open after 2 minutes")
-		}
+		inTime(began, "some streams are not open")
 	}
 	return time.Since(began).Seconds()
 }

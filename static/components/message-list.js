@@ -113,7 +113,7 @@ class MessageList extends Component {
     this.gone.addEventListener("abort", () => resizes.disconnect());
     whenTimesChange(() => this.#drawAnew(), this.gone);
     whilePrinted((isPrinted) => this.#drawForPrint(isPrinted), this.gone);
-    whenLookedAt(() => this.#returnToUnread(), this.gone);
+    whenLookedAt(() => this.#lookAgain(), this.gone);
     this.gone.addEventListener("abort", () => this.#keepPlace());
     this.#goToLinked();
     this.context.store.subscribe(() => this.#changed(), this.gone);
@@ -412,7 +412,7 @@ class MessageList extends Component {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     if (!this.#following && scrollTop < clientHeight) this.#reachUp();
     else if (this.#range.last && scrollHeight - scrollTop - clientHeight < clientHeight) this.#reachDown();
-    this.#look();
+    if (!this.#isSettling) this.#look(); // positions are known after the layout
   }
 
   /** Moves the range up, and fetches older messages before they are needed. */
@@ -483,10 +483,18 @@ class MessageList extends Component {
     const { top, bottom, height } = this.#scroller.getBoundingClientRect();
     const at = lastInSight(this.#list.children, bottom, height);
     const shown = this.#lines.slice(0, at + 1).filter((line) => line.kind === "message");
-    if (this.#missed > 0 && this.#hasUnread && this.#isDrawn && this.#isAboveUnread(top, shown.at(-1)?.message.id)) this.#missed = 0;
+    const canReach = this.#missed > 0 && this.#hasUnread && this.#isDrawn && isLookedAt();
+    if (canReach && this.#isAboveUnread(top, shown.at(-1)?.message.id)) this.#missed = 0;
     const last = shown.findLast(({ message }) => !message.mine);
     if (last) this.#seen(last.message.id);
     this.#drawJumps();
+  }
+
+  /** Counts what is on the screen as seen, now that somebody looks at the page again. */
+  #lookAgain() {
+    if (!this.#range || this.#isPrinted || !isLookedAt()) return;
+    if (!this.#isSettling) this.#look();
+    this.#returnToUnread();
   }
 
   /** Whether the drawn lines are up to date: a resize may come between an event and its draw. */
