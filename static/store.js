@@ -16,6 +16,10 @@ import { compareIds, countUpTo, reflects, steps } from "./lib/ids.js";
 /** @typedef {import("./types.js").State} State */
 /** @typedef {import("./types.js").Thread} Thread */
 
+/** The events of a feed that `apply` knows. @type {Record<FeedEvent["name"], null>} */
+const EVENTS = { message: null, conversation: null, user: null, read: null };
+export const EVENT_NAMES = /** @type {FeedEvent["name"][]} */ (Object.keys(EVENTS));
+
 const MOST_UNREAD = 1000; // the server counts no further
 const RECENT = 1000; // as many events as a stream replays, so that a late snapshot misses none
 

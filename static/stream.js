@@ -4,6 +4,7 @@
  */
 
 import { backoff, RETRY } from "./lib/backoff.js";
+import { EVENT_NAMES } from "./store.js";
 
 /** @typedef {import("./types.js").FeedEvent} FeedEvent */
 
@@ -99,10 +100,7 @@ export class Stream {
     source.addEventListener("ping", () => this.#alive());
     source.addEventListener("reset", (event) => this.#reset(event));
     source.addEventListener("bye", (event) => this.#bye(event));
-    source.addEventListener("message", (event) => this.#take(event, "message"));
-    for (const name of /** @type {const} */ (["conversation", "user", "read"])) {
-      source.addEventListener(name, (event) => this.#take(event, name));
-    }
+    for (const name of EVENT_NAMES) source.addEventListener(name, (event) => this.#take(event, name));
     const probes = this.#silences > 0 && this.#silences <= PROBES;
     this.#patience = probes ? PROBE_MILLISECONDS : HELLO_MILLISECONDS;
     this.#alive();

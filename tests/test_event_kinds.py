@@ -1,5 +1,6 @@
 """Event kinds: a new one is a struct and a write function, and an event is encoded once a view."""
 
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from tornado.ioloop import IOLoop
 from bus import event
 from bus.bus import Bus
 from bus.event import Frame
+from config import STATIC_DIR
 from db import events, feed_append, users
 from db.conversations import Opening
 from db.feed_writer import FeedWriter
@@ -135,6 +137,13 @@ def test_each_kind_shows_what_can_be_shared_and_is_described_in_full() -> None:
         assert hash(kind.example) == hash(msgspec.structs.replace(kind.example))
         assert kind.summary
         assert kind.sent_to.endswith(".")
+
+
+def test_the_page_listens_to_each_kind() -> None:
+    (listened,) = re.findall(
+        r"(?m)^const EVENTS = \{(.+)\};$", (STATIC_DIR / "store.js").read_text()
+    )
+    assert set(re.findall(r"(\w+): null", listened)) == set(events.KINDS)
 
 
 # A thousand people.
