@@ -98,7 +98,7 @@ def test_a_client_that_stops_taking_is_cut_however_much_it_took_before(
     assert 30 <= seconds_until_cut(waiting, clock, pipe, 0) <= 35
 
 
-def test_beyond_a_users_bound_the_stream_with_most_untaken_ends(waiting: Backpressure) -> None:
+def test_beyond_a_users_bound_the_stream_with_most_unread_bytes_ends(waiting: Backpressure) -> None:
     answer = Pipe("jane", MAX_CLIENT_BYTES - 1000)
     small, large = Pipe("jane", 400, is_stream=True), Pipe("jane", 600, is_stream=True)
     for pipe in (answer, small, large):
@@ -111,7 +111,7 @@ def test_beyond_a_users_bound_the_stream_with_most_untaken_ends(waiting: Backpre
     assert (answer.is_cut, small.is_cut, large.is_cut) == (False, False, True)
 
 
-@rule("api#untaken-in-all")
+@rule("api#unread-answers-in-all")
 def test_beyond_the_bound_in_all_the_client_with_most_loses_connections(
     waiting: Backpressure, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,14 +36,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def untaken() -> dict[Hashable, int]:
+def buffered() -> dict[Hashable, int]:
     return {}
 
 
 @pytest.fixture
-def queue(clock: Clock, untaken: dict[Hashable, int]) -> FairQueue:
+def queue(clock: Clock, buffered: dict[Hashable, int]) -> FairQueue:
     """Three requests at once, and then twenty a second."""
-    return FairQueue(Budget(3, 20), Room(MAX_BYTES, lambda key: untaken.get(key, 0)), clock)
+    return FairQueue(Budget(3, 20), Room(MAX_BYTES, lambda key: buffered.get(key, 0)), clock)
 
 
 async def granted(slot: Slot) -> None:
@@ -199,9 +199,9 @@ async def test_what_waits_when_a_drain_begins_is_refused(queue: FairQueue) -> No
 
 @pytest.mark.gen_test
 async def test_a_client_that_does_not_take_its_answers_gets_no_more_of_them(
-    queue: FairQueue, clock: Clock, untaken: dict[Hashable, int]
+    queue: FairQueue, clock: Clock, buffered: dict[Hashable, int]
 ) -> None:
-    untaken["jane"] = 600
+    buffered["jane"] = 600
     small, large = (
         queue.enter("jane", 1, answer_bytes=300),
         queue.enter("jane", 1, answer_bytes=300),
@@ -210,29 +210,29 @@ async def test_a_client_that_does_not_take_its_answers_gets_no_more_of_them(
     assert large.waits
     await done(small)
     await granted(large)
-    untaken["jane"] = MAX_BYTES + 1
+    buffered["jane"] = MAX_BYTES + 1
     await done(large)
     blocked = queue.enter("jane", 1)
     assert blocked.waits
     clock.time += 5
     await asyncio.sleep(3 * fair_queue.BLOCKED_SECONDS)
     assert blocked.waits
-    untaken.clear()
+    buffered.clear()
     await granted(blocked)
 
 
 @rule("api#limits-off")
 @pytest.mark.gen_test
 async def test_without_a_budget_only_answers_that_are_not_taken_are_waited_for(
-    untaken: dict[Hashable, int],
+    buffered: dict[Hashable, int],
 ) -> None:
-    queue = FairQueue(None, Room(MAX_BYTES, lambda key: untaken.get(key, 0)))
+    queue = FairQueue(None, Room(MAX_BYTES, lambda key: buffered.get(key, 0)))
     slots = [queue.enter("jane", 1) for _ in range(500)]
     assert all(slot.is_granted for slot in slots)
-    untaken["jane"] = MAX_BYTES
+    buffered["jane"] = MAX_BYTES
     blocked = queue.enter("jane", 1, answer_bytes=1)
     assert blocked.waits
-    untaken.clear()
+    buffered.clear()
     await granted(blocked)
 
 

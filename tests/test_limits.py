@@ -436,7 +436,7 @@ class TestUntaken:
     def config(self, config: Config) -> Config:
         return dataclasses.replace(config, rate_limits=False)
 
-    @rule("api#untaken")
+    @rule("api#unread-answers")
     @pytest.mark.gen_test
     async def test_a_user_that_takes_none_of_its_answers_gets_no_more(
         self, base_url: str, app: Messenger, http_server: Listener

@@ -97,9 +97,9 @@ async def test_a_stream_whose_client_takes_too_little_ends_as_slow(
     slow.close()
 
 
-@rule("api#untaken")
+@rule("api#unread-answers")
 @pytest.mark.gen_test(timeout=60)
-async def test_beyond_a_users_bound_its_stream_with_most_untaken_ends_as_slow(
+async def test_beyond_a_users_bound_its_stream_with_most_unread_bytes_ends_as_slow(
     visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backpressure, "MAX_CLIENT_BYTES", 200 * 1024)
