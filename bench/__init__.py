@@ -1,1 +1,1 @@
-"""How fast it is, beside what people would use instead: `make bench` and `make bench-full`."""
+"""Benchmarks of this server and of alternatives: `make bench` and `make bench-full`."""

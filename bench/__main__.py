@@ -2,7 +2,7 @@
 
 python -m bench [--rounds 5] [--figures opening,sending] [--peers Go,nchan] [--out .bench]
 
-Where a figure fails, or the run is interrupted, what has been taken is kept and printed.
+If a figure fails or the run is interrupted, it still prints and writes the figures so far.
 """
 
 import argparse
@@ -36,9 +36,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--figures", type=figures, default=list(FIGURES))
-    parser.add_argument("--peers", type=peers, default=ALL, help="what their names contain")
+    parser.add_argument("--peers", type=peers, default=ALL, help="words in the names of peers")
     parser.add_argument("--out", type=Path, default=Path(".bench"))
-    parser.add_argument("--readme", action="store_true", help="renews the documents' figures")
+    parser.add_argument("--readme", action="store_true", help="update the figures in the documents")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sizes = Sizes()
@@ -56,7 +56,7 @@ def main() -> int:
 
 
 def may_open(files: int) -> bool:
-    """Each server, the load and nginx, which inherit the limit."""
+    """Whether this process and its children may open so many files. Raises the soft limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard == resource.RLIM_INFINITY or hard >= files
@@ -71,7 +71,7 @@ def figures(text: str) -> list[str]:
 
 
 def peers(text: str) -> list[Kind]:
-    """Those whose names contain one of the words, and Messenger itself; `none` leaves it alone."""
+    """Returns Messenger, and the peers with one of the words in their names. `none`: no peers."""
     words = text.lower().split(",")
     found = [kind for kind in ALL if any(word in kind.name.lower() for word in words)]
     if not found and words != ["none"]:
@@ -81,20 +81,20 @@ def peers(text: str) -> list[Kind]:
 
 
 class Run:
-    """All rounds, and what has come of them so far."""
+    """A run of all rounds, with the figures so far."""
 
     def __init__(self, figures: list[str], kinds: list[Kind], sizes: Sizes) -> None:
         self.figures = figures
         self.kinds = kinds
         self.sizes = sizes
         self.rounds: Rounds = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-        self.missing: dict[str, str] = {}  # by peer: why
+        self.missing: dict[str, str] = {}  # the reason by peer
         self.failures: list[str] = []
         self.began = time.monotonic()
         self.versions: dict[str, str] = {}
 
     def take(self, rounds: int) -> None:
-        """Each server has its turn in each round, so that a slow minute hits them all."""
+        """Measures all servers in turn in each round, so that a slow minute affects all of them."""
         takes = dict.fromkeys(FIGURES[name][0] for name in self.figures)
         with tempfile.TemporaryDirectory(prefix="messenger-bench-") as name:
             folder = Path(name)
@@ -143,7 +143,7 @@ class Run:
         }
 
     def write(self, out: Path) -> None:
-        """The table as text, and all of it into the folder: figures.json, table.md, figures.png."""
+        """Prints the table, and writes figures.json, table.md and figures.png into the folder."""
         medians = self.medians()
         told: dict[str, Any] = {
             "date": time.strftime("%Y-%m-%d"),
@@ -171,7 +171,7 @@ class Run:
         return ", ".join(f"{name} {number}" for name, number in self.versions.items())
 
     def write_documents(self, rounds: int) -> None:
-        """What stands between two comments of README.md and docs/performance.md, and the plot."""
+        """Writes the plot, and the tables between two comments in README.md and performance.md."""
         medians = self.medians()
         table.plot(medians, ROOT / "docs" / "figures.png", self.caption())
         command = "make bench-full" if rounds >= 5 else f"python -m bench --rounds {rounds}"
@@ -201,7 +201,7 @@ def commit() -> str:
 
 
 def versions(tools: Tools, postgres: Postgres) -> dict[str, str]:
-    """Of what is compared and of what it runs on, where that is here."""
+    """Returns the versions of the installed peers, and of what the servers run on."""
     names = ["tornado", "uvloop", "aiohttp", "aiohttp-sse", "sse-starlette", "uvicorn"]
     return {
         platform.system(): f"{'.'.join(platform.release().split('.')[:2])} {platform.machine()}",
@@ -213,7 +213,7 @@ def versions(tools: Tools, postgres: Postgres) -> dict[str, str]:
 
 
 def installed(package: str) -> str | None:
-    """Its version, where it is here: the tests take figures without the peers."""
+    """Returns a package's version, or None: the tests run figures without the peers."""
     try:
         return version(package)
     except PackageNotFoundError:

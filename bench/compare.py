@@ -1,11 +1,11 @@
-"""Compares what this tree's server costs with what another commit's costs.
+"""Compares the costs of this tree's server with those of another commit's.
 
 python -m bench.compare BASE [--rounds 10]
 
-Both servers run in turn, as they are deployed (rate limits on, each request from one of thousands
-of users), on the same machine and PostgreSQL. Each round gives a ratio for each cost. A cost holds
-unless the 95 % interval of the median ratio lies wholly beyond its bound. Times on the clock are
-shown, and decide nothing. The exit status is 1 where a cost does not hold.
+Both servers run in turn, on the same machine and PostgreSQL. As in production, rate limits are on,
+and requests come from thousands of users. Each round gives a ratio for each cost. A cost fails if
+the whole 95 % interval of its median ratio is above its bound; then the exit status is 1. Elapsed
+times are printed, but have no bound.
 """
 
 import argparse
@@ -32,7 +32,7 @@ OPENED_DATABASE = "a stream opened: database's CPU, us"
 PAGE = "a page of history: server's CPU, us"
 PAGE_DATABASE = "a page of history: database's CPU, us"
 BYTES = "a stream: bytes"
-BOUNDS = {  # what the ratio to the other commit's may be
+BOUNDS = {  # the largest ratios to the other commit's costs
     STORED: 1.05,
     STORED_DATABASE: 1.05,
     OPENED: 1.05,
@@ -43,7 +43,7 @@ BOUNDS = {  # what the ratio to the other commit's may be
 }
 CONFIDENCE = 0.95
 
-# Messages for the pages of history: so many in each of the first conversations.
+# Messages for the pages of history, in each of the first conversations.
 TALKS, MESSAGES = 200, 100
 TELL = f"""
     INSERT INTO messages (
@@ -59,13 +59,13 @@ Costs = dict[str, float]
 
 @dataclass
 class Sizes:
-    """As `make compare` takes them; a test takes less."""
+    """The sizes for `make compare`. A test uses smaller ones."""
 
     senders: int = 32
-    users: int = 2_000  # that send; none of them comes near a user's limit
+    users: int = 2_000  # senders; none of them reaches a user's limit
     seconds: float = 5
     few_streams: int = 1_000
-    streams: int = 6_000  # each of a user's own
+    streams: int = 6_000  # each of a different user
     page_readers: int = 8
 
 
@@ -91,7 +91,7 @@ def serve(tree: Path, port: int, dsn: str, data: Path) -> list[str]:
 
 @dataclass
 class Side:
-    """One of the two trees, and the name of the database that its own migrations made."""
+    """One of the two trees, and the name of the database that its migrations made."""
 
     name: str
     tree: Path
@@ -148,7 +148,7 @@ def _pages(server: Deployed, sizes: Sizes) -> Costs:
     with Spent(server) as spent:
         spec = server.spec(requests=requests, clients=sizes.page_readers, seconds=sizes.seconds)
         found = server.tools.load("requests", spec)
-    pages = found["perSecond"] * sizes.seconds * 1.2  # with the load's own warm-up, a fifth
+    pages = found["perSecond"] * sizes.seconds * 1.2  # includes the load's warm-up, a fifth
     return {
         PAGE: found["serverShare"] / found["perSecond"] * 1e6,
         PAGE_DATABASE: spent.database / pages * 1e6,
@@ -178,10 +178,10 @@ class Spent:
 
 
 def interval(ratios: list[float]) -> tuple[float, float]:
-    """Bounds of the median, by its order statistics: no assumption on how ratios are spread.
+    """Returns bounds of the median, from order statistics, for any distribution of ratios.
 
-    The narrowest pair of the sorted ratios that holds the median with `CONFIDENCE`; all of
-    them where there are too few.
+    These are the narrowest pair of the sorted ratios that has the median between them with
+    `CONFIDENCE`. With too few ratios, they are the smallest and the largest.
     """
     ordered, count = sorted(ratios), len(ratios)
     cut = 0
@@ -191,7 +191,7 @@ def interval(ratios: list[float]) -> tuple[float, float]:
 
 
 def _below(heads: int, count: int) -> float:
-    """The chance of fewer than that many heads in `count` tosses of a coin."""
+    """Returns the probability of fewer than `heads` heads in `count` tosses of a coin."""
     return float(sum(math.comb(count, n) for n in range(heads)) / 2**count)
 
 
@@ -200,7 +200,7 @@ def holds(cost: str, ratios: list[float]) -> bool:
 
 
 def take(base: str, rounds: int, sizes: Sizes) -> dict[str, list[tuple[float, float]]]:
-    """By cost, each round's pair: this tree's and the other commit's."""
+    """Measures, and returns for each cost the pairs of all rounds: this tree's, the other's."""
     taken: dict[str, list[tuple[float, float]]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="messenger-compare-") as name:
         folder = Path(name)
@@ -236,7 +236,7 @@ def check_out(commit: str, folder: Path) -> None:
 
 
 def template(postgres: Postgres, tools: Tools, tree: Path, name: str) -> str:
-    """A database made by the tree's own migrations, filled, to be copied for each round."""
+    """Makes and fills a database with the tree's migrations, to copy for each round."""
     dsn = postgres.create(name)
     migrating = Deployed(tools, postgres, tree, "")
     migrating._command = serve(tree, migrating.port, dsn, tools.folder / "data")

@@ -1,7 +1,7 @@
 -- depends:
 
--- The epoch names this history of the feeds: it is the first part of every event id, and it is
--- renewed when the database turns out to be another one than the clients knew (a restored backup).
+-- The epoch identifies this history of the feeds. It is the first part of every event id. The server
+-- makes a new one if the database is not the one that clients knew (a restored backup).
 CREATE TABLE meta (
     only_row          boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     epoch             text    NOT NULL CHECK (epoch ~ '^[a-z0-9]+$'),
@@ -17,8 +17,8 @@ CREATE TABLE users (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- Uniqueness without regard to case, and prefix search, in one index: names are ASCII, so that
--- the order of the bytes is the order wanted.
+-- One index for uniqueness without regard to case, and for prefix search. Names are ASCII, so they
+-- sort by bytes.
 CREATE UNIQUE INDEX users_username ON users (lower(username) COLLATE "C");
 
 CREATE TABLE sessions (
@@ -31,15 +31,15 @@ CREATE TABLE sessions (
 
 CREATE INDEX sessions_user ON sessions (user_id, last_seen_at);
 
--- Two people have one conversation, whichever of them began it: (low_user_id, high_user_id) is
--- the canonical pair. A conversation of many people will have none.
+-- Two users have at most one conversation: (low_user_id, high_user_id) is the canonical pair. Both
+-- are null for conversations of more users, which do not exist yet.
 CREATE TABLE conversations (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     low_user_id  bigint      REFERENCES users,
     high_user_id bigint      REFERENCES users,
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- The last message's time, or the creation's where there is none. In no index on purpose:
-    -- each send updates it, and such an update stays within its page (HOT).
+    -- The time of the last message, or of the creation. It is in no index on purpose: each send
+    -- updates it, and such an update stays within its page (HOT).
     active_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     CHECK (low_user_id < high_user_id),
     UNIQUE (low_user_id, high_user_id)
@@ -61,30 +61,29 @@ CREATE TABLE messages (
     content         text        NOT NULL CHECK (char_length(content) BETWEEN 1 AND 4000),
     created_at      timestamptz NOT NULL,
     client_id       uuid        NOT NULL,
-    -- False: the server made the client id, so that it could try again; no client hears of it.
+    -- False: the server made the client id, so that it can repeat the write. Clients never see it.
     client_id_given boolean     NOT NULL,
     PRIMARY KEY (conversation_id, id),
     UNIQUE (user_id, client_id)
 ) WITH (
-    -- Unread messages are counted in the index alone where a vacuum has been; after the usual
-    -- fifth of the table, the newest, which are the unread ones, would hardly ever be.
+    -- After a vacuum, unread messages are counted from the index only. With the default threshold, a
+    -- fifth of the table, the newest messages, which are unread, would rarely be vacuumed.
     autovacuum_vacuum_insert_scale_factor = 0,
     autovacuum_vacuum_insert_threshold = 10000
 );
 
--- Counts what one participant has not read of each other one's messages.
+-- Counts the messages of each other participant that one participant has not read.
 CREATE INDEX messages_unread ON messages (conversation_id, user_id, id);
 
--- How far each user's feed has come; the row's lock puts the writers of that feed in order.
+-- The last number of each user's feed. The row lock orders the writers of that feed.
 CREATE TABLE feeds (
     user_id  bigint PRIMARY KEY REFERENCES users ON DELETE CASCADE,
     last_seq bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
--- What each user's streams carry: numbered without a gap in commit order, written in the
--- transaction of the fact itself. Rows refer to facts; only a marker's state is kept as it was.
--- No foreign keys: a row is made from the rows that they would name, which are locked then, and
--- this is the table that is written most.
+-- The events of each user, numbered without gaps in commit order. The transaction that writes a fact
+-- also writes its events. Rows refer to facts; only the state of a marker is copied. There are no
+-- foreign keys: each row is made from locked rows, and this table has the most writes.
 CREATE TABLE feed_events (
     user_id              bigint      NOT NULL,
     seq                  bigint      NOT NULL,
@@ -98,10 +97,10 @@ CREATE TABLE feed_events (
     PRIMARY KEY (user_id, seq)
 );
 
--- A time in the form of the API: RFC 3339 in UTC with milliseconds.
+-- A time in the API's format: RFC 3339 in UTC with milliseconds.
 CREATE FUNCTION rfc3339(at timestamptz) RETURNS text LANGUAGE sql STABLE
     RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
 
--- The same time as a number, for cursors: exact, and in one order with the times themselves.
+-- The same time as an exact number with the same order, for cursors.
 CREATE FUNCTION microseconds(at timestamptz) RETURNS bigint LANGUAGE sql STABLE
     RETURN (extract(epoch FROM at) * 1000000)::bigint;

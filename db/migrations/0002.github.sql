@@ -1,7 +1,7 @@
 -- depends: 0001.messenger
 
--- Who signs in with GitHub: the number is theirs for good, the name may change hands there. `name`
--- is the user name that was asked for; what it came to is in `users`.
+-- GitHub accounts. The number identifies an account for good; a name may get a new owner. `name` is
+-- the user name that was requested, and `users` has the one that was assigned.
 CREATE TABLE github_accounts (
     provider text   NOT NULL, -- the API's host: numbers of two GitHubs have nothing in common
     id       bigint NOT NULL,
@@ -10,7 +10,7 @@ CREATE TABLE github_accounts (
     PRIMARY KEY (provider, id)
 );
 
--- The pictures; `path` is users.avatar_url, and names the content.
+-- The pictures. `path` equals users.avatar_url, and has a hash of the content.
 CREATE TABLE avatars (
     user_id    bigint PRIMARY KEY REFERENCES users ON DELETE CASCADE,
     path       text  NOT NULL,
@@ -21,7 +21,7 @@ CREATE TABLE avatars (
 -- Two users may have the same picture.
 CREATE INDEX avatars_path ON avatars (path);
 
--- Events that show a user keep how they were called and looked then, since both may change now.
+-- Events that show a user store the name and picture of that time, because both may change.
 ALTER TABLE feed_events
     ALTER COLUMN conversation_id DROP NOT NULL,
     ADD COLUMN shown_user_id bigint,
@@ -29,7 +29,7 @@ ALTER TABLE feed_events
     ADD COLUMN shown_avatar_url text,
     DROP CONSTRAINT feed_events_kind_check;
 
--- Not valid: the rows that are there satisfy it, and need not be read to see that.
+-- NOT VALID: existing rows satisfy it, so PostgreSQL need not read them.
 ALTER TABLE feed_events
     ADD CONSTRAINT feed_events_kind_check
         CHECK (kind IN ('message', 'conversation', 'read', 'user')) NOT VALID,

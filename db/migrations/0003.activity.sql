@@ -1,8 +1,8 @@
 -- depends: 0002.github
 
--- The order of conversations: the id of the last message, which no clock sets back. Of one without
--- messages, the highest that its participants' conversations had when it was made: its own id,
--- which decides between equals, puts it above those. In no index on purpose, like active_at.
+-- The sort key of conversations: the id of the last message, which does not depend on a clock. A
+-- conversation without messages gets the highest key of its participants' conversations. Its own id,
+-- which decides between equal keys, puts it above those. It is in no index, like active_at.
 ALTER TABLE conversations ADD COLUMN active_id bigint NOT NULL DEFAULT 0;
 
 UPDATE conversations
