@@ -5,7 +5,8 @@ data, because parsers disagree on blocks without data.
 """
 
 import random
-from typing import Annotated, NamedTuple
+from dataclasses import dataclass, field
+from typing import Annotated
 
 import msgspec
 
@@ -43,11 +44,28 @@ class Bye(msgspec.Struct):
     reason: Annotated[str, _one_of("draining", "expired", "revoked", "slow")]
 
 
-class Frame(NamedTuple):
+@dataclass(slots=True)
+class Frame:
     """An encoded event, which any number of streams can write."""
 
-    plain: bytes
-    chunk: bytes  # the same in the chunked coding of HTTP/1.1
+    head: bytes  # its own lines, the id above all
+    body: bytes  # the lines that it shares with the frames of all users who see the same
+    _chunk: bytes = field(default=b"", init=False, compare=False)
+
+    def __len__(self) -> int:
+        """How many bytes `plain` has."""
+        return len(self.head) + len(self.body)
+
+    @property
+    def plain(self) -> bytes:
+        return self.head + self.body
+
+    @property
+    def chunk(self) -> bytes:
+        """The same in the chunked coding of HTTP/1.1 (RFC 9112, section 7.1), made once."""
+        if not self._chunk:
+            self._chunk = b"%x\r\n%s%s\r\n" % (len(self), self.head, self.body)
+        return self._chunk
 
 
 def frame(
@@ -64,8 +82,7 @@ def frame(
         lines.append(b"id: %s\n" % event_id.encode("ascii"))
     if retry:
         lines.append(b"retry: %d\n" % random.randint(*_RETRY_MILLISECONDS))  # noqa: S311
-    lines.append(_data(data))
-    return framed(b"".join(lines))
+    return Frame(b"".join(lines), _data(data))
 
 
 def body(data: object, name: str) -> bytes:
@@ -77,15 +94,11 @@ def body(data: object, name: str) -> bytes:
 
 def numbered(event_id: str, shared: bytes) -> Frame:
     """Returns an event of a feed: its id, and the shared `body`."""
-    return framed(b"id: %s\n%s" % (event_id.encode("ascii"), shared))
-
-
-def framed(plain: bytes) -> Frame:
-    return Frame(plain, chunk(plain))
+    return Frame(b"id: %s\n" % event_id.encode("ascii"), shared)
 
 
 def chunk(plain: bytes) -> bytes:
-    """Returns a chunk of HTTP/1.1's chunked coding (RFC 9112, section 7.1)."""
+    """Returns the chunk of several frames that are written together."""
     return b"%x\r\n%s\r\n" % (len(plain), plain)
 
 

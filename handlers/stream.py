@@ -373,7 +373,7 @@ class StreamHandler(ApiHandler):
         if self._state is State.CLOSED or self._backlog is None:
             return
         self._backlog.append((seq, frame))
-        self._held_bytes += len(frame.plain)
+        self._held_bytes += len(frame)
         if self._held_bytes > BACKLOG_BYTES:
             self._backlog = None
 

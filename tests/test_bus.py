@@ -7,12 +7,12 @@ import pytest
 
 from bus import event
 from bus.bus import SLICE, Bus
-from bus.event import Frame, framed
+from bus.event import Frame
 from bus.heartbeat import Heartbeat
 from tests.support.people import eventually
 from tests.support.rules import rule
 
-FRAME = framed(b"data: {}\n\n")
+FRAME = Frame(b"", b"data: {}\n\n")
 
 
 class Recorder:
