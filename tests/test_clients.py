@@ -12,6 +12,7 @@ import pytest
 import sseclient
 from httpx_sse import connect_sse
 
+from db.events import KINDS
 from handlers.application import Messenger
 from tests.support.browser import browser_here
 from tests.support.browser_loop import browser_loop
@@ -19,7 +20,7 @@ from tests.support.people import Person, Visitor
 from tests.support.processes import ROOT
 from tests.support.proxy import Cut, Proxy
 
-DURABLE = ("message", "conversation", "read", "reset")
+DURABLE = (*KINDS, "reset")
 CUT_AFTER = 1300  # bytes: in the middle of the events below
 HOSTILE = "a\nb\rc\u2028d\u2029e\u0085f\x0b\x0c\x1c: €, 😀 \ufeff data: x\n\nid: 7\nevent: bye"
 
@@ -65,7 +66,7 @@ async def test_an_eventsource_of_node_reads_all_across_a_cut(
         url = proxy.url + target(jane, position)
         script = str(ROOT / "tests" / "clients" / "eventsource.js")
         process = await asyncio.create_subprocess_exec(
-            "node", script, kind, url, str(len(expected)), stdout=asyncio.subprocess.PIPE
+            "node", script, kind, url, str(len(expected)), *DURABLE, stdout=asyncio.subprocess.PIPE
         )
         try:
             printed, _ = await asyncio.wait_for(process.communicate(), 30)
@@ -126,10 +127,10 @@ async def test_a_client_of_python_reads_all_across_a_cut(
 
 
 LISTEN = """
-    (url) => {
+    ([url, ...names]) => {
         window.seen = []
         const source = new EventSource(url)
-        for (const name of ['message', 'conversation', 'read', 'reset'])
+        for (const name of names)
             source.addEventListener(name, (event) => window.seen.push(
                 [name, JSON.parse(event.data), event.lastEventId]))
     }
@@ -145,7 +146,7 @@ async def test_chromiums_own_eventsource_reads_all_across_a_cut(
     chromium = await browser_loop().chromium()
     page = await chromium.new_page()
     await page.goto(f"{visitor.base_url}/favicon.svg")
-    await page.evaluate(LISTEN, target(jane, position))
+    await page.evaluate(LISTEN, [target(jane, position), *DURABLE])
 
     async def seen(number: int) -> Seen:
         while len(found := await page.evaluate("window.seen")) < number:
