@@ -48,12 +48,12 @@ class Bye(msgspec.Struct):
 class Frame:
     """An encoded event, which any number of streams can write."""
 
-    head: bytes  # its own lines, the id above all
-    body: bytes  # the lines that it shares with the frames of all users who see the same
+    head: bytes  # the lines of this frame only, such as the id
+    body: bytes  # the lines that it shares with frames of other users with the same view
     _chunk: bytes = field(default=b"", init=False, compare=False)
 
     def __len__(self) -> int:
-        """How many bytes `plain` has."""
+        """The number of bytes of `plain`."""
         return len(self.head) + len(self.body)
 
     @property
@@ -62,7 +62,7 @@ class Frame:
 
     @property
     def chunk(self) -> bytes:
-        """The same in the chunked coding of HTTP/1.1 (RFC 9112, section 7.1), made once."""
+        """The frame as a chunk of HTTP/1.1 (RFC 9112, section 7.1). It is encoded only once."""
         if not self._chunk:
             self._chunk = b"%x\r\n%s%s\r\n" % (len(self), self.head, self.body)
         return self._chunk
@@ -98,7 +98,7 @@ def numbered(event_id: str, shared: bytes) -> Frame:
 
 
 def chunk(plain: bytes) -> bytes:
-    """Returns the chunk of several frames that are written together."""
+    """Returns one chunk for several joined frames."""
     return b"%x\r\n%s\r\n" % (len(plain), plain)
 
 

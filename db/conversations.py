@@ -1,4 +1,4 @@
-"""Conversations: one for each pair of people, seen by each of them from their side."""
+"""Conversations: one for each pair of users, as each of them sees it."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from db.snapshot import Keyset, NotFound, Page, Snapshot
 from db.users import User
 from db.write_result import Appended, WriteResult
 
-MOST_UNREAD = 1000  # counting goes no further: it stands for "that many or more"
+MOST_UNREAD = 1000  # counts stop here: it means 1000 or more
 NEWEST = (2**63 - 1, 2**63 - 1)  # beyond every conversation: (active_id, id)
 
 
@@ -31,12 +31,12 @@ class Conversation(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def new(cls, conversation_id: str, other_participant: User) -> "Conversation":
-        """As it was created."""
+        """Returns a conversation in the state after its creation."""
         return cls(conversation_id, other_participant, None, 0, False, None, None)
 
     @classmethod
     def from_row(cls, row: FeedRow) -> "Conversation":
-        """As the one in whose feed the row stands has seen it."""
+        """Returns the conversation as the owner of the feed has seen it."""
         return cls.new(row.conversation_id, User(**row.payload))
 
     def seen_by(self, user_id: int) -> "Conversation":
@@ -47,13 +47,13 @@ OPENED = Kind(
     name="conversation",
     from_row=Conversation.from_row,
     summary="A new conversation",
-    sent_to="Both participants get it, as it was created.",
+    sent_to="Both participants get it, in the state after its creation.",
     example=Conversation.new("12", User("8", "john", None)),
 )
 
 
 class Opening(NamedTuple):
-    """The wish of a user to talk with the one of that name."""
+    """A request to open a conversation with the user of that name."""
 
     user_id: int
     username: str
@@ -61,25 +61,25 @@ class Opening(NamedTuple):
 
 class Opened(NamedTuple):
     conversation_id: int
-    created: bool  # False: the two had one already
+    created: bool  # False: it existed already
     participants: dict[int, User]  # by user id
 
     def seen_by(self, user_id: int) -> Conversation:
-        """As it was created."""
+        """Returns the new conversation for one of the participants."""
         (other,) = (user for key, user in self.participants.items() if key != user_id)
         return Conversation.new(str(self.conversation_id), other)
 
 
 class Listing(NamedTuple):
-    """A page of a user's conversations, as of `position`."""
+    """A page of a user's conversations at `position`."""
 
     position: str
     page: Page[Conversation]
-    unread_total: int | None  # over all conversations, up to `MOST_UNREAD`; with the first page
+    unread_total: int | None  # of all conversations, up to `MOST_UNREAD`; only on the first page
 
 
 class WithOneself(Exception):
-    """Nobody holds a conversation with themselves."""
+    """A user cannot open a conversation with themselves."""
 
 
 UNREAD = f"""
@@ -100,9 +100,9 @@ UNREAD = f"""
         LIMIT {MOST_UNREAD}
     ) counted
 """
-"""How many messages of others lie beyond the marker of `mine`, a row of participants.
+"""Counts messages of others after the marker of `mine`, a row of participants.
 
-One author at a time, along an index: a long run of one's own messages is never walked through.
+It counts one author at a time along an index, and so never reads the user's own messages.
 """
 
 _UNREAD_TOTAL = f"""
@@ -136,9 +136,9 @@ _UNREAD_TOTAL = f"""
         LIMIT {MOST_UNREAD}
     ) counted
 """
-"""The sum of `UNREAD` over all conversations of the user of `feeds`.
+"""Sums `UNREAD` over all conversations of the user of `feeds`.
 
-A conversation that is read to its end costs one look into an index.
+A conversation without unread messages costs one index look-up.
 """
 
 _COLUMNS = f"""
@@ -179,9 +179,9 @@ _SIDES = """
 
 
 async def page(db: Database, user_id: int, *, before: Keyset = NEWEST, limit: int) -> Listing:
-    """The user's conversations beyond `before` (active_id, id), latest activity first.
+    """Returns the user's conversations after `before` (active_id, id), latest activity first.
 
-    Raises `NotFound` where there is no such user.
+    Raises `NotFound` if there is no such user.
     """
     rows = await db.rows(
         f"""
@@ -232,7 +232,7 @@ async def page(db: Database, user_id: int, *, before: Keyset = NEWEST, limit: in
 
 
 async def one(db: Database, user_id: int, conversation_id: int) -> Snapshot[Conversation]:
-    """Raises `NotFound`."""
+    """Returns a conversation. Raises `NotFound`."""
     row = await db.row(
         f"""
         SELECT meta.epoch || '-' || feeds.last_seq, {_COLUMNS}
@@ -251,7 +251,7 @@ async def one(db: Database, user_id: int, conversation_id: int) -> Snapshot[Conv
 
 
 async def other_participant(db: Database, user_id: int, conversation_id: int) -> Snapshot[User]:
-    """Raises `NotFound`."""
+    """Returns the other participant. Raises `NotFound`."""
     row = await db.row(
         """
         SELECT meta.epoch || '-' || feeds.last_seq, users.id::text, username, avatar_url
@@ -275,7 +275,7 @@ async def other_participant(db: Database, user_id: int, conversation_id: int) ->
 
 
 async def check_member(db: Database, user_id: int, conversation_id: int) -> None:
-    """Raises `NotFound` where the user takes no part in it."""
+    """Raises `NotFound` if the user is not a participant."""
     row = await db.row(
         """
         SELECT 1
@@ -290,9 +290,9 @@ async def check_member(db: Database, user_id: int, conversation_id: int) -> None
 
 
 async def opened_before(db: Database, opening: Opening) -> int | None:
-    """The id of the conversation that the pair has already; `open_all` would tell the same.
+    """Returns the id of the existing conversation of the pair, or None.
 
-    Raises `NotFound` where there is nobody of that name, and `WithOneself`.
+    Raises `NotFound` if there is no user of that name, and `WithOneself`, like `open_all`.
     """
     row = await db.row(
         """
@@ -315,14 +315,14 @@ async def opened_before(db: Database, opening: Opening) -> int | None:
 
 
 async def open_all(db: Database, openings: Sequence[Opening]) -> list[WriteResult[Opened]]:
-    """One at a time, each in one transaction and one round trip; see `_open`."""
+    """Opens conversations one at a time, each in one transaction and one round trip."""
     return [await _open(db, opening) for opening in openings]
 
 
 async def _open(db: Database, opening: Opening) -> WriteResult[Opened]:
-    """The conversation of the pair, made if they had none.
+    """Returns the conversation of the pair, and creates it if there is none.
 
-    Tells `NotFound` where there is nobody of that name, and `WithOneself`.
+    Refusals are `NotFound`, if there is no user of that name, and `WithOneself`.
     """
     rows = await db.rows(
         f"""

@@ -1,8 +1,8 @@
-"""The kinds of events. All that feeds and streams carry is one of these."""
+"""The list of all kinds of events in feeds."""
 
 from db import conversations, messages, reads, users
 
-# By name. What feeds are read by, what streams say and what AsyncAPI describes derives from it.
+# By name. The reader of feeds, the streams and the AsyncAPI description use this table.
 KINDS = {
     kind.name: kind for kind in (messages.SENT, conversations.OPENED, users.CHANGED, reads.MOVED)
 }

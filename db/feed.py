@@ -1,7 +1,7 @@
-"""The feed: one numbered list of events per user, without a gap, in commit order.
+"""Reads feeds: each user has one list of events, numbered without gaps in commit order.
 
-Every durable fact writes a row into the feed of each user concerned, in its own transaction (see
-`db/feed_append.py`). What the streams carry, and what they read again after a gap, are these rows.
+The transaction that writes a durable fact also writes a row to the feed of each recipient (see
+`db/feed_append.py`). Streams send these rows, and read them again after a gap.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,44 +15,44 @@ from db.kind import FeedRow
 from db.pool import Database
 
 LARGEST_BATCH = 64  # feeds read in one statement
-MOST_EVENTS = 2048  # of all of them together: some 20 ms of work for the loop
-LONGEST_PAGE = 64  # messages of 4,000 characters: 256 KB, held until a slow client has taken them
+MOST_EVENTS = 2048  # in one statement: about 20 ms of work for the loop
+LONGEST_PAGE = 64  # messages of 4,000 characters: 256 KB, in memory until a client has read them
 
 
 class Event(NamedTuple):
-    """One row of a feed, with what its user is shown; `None` where it may not be seen any more."""
+    """One row of a feed. `kind` and `data` are None if the user may no longer see it."""
 
     user_id: int
     epoch: str
     seq: int
     kind: str | None
-    data: msgspec.Struct | None
+    data: msgspec.Struct | None  # as the user sees it
 
 
 class After(NamedTuple):
-    """The position in a feed from which a stream reads on."""
+    """The position in a feed after which a stream reads."""
 
     user_id: int
     seq: int
-    limit: int = MOST_EVENTS  # how many it wants
+    limit: int = MOST_EVENTS  # the largest number of events
 
 
 class Page(NamedTuple):
-    """Events in their order, and whether the feed may have more."""
+    """Events in feed order, and whether the feed may have more."""
 
     events: list[Event]
     more: bool
 
 
 class FeedReader:
-    """Reads pages of many users' feeds together."""
+    """Reads pages of the feeds of many users, in batches."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._loader = BatchLoader[After, Page](self._pages, LARGEST_BATCH)
 
     async def read(self, user_id: int, after: int, limit: int = LONGEST_PAGE) -> Page:
-        """Returns up to `limit` events beyond `after`. Raises `errors.DatabaseError`."""
+        """Returns up to `limit` events after `after`. Raises `errors.DatabaseError`."""
         return await self._loader.load(After(user_id, after, limit))
 
     async def _pages(self, starts: Sequence[After]) -> list[Page]:
@@ -63,10 +63,10 @@ class FeedReader:
 
 
 async def pages(db: Database, starts: Sequence[After], limit: int) -> list[list[Event]]:
-    """Returns for each start up to `limit` events beyond it, oldest first.
+    """Returns for each start up to `limit` events after it, oldest first.
 
-    Access is checked again: what the user no longer takes part in, or what was deleted, comes
-    without data, and keeps its number. So does a kind that is not known here.
+    Checks access again. An event has no data, but keeps its number, if the user has left the
+    conversation, if the message was deleted, or if this server does not know its kind.
     """
     rows = await db.rows(
         """
@@ -116,7 +116,7 @@ async def pages(db: Database, starts: Sequence[After], limit: int) -> list[list[
 
 
 async def newest(db: Database, user_ids: Collection[int]) -> dict[int, int]:
-    """The number of the last event in each of these users' feeds."""
+    """Returns the number of the last event in the feed of each user."""
     rows = await db.rows(
         """
         SELECT user_id, last_seq

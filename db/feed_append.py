@@ -1,13 +1,13 @@
-"""How facts enter the feeds: the two halves of every statement that writes feed rows.
+"""Appends events to feeds: the SQL that all statements with feed rows share.
 
-A writer sends `LOCK` and its own statement with `APPEND` in it as one string: one round trip, one
-transaction. The first takes the feeds concerned, in ascending order of user id, so that no deadlock
-is possible. The second begins after that and has a fresh snapshot (READ COMMITTED): ids, times and
-feed numbers drawn in it agree with the order of commits, for every viewer.
+A writer sends `LOCK`, and then a statement that includes `APPEND`, as one string. So both take one
+round trip and one transaction. `LOCK` locks the feeds in ascending order of user id, so that no
+deadlock is possible. The second statement begins after that, with a new snapshot (READ COMMITTED).
+Its ids, times and feed numbers agree with the order of commits, for every viewer.
 """
 
-# The feeds of all who take part in the conversations that (conversation_ids, user_ids) write to,
-# pairwise; who takes no part in a conversation locks nothing of it.
+# Locks the feeds of all participants of the conversations that (conversation_ids, user_ids) write
+# to, pairwise. A user outside of a conversation locks none of its feeds.
 LOCK = """
     SELECT user_id
     FROM feeds
@@ -23,8 +23,8 @@ LOCK = """
 """
 
 
-# Goes on from a CTE `new_events`: n, user_id, kind, conversation_id, message_id, payload.
-# `n` orders what one transaction tells one user. `recipients` has a row for each `n`: who was told,
+# Needs a CTE `new_events` with n, user_id, kind, conversation_id, message_id, payload. `n` orders
+# the events of one transaction for one user. `recipients` has a row for each `n`, with the users
 # and the numbers in their feeds.
 APPEND = """
     advanced AS (

@@ -1,9 +1,9 @@
-"""The one way in which facts enter the feeds: a queue with one transaction in flight.
+"""The queue of all writes to feeds (group commit), with one transaction in flight.
 
-Writes of a kind that wait together are stored together, in one round trip and one commit. Because
-the next transaction begins after the last one's events were published, publishing order is commit
-order. What meets a feed that somebody else has locked waits in a queue of its conversation's own,
-so that it stalls nobody else and keeps its order.
+Waiting writes of the same function are stored as a batch, in one round trip and one commit. A
+transaction begins after the events of the previous one were published, so events are published in
+commit order. If another transaction has locked a feed, the writes to that conversation move to a
+separate queue. There they keep their order, and other writes continue.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from db.reads import Reading
 from db.users import User
 from db.write_result import Appended, WriteResult
 
-MIN_BATCH = 4  # are stored together, however many wait
-MAX_BATCH = 128  # the statement's cost grows with it, and everybody in it waits for its commit
-MAX_BLOCKED = 4  # waiting for locked feeds at once: half the pool, others have the rest
-PAUSE_SECONDS = 0.1  # between attempts at a database that is away
-REFUSED_SECONDS = 0.5  # how long one that refuses connections is tried, since it may be restarting
+MIN_BATCH = 4  # a batch has at least this many writes, if so many wait
+MAX_BATCH = 128  # a larger statement takes longer, and all its writes wait for the commit
+MAX_BLOCKED = 4  # connections that wait for locked feeds: half of the pool
+PAUSE_SECONDS = 0.1  # between attempts while the database is unavailable
+REFUSED_SECONDS = 0.5  # a database that refuses connections may be restarting: try this long
 
 _log = logging.getLogger("messenger.db")
 
@@ -36,7 +36,7 @@ Store = Callable[[Database, Sequence[Write]], Awaitable[list[WriteResult[Result]
 
 
 class _Job(Generic[Write, Result]):
-    """A write that somebody waits for."""
+    """A write, and the future of its result."""
 
     def __init__(self, store: Store[Write, Result], write: Write, unbatched: bool) -> None:
         self.store = store
@@ -49,17 +49,17 @@ class _Job(Generic[Write, Result]):
 
     @property
     def ordering_key(self) -> Hashable:
-        """What is written to: the conversation, where there is one already."""
+        """The conversation that is written to. For a write without one, the write itself."""
         return getattr(self.write, "conversation_id", self.write)
 
     def give_up(self) -> None:
-        """Its time is over: whoever waits for it waits no longer."""
+        """Fails the job with a `Timeout`, because its deadline has passed."""
         known = "nothing was stored" if not self.started else "whether it was stored is unknown"
         if not self.future.done():
             self.future.set_exception(errors.Timeout(known))
 
     def fits(self, batch: "list[AnyJob]") -> bool:
-        """Whether one statement can store it together with these."""
+        """Whether one statement can store the job together with these."""
         return not batch or (self.store is batch[0].store and not self.unbatched)
 
 
@@ -68,11 +68,11 @@ Queue = deque[AnyJob]
 
 
 class FeedWriter:
-    """Stores what users do, and hands the events to `publish` after the commit, in its order.
+    """Stores writes in batches, and calls `publish` with their events, in commit order.
 
-    `write` takes any write function; the methods before it name the errors of each.
-    `publish` must neither block nor raise. `unsure` is called where something may have been stored
-    that will never be published, since the answer was lost.
+    `write` accepts any write function. The methods above it list the errors of each. `publish` must
+    neither block nor raise. `unsure` is called after a lost answer: the database may have stored
+    events that will never be published.
     """
 
     def __init__(
@@ -85,40 +85,40 @@ class FeedWriter:
         self._publish = publish
         self._unsure = unsure
         self._waiting: Queue = deque()
-        self._met_a_lock = False  # the last batch of those
+        self._met_a_lock = False  # whether the last batch met a locked feed
         self._worker: asyncio.Task[None] | None = None
-        self._blocked: dict[Hashable, Queue] = {}  # by ordering key: what met a locked feed
+        self._blocked: dict[Hashable, Queue] = {}  # by ordering key, writes to locked feeds
         self._blocked_slots = asyncio.Semaphore(MAX_BLOCKED)
         self._blocked_workers: set[asyncio.Task[None]] = set()
 
     async def send(self, draft: Draft) -> Stored:
-        """Raises `snapshot.NotFound`, `messages.ClientIdReused`, `errors.DatabaseError`."""
+        """Stores a message. Raises `NotFound`, `ClientIdReused` and `errors.DatabaseError`."""
         return await self.write(messages.store, draft)
 
     async def mark_read(self, reading: Reading) -> None:
-        """Raises `snapshot.NotFound`, `reads.NoSuchMessage`, `errors.DatabaseError`."""
+        """Moves a read marker. Raises `NotFound`, `NoSuchMessage` and `errors.DatabaseError`."""
         await self.write(reads.mark, reading)
 
     async def open(self, opening: Opening) -> Opened:
-        """Raises `snapshot.NotFound`, `conversations.WithOneself`, `errors.DatabaseError`."""
-        # Unbatched: what one of two has committed must be published though the other fails.
+        """Opens a conversation. Raises `NotFound`, `WithOneself` and `errors.DatabaseError`."""
+        # Unbatched: each has a transaction, and its event must be published even if another fails.
         return await self.write(conversations.open_all, opening, unbatched=True)
 
     async def sign_in(self, account: Account) -> User:
-        """Who signs in with GitHub, made or brought up to date. Raises `errors.DatabaseError`."""
+        """Creates or updates the user of a GitHub account. Raises `errors.DatabaseError`."""
         return (await self.write(github.sign_in_all, account, unbatched=True)).user
 
     async def write(
         self, store: Store[Write, Result], write: Write, *, unbatched: bool = False
     ) -> Result:
-        """Returns the result when `store` has stored it, or raises its refusal.
+        """Queues the write. Returns the result of `store`, or raises its refusal.
 
-        `unbatched`: by itself, where `store` has a transaction for each write.
+        `unbatched`: calls `store` with only this write, because it uses a transaction for each.
         """
         job = _Job(store, write, unbatched)
         self._waiting.append(job)
         self._work()
-        # By a timer of its own: to cancel the task and catch that (`asyncio.timeout`) costs 3 µs.
+        # A timer, because `asyncio.timeout` cancels the task and catches that, which costs 3 µs.
         timer = asyncio.get_running_loop().call_at(pool.deadline(), job.give_up)
         try:
             outcome = await job.future
@@ -129,7 +129,7 @@ class FeedWriter:
         return outcome.result
 
     async def idle(self) -> None:
-        """Returns when nothing is being written any more."""
+        """Returns when no write is in progress."""
         while self._worker is not None or self._blocked_workers:
             await asyncio.wait({*self._blocked_workers, *filter(None, [self._worker])})
 
@@ -154,16 +154,18 @@ class FeedWriter:
             while batch := self._next_batch(queue):
                 await self._store(batch, blocked=queue is not self._waiting)
         except BaseException:
-            _log.critical("the sender broke", exc_info=True)
+            _log.critical("the queue of writes has failed", exc_info=True)
             raise
 
     def _next_batch(self, queue: Queue) -> list[AnyJob]:
-        """The jobs at the head of the queue that one statement can store.
+        """Takes the jobs at the head of the queue that one statement can store.
 
-        Two thirds of what waits, where many wait: while PostgreSQL stores these, the loop answers
-        those before them, and reads the next. All at once, each of the two would wait for the
-        other; by halves, a transaction has fewer to share its cost.
-        Behind a locked feed all that waits is tried at once, so that its time is lost once.
+        A batch is two thirds of a long queue. While PostgreSQL stores it, the loop answers the
+        previous batch and reads the next requests. With the whole queue, PostgreSQL and the loop
+        would wait for each other. With halves, fewer writes would share the cost of a transaction.
+
+        After a batch has met a locked feed, the next one takes all jobs, so that they wait for the
+        lock time-out only once.
         """
         batch: list[AnyJob] = []
         share = max(MIN_BATCH, -(-len(queue) * 2 // 3))
@@ -171,11 +173,11 @@ class FeedWriter:
         while queue and len(batch) < most:
             job = queue[0]
             if job.future.done():
-                queue.popleft()  # given up: its deadline passed
+                queue.popleft()  # its deadline has passed
             elif queue is self._waiting and job.ordering_key in self._blocked:
                 self._blocked[job.ordering_key].append(
                     queue.popleft()
-                )  # behind those that wait there
+                )  # keeps the order of this conversation
             elif job.fits(batch):
                 batch.append(queue.popleft())
             else:
@@ -183,7 +185,7 @@ class FeedWriter:
         return batch
 
     async def _store(self, batch: list[AnyJob], *, blocked: bool) -> None:
-        """Tries until it is stored, refused, or nobody waits for it any more."""
+        """Tries again until the batch is stored or refused, or all deadlines have passed."""
         while batch := [job for job in batch if not job.future.done()]:
             try:
                 outcomes = await self._attempt(batch, blocked)
@@ -192,7 +194,7 @@ class FeedWriter:
                     self._met_a_lock = True
                     return self._block(batch)
             except errors.Deadlock:
-                _log.warning("a deadlock, which should not be possible; trying again")
+                _log.warning("a deadlock, which should be impossible; trying again")
             except errors.Declined as error:
                 if error.is_damage and len(batch) > 1:
                     return await self._store_singly(batch, blocked)
@@ -202,7 +204,7 @@ class FeedWriter:
                     REFUSED_SECONDS
                 ):
                     return _refuse(batch, error)
-                if not self._db.unavailable:  # which has been said
+                if not self._db.unavailable:  # otherwise the pool has logged it
                     _log.warning("trying %d writes again: %s", len(batch), error)
                 self._unsure()
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -222,7 +224,7 @@ class FeedWriter:
             return await batch[0].store(self._db, [job.write for job in batch])
 
     def _block(self, batch: list[AnyJob]) -> None:
-        """By ordering key, beside the next batch: one locked feed stalls nobody else."""
+        """Moves the jobs to queues by ordering key, so that other writes continue."""
         for job in batch:
             if job.ordering_key not in self._blocked:
                 self._blocked[job.ordering_key] = deque()
@@ -232,13 +234,13 @@ class FeedWriter:
             self._blocked[job.ordering_key].append(job)
 
     async def _store_singly(self, batch: list[AnyJob], blocked: bool) -> None:
-        """In order, each by itself: what is wrong with one of them harms no other."""
+        """Stores the jobs one by one, in order, so that an error affects only one of them."""
         for job in batch:
             await self._store([job], blocked=blocked)
 
     def _settle(self, batch: list[AnyJob], outcomes: list[WriteResult[Any]]) -> None:
         for outcome in outcomes:
-            # What a database told before another one took its place tells of nothing here.
+            # Skips events of a former database, after another one has replaced it.
             appended = outcome.appended
             if appended is not None and self._db.epoch in (None, appended.epoch):
                 self._publish(appended)

@@ -1,7 +1,7 @@
-"""People who sign in with GitHub: its number for them is the key, and never their name.
+"""Users that sign in with GitHub. GitHub's number is the key of an account, never its name.
 
-A first sign-in makes the user; a later one follows a new name or picture there, of which all who
-share a conversation with them are told.
+The first sign-in creates the user. A later one copies a new name or picture, and sends an event to
+all users with a shared conversation.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,12 +13,12 @@ from db.pool import Database
 from db.users import CHANGED, User
 from db.write_result import Appended, WriteResult
 
-LONGEST_NAME = 39  # as the table has it
-FIRST_NAMES = 16  # tried in the first statement; each further one tries twice as many
+LONGEST_NAME = 39  # the limit of the table
+FIRST_NAMES = 16  # names in the first statement; each further statement tries twice as many
 
 
 class Picture(NamedTuple):
-    """`path` names the content, and is where this server has it."""
+    """A picture. `path` has a hash of the content, and is the path on this server."""
 
     path: str
     media_type: str
@@ -26,35 +26,35 @@ class Picture(NamedTuple):
 
 
 class Account(NamedTuple):
-    """What GitHub said just now."""
+    """The account in GitHub's current answer."""
 
     provider: str
     id: int
-    name: str  # in the alphabet of user names
+    name: str  # a valid user name
     picture: Picture | None
-    keeps_picture: bool  # True: nothing is known of it, and it stays as it was
+    keeps_picture: bool  # True: the picture could not be fetched, and the old one stays
 
 
 class Known(NamedTuple):
-    """What an earlier sign-in has left."""
+    """A user from an earlier sign-in."""
 
     user: User
-    name: str  # that GitHub said then
+    name: str  # GitHub's name at that time
 
     def agrees_with(self, account: Account) -> bool:
-        """Whether there is nothing to change."""
+        """Whether name and picture are unchanged."""
         path = account.picture.path if account.picture else None
         return self.name == account.name and (account.keeps_picture or path == self.user.avatar_url)
 
 
 class SignedIn(NamedTuple):
-    """The user as everyone sees them now."""
+    """The user after the sign-in."""
 
     user: User
 
 
 async def known(db: Database, provider: str, github_id: int) -> Known | None:
-    """None at a first sign-in."""
+    """Returns the user of a GitHub account, or None before the first sign-in."""
     row = await db.row(
         """
         SELECT users.id::text, users.username, users.avatar_url, github_accounts.name
@@ -69,25 +69,25 @@ async def known(db: Database, provider: str, github_id: int) -> Known | None:
 
 
 async def sign_in_all(db: Database, accounts: Sequence[Account]) -> list[WriteResult[SignedIn]]:
-    """One at a time, each in one transaction; safe to repeat."""
+    """Signs in accounts one at a time, each in one transaction. Safe to repeat."""
     return [await _sign_in(db, account) for account in accounts]
 
 
 async def _sign_in(db: Database, account: Account) -> WriteResult[SignedIn]:
-    """The user of that account under the first of their names that is free."""
+    """Signs in one account. A new user gets the first free name."""
     tried = FIRST_NAMES
     while True:
         try:
             outcome = await _signed_in(db, account, list(islice(_names(account.name), tried)))
         except errors.Duplicate:
-            continue  # somebody else took that name, or signed in as the same, just now
+            continue  # another sign-in has just taken that name, or created the same user
         if outcome is not None:
             return outcome
         tried *= 2
 
 
 def _names(name: str) -> Iterator[str]:
-    """The name itself, and then it with -2, -3, … at its end, within the length of a name."""
+    """Yields the name, and then the name with -2, -3, …, cut to the longest length."""
     yield name
     for number in count(2):
         suffix = f"-{number}"
@@ -97,7 +97,7 @@ def _names(name: str) -> Iterator[str]:
 async def _signed_in(
     db: Database, account: Account, names: list[str]
 ) -> WriteResult[SignedIn] | None:
-    """None where each of the names is somebody else's. Raises `errors.Duplicate`."""
+    """Signs in with the first free name. None if all are taken. Raises `errors.Duplicate`."""
     picture = account.picture
     rows = await db.rows(
         f"""

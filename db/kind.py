@@ -1,4 +1,4 @@
-"""What a kind of event is: how a feed names it, how a row is read, and what the API says of it."""
+"""The kinds of events: each has a name, reads its rows, and describes itself for the API."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,30 +8,30 @@ import msgspec
 
 
 class FeedRow(NamedTuple):
-    """A row of a feed, and the message that it refers to, unless that is deleted."""
+    """A row of a feed, with the message that it refers to, if that still exists."""
 
-    conversation_id: Any  # text; None where the event is of no conversation
+    conversation_id: Any  # text; None for an event without a conversation
     message_id: str | None
     author_id: str
     content: str
     created_at: str
-    client_id: str | None  # None where the server made it
-    payload: Any  # the JSON that the kind's write function has stored
+    client_id: str | None  # None if the server made it
+    payload: Any  # the JSON that the write function has stored
 
 
 class Fact(Protocol):
-    """What an event tells."""
+    """The data of an event, before it is adapted to a viewer."""
 
     def seen_by(self, user_id: int) -> msgspec.Struct:
-        """As that user may see it: a frozen struct, equal for all who see the same."""
+        """Returns what that user may see: a frozen struct, equal for users with the same view."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of event. Its payload is the same for a live event and for one that is replayed."""
+    """A kind of event. Live and replayed events of a kind have the same data."""
 
-    name: str  # in the feed and on the wire, where a `message` has none
-    from_row: Callable[[FeedRow], Fact | None]  # None: there is nothing to show any more
+    name: str  # in the feed and on the stream, where a `message` event is unnamed
+    from_row: Callable[[FeedRow], Fact | None]  # returns None if the fact was deleted
     summary: str
     sent_to: str
-    example: msgspec.Struct  # of what a user sees, and of its type
+    example: msgspec.Struct  # of the data that a user sees; its type gives the schema

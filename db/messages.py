@@ -1,4 +1,4 @@
-"""Messages: stored once for each client id, in batches, and read back newest first."""
+"""Messages: stores batches, each client id once, and reads pages, newest first."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from db.write_result import Appended, WriteResult
 
 NEWEST = (2**63 - 1,)  # beyond every message id
 
-_SPACES = f"'{''.join(c for c in map(chr, range(0x3001)) if c.isspace())}'"  # none is beyond
+_SPACES = f"'{''.join(c for c in map(chr, range(0x3001)) if c.isspace())}'"  # none higher
 
 
 class Message(msgspec.Struct, frozen=True, rename="camel"):
@@ -31,7 +31,7 @@ class Message(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def from_row(cls, row: FeedRow) -> "Message | None":
-        """As its sender sees it; None where it is deleted."""
+        """Returns the message as its sender sees it, or None if it was deleted."""
         if row.message_id is None:
             return None
         return cls(
@@ -62,13 +62,13 @@ SENT = Kind(
 
 
 class Draft(NamedTuple):
-    """A message about to be stored. The content is checked, the membership is not."""
+    """A message that is not stored yet. Its content is checked; the membership is not."""
 
     conversation_id: int
     user_id: int
     content: str
     client_id: str  # a UUID in lower case
-    client_id_given: bool  # False: made by the server, so that it can try again
+    client_id_given: bool  # False: the server made it, so that it can repeat the write
 
 
 class Stored(NamedTuple):
@@ -77,7 +77,7 @@ class Stored(NamedTuple):
 
 
 class ClientIdReused(Exception):
-    """The sender's client id stands for a message of another content or conversation."""
+    """The client id belongs to a message with other content or in another conversation."""
 
 
 async def page(
@@ -89,7 +89,7 @@ async def page(
     after: int = 0,
     limit: int,
 ) -> Snapshot[Page[Message]]:
-    """The newest messages with ids below `before` (a one-tuple) and above `after`.
+    """Returns the newest messages with ids below `before` (a one-tuple) and above `after`.
 
     Raises `NotFound`.
     """
@@ -136,9 +136,9 @@ async def page(
 
 
 async def stored_before(db: Database, draft: Draft) -> Message | None:
-    """What an earlier request with this draft's client id has stored; `store` would tell the same.
+    """Returns the message that an earlier request with this client id has stored, or None.
 
-    Raises `NotFound` and `ClientIdReused`.
+    Raises `NotFound` and `ClientIdReused`, like the refusals of `store`.
     """
     row = await db.row(
         f"""
@@ -170,17 +170,17 @@ async def stored_before(db: Database, draft: Draft) -> Message | None:
 
 
 def _same(content: str, other: str) -> str:
-    """SQL that compares two contents without white space at either end.
+    """Returns SQL that compares two contents without white space at either end.
 
-    Earlier editions stored none, and a client may repeat now what it sent to one of those.
+    Earlier releases removed that white space, and a client may repeat a request to one of them.
     """
     return f"({content} = {other} OR btrim({content}, {_SPACES}) = btrim({other}, {_SPACES}))"
 
 
 async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Stored]]:
-    """Stores all that may be stored, in order, in one transaction and one round trip.
+    """Stores the drafts, in order, in one transaction and one round trip.
 
-    Tells `NotFound` and `ClientIdReused`. Safe to repeat: a client id is stored once.
+    Refusals are `NotFound` and `ClientIdReused`. Safe to repeat: a client id is stored once.
     """
     rows = await db.rows(
         f"""
@@ -274,7 +274,7 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Store
             "client_ids": array(d.client_id for d in drafts),
             "client_ids_given": array(d.client_id_given for d in drafts),
         },
-        twice=False,  # the sender tries again, and knows then that it was unsure
+        twice=False,  # `FeedWriter` repeats it, and calls `unsure`
     )
     return [_outcome(*row) for row in rows]
 

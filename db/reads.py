@@ -1,4 +1,4 @@
-"""Read markers: how far a participant has read. They only move forward."""
+"""Read markers: the last message that a participant has read. They only move forward."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from db.write_result import Appended, WriteResult
 
 
 class Read(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A marker that moved. Only the reader's own copy has the `unreadCount`."""
+    """A marker that moved. Only the reader gets the `unreadCount`."""
 
     conversation_id: Id
     user_id: Id
@@ -24,7 +24,7 @@ class Read(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
     @classmethod
     def from_row(cls, row: FeedRow) -> "Read":
-        """As the reader sees it."""
+        """Returns the event as the reader sees it."""
         return cls(row.conversation_id, **row.payload)
 
     def seen_by(self, user_id: int) -> "Read":
@@ -37,13 +37,13 @@ MOVED = Kind(
     name="read",
     from_row=Read.from_row,
     summary="A read marker moved",
-    sent_to="Every participant gets it. `unreadCount` is in the reader's own copy alone.",
+    sent_to="Every participant gets it. Only the reader gets `unreadCount`.",
     example=Read("12", "7", "345", 0),
 )
 
 
 class Reading(NamedTuple):
-    """The wish of a user to have read a conversation up to a message, or all of it (None)."""
+    """A request to mark a conversation as read up to a message, or all of it (None)."""
 
     conversation_id: int
     user_id: int
@@ -51,16 +51,16 @@ class Reading(NamedTuple):
 
 
 class NoSuchMessage(Exception):
-    """The conversation has no message of that id."""
+    """The conversation has no message with that id."""
 
 
 async def mark(db: Database, readings: Sequence[Reading]) -> list[WriteResult[Read | None]]:
-    """Moves the markers, in one transaction and one round trip.
+    """Moves the markers, in one transaction and one round trip. Safe to repeat.
 
-    For each the event that it made, None where nothing moved. Tells `NotFound` and
-    `NoSuchMessage`. Safe to repeat. Of several readings of one marker the furthest moves it.
+    Each result is the event, or None if the marker did not move. Refusals are `NotFound` and
+    `NoSuchMessage`. Of several readings of one marker, only the furthest moves it.
     """
-    # Counting comes after the lock, in a later statement than the one that waited for it.
+    # The statement that counts begins after the lock, so that its snapshot is current.
     rows = await db.rows(
         f"""
         {feed_append.LOCK}

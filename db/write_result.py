@@ -1,4 +1,4 @@
-"""What a write came to: its result or refusal, and the event that it appended to feeds."""
+"""The outcome of a write: its result or refusal, and the event that it appended to feeds."""
 
 from typing import Generic, NamedTuple, TypeVar
 
@@ -8,7 +8,7 @@ Result = TypeVar("Result")
 
 
 class Appended(NamedTuple):
-    """An event, and where it was appended: one number for each recipient, in ascending order."""
+    """An event, its recipients in ascending order, and its number in the feed of each."""
 
     kind: Kind
     fact: Fact
@@ -18,5 +18,5 @@ class Appended(NamedTuple):
 
 
 class WriteResult(NamedTuple, Generic[Result]):
-    result: Result | Exception  # a refusal is told, not raised: it is this write's own affair
+    result: Result | Exception  # refusals are returned: each concerns one write only
     appended: Appended | None = None

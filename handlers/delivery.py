@@ -1,4 +1,4 @@
-"""From facts in a feed to events on the bus: the one place that knows both."""
+"""Turns facts of a feed into events on the bus. Only this module imports both."""
 
 from collections.abc import Callable
 
@@ -12,11 +12,11 @@ from db.write_result import Appended
 
 
 def publisher(bus: Bus) -> Callable[[Appended], None]:
-    """Returns what the writer calls after each commit, in the order of commits."""
+    """Returns the function that the writer calls after each commit, in commit order."""
 
     def publish(appended: Appended) -> None:
         kind, fact, epoch, user_ids, seqs = appended
-        bodies: dict[msgspec.Struct, bytes] = {}  # all who see the same share one
+        bodies: dict[msgspec.Struct, bytes] = {}  # users with the same view share one
         for user_id, seq in zip(user_ids, seqs, strict=True):
             if bus.count_of(user_id):
                 seen = fact.seen_by(user_id)
@@ -28,6 +28,6 @@ def publisher(bus: Bus) -> Callable[[Appended], None]:
 
 
 def encoded(fact: Event) -> Frame:
-    """The event as its user's streams carry it when they replay it."""
+    """Encodes an event for a replay."""
     assert fact.kind is not None
     return event.numbered(f"{fact.epoch}-{fact.seq}", event.body(fact.data, fact.kind))

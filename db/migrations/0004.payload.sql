@@ -1,13 +1,13 @@
 -- depends: 0003.activity
 
--- What an event shows and is no reference to a fact stands in one column, whatever the kind. Which
--- kinds there are is for db/events.py to say.
+-- One column has the data of an event that is not a reference to a fact, for all kinds. db/events.py
+-- lists the kinds.
 ALTER TABLE feed_events
     DROP CONSTRAINT feed_events_kind_check,
     DROP CONSTRAINT feed_events_conversation_check,
     DROP CONSTRAINT feed_events_shown_check;
 
--- Writes the table anew: two thirds of the time of an UPDATE, and no dead rows are left behind.
+-- Rewrites the table, which takes two thirds of the time of an UPDATE and leaves no dead rows.
 ALTER TABLE feed_events
     ALTER COLUMN shown_username TYPE jsonb USING CASE kind
         WHEN 'read' THEN jsonb_build_object(
@@ -29,7 +29,7 @@ ALTER TABLE feed_events
 
 ALTER TABLE feed_events RENAME COLUMN shown_username TO payload;
 
--- Not valid: the rows that are there satisfy it, and need not be read to see that.
+-- NOT VALID: existing rows satisfy it, so PostgreSQL need not read them.
 ALTER TABLE feed_events
     DROP COLUMN reader_id,
     DROP COLUMN last_read_message_id,

@@ -1,4 +1,4 @@
-"""The description of the stream's events: AsyncAPI 3, made of the types that they carry."""
+"""Generates the AsyncAPI 3 description of the stream from the types of its events."""
 
 from functools import cache
 from typing import Any, NamedTuple
@@ -16,23 +16,23 @@ Json = dict[str, Any]
 class Told(NamedTuple):
     """An event of the stream."""
 
-    example: msgspec.Struct  # of its data, and of its type
+    example: msgspec.Struct  # of its data; its type gives the schema
     summary: str
     sent_to: str
-    has_id: bool  # it is durable: counted in the feed, and sent again to a client that missed it
+    has_id: bool  # True: durable, numbered in the feed, and sent again to a client that missed it
 
 
 _HELLO = Told(
     Hello(20),
     "The stream is open",
-    "Comes first on each stream. Its id is the position that the stream starts from. It has"
-    " no id where a `reset` follows. A `ping` comes every `heartbeatSeconds`.",
+    "The first event of each stream. Its id is the position that the stream starts from. It has"
+    " no id if a `reset` follows. A `ping` follows about every `heartbeatSeconds`.",
     True,
 )
 _RESET = Told(
     Reset("expired"),
     "The stream cannot resume",
-    "Follows `hello` where events were missed for good: fetch the snapshots again. Its id is"
+    "Follows `hello` if missed events are no longer available: fetch the snapshots again. Its id is"
     " the feed's newest position.",
     True,
 )
@@ -40,7 +40,7 @@ _PING = Told(Ping(), "The stream is alive", "Each stream gets it, every 20 secon
 _BYE = Told(
     Bye("draining"),
     "The server is about to end the stream",
-    "Comes last, where the stream can still be written to. Its `retry:` says when to return.",
+    "The last event of a stream, if it can still be written. Its `retry:` says when to reconnect.",
     False,
 )
 _ID = {
@@ -52,12 +52,12 @@ _ID = {
 
 @cache
 def encoded() -> bytes:
-    """The description as JSON."""
+    """Returns the description as JSON."""
     return msgspec.json.encode(description())
 
 
 def events() -> dict[str, Told]:
-    """Those of feeds and those of a stream's own, by name; an event without one is a `message`."""
+    """Returns all events by name: those of feeds, and those of a stream itself."""
     told = {k.name: Told(k.example, k.summary, k.sent_to, True) for k in KINDS.values()}
     return {"hello": _HELLO, **told, "reset": _RESET, "ping": _PING, "bye": _BYE}
 
@@ -88,7 +88,7 @@ def description() -> Json:
             "tell": {
                 "action": "send",
                 "channel": {"$ref": "#/channels/stream"},
-                "summary": "Tell a client what happens",
+                "summary": "Send events to a client",
                 "description": "One stream carries all events of one user, in the order of their"
                 " feed.",
                 "tags": [{"name": "events"}],

@@ -490,7 +490,7 @@ class MessageList extends Component {
     this.#drawJumps();
   }
 
-  /** Counts what is on the screen as seen, now that somebody looks at the page again. */
+  /** Marks visible messages as seen when the user looks at the page again. */
   #lookAgain() {
     if (!this.#range || this.#isPrinted || !isLookedAt()) return;
     if (!this.#isSettling) this.#look();
