@@ -138,7 +138,7 @@ def test_the_headers_of_streams_and_lists_are_described() -> None:
     assert {"Unread-Total", "Last-Event-ID", "Link"} <= listed.keys()
     hello = asyncapi.description()["components"]["messages"]["hello"]
     assert hello["headers"]["required"] == []
-    assert "no id where a `reset` follows" in hello["description"]
+    assert "no id if a `reset` follows" in hello["description"]
 
 
 @pytest.mark.gen_test
