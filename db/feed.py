@@ -65,8 +65,8 @@ class FeedReader:
 async def pages(db: Database, starts: Sequence[After], limit: int) -> list[list[Event]]:
     """Returns for each start up to `limit` events after it, oldest first.
 
-    Checks access again. An event has no data, but keeps its number, if the user has left the
-    conversation, if the message was deleted, or if this server does not know its kind.
+    Checks access again. An event keeps its number, but has no data in three cases: the user has
+    left the conversation, the message was deleted, or this server does not know the kind.
     """
     rows = await db.rows(
         """
