@@ -15,7 +15,7 @@ from db.server.data_dir import MIN_SECRET_BYTES
 
 VERSION = "0.1.0"
 HERE = Path(__file__).resolve().parent
-IS_CHECKOUT = (HERE / "Makefile").is_file()  # and not installed among other packages
+IS_CHECKOUT = (HERE / "Makefile").is_file()  # False: installed as a package
 STATIC_DIR = HERE / "static"
 RESERVED_DESCRIPTORS = 64  # for the database, files and logs
 RESERVED_CONNECTIONS = 136  # for requests, so that a server full of streams can still answer

@@ -19,7 +19,7 @@ class User(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def from_row(cls, row: FeedRow) -> "User":
-        """As they were called and looked then."""
+        """Returns the user with the name and picture at the time of the event."""
         return cls(**row.payload)
 
     def seen_by(self, user_id: int) -> "User":

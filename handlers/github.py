@@ -106,7 +106,7 @@ class GitHub:
         return _decoded(await self._ask(url, headers={"Authorization": f"Bearer {token}"}), _User)
 
     async def _picture(self, url: str) -> Picture | None:
-        """Returns the picture, or None if it cannot be fetched. The sign-in goes on without it."""
+        """Returns the picture, or None if it cannot be fetched; the sign-in needs no picture."""
         if not self._is_ours(url):
             _log.info("a picture is not fetched: it is not on a host of the provider")
             return None

@@ -21,7 +21,7 @@ from handlers.requests import return_paths
 LIFETIME_SECONDS = 600  # as long as the code that GitHub issues
 MOST_COOKIE_BYTES = 6 * 1024  # for the attempts of one browser; all headers may have 16 KiB
 
-MOST_USED = 100_000  # of the last ten minutes, at about 200 bytes each
+MOST_USED = 100_000  # used attempts in memory, at about 200 bytes each
 
 _DAY_SECONDS = 24 * 3600
 _NAME = "github-sign-in"  # part of the signature, so that other signed values are not accepted

@@ -74,7 +74,7 @@ class _SteadyClock:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._ahead: float | None = None  # of the monotonic clock, in seconds
+        self._ahead: float | None = None  # seconds to add to the monotonic clock
 
     async def now(self) -> float:
         """Returns the time in seconds since 1970. Raises `DatabaseError`.

@@ -83,7 +83,7 @@ class Services:
         """Ends all sessions of the user but one, and their streams."""
         try:
             await self.sessions.end_others(user_id, kept_id)
-        finally:  # as above
+        finally:  # see `end_session`
             streams = self.bus.streams_of(user_id)
             others = {stream.session_id for stream in streams} - {kept_id}
             self.bus.end_sessions(user_id, others)

@@ -48,7 +48,7 @@ function choose(theme) {
   try {
     localStorage.setItem(KEY, theme);
   } catch {
-    // as above
+    // storage is switched off
   }
   dispatchEvent(new StorageEvent("storage", { key: KEY, newValue: theme })); // the event that other tabs get
 }
