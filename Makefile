@@ -9,10 +9,10 @@ NODE := $(shell node -e 'process.exit(Number(parseInt(process.versions.node) < 2
 GO := $(shell PATH=$$PATH:/usr/local/go/bin go version 2>/dev/null \
 	| grep -qE 'go(1\.(2[5-9]|[3-9][0-9])|[2-9])' || echo .venv/go.stamp)
 
-.PHONY: setup run test measure rules check fmt screenshots chaos bench bench-full compare lock
+.PHONY: setup run test measure prove rules check fmt screenshots chaos bench bench-full compare lock
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-test measure rules check fmt: export PATH := $(CURDIR)/.venv/bin:$(PATH)
+test measure prove rules check fmt: export PATH := $(CURDIR)/.venv/bin:$(PATH)
 test measure check fmt: export NODE_USE_SYSTEM_CA := 1
 
 setup: .venv/run.stamp
@@ -25,13 +25,21 @@ test: .venv/test.stamp node_modules/.package-lock.json
 	tools/browser
 	tools/proxies
 	npm test --silent
-	python -m pytest -m 'not measure' --numprocesses 4 --dist loadfile
+	python -m pytest -m 'not measure and not prove' --numprocesses 4 --dist loadfile
 
 # The tests that measure time, CPU or memory: run nothing else on the machine.
 measure: .venv/test.stamp node_modules/.package-lock.json
 	tools/browser
 	tools/proxies
 	python -m pytest -m measure
+
+# The tests that take minutes, storms of all kinds and the benchmarks: by hand, in an hour or two.
+prove: .venv/bench.stamp .venv/test.stamp $(GO)
+	tools/browser
+	tools/peers
+	python -m pytest -m prove
+	python -m tests.chaos.prove
+	python -m bench --rounds 5 --readme
 
 # The rules of docs/api.md, each with its tests.
 rules: .venv/test.stamp

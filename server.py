@@ -52,7 +52,7 @@ from shutdown import Shutdown
 
 BACKLOG = 4096  # thousands of clients return at once after a restart; the kernel may cap it
 PATIENCE_SECONDS = ServerLock.PATIENCE_SECONDS
-GARBAGE_OBJECTS = 100_000  # new objects between collections; Python's default is 700
+GARBAGE_OBJECTS = 10_000  # new objects between collections, which then take 4 ms at most
 FINISH_SECONDS = 5.0  # a drain waits this long for requests in flight
 BEGIN_ANEW_SECONDS = 5.0  # before a failed background task restarts, so that it cannot fill the log
 FAREWELL_SECONDS = 1.5  # a drain spreads the ends of streams over this time
@@ -287,7 +287,7 @@ def _use_all_descriptors() -> None:
 def _calm_garbage_collection() -> None:
     """Exempts the modules' objects from garbage collection, and makes it less frequent."""
     gc.freeze()
-    gc.set_threshold(GARBAGE_OBJECTS, 20, 100)
+    gc.set_threshold(GARBAGE_OBJECTS, 20, 1000)
 
 
 def _fail(line: str, status: int) -> int:

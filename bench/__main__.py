@@ -184,8 +184,8 @@ class Run:
         replace_figures(performance, f"{taken} {where}.", plot + table.text(medians))
 
 
-def replace_figures(document: Path, sentence: str, figures: str) -> None:
-    begin, end = "<!-- figures -->\n", "<!-- end of figures -->"
+def replace_figures(document: Path, sentence: str, figures: str, name: str = "figures") -> None:
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
     new = f"{textwrap.fill(sentence, 100)}\n\n{figures}"
     text, found = re.subn(
         f"(?s){begin}.*{end}", lambda _: begin + new + end, document.read_text(), count=1

@@ -17,6 +17,7 @@ from http1.listener import Listener
 from server import make_app, make_server
 from tests.support import secret_leaks
 from tests.support.browser_loop import BrowserLoop
+from tests.support.measures import Figures
 from tests.support.people import Visitor
 from tests.support.postgres import BorrowedPostgres, Postgres
 
@@ -29,6 +30,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if mark := item.get_closest_marker("gen_test"):
             seconds = max(mark.kwargs.get("timeout", 0), TEST_SECONDS)
             item.add_marker(pytest.mark.gen_test(timeout=seconds), append=False)
+
+
+FIGURES = pytest.StashKey[Figures]()
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig: pytest.Config) -> Figures:
+    """What the tests of `make measure` have taken; it is printed at the end."""
+    return pytestconfig.stash.setdefault(FIGURES, Figures())
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if figures := config.stash.get(FIGURES, None):
+        terminalreporter.section("figures")
+        for figure in figures.taken:
+            terminalreporter.write_line(figure.line)
 
 
 @pytest.fixture(scope="session", autouse=True)

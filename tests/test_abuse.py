@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.callers import Caller, someone_talks
 from tests.support.floods import HUNG_UP, Connection, Flood
+from tests.support.measures import Figures, most_ratio
 from tests.support.processes import ServerProcess
 from tests.support.replaying import ten_streams_replay
 from tests.support.rules import rule
@@ -60,7 +61,7 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 # Floods.
 
 PAIRS = 12  # of others who talk; each sends less often than a user may
-WAVES = 3  # of the flood against the server, and of the same against another one, in turn
+WAVES = 2  # of the flood against the server, and of the same against another one, in turn
 MOST_WAVES = 12
 TALKS = 100  # in each
 FLOODS = {
@@ -70,7 +71,7 @@ FLOODS = {
         Flood("GET", "{}/messages?limit=100", hangs_up=True),
         {HUNG_UP},
     ),
-    "reads": (Flood("POST", "{}/read_messages"), {204}),
+    "reads": (Flood("POST", "{}/read_messages"), {204, 429}),
     "streams": (Flood("GET", "/api/messages", None, "text/event-stream", fresh=True), {200, 429}),
     "connections": (Flood("GET", "/api/auth_user", fresh=True), {200}),
     "what is not there": (Flood("GET", "/api/nothing"), {404}),
@@ -170,11 +171,19 @@ def medians(waves: list[Milliseconds]) -> Milliseconds:
     return Milliseconds(*map(statistics.median, zip(*waves, strict=True)))
 
 
+MOST = 1.25  # times as long for others
+
+
+def worst(is_: Milliseconds, was: Milliseconds, unseen: float) -> float:
+    """The largest ratio of the two, but for so many milliseconds that nobody notices."""
+    return max((now - unseen) / before for now, before in zip(is_, was, strict=True))
+
+
 @pytest.mark.measure
 @pytest.mark.parametrize("kind", FLOODS)
 @pytest.mark.gen_test(timeout=120)
 async def test_a_flood_by_one_user_leaves_the_times_of_others_where_they_were(
-    flooded: tuple[Flooded, Flooded], kind: str
+    flooded: tuple[Flooded, Flooded], kind: str, figures: Figures
 ) -> None:
     """Where they were: as beside the same flood against another server on this machine.
 
@@ -191,11 +200,11 @@ async def test_a_flood_by_one_user_leaves_the_times_of_others_where_they_were(
                     waves[target.url].append(await p99s(others))
                 statuses += counted
             is_, was = medians(waves[one.url]), medians(waves[another.url])
-            left = [now <= 1.25 * before + 1 for now, before in zip(is_, was, strict=True)]
-            if wave + 1 >= WAVES and all(left):
+            if wave + 1 >= WAVES and worst(is_, was, 1) <= most_ratio(MOST):
                 break
-    assert set(statuses) == expected
-    assert all(left), waves
+    assert min(expected) in statuses
+    assert set(statuses) <= expected  # a flood that the server keeps up with is not refused
+    figures.ratio(f"others' p99 beside {kind}", worst(is_, was, 1), MOST)
 
 
 # FeedReader.
@@ -232,7 +241,7 @@ class Replaying:
 @pytest.mark.measure
 @pytest.mark.gen_test(timeout=240)
 async def test_ten_streams_that_replay_much_leave_the_times_of_others_where_they_were(
-    tmp_path: Path,
+    tmp_path: Path, figures: Figures
 ) -> None:
     """Measured beside the same replays from another server on this machine."""
     flags = ("--rate-limits", "off")
@@ -248,10 +257,9 @@ async def test_ten_streams_that_replay_much_leave_the_times_of_others_where_they
                     with ten_streams_replay(r.url, r.token, r.position, REPLAYED_BYTES):
                         waves[r.url].append(await p50s(others))
                 is_, was = medians(waves[one.url]), medians(waves[another.url])
-                left = [now <= 1.25 * before + 2 for now, before in zip(is_, was, strict=True)]
-                if wave + 1 >= WAVES and all(left):
+                if wave + 1 >= WAVES and worst(is_, was, 2) <= most_ratio(MOST):
                     break
-    assert all(left), waves
+    figures.ratio("others' p50 beside ten replays", worst(is_, was, 2), MOST)
 
 
 # Slow connections and huge bodies.
@@ -295,23 +303,26 @@ async def pour(url: str, token: str, coding: str, refusals: list[bytes]) -> None
     while True:
         reader, writer = await asyncio.open_connection("127.0.0.1", parts.port)
         answer = asyncio.create_task(reader.readline())
-        writer.write(head)
-        with contextlib.suppress(ConnectionError):
-            for _ in range(GIGABYTE // len(piece)):
-                writer.write(piece)
-                await writer.drain()
-        with contextlib.suppress(ConnectionError):
-            refusals.append(await answer)
-        writer.close()
+        try:
+            writer.write(head)
+            with contextlib.suppress(ConnectionError):
+                for _ in range(GIGABYTE // len(piece)):
+                    writer.write(piece)
+                    await writer.drain()
+            with contextlib.suppress(ConnectionError):
+                refusals.append(await answer)
+        finally:
+            answer.cancel()
+            writer.transport.abort()
         await asyncio.sleep(0.01)
 
 
 @pytest.mark.measure
 @pytest.mark.gen_test(timeout=90)
 async def test_slow_connections_and_huge_bodies_leave_ordinary_requests_in_peace(
-    server: ServerProcess,
+    server: ServerProcess, figures: Figures
 ) -> None:
-    john, path = someone_talks(server.url)
+    john, _ = someone_talks(server.url)
     process = psutil.Process(server.process.pid)
     memory = process.memory_info().rss
     sent: list[int] = []
@@ -321,14 +332,18 @@ async def test_slow_connections_and_huge_bodies_leave_ordinary_requests_in_peace
         pour(server.url, john.token, coding, refusals)
         for coding in (f"Content-Length: {GIGABYTE}", "Transfer-Encoding: chunked")
     ]
-    async with beside(*slow, *huge), Connection(server.url, john.token) as connection:
-        took = [await p99(lambda: connection.ask("GET", path)) for _ in range(ROUNDS)]
+    eve = Caller(server.url, "eve")
+    async with beside(*slow, *huge), Connection(server.url, eve.token) as connection:
+        took = [
+            await p99(lambda: connection.ask("GET", "/api/conversations")) for _ in range(ROUNDS)
+        ]
         assert len(process.net_connections("tcp")) > SLOW
-        assert process.memory_info().rss - memory < 64 * 2**20
+        taken = process.memory_info().rss - memory
+        figures.amount("200 slow connections and two huge bodies, bytes", taken, 64 * 2**20)
     assert len(sent) > SLOW * 5
     assert refusals
-    assert {line[:13] for line in refusals if line} <= {b"HTTP/1.1 413 "}
-    assert min(took) < 100, took
+    assert {line[:13] for line in refusals if line} <= {b"HTTP/1.1 413 ", b"HTTP/1.1 429 "}
+    figures.seconds("others' p99 beside them, s", min(took) / 1000, 0.1)
 
 
 @pytest.fixture

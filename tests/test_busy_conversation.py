@@ -11,6 +11,7 @@ from playwright.async_api import Page, expect
 from tests.support.browser import browser, browser_here  # noqa: F401  # the fixture is autouse
 from tests.support.conversation_page import at
 from tests.support.history import fill
+from tests.support.measures import Figures
 from tests.support.people import Person, Visitor, two
 from tests.support.scrolling import distance_from_the_end, frames
 from tests.support.smoothness import MEASURE, measured
@@ -87,7 +88,7 @@ async def test_a_hundred_messages_ask_nothing_of_the_layout_and_hardly_anything_
 @pytest.mark.measure
 @pytest.mark.gen_test(timeout=400)
 async def test_fifty_messages_a_second_leave_no_task_over_50_milliseconds(
-    base_url: str, visitor: Visitor, dsn: str
+    base_url: str, visitor: Visitor, dsn: str, figures: Figures
 ) -> None:
     john, jane, conversation = await two(visitor)
     fill(dsn, conversation, john, jane, 10_000)
@@ -98,4 +99,5 @@ async def test_fifty_messages_a_second_leave_no_task_over_50_milliseconds(
         last = page.locator(".message", has_text=f"busy {10 * A_SECOND - 1}")
         await expect(last).to_be_visible()
         found = await measured(page)
-        assert found.task <= 50, found  # the browser tells of none below 50
+        # The browser tells of none below 50.
+        figures.seconds("the longest task at fifty messages a second, ms", found.task, 50)

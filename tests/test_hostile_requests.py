@@ -23,6 +23,7 @@ from http1.listener import Listener
 from tests.support import floods, raw_flood
 from tests.support.callers import Caller, someone_talks
 from tests.support.hostile_requests import HOSTILE, MINE, WAITS, get
+from tests.support.measures import Figures, most_ratio
 from tests.support.people import Person, Visitor, two
 from tests.support.processes import ServerProcess
 from tests.support.sockets import Client, client
@@ -109,7 +110,7 @@ async def test_a_hostile_request_is_refused_or_waits_for_its_turn_after_little_w
 @pytest.mark.measure
 @pytest.mark.gen_test(timeout=120)
 async def test_a_hostile_request_holds_the_loop_for_a_millisecond_at_most_before_its_turn(
-    visitor: Visitor, app: Messenger, http_server: Listener, http_port: int
+    visitor: Visitor, app: Messenger, http_server: Listener, http_port: int, figures: Figures
 ) -> None:
     john, _, _ = await two(visitor)
     seconds = dict.fromkeys(HOSTILE, math.inf)
@@ -117,7 +118,8 @@ async def test_a_hostile_request_holds_the_loop_for_a_millisecond_at_most_before
         for _ in range(TRIES):
             async with read(http_server, http_port, ready(app, john, sent)) as (_, connection):
                 seconds[name] = min(seconds[name], connection.read_seconds)
-    assert {name: took for name, took in seconds.items() if took > MOST_SECONDS} == {}
+    slowest = max(seconds, key=lambda name: seconds[name])
+    figures.seconds(f"{slowest}, before its turn, s", seconds[slowest], MOST_SECONDS)
 
 
 SAMPLES = 100
@@ -146,21 +148,22 @@ def flooded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.gen_test(timeout=120)
 async def test_a_flood_of_hostile_requests_is_to_others_as_one_of_plain_requests(
-    flooded: ServerProcess, name: str
+    flooded: ServerProcess, name: str, figures: Figures
 ) -> None:
     """Measured side by side, in turn. Where it does not look so at first, more waves tell."""
     mallory, _ = someone_talks(flooded.url)
     eve = Caller(flooded.url, "eve")
-    waves: dict[str, list[float]] = {name: [], raw_flood.PLAIN: []}
+    plain_name = raw_flood.plain(name)
+    waves: dict[str, list[float]] = {name: [], plain_name: []}
     async with floods.Connection(flooded.url, eve.token) as connection:
         for wave in range(MOST_WAVES):
             for kind in sorted(waves, reverse=bool(wave % 2)):
                 async with raw_flood.raw_flood(flooded.url, mallory.token, kind):
                     waves[kind].append(await p99(connection))
-            hostile, plain = statistics.median(waves[name]), statistics.median(waves["plain"])
-            if wave + 1 >= WAVES and hostile <= MOST * plain:
+            hostile, plain = statistics.median(waves[name]), statistics.median(waves[plain_name])
+            if wave + 1 >= WAVES and hostile <= most_ratio(MOST) * plain:
                 break
-    assert hostile <= MOST * plain, waves
+    figures.ratio(f"others' p99 beside {name}, by that beside plain ones", hostile / plain, MOST)
 
 
 READERS = 400
@@ -168,7 +171,9 @@ READERS = 400
 
 @pytest.mark.measure
 @pytest.mark.gen_test(timeout=120)
-async def test_a_reader_that_does_not_read_costs_8_mebibytes_at_most(tmp_path: Path) -> None:
+async def test_a_reader_that_does_not_read_costs_8_mebibytes_at_most(
+    tmp_path: Path, figures: Figures
+) -> None:
     """Pages of history, of signs that are six times as long in JSON, over 400 connections."""
     with ServerProcess(tmp_path, RATE_LIMITS="off") as server, contextlib.ExitStack() as stack:
         john, path = someone_talks(server.url)
@@ -190,7 +195,8 @@ async def test_a_reader_that_does_not_read_costs_8_mebibytes_at_most(tmp_path: P
             most = max(most, process.memory_info().rss - before)
             await asyncio.sleep(0.05)
         assert john.ask("/api/sign_in_methods")  # the server goes on
-    assert most < 8 * 2**20 + READERS * 16 * 1024, most / 2**20
+    bound = 8 * 2**20 + READERS * 16 * 1024
+    figures.amount("a reader that does not read, bytes", most, bound)
 
 
 async def warmed_up(port: int, page: bytes) -> None:

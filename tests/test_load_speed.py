@@ -7,6 +7,7 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from config import STATIC_DIR
 from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F401  # autouse
+from tests.support.measures import Figures
 from tests.support.people import Visitor, two
 from tests.support.signed_in import signed_in
 from tests.support.tabs import without
@@ -65,7 +66,7 @@ async def painted(page: Page) -> float:
 @pytest.mark.measure
 @pytest.mark.gen_test(timeout=120)
 async def test_a_conversation_is_painted_within_a_second_and_a_half_of_a_cold_load(
-    base_url: str, visitor: Visitor
+    base_url: str, visitor: Visitor, figures: Figures
 ) -> None:
     john, _, conversation = await two(visitor)
     for n in range(30):
@@ -77,7 +78,7 @@ async def test_a_conversation_is_painted_within_a_second_and_a_half_of_a_cold_lo
             page = await cold(context, f"{base_url}/conversations/{conversation}")
             took.append(await painted(page))
             await page.close()
-        assert min(took) <= PAINTED_MILLISECONDS, took
+        figures.seconds("a cold page over a slow network, ms", min(took), PAINTED_MILLISECONDS)
 
 
 @pytest.mark.gen_test(timeout=60)
@@ -272,7 +273,7 @@ async def test_a_warm_load_asks_the_network_for_nothing_but_facts_and_for_these_
 @pytest.mark.measure
 @pytest.mark.gen_test(timeout=120)
 async def test_a_warm_page_can_be_written_in_within_half_a_second(
-    base_url: str, visitor: Visitor
+    base_url: str, visitor: Visitor, figures: Figures
 ) -> None:
     john, _, conversation = await two(visitor)
     await john.send(conversation, "hello")
@@ -294,7 +295,7 @@ async def test_a_warm_page_can_be_written_in_within_half_a_second(
             took.append(
                 await page.evaluate("performance.getEntriesByName('writable')[0].startTime")
             )
-        assert min(took) <= 500, took
+        figures.seconds("a warm page over a slow network, ms", min(took), 500)
 
 
 @pytest.mark.gen_test

@@ -13,6 +13,7 @@ from playwright.async_api import Page, expect
 from tests.support.browser import browser, browser_here  # noqa: F401  # the fixture is autouse
 from tests.support.conversation_page import at
 from tests.support.history import fill
+from tests.support.measures import Figures
 from tests.support.people import Person, Visitor, two
 from tests.support.scrolling import distance_from_the_end
 from tests.support.smoothness import MEASURE, Measured, measured
@@ -39,7 +40,7 @@ async def scroll(page: Page, *, to: str, pixels: int) -> None:
 @pytest.mark.measure
 @pytest.mark.gen_test(timeout=400)
 async def test_ten_thousand_messages_scroll_from_end_to_beginning_without_a_dropped_second(
-    base_url: str, visitor: Visitor, dsn: str
+    base_url: str, visitor: Visitor, dsn: str, figures: Figures
 ) -> None:
     john, jane, conversation = await two(visitor)
     fill(dsn, conversation, john, jane, MESSAGES)
@@ -52,14 +53,14 @@ async def test_ten_thousand_messages_scroll_from_end_to_beginning_without_a_drop
         await page.get_by_role("button", name="Jump to the latest messages").click()
         await expect(page.locator(".message").last).to_contain_text(f"number {MESSAGES - 1}")
         assert await distance_from_the_end(page) < 1
-        assert up.gap < LONGEST_GAP, up
+        figures.seconds("between two frames, scrolling up, ms", up.gap, LONGEST_GAP)
 
 
 @pytest.mark.measure
 @pytest.mark.parametrize("reading", ["along", "further up"])
 @pytest.mark.gen_test(timeout=400)
 async def test_fifty_messages_a_second_leave_no_task_over_a_tenth_of_a_second(
-    base_url: str, visitor: Visitor, dsn: str, reading: str
+    base_url: str, visitor: Visitor, dsn: str, reading: str, figures: Figures
 ) -> None:
     john, jane, conversation = await two(visitor)
     fill(dsn, conversation, john, jane, MESSAGES)
@@ -69,8 +70,7 @@ async def test_fifty_messages_a_second_leave_no_task_over_a_tenth_of_a_second(
         if reading == "along":
             await page.get_by_role("button", name="Jump to the latest messages").click()
         tries: list[Measured] = []
-        while not any(found.task < LONGEST_TASK for found in tries):
-            assert len(tries) < TRIES, tries
+        while not any(found.task < LONGEST_TASK for found in tries) and len(tries) < TRIES:
             await page.evaluate(MEASURE)
             await send_steadily(john, conversation, f"in try {len(tries)}")
             if reading == "along":
@@ -81,6 +81,8 @@ async def test_fifty_messages_a_second_leave_no_task_over_a_tenth_of_a_second(
                 fresh = A_SECOND * SECONDS * (len(tries) + 1)
                 await expect(page.get_by_role("button", name=f"{fresh} new ↓")).to_be_visible()
             tries.append(await measured(page))
+        longest = min(found.task for found in tries)
+        figures.seconds(f"the longest task, reading {reading}, ms", longest, LONGEST_TASK)
         assert await page.locator(".messages > li").count() <= MOST_LINES
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from config import STATIC_DIR
 from handlers.assets import StaticAssets
+from handlers.requests.arrival import LONGEST_DECODED
 from tests.support.people import Person, Visitor
 from tests.support.rules import rule
 
@@ -25,6 +26,19 @@ async def raw_get(base_url: str, target: str) -> bytes:
         answer = await reader.read()
     writer.close()
     return answer
+
+
+@pytest.mark.gen_test
+async def test_the_escapes_of_a_path_that_is_too_long_for_a_name_are_not_decoded(
+    base_url: str,
+) -> None:
+    """`%ff` is no UTF-8. The path has one character more than its escapes."""
+    decoded = await raw_get(base_url, "/%ff" + "x" * (LONGEST_DECODED - 3))
+    assert decoded.startswith(b"HTTP/1.1 400 ")
+    page = await raw_get(base_url, "/%ff" + "x" * (LONGEST_DECODED - 2))
+    assert page.startswith(b"HTTP/1.1 200 ")
+    file = await raw_get(base_url, "/%ff" + "x" * LONGEST_DECODED + ".js")
+    assert file.startswith(b"HTTP/1.1 404 ")
 
 
 @rule("api#pages")

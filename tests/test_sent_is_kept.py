@@ -48,8 +48,8 @@ async def send_and_leave(page: Page, content: str, milliseconds: int) -> None:
     [
         (1, 12),
         (4, 8),
-        pytest.param(1, 60, marks=pytest.mark.measure),
-        pytest.param(6, 60, marks=pytest.mark.measure),
+        pytest.param(1, 60, marks=pytest.mark.prove),
+        pytest.param(6, 60, marks=pytest.mark.prove),
     ],
 )
 async def test_what_was_sent_just_before_the_page_goes_is_neither_lost_nor_doubled(

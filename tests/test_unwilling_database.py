@@ -13,6 +13,7 @@ from db import errors, pool
 from db.pool import Database
 from db.server import identity
 from handlers.application import Messenger
+from tests.support.measures import Figures
 from tests.support.people import Person, Visitor, eventually_equal
 from tests.support.postgres import Postgres, ask
 from tests.support.rules import rule
@@ -140,7 +141,7 @@ async def test_what_was_taken_away_is_unavailable_and_comes_back(
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.gen_test(timeout=60)
 async def test_a_refusal_that_postgresql_has_stated_is_answered_within_a_second(
-    way: str, visitor: Visitor, owner_dsn: str, postgres: Postgres
+    way: str, visitor: Visitor, owner_dsn: str, postgres: Postgres, figures: Figures
 ) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     conversation = await john.talk_to(jane)
@@ -148,10 +149,12 @@ async def test_a_refusal_that_postgresql_has_stated_is_answered_within_a_second(
     broken, mended = (statement.format(name=name) for statement in WAYS[way])
     ask(postgres.dsn("postgres"), broken)
     end_sessions(postgres, name)
+    took = []
     for _ in range(5):
         began = time.monotonic()
         await is_refused(john, conversation)
-        assert time.monotonic() - began < 1
+        took.append(time.monotonic() - began)
+    figures.seconds(f"a refusal by a database that is {way}, s", max(took), 1)
     ask(postgres.dsn("postgres"), mended)
     await is_back(john, conversation)
 

@@ -29,7 +29,7 @@ async def test_a_server_outlives_a_crash_of_its_database(way: Way, tmp_path: Pat
     await outlives(1, way, tmp_path)
 
 
-@pytest.mark.measure
+@pytest.mark.prove
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.gen_test(timeout=600)
 async def test_a_server_outlives_twenty_crashes_of_its_database(way: Way, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _CALLBACK = re.compile(r"/api/oauth/[^/]+/callback")
 CALLBACK_QUERY_BYTES = 8 * 1024  # a provider may send a long error description
+LONGEST_DECODED = 1024  # characters of a path; no name and no id of ours is longer
 
 
 def query_bytes(path: str) -> int:
@@ -123,7 +124,7 @@ class RequestDelegate(HTTPMessageDelegate):
 
     async def _execute(self) -> None:
         slot = self._handler.slot
-        args = [url_unescape(arg, encoding=None, plus=False) for arg in self._path_args]
+        args = [_decoded(arg) for arg in self._path_args]
         answer = self._handler._execute([], *args)
         if slot is None:
             await answer
@@ -134,6 +135,16 @@ class RequestDelegate(HTTPMessageDelegate):
             slot.sent_bytes = self._connection.sent_bytes
         if slot.decided is not None:
             self._connection.drained().add_done_callback(lambda _: slot.taken())
+
+
+def _decoded(part: str) -> bytes:
+    """Decodes the escapes of a part of the path, unless it is too long to be found anyway.
+
+    To decode thousands of escapes would take longer than the rest of the request.
+    """
+    if len(part) > LONGEST_DECODED:
+        return part.encode()
+    return url_unescape(part, encoding=None, plus=False)
 
 
 def _check_host(path: str, headers: HTTPHeaders) -> None:

@@ -171,7 +171,12 @@ class Handler(RequestHandler):
         return None
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        problem = _problem(status_code, kwargs.get("exc_info"))
+        exc_info = kwargs.get("exc_info")
+        problem = _problem(status_code, exc_info)
+        if exc_info and exc_info[1] is not None:
+            # Its frames refer to this handler: a refusal that the handler or its slot keeps would
+            # be a cycle, which only the garbage collector frees.
+            exc_info[1].__traceback__ = None
         for name, value in problem.headers.items():
             self.set_header(name, value)
         if problem.status >= 500:

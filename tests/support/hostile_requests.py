@@ -135,7 +135,7 @@ HOSTILE: dict[str, Hostile] = {
     ),
     # Bodies: of these nothing is read before the request has its turn.
     "a body of 60,000 chunks": Hostile(chunked(b"1\r\n \r\n" * 60_000 + b"0\r\n\r\n")),
-    "extensions of 15,000 bytes": Hostile(chunked(b"1;" + filled(b"a=b;") + b"\r\n \r\n")),
+    "extensions of 15,000 bytes": Hostile(chunked(b"1;" + filled(b"a=b;") + b"\r\n \r\n0\r\n\r\n")),
     "128 trailers": Hostile(chunked(b"0\r\n" + b"X: y\r\n" * 128 + b"\r\n")),
     "deep JSON": Hostile(post(b'{"content":' + b"[" * 60_000)),
     "a long number": Hostile(post(b'{"content":' + b"1" * 60_000 + b"}")),
