@@ -94,7 +94,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    py_modules=["server", "config", "output", "shutdown"],
+    py_modules=["server", "config", "output", "shutdown", "time_budget"],
     packages=[
         "handlers",
         "handlers.describing",

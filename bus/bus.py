@@ -3,13 +3,15 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Collection, Iterator
-from itertools import islice
+from collections.abc import Callable, Collection, Iterator
+from time import monotonic
 from typing import NamedTuple, Protocol
 
 from bus.event import Frame
+from time_budget import TimeBudget
 
-SLICE = 200  # subscribers called in one iteration of the loop: about 2 ms
+AT_ONCE = 16  # subscribers of one user: by default, a user has ten streams at most
+SLICE_SECONDS = 0.002  # of one iteration of the loop
 
 _log = logging.getLogger("messenger.bus")
 
@@ -58,7 +60,8 @@ class Bus:
     Each user has a separate queue, so that many streams of one user delay no other user's events.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        self._now = now
         self._subscribers: dict[int, set[Subscriber]] = {}
         self._count = 0
         self._queues: dict[int, deque[_Delivery]] = {}  # by user, unfinished deliveries only
@@ -94,13 +97,13 @@ class Bus:
     def publish(self, user_id: int, seq: int, frame: Frame) -> None:
         """Delivers the event to the user's subscribers. Never blocks.
 
-        Subscribers get it at once if the user has at most `SLICE` of them and nothing is queued.
+        Subscribers get it at once if the user has at most `AT_ONCE` of them and nothing is queued.
         Otherwise it is queued, and later iterations of the loop deliver it.
         """
         subscribers = self._subscribers.get(user_id)
         if not subscribers:
             return
-        if len(subscribers) <= SLICE and user_id not in self._queues:
+        if len(subscribers) <= AT_ONCE and user_id not in self._queues:
             for subscriber in tuple(subscribers):
                 _deliver(subscriber, seq, frame)
             return
@@ -122,25 +125,27 @@ class Bus:
         self._abort_slice(iter(tuple(self)), reason)
 
     def _abort_slice(self, subscribers: Iterator[Subscriber], reason: str) -> None:
-        some = list(islice(subscribers, SLICE))
-        for subscriber in some:
+        budget = TimeBudget(SLICE_SECONDS, self._now)
+        for subscriber in subscribers:
             subscriber.abort(reason)
-        if some:
-            asyncio.get_running_loop().call_soon(self._abort_slice, subscribers, reason)
+            if budget.is_spent:
+                asyncio.get_running_loop().call_soon(self._abort_slice, subscribers, reason)
+                break
 
     def _dispatch(self) -> None:
         """Delivers a slice of one user's queue. Users take turns."""
         user_id, queue = next(iter(self._queues.items()))
         del self._queues[user_id]
-        room = SLICE
-        while queue and room:
+        budget = TimeBudget(SLICE_SECONDS, self._now)
+        while queue:
             delivery = queue[0]
-            some = list(islice(delivery.subscribers, room))
-            for subscriber in some:
-                _deliver(subscriber, delivery.seq, delivery.frame)
-            room -= len(some)
-            if room:
+            subscriber = next(delivery.subscribers, None)
+            if subscriber is None:
                 queue.popleft()
+                continue
+            _deliver(subscriber, delivery.seq, delivery.frame)
+            if budget.is_spent:
+                break
         if queue:
             self._queues[user_id] = queue
         if self._queues:

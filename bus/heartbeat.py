@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 
 from bus.bus import Subscriber
 from bus.event import HEARTBEAT_SECONDS
+from time_budget import TimeBudget
 
-SLICE = 200  # streams pinged in one iteration of the loop: about 2 ms
+SLICE_SECONDS = 0.002  # of one iteration of the loop
 SPREAD = 0.2  # an interval is this fraction longer or shorter, at random
 SLOT_SECONDS = 0.05  # of 10,000 streams, a slot has about 25: half a millisecond of the loop
 
@@ -59,15 +60,16 @@ class Heartbeat:
         self._timer = loop.call_at(self._next * SLOT_SECONDS, self._tick)
 
     def _tick(self) -> None:
-        """Pings the streams that are due, up to `SLICE` in one iteration of the loop."""
+        """Pings the streams that are due. Those beyond its budget follow in the next iteration."""
         self._next = 0  # keeps `add` from starting a timer during this call
         now = asyncio.get_running_loop().time()
+        budget = TimeBudget(SLICE_SECONDS)
         pinged: list[Subscriber] = []
         for slot in sorted(self._slots):
-            if slot * SLOT_SECONDS > now:
+            if slot * SLOT_SECONDS > now or budget.is_spent:
                 break
             streams = self._slots[slot]
-            while streams and len(pinged) < SLICE:
+            while streams and not budget.is_spent:
                 stream, _ = streams.popitem()
                 pinged.append(stream)
                 self._ping(stream)
@@ -75,11 +77,8 @@ class Heartbeat:
                 del self._slots[slot]
         if self._after is not None and pinged:
             self._after(pinged)
-        if not self._due:
-            self._timer = None
-        elif len(pinged) == SLICE:
-            self._timer = asyncio.get_running_loop().call_later(0, self._tick)
-        else:
+        self._timer = None
+        if self._due:
             self._wait()
 
     def _ping(self, stream: Subscriber) -> None:

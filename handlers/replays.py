@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 from db.feed import LONGEST_PAGE, FeedReader
 from handlers.delivery import encoded
+from time_budget import TimeBudget
 
-PIECE_BYTES = 32 * 1024  # of one write; encoding one takes a fraction of a millisecond
+PIECE_BYTES = 32 * 1024  # of one write
+ENCODING_SECONDS = 0.001  # of one iteration of the loop
 PAGE_BYTES = 256 * 1024  # of memory for a client that does not read; one event may be larger
 BYTES_PER_SECOND = 16 * 2**20  # for one user: a few hundredths of the loop's time
 _SHORTEST_TIMER_SECONDS = 0.001
@@ -47,7 +49,7 @@ async def read_page(feeds: FeedReader, user_id: int, after: int, limit: int) -> 
     events, more = await feeds.read(user_id, after, limit)
     pieces: list[Piece] = []
     piece, size, seq = b"", 0, after
-    seconds, began = 0.0, time.monotonic()
+    seconds, began, budget = 0.0, time.monotonic(), TimeBudget(ENCODING_SECONDS)
     for fact in events:
         if size >= PAGE_BYTES:
             more = True
@@ -62,9 +64,10 @@ async def read_page(feeds: FeedReader, user_id: int, after: int, limit: int) -> 
         if len(piece) >= PIECE_BYTES:
             pieces.append(Piece(piece, seq))
             piece = b""
+        if budget.is_spent:
             seconds += time.monotonic() - began
             await asyncio.sleep(0)
-            began = time.monotonic()
+            began, budget = time.monotonic(), TimeBudget(ENCODING_SECONDS)
     pieces.append(Piece(piece, seq))
     seconds += time.monotonic() - began
     limit_that_fits = (seq - after) * PAGE_BYTES // max(size, 1)

@@ -8,7 +8,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from time import monotonic  # uvloop's own clock has a resolution of a millisecond
+from time import monotonic
+
+from time_budget import TimeBudget
 
 SLICE_SECONDS = 0.01  # for all work of this queue in one iteration of the loop
 NEW_CLIENTS_SECONDS = 0.0002  # for new clients while others are active: two or three of them
@@ -29,7 +31,7 @@ class RequestScheduler:
     def __init__(self) -> None:
         self._deferred: deque[Work] = deque()
         self._new: deque[Work] = deque()
-        self._until: float | None = None  # the end of the current slice; None between slices
+        self._slice: TimeBudget | None = None  # None between slices
         self._active_until = 0.0
 
     @property
@@ -52,10 +54,10 @@ class RequestScheduler:
         if self._deferred:
             self._deferred.append(work)
             return
-        if self._until is None:
-            self._until = monotonic() + SLICE_SECONDS
+        if self._slice is None:
+            self._slice = TimeBudget(SLICE_SECONDS)
             asyncio.get_running_loop().call_soon(self._run_slice)
-        if monotonic() >= self._until:
+        if self._slice.is_spent:
             self._deferred.append(work)
         else:
             work()
@@ -72,22 +74,25 @@ class RequestScheduler:
         await reached.wait()
 
     def _run_soon(self) -> None:
-        if self._until is None:
-            self._until = 0
+        if self._slice is None:
+            self._slice = TimeBudget(0)
             asyncio.get_running_loop().call_soon(self._run_slice)
 
     def _run_slice(self) -> None:
-        self._until = until = monotonic() + SLICE_SECONDS
-        while self._deferred and monotonic() < until:
+        self._slice = TimeBudget(SLICE_SECONDS)
+        while self._deferred and not self._slice.is_spent:
             _run(self._deferred.popleft())
-        least = monotonic() + NEW_CLIENTS_SECONDS
-        until = least if self.has_active_clients else max(least, until)
-        while self._new and monotonic() < until:
-            _run(self._new.popleft())
+        self._run_new(self._slice)
         if self._deferred or self._new:
             asyncio.get_running_loop().call_soon(self._run_slice)
         else:
-            self._until = None
+            self._slice = None
+
+    def _run_new(self, rest: TimeBudget) -> None:
+        """New clients get a little of each slice, and its rest while no client is active."""
+        share, may_use_rest = TimeBudget(NEW_CLIENTS_SECONDS), not self.has_active_clients
+        while self._new and not (share.is_spent and (rest.is_spent or not may_use_rest)):
+            _run(self._new.popleft())
 
 
 def _run(work: Work) -> None:

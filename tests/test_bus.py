@@ -1,18 +1,28 @@
 """The bus: from a user to their streams, in order, and one bad stream is no one else's trouble."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 
 import pytest
 
 from bus import event
-from bus.bus import SLICE, Bus
+from bus.bus import SLICE_SECONDS, Bus
 from bus.event import Frame
 from bus.heartbeat import Heartbeat
 from tests.support.people import eventually
 from tests.support.rules import rule
 
 FRAME = Frame(b"", b"data: {}\n\n")
+
+
+SLICE = 200
+
+
+def slow_bus() -> Bus:
+    """A bus on a clock of its own, where `SLICE` subscribers take the time of a slice."""
+    readings = itertools.count()
+    return Bus(lambda: next(readings) * SLICE_SECONDS / SLICE)
 
 
 class Recorder:
@@ -84,7 +94,7 @@ def test_a_stream_that_fails_is_aborted_and_the_next_has_its_event() -> None:
 
 @pytest.mark.gen_test
 async def test_a_fan_out_to_many_is_cut_into_slices_and_keeps_the_order() -> None:
-    bus = Bus()
+    bus = slow_bus()
     streams = [Recorder() for _ in range(2 * SLICE + 1)]
     for stream in streams:
         bus.subscribe(stream)
@@ -98,7 +108,7 @@ async def test_a_fan_out_to_many_is_cut_into_slices_and_keeps_the_order() -> Non
 
 @pytest.mark.gen_test
 async def test_many_streams_of_one_user_delay_nobody_elses_events() -> None:
-    bus, jane, john = Bus(), Recorder(user_id=2), Recorder(user_id=3)
+    bus, jane, john = slow_bus(), Recorder(user_id=2), Recorder(user_id=3)
     crowd = [Recorder() for _ in range(3 * SLICE)]
     for stream in (jane, john, *crowd):
         bus.subscribe(stream)
@@ -120,7 +130,7 @@ async def test_many_streams_of_one_user_delay_nobody_elses_events() -> None:
 
 @pytest.mark.gen_test
 async def test_a_stream_that_was_closed_gets_nothing_of_what_is_queued() -> None:
-    bus, streams = Bus(), [Recorder() for _ in range(2 * SLICE)]
+    bus, streams = slow_bus(), [Recorder() for _ in range(2 * SLICE)]
     for stream in streams:
         bus.subscribe(stream)
     bus.publish(1, 1, FRAME)
@@ -133,7 +143,7 @@ async def test_a_stream_that_was_closed_gets_nothing_of_what_is_queued() -> None
 
 @pytest.mark.gen_test
 async def test_streams_may_come_and_go_while_an_event_is_handed_out() -> None:
-    bus = Bus()
+    bus = slow_bus()
     streams = [Recorder() for _ in range(2 * SLICE)]
     for stream in streams:
         bus.subscribe(stream)
@@ -159,7 +169,7 @@ def test_the_end_of_a_session_ends_its_streams_alone() -> None:
 
 @pytest.mark.gen_test
 async def test_all_streams_that_are_open_are_aborted_in_slices_and_none_that_comes_after() -> None:
-    bus, streams = Bus(), [Recorder(user_id=n) for n in range(2 * SLICE + 1)]
+    bus, streams = slow_bus(), [Recorder(user_id=n) for n in range(2 * SLICE + 1)]
     for stream in streams:
         bus.subscribe(stream)
     bus.abort_all("epoch")

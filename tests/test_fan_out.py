@@ -76,7 +76,8 @@ async def test_a_client_of_http_1_0_among_them_has_its_events_without_chunks(
 async def test_streams_come_and_go_between_the_slices_and_each_has_what_is_its_own(
     visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bus_module, "SLICE", CROWD // 3)
+    monkeypatch.setattr(bus_module, "AT_ONCE", 1)
+    monkeypatch.setattr(bus_module, "SLICE_SECONDS", 0)  # one stream in each turn of the loop
     john, jane, conversation = await two(visitor)
     async with AsyncExitStack() as stack:
         streams = await crowd(stack, jane)
