@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,18 +27,27 @@ def ran(*command: str | Path, **options: object) -> subprocess.CompletedProcess[
     )
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made from the files that are committed or about to be, and nothing else that lies about."""
-    tree = tmp_path_factory.mktemp("tree")
+def committed() -> list[str]:
     listed = ran("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT)
-    for name in listed.stdout.splitlines():
+    return listed.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that are committed or about to be, and nothing else that lies about."""
+    folder = tmp_path_factory.mktemp("tree")
+    for name in committed():
         if (ROOT / name).is_file():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, tree / name)
-    made = ran(*PIP, "wheel", "--no-deps", "--no-build-isolation", "-w", tree / "dist", tree)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(sources: Path) -> Path:
+    made = ran(*PIP, "wheel", "--no-deps", "--no-build-isolation", "-w", sources / "dist", sources)
     assert made.returncode == 0, made.stderr
-    (found,) = (tree / "dist").glob("*.whl")
+    (found,) = (sources / "dist").glob("*.whl")
     return found
 
 
@@ -84,6 +94,17 @@ def test_the_wheel_serves_the_page_from_an_empty_environment(
     assert (tmp_path / ".local/share/messenger-server/jwt-secret").is_file()
     after = {path for path in env.rglob("*") if path.suffix != ".pyc"}
     assert {path for path in after - before if path.name != "__pycache__"} == set()
+
+
+def test_the_source_distribution_has_all_but_hidden_files(sources: Path, tmp_path: Path) -> None:
+    wanted = {name for name in committed() if (ROOT / name).is_file() and name[0] != "."}
+    made = ran(sys.executable, "setup.py", "-q", "sdist", "-d", tmp_path, cwd=sources)
+    assert made.returncode == 0, made.stderr
+    (found,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(found) as archive:
+        packed = {name.partition("/")[2] for name in archive.getnames()}
+    assert wanted - packed == set()
+    assert {"tests/conftest.py", "docs/api.md", "static/app.js", "requirements/run.txt"} <= wanted
 
 
 @contextmanager

@@ -98,7 +98,10 @@ class Person(Visitor):
     @property
     def cookie(self) -> Any:
         """As a browser is given it."""
-        return {"name": "messenger-session", "value": self.token, "url": self.base_url}
+        return self.cookie_of(self.base_url)
+
+    def cookie_of(self, origin: str) -> Any:
+        return {"name": "messenger-session", "value": self.token, "url": origin}
 
     async def talk_to(self, other: "Person") -> str:
         """The id of their conversation."""
