@@ -133,7 +133,7 @@ async def test_a_database_without_any_room_refuses_at_once_and_never_panics(
             while (await stream.event()).data["id"] != last["id"]:
                 pass
         assert "PANIC" not in (small.path / "data" / "postgres" / "log").read_text()
-        assert len([line for line in server.output if "away" in line]) == 1
+        assert len([line for line in server.output if "is unavailable" in line]) == 1
 
 
 def embedded_dsn(server: ServerProcess) -> str:

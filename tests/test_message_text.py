@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.support.browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F401  # the fixture is autouse
 from tests.support.people import Visitor, two
 
 
@@ -110,3 +110,16 @@ async def test_a_few_emoji_on_their_own_are_drawn_larger(base_url: str, visitor:
         page = await shown(tabs, visitor, "\U0001f389 \u2764\ufe0f", "yes \U0001f389")
         sizes = [await style(page.locator(".content").nth(n), "fontSize") for n in range(2)]
         assert float(sizes[0].removesuffix("px")) > 2 * float(sizes[1].removesuffix("px"))
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_emoji_on_their_own_stand_in_no_bubble_whoever_sent_them(
+    base_url: str, visitor: Visitor
+) -> None:
+    async with browser(base_url) as tabs:
+        page = await shown(tabs, visitor, "\U0001f389")
+        await write(page, "\U0001f389")
+        await expect(page.locator(".message")).to_have_count(2)
+        for n in range(2):
+            background = await style(page.locator(".content").nth(n), "backgroundColor")
+            assert background == "rgba(0, 0, 0, 0)", n

@@ -82,7 +82,7 @@ async def is_back(person: Person, conversation: str) -> None:
 
 def times_said(caplog: pytest.LogCaptureFixture) -> int:
     lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    return sum("away" in line for line in lines)
+    return sum("is unavailable" in line for line in lines)
 
 
 @rule("api#outage")

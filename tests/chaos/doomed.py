@@ -23,7 +23,7 @@ def main() -> int:
     settle = FeedWriter._settle
 
     def settle_or_die(self: FeedWriter, batch: list[Any], outcomes: list[Any]) -> None:
-        if order.exists() and any(outcome.recipients for outcome in outcomes):
+        if order.exists() and any(outcome.appended for outcome in outcomes):
             order.unlink()
             print(f"{DYING}: {len(outcomes)} writes", flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
