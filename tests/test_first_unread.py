@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.support.attention import Gaze
-from tests.support.browser import browser, browser_here, write  # noqa: F401  # an autouse fixture
+from tests.support.browser import Tabs, browser, browser_here, write  # noqa: F401  # an autouse fixture
 from tests.support.conversation_page import at, marker, settled
 from tests.support.history import fill
 from tests.support.live_page import OFFLINE, expect_line, expect_live, forget_trouble
@@ -132,17 +132,25 @@ async def test_reading_on_tells_line_by_line_and_the_place_where_they_began_stay
         assert await line.evaluate("e => e.nextElementSibling.innerText.includes('unread 0')")
 
 
+async def looking_away(
+    tabs: Tabs, john: Person, jane: Person, conversation: str
+) -> tuple[Page, Gaze]:
+    """Jane has read all of the conversation, and looks at another window."""
+    read = await john.send(conversation, "read")
+    page = await at(tabs, "jane", conversation)
+    await eventually_equal(read["id"], lambda: marker(jane, conversation))
+    gaze = Gaze(page)
+    await gaze.elsewhere()
+    return page, gaze
+
+
 @pytest.mark.gen_test(timeout=120)
 async def test_what_comes_while_nobody_looks_is_read_from_its_first_on(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
-    read = await john.send(conversation, "read")
     async with browser(base_url) as tabs:
-        page = await at(tabs, "jane", conversation)
-        await eventually_equal(read["id"], lambda: marker(jane, conversation))
-        gaze = Gaze(page)
-        await gaze.elsewhere()
+        page, gaze = await looking_away(tabs, john, jane, conversation)
         await send(john, conversation, 60)
         await expect(page.locator(".badge")).to_have_text("60")
         await settled(page)
@@ -156,12 +164,8 @@ async def test_what_was_on_the_screen_while_nobody_looked_has_not_been_seen(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
-    read = await john.send(conversation, "read")
     async with browser(base_url) as tabs:
-        page = await at(tabs, "jane", conversation)
-        await eventually_equal(read["id"], lambda: marker(jane, conversation))
-        gaze = Gaze(page)
-        await gaze.elsewhere()
+        page, gaze = await looking_away(tabs, john, jane, conversation)
         for n in range(24):  # each is drawn by itself, the last of them below the first unread one
             await send(john, conversation, 1, n)
             await expect(page.locator(".message").get_by_text(f"unread {n}")).to_have_count(1)

@@ -270,14 +270,18 @@ def misplaced(reader: Reader) -> int:
     return found
 
 
-def main() -> int:
-    """Prints the figures; the exit status says whether all that is to be 0 is 0."""
+def run_whole(way: Way | None) -> tuple[int, Figures]:
+    """Runs a storm of full length, and returns its seed and its figures."""
     plan = Plan(kills=100, kills_after_commit=25, crashes=20)
     seed = random.SystemRandom().randrange(10**6)
     with tempfile.TemporaryDirectory(prefix="messenger-chaos-") as folder:
         Path(folder).chmod(0o755)
-        way: Way | None = "ipv4" if "--tcp" in sys.argv else None
-        figures = asyncio.run(chaos(Path(folder), plan, seed, way))
+        return seed, asyncio.run(chaos(Path(folder), plan, seed, way))
+
+
+def main() -> int:
+    """Prints the figures; the exit status says whether all that is to be 0 is 0."""
+    seed, figures = run_whole("ipv4" if "--tcp" in sys.argv else None)
     print(f"seed {seed}")
     for name, value in figures._asdict().items():
         print(f"{name.replace('_', ' '):36}{value:>10.0f}")
