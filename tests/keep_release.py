@@ -1,4 +1,4 @@
-"""Keeps what this version leaves behind, for the upgrade tests of all that follow.
+"""Keeps the database and the browser profile of this version, for later upgrade tests.
 
 Run it by hand with each release: python -m pytest tests/keep_release.py
 """
@@ -45,7 +45,7 @@ async def test_keep(
             await write(page, content)
         await expect_sending(page, ["one", "two", "three"])
         await page.get_by_role("textbox", name="Message").fill("half a thought")
-        await page.wait_for_timeout(1000)  # the draft is kept, and the browser has written it
+        await page.wait_for_timeout(1000)  # the draft is kept: the browser has written it
     release = DATA / VERSION
     release.mkdir(parents=True, exist_ok=True)
     dump(postgres, dsn, release / "database.sql")

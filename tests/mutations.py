@@ -1,6 +1,6 @@
-"""A plugin of pytest that takes one mechanism out of the server: which one, MUTATION says.
+"""A pytest plugin that removes one mechanism from the server: the one that MUTATION names.
 
-tests/test_mutations.py shows that the suite notices each.
+tests/test_mutations.py shows that a test fails for each.
 """
 
 import os
@@ -23,7 +23,7 @@ from handlers.stream import StreamHandler
 
 
 def no_dedup_at_the_seam() -> None:
-    """What was held back while the feed was read is sent, whatever was read."""
+    """Sends all events that were held back during the read, even those that the feed had."""
 
     original = StreamHandler._go_live
 
@@ -37,7 +37,7 @@ def no_dedup_at_the_seam() -> None:
 
 
 def publish_before_commit() -> None:
-    """Streams hear of a message while its transaction is open."""
+    """Publishes a message to streams while its transaction is open."""
 
     class Begun:
         def __init__(self, conn: Connection) -> None:
@@ -60,7 +60,7 @@ def publish_before_commit() -> None:
 
 
 def cursor_by_message_id() -> None:
-    """The id of an event is that of its message, as in many a stream that was ever built."""
+    """Gives an event the id of its message, a common mistake in event streams."""
     encoded = delivery.encoded
 
     def by_message_id(fact: Event) -> Frame:

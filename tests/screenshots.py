@@ -1,7 +1,7 @@
-"""`make screenshots`: every page and state, small and large, light and dark, into .screenshots/.
+"""`make screenshots`: every page and state, small and large, light and dark, in .screenshots/.
 
-A file of pytest's that it finds only when told: it needs the server and the people of the tests.
-Those that the documents show are copied into docs/screenshots/.
+pytest collects this file only by name: it needs the server and the people of the tests. The
+pictures that the documents show are copied into docs/screenshots/.
 """
 
 import re
@@ -16,7 +16,7 @@ from tests.support.browser import browser, browser_here  # noqa: F401  # the fix
 from tests.support.people import Visitor
 from tests.support.states import Cast, states
 
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)  # else each day would have pictures of its own
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)  # otherwise the pictures would differ each day
 ROOT = Path(__file__).resolve().parents[1]
 TAKEN = ROOT / ".screenshots"
 SHOWN = ROOT / "docs" / "screenshots"

@@ -1,1 +1,1 @@
-"""Breaking things on purpose: what was answered is counted before and after."""
+"""Storms: servers and databases are killed under load, and all answered messages are counted."""

@@ -1,6 +1,6 @@
-"""The server, but that it kills itself after a commit and before the answer when it is told to.
+"""The server, with one addition: it can kill itself after a commit and before the answer.
 
-It is told by a file, `die` in its data directory; the rest is `server.py`, to the letter.
+It does so when its data directory has a file `die`. Everything else is `server.py` unchanged.
 """
 
 import os

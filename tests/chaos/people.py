@@ -1,4 +1,4 @@
-"""Those who talk while all breaks: senders that insist, readers that resume."""
+"""The clients of a storm: senders that repeat until they are answered, readers that resume."""
 
 import asyncio
 import uuid
@@ -16,7 +16,7 @@ BROKEN = (OSError, HTTPClientError, StreamClosedError, TimeoutError, asyncio.Inc
 
 
 class FeedWriter:
-    """Sends one message after the other, each until it is answered, under one client id."""
+    """Sends messages in turn, and repeats each under its client id until it is answered."""
 
     def __init__(self, person: Person, conversations: list[str]) -> None:
         self.person = person
@@ -32,7 +32,7 @@ class FeedWriter:
             self.answered.append(await self._send(conversation, str(uuid.uuid4())))
 
     def stop(self) -> None:
-        """After the message that is being sent."""
+        """Stops after the current message."""
         self._stopping = True
 
     async def _send(self, conversation: str, client_id: str) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class FeedWriter:
 
 
 class Reader:
-    """A client of the event stream as the standard describes it: it comes back with its last id."""
+    """A client of the event stream as the standard describes it: it resumes from its last id."""
 
     def __init__(self, person: Person, last_event_id: str) -> None:
         self.person = person

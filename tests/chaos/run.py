@@ -1,6 +1,6 @@
-"""A storm: eight people talk, their server and its database are killed, all is counted.
+"""A storm: eight people talk while their server and its database are killed, and all is counted.
 
-python -m tests.chaos.run [--tcp]      (--tcp: the server reaches its database over TCP)
+python -m tests.chaos.run [--tcp] (--tcp: the server reaches its database over TCP)
 """
 
 import asyncio
@@ -31,15 +31,15 @@ FAULT = re.compile(r" (?:ERROR|CRITICAL) |Traceback|Unclosed connection|never re
 
 
 class Plan(NamedTuple):
-    """How often what is broken."""
+    """How often a storm breaks each part."""
 
-    kills: int  # of the server, at random moments
-    kills_after_commit: int  # of those, the server's own, between COMMIT and answer
-    crashes: int  # of PostgreSQL, by `pg_ctl stop -m immediate`
+    kills: int  # kills of the server, at random moments
+    kills_after_commit: int  # how many of them are the server's own, between COMMIT and answer
+    crashes: int  # crashes of PostgreSQL, by `pg_ctl stop -m immediate`
 
 
 class Figures(NamedTuple):
-    """What came of it. All from `lost` on are to be 0."""
+    """The counts of a storm. Each must be 0, from `lost` on."""
 
     seconds: float
     kills: int
@@ -62,7 +62,7 @@ ALLOWED = Figures._fields.index("lost")  # the first of those that must be 0
 
 
 class DoomedServer(ServerProcess):
-    """A server that dies after its next commit when it is told to."""
+    """A server that can be told to die after its next commit."""
 
     program = "tests/chaos/doomed.py"
 
@@ -71,7 +71,10 @@ class DoomedServer(ServerProcess):
 
 
 async def chaos(folder: Path, plan: Plan, seed: int, way: Way | None = None) -> Figures:
-    """`way`: how the server reaches its PostgreSQL, where that is not an embedded one's socket."""
+    """Runs a storm.
+
+    `way` is how the server reaches its PostgreSQL; without it, over an embedded server's socket.
+    """
     chance = random.Random(seed)
     postgres: Postgres
     if way is None:
@@ -124,7 +127,7 @@ class Storm:
 
     @asynccontextmanager
     async def _people(self) -> AsyncIterator[None]:
-        """Each talks to two others, and is read by one stream."""
+        """Has each person talk to two others, and be read by one stream."""
         client = AsyncHTTPClient(force_instance=True, max_clients=4 * PEOPLE)
         visitor = Visitor(client, self.server.url)
         people = [await visitor.sign_in(f"person{n}") for n in range(PEOPLE)]
@@ -148,7 +151,7 @@ class Storm:
         return sum(len(sender.answered) for sender in self.senders)
 
     async def _some_answers(self) -> None:
-        """Sends are answered, streams are open, and more is under way."""
+        """Waits until sends are answered, streams are open, and more requests are in flight."""
         goal = self.answered + self.chance.randint(1, 60)
         await self._until(lambda: self.answered >= goal)
         await self._until(lambda: any(sender.in_flight for sender in self.senders))
@@ -196,7 +199,7 @@ class Storm:
         await loop.run_in_executor(None, self.postgres.revive)
 
     async def _settle(self) -> None:
-        """All is answered, and read."""
+        """Waits until all sends are answered and read."""
         for sender in self.senders:
             sender.stop()
         await asyncio.wait(self._sending, timeout=SETTLED_SECONDS)
@@ -259,7 +262,7 @@ TAKES_PART = """
 
 
 def misplaced(reader: Reader) -> int:
-    """Messages that came before an older one of the same conversation."""
+    """Messages that arrived before an older one of the same conversation."""
     newest: dict[str, int] = {}
     found = 0
     for event in reader.events:
@@ -280,7 +283,7 @@ def run_whole(way: Way | None) -> tuple[int, Figures]:
 
 
 def main() -> int:
-    """Prints the figures; the exit status says whether all that is to be 0 is 0."""
+    """Prints the figures; the exit status is 0 if every count that must be 0 is 0."""
     seed, figures = run_whole("ipv4" if "--tcp" in sys.argv else None)
     print(f"seed {seed}")
     for name, value in figures._asdict().items():

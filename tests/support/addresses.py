@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 
 async def sign_in_from(source: str, base_url: str) -> int:
-    """The status of a sign-in whose connection comes from that address."""
+    """Returns the status of a sign-in whose connection comes from that address."""
     url = urlsplit(base_url)
     reader, writer = await asyncio.open_connection("127.0.0.1", url.port, local_addr=(source, 0))
     body = b'{"username":"jane"}'

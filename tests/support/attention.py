@@ -1,4 +1,4 @@
-"""Whether somebody looks at a page, as its browser tells it."""
+"""Whether a user looks at a page, as the browser tells the page."""
 
 from playwright.async_api import Page
 
@@ -6,13 +6,16 @@ from tests.support.people import eventually_equal
 
 
 class Gaze:
-    """Of one who may turn to something else. Playwright lets every page think it has the focus."""
+    """The attention of a user, who may look at another window.
+
+    Playwright makes every page believe that it has the focus.
+    """
 
     def __init__(self, page: Page) -> None:
         self._page = page
 
     async def elsewhere(self) -> None:
-        """To another window: the page is still to be seen, and has not the focus."""
+        """Looks at another window: the page stays visible, and loses the focus."""
         other = await self._page.context.new_page()
         for page in (self._page, other):
             devtools = await page.context.new_cdp_session(page)

@@ -1,4 +1,4 @@
-"""A reverse proxy with the manners of real ones: it may lose its server, or fall silent."""
+"""A reverse proxy that behaves like real ones: it may lose its server, or fall silent."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,12 +13,12 @@ _BAD_GATEWAY = (
 
 class Mood(Enum):
     PASSING = auto()
-    REFUSING = auto()  # 502 for whatever is asked
-    SILENT = auto()  # takes connections and bytes, and nothing comes back
+    REFUSING = auto()  # answers each request with 502
+    SILENT = auto()  # accepts connections and bytes, and sends nothing back
 
 
 class BadGateway:
-    """Passes bytes between its clients and the server at `port`, while it is in the mood."""
+    """Passes bytes between its clients and the server at `port`, as its mood allows."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -39,7 +39,10 @@ class BadGateway:
                 writer.close()
 
     async def become(self, mood: Mood) -> None:
-        """Connections that are open end, or, where it falls silent, are never heard of again."""
+        """Changes the mood, and ends open connections.
+
+        When it falls silent, their clients are not told.
+        """
         self._mood = mood
         await self._end_all()
 

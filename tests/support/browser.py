@@ -1,4 +1,4 @@
-"""Browsers of different people, in the one Chromium that a worker keeps for all of its tests."""
+"""Browsers of different people, in the one Chromium that a worker keeps for all its tests."""
 
 import os
 import re
@@ -18,9 +18,9 @@ from playwright.async_api import (
 
 from tests.support.browser_loop import CHROMIUM, browser_loop
 
-EXPECT_SECONDS = 20  # Playwright gives 5, which a machine that does four things at once exceeds
-# Chromium's own lines for a refused request, and for what is asked for with the page in vain
-# where the session has ended.
+EXPECT_SECONDS = 20  # Playwright's 5 is too little for a machine that runs four tests at once
+# Chromium's own lines about refused requests, and about requests that the page makes in vain
+# after its session has ended.
 EXPECTED_NOISE = re.compile(r"status of (401|404)|preloaded using link preload but not used")
 
 expect.set_options(timeout=EXPECT_SECONDS * 1000)
@@ -28,7 +28,7 @@ expect.set_options(timeout=EXPECT_SECONDS * 1000)
 
 @pytest.fixture(autouse=True)
 def browser_here() -> None:
-    """Import it where tests need a browser: it gives them the worker's."""
+    """Gives a test file the worker's browser. Import it where tests need one."""
     if CHROMIUM is None:
         assert os.environ.get("CI") != "true", "CI needs a Chromium"
         pytest.skip("no Chromium on this machine")
@@ -40,7 +40,7 @@ class Tabs:
     def __init__(self, browser: Browser, base_url: str) -> None:
         self._browser = browser
         self.base_url = base_url
-        self.now: datetime | None = None  # where the clocks of browsers begin, if not at present
+        self.now: datetime | None = None  # the time at which the browsers' clocks begin, if not now
         self.zone: str | None = None
         self.complaints: list[str] = []
         self._contexts: list[BrowserContext] = []
@@ -51,7 +51,7 @@ class Tabs:
         return page
 
     async def sign_in(self, username: str, *, width: int = 1280, scheme: str = "light") -> Page:
-        """As the page for it does, but for the page."""
+        """Signs in as the page does, without loading the page."""
         page = await self._new_page(width, scheme)
         answer = await page.context.request.post(
             f"{self.base_url}/api/login",
@@ -83,7 +83,7 @@ class Tabs:
             await context.close()
 
     async def _close(self, dialog: Dialog) -> None:
-        """Nothing is ever told by one: not an error, not a refusal."""
+        """Closes the contexts, and checks that no console had an error or a refusal."""
         self.complaints.append(f"{dialog.type}: {dialog.message}")
         await dialog.dismiss()
 
@@ -94,7 +94,7 @@ class Tabs:
 
 @asynccontextmanager
 async def browser(base_url: str) -> AsyncIterator[Tabs]:
-    """Contexts of the worker's Chromium, closed at the end."""
+    """Makes contexts of the worker's Chromium, and closes them at the end."""
     tabs = Tabs(await browser_loop().chromium(), base_url)
     try:
         yield tabs
@@ -104,7 +104,7 @@ async def browser(base_url: str) -> AsyncIterator[Tabs]:
 
 
 async def sign_out(page: Page) -> None:
-    """By the settings, behind one's own name. What is unsent is asked about first."""
+    """Signs out in the settings, and confirms the question about unsent messages."""
     await page.locator(".account a").click()
     await page.get_by_role("button", name="Sign out").click()
 

@@ -1,4 +1,4 @@
-"""The event loop, Playwright and Chromium that a worker keeps for all of its tests with a browser.
+"""The event loop, Playwright and Chromium that a worker keeps for all its browser tests.
 
 Starting the two takes a second of CPU; a new context takes a tenth.
 """
@@ -16,7 +16,7 @@ CHROMIUM = next(
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
-    "--disable-partial-raster",  # whose edges depend on what was drawn before
+    "--disable-partial-raster",  # else the edges of letters depend on what was drawn before
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
@@ -25,7 +25,7 @@ FLAGS = [
 
 
 class BrowserLoop(asyncio.SelectorEventLoop):
-    """Shared by those tests, since Playwright stays with the loop that it was started on."""
+    """A loop that browser tests share: Playwright stays with the loop that it was started on."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class BrowserLoop(asyncio.SelectorEventLoop):
         return self._playwright
 
     async def chromium(self) -> Browser:
-        """Starts it where it does not run."""
+        """Returns the worker's Chromium, and starts it if it does not run."""
         if self._chromium is None or not self._chromium.is_connected():
             self._chromium = await self.playwright.chromium.launch(
                 executable_path=CHROMIUM, args=FLAGS
@@ -62,7 +62,7 @@ class BrowserLoop(asyncio.SelectorEventLoop):
         return self._chromium
 
     def end_test(self) -> None:
-        """Ends what a test has left: contexts, tasks and timers."""
+        """Ends the contexts, tasks and timers that a test has left."""
         self.run_until_complete(self._end_test())
 
     async def _end_test(self) -> None:
@@ -88,7 +88,7 @@ class BrowserLoop(asyncio.SelectorEventLoop):
 
 
 def browser_loop() -> BrowserLoop:
-    """That of the test that runs."""
+    """Returns the loop of the running test."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, BrowserLoop), "the test's file must import browser_here"
     return loop

@@ -1,4 +1,4 @@
-"""Streams of requests as bytes, and the small wrongs done to them: always the same ones."""
+"""Streams of requests as bytes, with small mutations: the same ones for the same seed."""
 
 import random
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ _PIECES = [
 
 
 def mutated(number: int, seed: int = 12) -> Iterator[bytes]:
-    """One to three requests in a row, each stream with up to three mutations."""
+    """Yields streams of one to three requests, each with up to three mutations."""
     chance = random.Random(seed)
     for _ in range(number):
         stream = b"".join(chance.choices(REQUESTS, k=chance.randint(1, 3)))
@@ -62,7 +62,7 @@ def mutated(number: int, seed: int = 12) -> Iterator[bytes]:
 
 
 def cut(stream: bytes, chance: random.Random) -> list[bytes]:
-    """The same bytes in up to nine pieces."""
+    """Cuts the stream into up to nine pieces."""
     places = sorted(chance.choices(range(len(stream) + 1), k=chance.randint(1, 8)))
     return [stream[a:b] for a, b in zip([0, *places], [*places, len(stream)], strict=True)]
 

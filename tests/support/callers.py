@@ -1,4 +1,4 @@
-"""Those who ask a server from outside of its process, one question after the other."""
+"""Clients outside the server's process, which send one request after another."""
 
 import json
 import time
@@ -10,7 +10,7 @@ from tests.support.postgres import ask
 
 
 class Caller:
-    """Asks a server from outside, with one token."""
+    """A client outside the server's process, with one token."""
 
     def __init__(self, url: str, username: str | None = None, token: str = "") -> None:
         self.url = url
@@ -35,7 +35,7 @@ class Caller:
 
 
 def someone_talks(url: str) -> tuple[Caller, str]:
-    """John, and the path of a conversation in which he has said something."""
+    """Returns John, and the path of a conversation that has a message of his."""
     Caller(url, "jane")
     john = Caller(url, "john")
     conversation = john.ask("/api/conversations", {"username": "jane"})["id"]
@@ -45,7 +45,7 @@ def someone_talks(url: str) -> tuple[Caller, str]:
 
 
 def until_ready(url: str, seconds: float = 45) -> None:
-    """Until `/health/ready` is a 200."""
+    """Waits until `/health/ready` answers 200."""
     until = time.monotonic() + seconds
     while True:
         try:
@@ -61,7 +61,7 @@ def contents(caller: Caller, path: str) -> list[str]:
 
 
 def wait_for_a_lock(dsn: str) -> None:
-    """Until somebody waits for a row that somebody else holds."""
+    """Waits until a session waits for a row that another one has locked."""
     until = time.monotonic() + 5
     while not ask(dsn, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
         assert time.monotonic() < until

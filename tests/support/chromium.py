@@ -14,9 +14,10 @@ START_SECONDS = 60
 
 
 class Chromium:
-    """A browser process of its own with the profile in `directory`, which outlives it.
+    """A browser process of its own; its profile in `directory` outlives it.
 
-    Playwright's own has every page visible and focused, and no back/forward cache.
+    In Playwright's own browser, every page is visible and focused, and there is no back/forward
+    cache.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -46,7 +47,7 @@ class Chromium:
             await self.end(signal.SIGTERM)
 
     async def end(self, number: signal.Signals) -> None:
-        """By SIGKILL: what had not been written to the disk is lost."""
+        """Ends it by SIGKILL: what it had not written to the disk is lost."""
         if self._process.returncode is None:
             self._process.send_signal(number)
             await asyncio.wait_for(self._process.wait(), START_SECONDS)

@@ -1,4 +1,4 @@
-"""The page of somebody at a conversation."""
+"""The page of a user who has a conversation open."""
 
 from playwright.async_api import Page, expect
 
@@ -9,7 +9,7 @@ from tests.support.people import Person
 async def at(
     tabs: Tabs, name: str, conversation: str, *, width: int = 1280, scheme: str = "light"
 ) -> Page:
-    """The page of one who has the conversation open."""
+    """Opens the page at the conversation."""
     page = await tabs.sign_in(name, width=width, scheme=scheme)
     await page.goto(f"{tabs.base_url}/conversations/{conversation}")
     await expect(page.locator("conversation-view h1")).to_be_visible()
@@ -18,7 +18,7 @@ async def at(
 
 
 async def settled(page: Page) -> None:
-    """The page has drawn what it knows, and has had the time to say what it read."""
+    """Waits until the page has drawn all that it knows, and could tell what was read."""
     await page.evaluate("new Promise((resolve) => setTimeout(resolve, 500))")
 
 

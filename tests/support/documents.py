@@ -1,4 +1,4 @@
-"""The project's documents, and the blocks of code that stand in them."""
+"""The project's documents, and the code blocks in them."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [  # by their paths from the root
+DOCUMENTS = [  # by path from the root
     str(path.relative_to(ROOT))
     for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
 ]
@@ -23,7 +23,7 @@ _PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
 class Block(NamedTuple):
-    """A fenced block of code, and the heading that it stands under."""
+    """A fenced block of code, and the heading above it."""
 
     document: str
     section: str
@@ -36,7 +36,7 @@ def text(document: str) -> str:
 
 
 def prose(document: str) -> str:
-    """The text without its blocks of code."""
+    """Returns the text without its code blocks."""
     return re.sub(r"(?ms)^```.*?^```$", "", text(document))
 
 
@@ -55,7 +55,7 @@ def blocks(document: str) -> Iterator[Block]:
 
 
 def recipe(document: str, section: str, language: str) -> str:
-    """The first block of code in that language under a heading."""
+    """Returns the first code block in that language under a heading."""
     for block in blocks(document):
         if (block.section, block.language) == (section, language):
             return block.text
@@ -63,7 +63,7 @@ def recipe(document: str, section: str, language: str) -> str:
 
 
 def adapted(written: str, changes: dict[str, str]) -> str:
-    """The same, with a test's ports and paths; each stands in the text."""
+    """Replaces the recipe's ports and paths by the test's; each must be in the text."""
     for old, new in changes.items():
         assert old in written, old
         written = written.replace(old, new)
@@ -71,14 +71,14 @@ def adapted(written: str, changes: dict[str, str]) -> str:
 
 
 def needs(program: str) -> None:
-    """Skips the test where a program is missing; in CI that is a failure."""
+    """Skips the test if a program is missing; in CI, it fails."""
     if shutil.which(program, path=_PATH) is None:
         assert os.environ.get("CI") != "true", f"CI needs {program}"
         pytest.skip(f"{program} is missing")
 
 
 def run(script: str, folder: Path, lines: int | None = None, **environ: str) -> str:
-    """What a script prints; with `lines` only so many, where it would go on for ever."""
+    """Returns what a script prints; `lines` limits a script that would run for ever."""
     with subprocess.Popen(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""The server with a ping a second, for tests that would wait for those of `server.py`."""
+"""The server with a ping a second, for tests that would otherwise wait for long."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A user's feed, as a stream would read it, and a database that counts its round trips."""
+"""A user's feed as a stream reads it, and a database that counts its round trips."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from db.write_result import Appended
 
 
 class Counting(Database):
-    """A database that counts how often it is asked: the round trips. It can lose an answer."""
+    """A database that counts its round trips, and can lose an answer."""
 
     asked = 0
     answered: list[Row]  # the last time
@@ -29,13 +29,13 @@ class Counting(Database):
 
 
 async def page(db: Database, user_id: int, after: int, limit: int) -> list[Event]:
-    """Up to `limit` events beyond `after`."""
+    """Returns up to `limit` events after `after`."""
     (events,) = await feed.pages(db, [After(user_id, after)], limit)
     return events
 
 
 def told_to(told: list[Event]) -> Callable[[Appended], None]:
-    """What a writer publishes with: `told` gets the event of each recipient, as they see it."""
+    """Returns a publisher: it calls `told` with each recipient's event, as they see it."""
 
     def publish(appended: Appended) -> None:
         kind, fact, epoch, user_ids, seqs = appended

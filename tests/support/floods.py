@@ -1,7 +1,7 @@
-"""A flood: one user's requests over many connections, as fast as they are answered.
+"""A flood: one user's requests over many connections, each sent as soon as one is answered.
 
-A process of its own, so that what it takes of the machine is the same whichever server it is aimed
-at, and none of it is taken from whoever measures.
+It is a process of its own: its share of the machine is the same for every server, and it takes none
+of the measuring client's time.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ import uvloop
 from tests.support.processes import ROOT
 
 CONNECTIONS = 32
-SEVERAL = 200  # answers, after which it is at its full height
+SEVERAL = 200  # answers, after which the flood is at full height
 HUNG_UP = 0  # counted in place of a status
 
 
 class Connection:
-    """One connection that asks one thing after the other."""
+    """A connection that sends one request after another."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = urlsplit(url)
@@ -40,7 +40,7 @@ class Connection:
         self.writer.close()
 
     async def ask(self, method: str, path: str, fields: object = None, accept: str = "*/*") -> int:
-        """The status; what has no length, as a stream, is left to whoever closes."""
+        """Returns the status. Leaves the body of an endless answer, such as a stream, unread."""
         self.send(method, path, fields, accept)
         answer = await self.reader.readuntil(b"\r\n\r\n")
         for line in answer.split(b"\r\n"):
@@ -61,9 +61,10 @@ class Connection:
 
 @dataclass
 class Flood:
-    """What is asked for; `fresh`: over a connection for each request, closed at its answer.
+    """The requests of a flood.
 
-    `hangs_up`: closed as soon as the request is sent.
+    `fresh`: each request has a new connection, which closes at its answer. `hangs_up`: the client
+    closes as soon as it has sent the request.
     """
 
     method: str
@@ -75,9 +76,9 @@ class Flood:
 
     @asynccontextmanager
     async def at(self, url: str, token: str, path: str) -> AsyncIterator[Counter[int]]:
-        """It is at its height while this is open, and then tells how often it got which status.
+        """Runs the flood while this is open, and then yields how often it got each status.
 
-        `path`, of a conversation, stands for `{}`.
+        `path`, of a conversation, replaces `{}`.
         """
         flood = replace(self, path=self.path.format(path))
         process = await asyncio.create_subprocess_exec(
@@ -102,7 +103,7 @@ class Flood:
 
 
 async def _ask(url: str, token: str, flood: Flood) -> Counter[int]:
-    """Until the standard input ends."""
+    """Sends requests until the standard input ends."""
     statuses: Counter[int] = Counter()
     asked = flood.method, flood.path, flood.fields, flood.accept
 

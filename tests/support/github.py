@@ -1,4 +1,4 @@
-"""A GitHub of the tests' own: a real HTTP server that speaks its protocol, until told otherwise."""
+"""A fake GitHub: a real HTTP server that speaks GitHub's protocol, and can be told to misbehave."""
 
 import asyncio
 import base64
@@ -30,7 +30,7 @@ Misdeed = Callable[[RequestHandler], Awaitable[None] | None]
 
 
 class Grant(NamedTuple):
-    """A code that was handed out, and what its token must be asked for with."""
+    """A code that GitHub issued, and what the request for its token must contain."""
 
     redirect_uri: str
     challenge: str
@@ -40,8 +40,8 @@ class Grant(NamedTuple):
 class FakeGitHub:
     """Authorize, token, user and avatars, as GitHub documents them.
 
-    `user` is who has signed in there. `instead` maps `authorize`, `token`, `user` or `avatar` to
-    what is done in place of the right answer. `asked` keeps every request, in its order.
+    `user` is the account that is signed in there. `instead` replaces the answer of `authorize`,
+    `token`, `user` or `avatar`. `asked` keeps every request, in order.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class FakeGitHub:
         self.picture_type = "image/png"
         self.instead: dict[str, Misdeed] = {}
         self.asked: list[tuple[str, HTTPHeaders, dict[str, str]]] = []
-        self.let_go = asyncio.Event()  # what hangs ends with the test
+        self.let_go = asyncio.Event()  # answers that hang end with the test
         self._codes: dict[str, Grant] = {}
         self._tokens: dict[str, dict[str, Any]] = {}
         self._sockets = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)
@@ -78,7 +78,7 @@ class FakeGitHub:
         await self._server.close_all_connections()
 
     def sign_in(self, number: Any, login: Any, **more: Any) -> None:
-        """There: from now on the browser is that of this account."""
+        """Signs the browser in at GitHub: from now on, it has this account."""
         url = f"{self.url}/avatars/u/{number}?v=4"
         self.user = {"id": number, "login": login, "avatar_url": url, "name": "J. Doe"} | more
 
@@ -91,7 +91,7 @@ class FakeGitHub:
         return code
 
     def redeem(self, asked: dict[str, str]) -> dict[str, str]:
-        """The answer to a request for a token, errors included: all of them with 200."""
+        """Answers a request for a token; GitHub answers errors with 200 as well."""
         if (asked.get("client_id"), asked.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
             return {"error": "incorrect_client_credentials"}
         grant = self._codes.pop(asked.get("code", ""), None)
@@ -109,7 +109,7 @@ class FakeGitHub:
 
 
 class Browser(Visitor):
-    """Follows redirects as a browser does, with a cookie jar that knows no attributes but names."""
+    """Follows redirects as a browser does, with a cookie jar that knows only names."""
 
     def __init__(self, visitor: Visitor) -> None:
         super().__init__(visitor._client, visitor.base_url)
@@ -129,19 +129,19 @@ class Browser(Visitor):
         return answer
 
     def attempt(self) -> tuple[str, str]:
-        """The name and the value of the only sign-in's cookie."""
+        """Returns the name and the value of the only sign-in attempt's cookie."""
         (name,) = [name for name in self.cookies if "messenger-sign-in-" in name]
         return name, self.cookies[name].strip('"')
 
     async def begin(self, return_to: str | None = None) -> str:
-        """Where GitHub's page is, as this server has it."""
+        """Begins a sign-in, and returns the address of GitHub's page."""
         query = "" if return_to is None else "?" + urlencode({"return_to": return_to})
         answer = await self.get(f"/api/oauth/github{query}")
         assert answer.status == 302, answer
         return str(answer.headers["Location"])
 
     async def consent(self, authorize_url: str) -> str:
-        """The path and query that GitHub's page leads back to."""
+        """Consents at GitHub, and returns the path and query that it redirects to."""
         response = await self._client.fetch(
             authorize_url, follow_redirects=False, raise_error=False
         )
@@ -151,7 +151,7 @@ class Browser(Visitor):
         return str(back.removeprefix(self.base_url))
 
     async def sign_in_with_github(self, return_to: str | None = None) -> str:
-        """All of it; where the browser is at the end."""
+        """Signs in, and returns where the browser arrives."""
         answer = await self.get(await self.consent(await self.begin(return_to)))
         assert answer.status == 302, answer
         return str(answer.headers["Location"])
@@ -189,7 +189,7 @@ class _Page(RequestHandler):
 
 
 class _Authorize(_Page):
-    """As if the user had consented at once."""
+    """Redirects at once, as if the user had consented."""
 
     name = "authorize"
 

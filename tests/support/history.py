@@ -1,9 +1,9 @@
-"""A conversation with a past, as if it had been lived."""
+"""A conversation with a past that looks real."""
 
 from tests.support.people import Person
 from tests.support.postgres import ask
 
-# Every third is the other one's answer, and some are long; a minute apart, so that it takes days.
+# Every third message is the other one's answer. They are a minute apart, so they span days.
 PAST = """
     INSERT INTO messages (
         conversation_id, user_id, content, created_at, client_id, client_id_given
@@ -20,7 +20,7 @@ PAST = """
 
 
 def fill(dsn: str, conversation: str, john: Person, jane: Person, messages: int) -> None:
-    """`number 0`, `number 1` and so on, all of which both have read."""
+    """Stores the messages `number 0`, `number 1` and so on, which both have read."""
     ids = {"conversation": conversation, "john": john.id, "jane": jane.id}
     ask(dsn, PAST, ids | {"messages": messages})
     ask(

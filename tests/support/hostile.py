@@ -1,4 +1,4 @@
-"""Texts that break pages: picked by hand in `hostile_strings.json`, and generated."""
+"""Texts that break pages: some chosen by hand in `hostile_strings.json`, others generated."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from handlers import content
 PICKED: dict[str, list[str]] = json.loads(
     (Path(__file__).parents[1] / "data" / "hostile_strings.json").read_text()
 )
-ONLY_IN_ANSWERS = "only in answers"  # the API takes none of these; a page must not rely on that
+ONLY_IN_ANSWERS = "only in answers"  # the API refuses all of these; a page must not rely on that
 
 LONGEST = 4000
 SCRIPT = "<img src=x onerror=pwned()>"
@@ -26,7 +26,7 @@ EDGES = [LONGEST - 1, LONGEST]  # code points
 
 
 def sendable() -> list[str]:
-    """Those that the API takes as a message; what shows nothing has a letter added."""
+    """Returns those that the API accepts as a message; adds a letter to invisible ones."""
     picked = [text for name, texts in PICKED.items() if name != ONLY_IN_ANSWERS for text in texts]
     texts = [*picked, *_generated()]
     return _each_once([f"{text}x" if content.error(text) else text for text in texts])

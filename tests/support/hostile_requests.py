@@ -1,6 +1,6 @@
 """Requests that try to cost the server much: one table for all tests that send them.
 
-`TOKEN` stands for a good token; `WAITS` for a request that is read, and asks for its turn.
+`TOKEN` stands for a good token. `WAITS` marks a request that is read, and then waits for its slot.
 """
 
 import base64
@@ -16,7 +16,7 @@ DEEP = base64.urlsafe_b64encode(b'{"a":' + b"[" * 5000).rstrip(b"=")
 
 class Hostile(NamedTuple):
     sent: bytes
-    refused: int | None = WAITS  # by the HTTP layer, with this status
+    refused: int | None = WAITS  # refused by the HTTP layer, with this status
 
 
 def get(target: bytes, headers: bytes = b"", *, host: bytes = HOST) -> bytes:
@@ -133,7 +133,7 @@ HOSTILE: dict[str, Hostile] = {
     "a Transfer-Encoding of 3,000 codings": Hostile(
         get(b"/", b"Transfer-Encoding: " + filled(b"gzip,") + b"chunked\r\n"), 400
     ),
-    # Bodies: of these nothing is read before the request has its turn.
+    # Bodies: the server reads none of them before the request has its slot.
     "a body of 60,000 chunks": Hostile(chunked(b"1\r\n \r\n" * 60_000 + b"0\r\n\r\n")),
     "extensions of 15,000 bytes": Hostile(chunked(b"1;" + filled(b"a=b;") + b"\r\n \r\n0\r\n\r\n")),
     "128 trailers": Hostile(chunked(b"0\r\n" + b"X: y\r\n" * 128 + b"\r\n")),

@@ -1,4 +1,4 @@
-"""A request that a lock in the database holds up."""
+"""A request that waits for a lock in the database."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +16,7 @@ from tests.support.callers import Caller, wait_for_a_lock
 def held_up(
     data_dir: Path, sender: Caller, path: str
 ) -> Iterator[tuple[Future[Any], Callable[[], None]]]:
-    """A send that waits for a row which somebody else holds, and what lets it go on."""
+    """Yields a send that waits for a locked row, and a function that releases the lock."""
     dsn = EmbeddedPostgres(data_dir).start(lambda line: None)
     with ThreadPoolExecutor() as threads, closing(psycopg2.connect(dsn)) as holder:
         holder.cursor().execute("SELECT FROM feeds FOR UPDATE")

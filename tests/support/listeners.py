@@ -9,7 +9,7 @@ from http1.parser import Limits
 
 
 def small_listener() -> Listener:
-    """For one connection, and none of our handlers: for a loop of a test's own."""
+    """Makes a listener for one connection, without handlers, for a loop of the test's own."""
     return Listener(
         Application(),
         most_connections=1,

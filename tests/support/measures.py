@@ -1,6 +1,6 @@
 """What `make measure` asserts, and the table of figures that it prints.
 
-Machines of CI are shared and noisy. There, a ratio has twice its bound, and a wall time is only
+CI machines are shared and noisy. There, a ratio has twice its bound, and a wall time is only
 reported. Counts, bytes and CPU have one bound everywhere.
 """
 
@@ -13,7 +13,7 @@ IN_CI = os.environ.get("CI") == "true"
 class Figure(NamedTuple):
     name: str
     found: float
-    bound: float | None  # None: reported alone
+    bound: float | None  # None: it is only reported
 
     @property
     def line(self) -> str:
@@ -22,21 +22,24 @@ class Figure(NamedTuple):
 
 
 class Figures:
-    """Of one run."""
+    """The figures of one run."""
 
     def __init__(self) -> None:
         self.taken: list[Figure] = []
 
     def ratio(self, name: str, found: float, most: float) -> None:
-        """Of two times that were taken side by side. Fails beyond its bound."""
+        """Records the ratio of two times that were measured side by side.
+
+        Fails beyond its bound.
+        """
         self._check(Figure(name, found, most_ratio(most)))
 
     def seconds(self, name: str, found: float, most: float) -> None:
-        """A wall time. Fails beyond its bound, except in CI."""
+        """Records a wall time. Fails beyond its bound, except in CI."""
         self._check(Figure(name, found, None if IN_CI else most))
 
     def amount(self, name: str, found: float, most: float) -> None:
-        """A count, bytes, or seconds of CPU. Fails beyond its bound."""
+        """Records a count, bytes, or seconds of CPU. Fails beyond its bound."""
         self._check(Figure(name, found, most))
 
     def _check(self, figure: Figure) -> None:
@@ -45,5 +48,5 @@ class Figures:
 
 
 def most_ratio(most: float) -> float:
-    """The bound of a ratio on this machine."""
+    """Returns the bound of a ratio on this machine."""
     return 2 * most if IN_CI else most

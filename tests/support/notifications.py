@@ -1,4 +1,4 @@
-"""What a browser was told to notify of."""
+"""The notifications of a browser."""
 
 import asyncio
 from typing import Any
@@ -36,7 +36,7 @@ TOLD = "told.map(({ title, body, tag }) => ({ title, body, tag }))"
 
 
 async def somebody(tabs: Tabs, name: str, *, allowed: bool = True) -> Page:
-    """At home, with the focus it really has: Playwright has all pages believe in theirs."""
+    """Opens a page with real focus: Playwright makes every page believe that it has the focus."""
     page = await tabs.sign_in(name)
     context = page.context
     await context.add_init_script(LISTEN)
@@ -48,13 +48,13 @@ async def somebody(tabs: Tabs, name: str, *, allowed: bool = True) -> Page:
 
 
 async def focus_as_it_is(page: Page) -> None:
-    """To be said anew after each navigation."""
+    """Turns off the emulated focus. Call it again after each navigation."""
     devtools = await page.context.new_cdp_session(page)
     await devtools.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
 
 
 async def elsewhere(page: Page) -> Page:
-    """Somebody looks at something else."""
+    """Moves the focus to another window."""
     tab = await page.context.new_page()
     await focus_as_it_is(tab)
     await tab.bring_to_front()

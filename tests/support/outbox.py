@@ -1,4 +1,4 @@
-"""Messages that wait in a page to be sent, and what keeps them from it."""
+"""Messages that wait in a page to be sent, and ways to stop them."""
 
 from playwright.async_api import BrowserContext, Page, Route, expect
 

@@ -1,4 +1,4 @@
-"""People who talk: each with a token, asking the server as a browser or a program would."""
+"""People with tokens, who use the server as a browser or a program does."""
 
 import asyncio
 import json
@@ -12,11 +12,11 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 from tests.support import secret_leaks
 from tests.support.sse import EventStream
 
-PATIENCE_SECONDS = 60  # with a server that shares its processors with other tests
+PATIENCE_SECONDS = 60  # for a server that shares its processors with other tests
 
 
 class Answer(NamedTuple):
-    """A response, with its body read as JSON where it is JSON."""
+    """A response; a JSON body is parsed."""
 
     status: int
     headers: Any
@@ -25,13 +25,13 @@ class Answer(NamedTuple):
 
     @property
     def seen(self) -> tuple[int, bytes, dict[str, str]]:
-        """All that the answer gives away, but for the time of day."""
+        """Returns all that the answer gives away, except the time of day."""
         headers = {name: value for name, value in self.headers.get_all() if name != "Date"}
         return self.status, self.body, headers
 
 
 class Visitor:
-    """Somebody who has not signed in."""
+    """A client that has not signed in."""
 
     def __init__(self, client: AsyncHTTPClient, base_url: str) -> None:
         self._client = client
@@ -41,7 +41,7 @@ class Visitor:
         return await self.ask("GET", path, **options)
 
     async def post(self, path: str, fields: Any = None, **options: Any) -> Answer:
-        """`fields` as a JSON body; without them a request that has none."""
+        """Sends `fields` as a JSON body; without them, sends no body."""
         return await self.ask("POST", path, fields, **options)
 
     async def delete(self, path: str, **options: Any) -> Answer:
@@ -83,7 +83,7 @@ class Visitor:
 
 
 class Person(Visitor):
-    """Somebody who has signed in, as `john` or `jane`; `mallory` belongs nowhere."""
+    """A user who has signed in: `john` and `jane` talk, `mallory` belongs nowhere."""
 
     def __init__(self, client: AsyncHTTPClient, base_url: str, login: Any) -> None:
         super().__init__(client, base_url)
@@ -97,20 +97,20 @@ class Person(Visitor):
 
     @property
     def cookie(self) -> Any:
-        """As a browser is given it."""
+        """Returns the session cookie, as the server sets it for a browser."""
         return self.cookie_of(self.base_url)
 
     def cookie_of(self, origin: str) -> Any:
         return {"name": "messenger-session", "value": self.token, "url": origin}
 
     async def talk_to(self, other: "Person") -> str:
-        """The id of their conversation."""
+        """Starts a conversation, and returns its id."""
         answer = await self.post("/api/conversations", {"username": other.username})
         assert answer.status in (200, 201), answer
         return str(answer.json["id"])
 
     async def send(self, conversation: str, content: str, client_id: str | None = None) -> Any:
-        """The message, stored."""
+        """Sends a message, and returns it as stored."""
         secret_leaks.note(content)
         answer = await self.post(
             f"/api/conversations/{conversation}/messages",
@@ -142,7 +142,7 @@ class Person(Visitor):
     async def stream(
         self, last_event_id: str | None = None, **headers: str
     ) -> AsyncIterator[EventStream]:
-        """An open stream, its `hello` read already and kept as `stream.hello`."""
+        """Opens a stream, reads its `hello`, and keeps that as `stream.hello`."""
         sent = self.headers() | {name.replace("_", "-"): value for name, value in headers.items()}
         if last_event_id is not None:
             sent["Last-Event-ID"] = last_event_id
@@ -157,13 +157,13 @@ class Person(Visitor):
 
 
 async def two(visitor: Visitor) -> tuple[Person, Person, str]:
-    """John and Jane, and the id of their conversation."""
+    """Returns John and Jane, and the id of their conversation."""
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     return john, jane, await john.talk_to(jane)
 
 
 def cursor_of(link: str) -> str:
-    """The path and query that a `Link` header leads to."""
+    """Returns the path and query of a `Link` header."""
     target, _, parameters = link.partition(";")
     assert parameters.strip() == 'rel="next"'
     return target.strip("<> ")
@@ -174,7 +174,7 @@ def path(*segments: str) -> str:
 
 
 async def eventually(true: Any, seconds: float = 30) -> None:
-    """Waits until `true()` holds; for what no event tells of."""
+    """Waits until `true()` holds, where no event tells of it."""
     async with asyncio.timeout(seconds):
         while not true():
             await asyncio.sleep(0.005)
@@ -183,7 +183,7 @@ async def eventually(true: Any, seconds: float = 30) -> None:
 async def eventually_equal(
     expected: object, ask: Callable[[], Awaitable[object]], seconds: float = 30
 ) -> None:
-    """Waits until `ask()` answers `expected`; for what no event tells of."""
+    """Waits until `ask()` answers `expected`, where no event tells of it."""
     answer = None
     try:
         async with asyncio.timeout(seconds):

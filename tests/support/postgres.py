@@ -1,4 +1,4 @@
-"""A real PostgreSQL for a whole run, and a database of its own for each test."""
+"""A real PostgreSQL for a whole run, and a new database for each test."""
 
 import os
 import time
@@ -19,10 +19,10 @@ _TEMPLATE = "messenger_template"
 
 
 class Postgres:
-    """The embedded server, with a template that has had all migrations."""
+    """The embedded server, with a template database that has all migrations."""
 
     def __init__(self, data_dir: Path, *, fsync: bool = False) -> None:
-        """Without `fsync`, databases are made four times as fast."""
+        """Configures the server. Without `fsync`, databases are made four times as fast."""
         self._embedded = EmbeddedPostgres(data_dir)
         self._fsync = fsync
         self._numbers = count(1)
@@ -51,7 +51,7 @@ class Postgres:
         return PROGRAMS / "bin"
 
     def crash(self) -> None:
-        """`pg_ctl stop -m immediate`: no checkpoint, no goodbye; the next start recovers."""
+        """Crashes it: `pg_ctl stop -m immediate`, without a checkpoint; the next start recovers."""
         self._embedded._signal("immediate")
         assert self._embedded._is_gone_by(time.monotonic() + 10)
 
@@ -60,7 +60,7 @@ class Postgres:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """All of its processes are stopped: it takes connections, and says nothing."""
+        """Stops all its processes: it still accepts connections, and answers nothing."""
         processes = self.processes()
         for process in processes:
             process.suspend()
@@ -78,12 +78,12 @@ class Postgres:
         return make_dsn(self._admin_dsn, dbname=name, **more)
 
     def server_dsn(self, dsn: str) -> str:
-        """As the server is given it."""
+        """Returns the connection string that the server is given."""
         return dsn
 
     @contextmanager
     def database(self, template: str = _TEMPLATE) -> Iterator[str]:
-        """The connection string of a fresh database, which is dropped at the end."""
+        """Makes a new database, yields its connection string, and drops it at the end."""
         name = f"messenger_{os.getpid()}_{next(self._numbers)}"
         self._admin(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
@@ -96,7 +96,7 @@ class Postgres:
 
 
 class BorrowedPostgres(Postgres):
-    """That of another run, which has made the template."""
+    """The PostgreSQL of another run, which has made the template."""
 
     def __init__(self, admin_dsn: str) -> None:
         super().__init__(Path())
@@ -110,7 +110,7 @@ class BorrowedPostgres(Postgres):
 
 
 def ask(dsn: str, sql: str, params: Any = None) -> list[tuple[Any, ...]]:
-    """The rows of a statement, from outside the server."""
+    """Runs a statement outside the server, and returns its rows."""
     conn = psycopg2.connect(dsn)
     try:
         conn.autocommit = True

@@ -17,16 +17,16 @@ from db.server.embedded import EmbeddedPostgres
 from tests.support import secret_leaks
 
 ROOT = Path(__file__).resolve().parents[2]
-# A runner's own parent may have it ignore some of them, and its children inherit that.
+# A runner's parent may have it ignore some signals, and its children inherit that.
 DEFAULT_SIGNALS = ("env", "--default-signal=HUP,INT,QUIT,TERM")
 PORTS = (10_000, 32_000)  # /proc/sys/net/ipv4/ip_local_port_range begins at 32,768
 READY_SECONDS = 90  # the first start makes a database, and CI is slow at times
 
 
 def free_port() -> int:
-    """One that nothing else is given: the kernel takes those of connections from above these.
+    """Returns a free port below those that the kernel gives to connections.
 
-    It is drawn by chance, since other processes of the tests look for one in the same moment.
+    It is random: other test processes look for a port at the same moment.
     """
     while True:
         port = random.randrange(*PORTS)
@@ -36,7 +36,7 @@ def free_port() -> int:
 
 
 def run(*flags: str, seconds: float = 90, **environ: str) -> subprocess.CompletedProcess[str]:
-    """A start that is expected to end by itself."""
+    """Runs a start that must end by itself."""
     return subprocess.run(
         [sys.executable, "server.py", *flags],
         cwd=ROOT,
@@ -51,7 +51,7 @@ def run(*flags: str, seconds: float = 90, **environ: str) -> subprocess.Complete
 class ServerProcess:
     """A server with an embedded database in `data_dir`, ready when the block begins.
 
-    What it started is ended with it, and nothing else.
+    The block ends only the processes that it started.
     """
 
     program = "server.py"
@@ -64,7 +64,7 @@ class ServerProcess:
         prefix: tuple[str, ...] = (),
         **environ: str,
     ) -> None:
-        """`prefix` is a command that starts the one after it, such as `nohup`."""
+        """Prepares a server. `prefix` is a command that starts another one, such as `nohup`."""
         self.descriptors = descriptors
         self.prefix = prefix
         self.data_dir = data_dir
@@ -107,7 +107,7 @@ class ServerProcess:
         self.url = self.wait_for(r"Messenger is ready at (\S+)")
 
     def wait_for(self, pattern: str) -> str:
-        """The first group (or all) of what the server printed. It must come within a while."""
+        """Waits for a line that matches, and returns its first group, or the whole match."""
         until = time.monotonic() + READY_SECONDS
         while time.monotonic() < until:
             if found := re.search(pattern, "\n".join(self.output)):
@@ -118,7 +118,7 @@ class ServerProcess:
         raise AssertionError(f"never printed {pattern}:\n" + "\n".join(self.output))
 
     def end(self, number: signal.Signals = signal.SIGTERM, seconds: float = 60) -> int:
-        """The exit status after a signal."""
+        """Sends a signal, and returns the exit status."""
         self.process.send_signal(number)
         try:
             status = self.process.wait(seconds)
@@ -129,14 +129,14 @@ class ServerProcess:
 
     @property
     def postgres_pid(self) -> int | None:
-        """The number in the database's own file; None where it was stopped."""
+        """Returns the process id in the database's own file, or None after a stop."""
         try:
             return int((self.data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
         except FileNotFoundError:
             return None
 
     def stop_postgres(self) -> None:
-        """The database that a killed server left running."""
+        """Stops the database that a killed server left running."""
         if self.postgres_pid is not None:
             left = EmbeddedPostgres(self.data_dir)
             left.start(lambda line: None)
@@ -153,18 +153,18 @@ class ServerProcess:
 
 
 def has_own_hosts() -> bool:
-    """Whether this machine lets us give a process a hosts file of its own."""
+    """Returns whether this machine allows a process to have its own hosts file."""
     return subprocess.call(["unshare", "--mount", "true"]) == 0
 
 
 def with_hosts(file: Path, lines: str) -> tuple[str, ...]:
-    """What goes in front of a command for which /etc/hosts has these lines alone."""
+    """Returns a command prefix that gives a process an /etc/hosts with these lines alone."""
     file.write_text(lines)
     script = 'mount --bind "$0" /etc/hosts && exec "$@"'
     return ("unshare", "--mount", "sh", "-c", script, str(file))
 
 
 def _environment(more: dict[str, str]) -> dict[str, str]:
-    """Without any variable that is an option."""
+    """Returns the environment without any variable that is an option."""
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
     return {**kept, **more}

@@ -1,4 +1,4 @@
-"""nginx and HAProxy with the files that docs/operating.md gives, in front of a server."""
+"""nginx and HAProxy with the files of docs/operating.md, in front of a server."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ _SECTION = "Behind a proxy"
 
 
 class Proxy:
-    """One kind of proxy: which file it has, how that is checked, and how it is started."""
+    """A kind of proxy: its file, its check, and its command."""
 
     program = ""
     language = ""
@@ -31,7 +31,7 @@ class Proxy:
 
     @classmethod
     def needed(cls) -> None:
-        """Skips the test where the program is missing; in CI that is a failure."""
+        """Skips the test if the program is missing; in CI, it fails."""
         if shutil.which(cls.program) is None:
             assert os.environ.get("CI") != "true", f"{cls.program} is missing"
             pytest.skip(f"{cls.program} is missing")
@@ -41,7 +41,7 @@ class Proxy:
         return ssl.create_default_context(cafile=str(self.folder / "chat.example.crt"))
 
     def check(self) -> str:
-        """What the program says of the file. Raises where it refuses it."""
+        """Returns what the program says of the file. Raises if the program refuses it."""
         return _run(*self._checking())
 
     @contextmanager
@@ -96,7 +96,7 @@ class Nginx(Proxy):
         return {**super()._changes(), "listen 443": f"listen 127.0.0.1:{self.port}"}
 
     def _wrapped(self, text: str) -> str:
-        """As Debian's nginx.conf includes a site's file."""
+        """Includes the file as Debian's nginx.conf includes a site's file."""
         return (
             f"pid {self.folder}/nginx.pid;\nerror_log stderr;\nevents {{}}\n"
             f"http {{\naccess_log off;\n{text}\n}}\n"
@@ -134,7 +134,7 @@ def _make_certificate(folder: Path) -> None:
     subject = ["-subj", "/CN=chat.example", "-addext", "subjectAltName=DNS:chat.example"]
     made = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     _run("openssl", "req", *made, *subject, "-keyout", str(key), "-out", str(certificate))
-    # nginx takes the key from a file of its own, HAProxy from the certificate's.
+    # nginx reads the key from a separate file, HAProxy from the certificate's
     (folder / "chat.example.pem").write_text(certificate.read_text() + key.read_text())
 
 

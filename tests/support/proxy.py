@@ -1,4 +1,4 @@
-"""A proxy that cuts connections where it is told to."""
+"""A proxy that cuts connections at a chosen byte."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 
 class Cut(NamedTuple):
-    """After how many bytes of each direction the first connection ends; None: not at all."""
+    """After how many bytes in each direction the first connection ends; None: it does not."""
 
     upwards: int | None = None
     downwards: int | None = None
 
 
 class Proxy:
-    """Passes bytes on, and cuts its first connection after so many of them."""
+    """Passes bytes on, and cuts its first connection after a number of them."""
 
     def __init__(self, port: int, cut: Cut) -> None:
         self._port = port

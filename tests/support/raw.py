@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 
 async def raw(base_url: str, request: str | bytes) -> bytes:
-    """The head of the answer to a request as given; `HOST` in it is this server's."""
+    """Returns the head of the answer to raw bytes; `HOST` in them stands for this server's."""
     url = urlsplit(base_url)
     reader, writer = await asyncio.open_connection(url.hostname, url.port)
     data = request.encode("latin1") if isinstance(request, str) else request

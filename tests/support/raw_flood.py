@@ -1,7 +1,7 @@
-"""A flood of one hostile request, over 16 connections, by a process of its own.
+"""A flood of one hostile request over 16 connections, from a process of its own.
 
-What it takes of the machine is the same whatever it sends, since it sends it as fast as it is
-answered and no faster than `PER_SECOND`.
+It takes the same share of the machine for any request: it sends as fast as it is answered, and at
+most `PER_SECOND`.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from tests.support.processes import ROOT
 
 CONNECTIONS = 16
 PLAIN = "plain"
-PER_SECOND = 20  # of each connection: more than a budget has
+PER_SECOND = 20  # of each connection: more than a budget allows
 
 
 @asynccontextmanager
 async def raw_flood(url: str, token: str, name: str) -> AsyncIterator[None]:
-    """It is at its height while this is open."""
+    """Runs the flood at its height while this is open."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", __name__, url, name),
         cwd=ROOT,
@@ -47,7 +47,7 @@ async def raw_flood(url: str, token: str, name: str) -> AsyncIterator[None]:
 
 
 def plain(name: str) -> str:
-    """The kind of plain requests to compare with: as many, with or without a token."""
+    """Returns the plain requests to compare with: as many, with or without a token."""
     hostile = HOSTILE[name]
     closes = ", closed" if hostile.refused else ""
     return (PLAIN if b"TOKEN" in hostile.sent else f"{PLAIN}, anonymous") + closes
@@ -64,7 +64,7 @@ def request(name: str, token: str) -> bytes:
 
 
 async def _ask(url: str, sent: bytes) -> int:
-    """How many were sent as a whole, until the standard input ends."""
+    """Sends requests until the standard input ends, and returns how many were sent whole."""
     sends: Counter[str] = Counter()
     port = urlsplit(url).port
 
@@ -98,7 +98,7 @@ async def _ask(url: str, sent: bytes) -> int:
 
 
 async def _answer(reader: asyncio.StreamReader) -> bool:
-    """Whether the connection closes behind it."""
+    """Reads an answer, and returns whether the connection closes after it."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     for line in head.split(b"\r\n"):
         if line.startswith(b"content-length:"):

@@ -1,6 +1,7 @@
-"""What a release leaves behind: its database, and a browser that has used its page.
+"""The database and the browser profile of a release.
 
-`python -m pytest tests/keep_release.py` keeps it in tests/data, and each later release opens it.
+`python -m pytest tests/keep_release.py` keeps them in tests/data, and each later release opens
+them.
 """
 
 import re
@@ -16,7 +17,7 @@ from tests.support.browser_loop import CHROMIUM, FLAGS, browser_loop
 from tests.support.postgres import Postgres, ask
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "releases"
-# A browser keeps what belongs to an origin. This one leads to any port, and counts as secure.
+# A browser keeps data by origin. This one leads to any port, and counts as secure.
 ORIGIN = "http://messenger.localhost"
 
 
@@ -29,7 +30,7 @@ def dump(postgres: Postgres, dsn: str, file: Path) -> None:
 
 @contextmanager
 def restored(postgres: Postgres, file: Path) -> Iterator[str]:
-    """The connection string of a database with what the file says."""
+    """Restores the file into a new database, and yields its connection string."""
     with postgres.database(template="template0") as dsn:
         ask(dsn, file.read_text())
         yield dsn
@@ -37,7 +38,7 @@ def restored(postgres: Postgres, file: Path) -> Iterator[str]:
 
 @asynccontextmanager
 async def profile(folder: Path, port: int) -> AsyncIterator[BrowserContext]:
-    """A browser that keeps its profile in the folder, and finds `ORIGIN` at the port."""
+    """Opens a browser with its profile in the folder; `ORIGIN` leads to the port."""
     host = ORIGIN.removeprefix("http://")
     context = await browser_loop().playwright.chromium.launch_persistent_context(
         folder,
@@ -52,7 +53,7 @@ async def profile(folder: Path, port: int) -> AsyncIterator[BrowserContext]:
 
 
 def pack(folder: Path, file: Path) -> None:
-    """Packs what a site has kept, without caches and what the browser makes anew."""
+    """Packs a site's data, without caches and what the browser can make again."""
     kept = re.compile(r"Default/(IndexedDB|Local Storage|Service Worker)(/|$)")
 
     def wanted(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
@@ -67,5 +68,5 @@ def pack(folder: Path, file: Path) -> None:
 
 def unpack(file: Path, folder: Path) -> Path:
     with tarfile.open(file) as archive:
-        archive.extractall(folder)  # our own
+        archive.extractall(folder)  # ours
     return folder / "profile"

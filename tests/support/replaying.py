@@ -1,7 +1,7 @@
-"""Ten streams of one user that replay their feed, again and again.
+"""Ten streams of one user that replay their feed again and again.
 
-A process of its own, so that what it takes of the machine is the same whichever server it is aimed
-at, and none of it is taken from whoever measures.
+They are a process of their own: their share of the machine is the same for every server, and they
+take none of the measuring client's time.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ STREAMS = 10
 
 @contextmanager
 def ten_streams_replay(url: str, token: str, position: str, size: int) -> Iterator[None]:
-    """`size` in bytes, of one replay."""
+    """Runs the replays while this is open. `size` is the number of bytes of one replay."""
     command = [sys.executable, "-m", __spec__.name, url, token, position, str(size)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
     try:
@@ -59,7 +59,7 @@ async def _replay(url: str, token: str, position: str, size: int, told: list[boo
 
 
 async def _main(url: str, token: str, position: str, size: str) -> None:
-    told: list[bool] = []  # that the first of them has begun
+    told: list[bool] = []  # tells that the first replay has begun
     replays = (_replay(url, token, position, int(size), told) for _ in range(STREAMS))
     await asyncio.gather(*replays)
 

@@ -1,4 +1,4 @@
-"""People with a session in the database, for servers that offer no sign-in to a test."""
+"""Users with a session in the database, for servers whose sign-in a test cannot use."""
 
 import time
 
@@ -11,7 +11,7 @@ LIFETIME_SECONDS = 3600
 
 
 def resident(dsn: str, username: str, secret: str) -> tuple[str, str]:
-    """The id and a token of a new user."""
+    """Returns the id and a token of a new user."""
     (user,) = ask(dsn, "INSERT INTO users (username) VALUES (%s) RETURNING id", [username])[0]
     ask(dsn, "INSERT INTO feeds (user_id) VALUES (%s)", [user])
     sql = "INSERT INTO sessions (user_id, user_agent) VALUES (%s, 'test') RETURNING id"

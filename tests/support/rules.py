@@ -1,6 +1,7 @@
 """The rules of docs/api.md, and the tests that show them: `make rules` lists both.
 
-A rule has an anchor, `<a id="…"></a>`. A test names what it shows: `@rule("api#cursors")`.
+A rule has an anchor, `<a id="…"></a>`. A test names the rules that it shows:
+`@rule("api#cursors")`.
 """
 
 import ast
@@ -23,12 +24,12 @@ def rule(*names: str) -> pytest.MarkDecorator:
 
 
 def documented() -> list[str]:
-    """The names of all rules, in the order of the document."""
+    """Returns the names of all rules, in the order of the document."""
     return [f"api#{anchor}" for anchor in _ANCHOR.findall(API.read_text())]
 
 
 def shown() -> dict[str, list[str]]:
-    """By rule the tests that name it, as `file::test`. A name may be that of no rule."""
+    """Returns the tests by the rule that they name, as `file::test`. The name may be unknown."""
     found: dict[str, list[str]] = {}
     for path in sorted((ROOT / "tests").glob("test_*.py")):
         for test, name in _named_in(path):
@@ -37,7 +38,7 @@ def shown() -> dict[str, list[str]]:
 
 
 def faults() -> list[str]:
-    """What is wrong with either: rules that no test shows, and names of no rule."""
+    """Returns the rules that no test shows, and the names that are no rule."""
     rules, tests = documented(), shown()
     doubled = sorted({name for name in rules if rules.count(name) > 1})
     return [

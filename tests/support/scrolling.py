@@ -1,4 +1,4 @@
-"""Where a conversation is scrolled to, frame by frame."""
+"""The scroll position of a conversation, frame by frame."""
 
 import asyncio
 

@@ -1,8 +1,8 @@
-"""What no log may hold, whatever a test does: its people's tokens, and what they say."""
+"""What no log may contain in any test: tokens, and the texts of messages."""
 
 from collections.abc import Iterable
 
-SHORTEST_WORDS = 12  # shorter ones may stand in a log by chance
+SHORTEST_WORDS = 12  # shorter texts may be in a log by chance
 
 _heard: set[str] = set()
 
@@ -12,10 +12,10 @@ def note(*secrets: str) -> None:
 
 
 def forget() -> None:
-    """Before each test."""
+    """Forgets all secrets. Runs before each test."""
     _heard.clear()
 
 
 def told_by(lines: Iterable[str]) -> list[str]:
-    """Lines that give one away."""
+    """Returns the lines that contain a secret."""
     return [line for line in lines if any(secret in line for secret in _heard)]

@@ -10,7 +10,7 @@ from tests.support.people import Person
 
 
 async def tabs_at(context: BrowserContext, url: str, count: int) -> list[Page]:
-    """The first of them leads."""
+    """Opens tabs, of which the first leads."""
     pages = []
     for _ in range(count):
         page = await context.new_page()
@@ -28,7 +28,7 @@ async def expect_shown(pages: list[Page], contents: list[str]) -> None:
 async def only_stream(
     app: Messenger, person: Person, *, but: object = None, within: float = 5
 ) -> object:
-    """The one that is open, once it is not `but`."""
+    """Waits for a single open stream other than `but`, and returns it."""
     until = time.monotonic() + within
     while True:
         streams = list(app.services.bus.streams_of(int(person.id)))

@@ -1,4 +1,4 @@
-"""A browser with a session, and no page yet."""
+"""A browser that has a session, and no page yet."""
 
 from playwright.async_api import BrowserContext
 
@@ -6,7 +6,7 @@ from tests.support.browser import Tabs
 
 
 async def signed_in(tabs: Tabs, name: str, width: int = 1280) -> BrowserContext:
-    """The page it took is closed again, and with it a stream: one of six connections."""
+    """Signs in. Closes the page that it needed, since its stream takes one of six connections."""
     page = await tabs.sign_in(name, width=width)
     await page.close()
     return page.context

@@ -1,4 +1,4 @@
-"""A file system of a few megabytes, to be filled."""
+"""A file system of a few megabytes, which a test can fill."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ _PIECE = bytes(64 * 1024)
 
 
 class SmallDisk:
-    """Mounted at `path`. `fill` leaves so many bytes, `make_room` takes that back."""
+    """A file system mounted at `path`. `fill` leaves a number of bytes; `make_room` undoes it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -29,7 +29,7 @@ class SmallDisk:
                 while (room := self.free - left) > 0:
                     file.write(_PIECE[:room])
             except OSError:
-                pass  # not a byte is left
+                pass  # no byte is left
 
     def make_room(self) -> None:
         self._ballast.unlink()
@@ -37,7 +37,7 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(path: Path, megabytes: int) -> Iterator[SmallDisk]:
-    """Skips the test where this machine does not let us mount one."""
+    """Mounts the file system. Skips the test if this machine does not allow it."""
     path.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", str(path)]
     if subprocess.call(mount) != 0:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from playwright.async_api import Page
 
-# From now until `measured`: frames, and tasks of 50 ms and more, which the browser tells of.
+# Until `measured`: frames, and the tasks of 50 ms and more that the browser reports.
 MEASURE = """() => {
     const found = (window.found = { gap: 0, task: 0, frames: 0, over: false });
     const look = (entries) => {
@@ -24,7 +24,7 @@ MEASURE = """() => {
 
 
 class Measured(NamedTuple):
-    """Milliseconds."""
+    """Times in milliseconds."""
 
     gap: float
     task: float

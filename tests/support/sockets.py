@@ -1,4 +1,4 @@
-"""A client that is a socket: it says and reads what a test asks it to."""
+"""A client that is a socket, and sends and reads exactly what a test says."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ SCRIPT = b"GET /api/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"  # a long 
 
 
 class Client:
-    """A socket, which says and reads what a test asks it to."""
+    """A socket that sends and reads what a test says."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -22,7 +22,7 @@ class Client:
         await self.writer.drain()
 
     async def answer(self) -> tuple[int, dict[str, str], bytes]:
-        """The next one, which has told its length."""
+        """Returns the next answer, by its Content-Length."""
         async with asyncio.timeout(30):
             status, headers = await self.head()
             body = await self.reader.readexactly(int(headers.get("content-length", "0")))
@@ -34,7 +34,7 @@ class Client:
         return int(first.split()[1]), headers
 
     async def rest(self) -> bytes:
-        """All that comes before the server closes."""
+        """Returns all bytes until the server closes."""
         async with asyncio.timeout(30):
             return await self.reader.read()
 
@@ -57,6 +57,6 @@ async def client(
 
 
 def shrink(transport: asyncio.Transport) -> None:
-    """What the kernel keeps for the client, which may be megabytes."""
+    """Limits the kernel's buffer for the client, which may be megabytes."""
     sock = transport.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * 1024)

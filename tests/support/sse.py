@@ -1,4 +1,4 @@
-"""A reader of event streams on a plain socket, true to the letter of WHATWG HTML, section 9.2.6."""
+"""A reader of event streams on a plain socket, exactly as WHATWG HTML, section 9.2.6, describes."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 class Event(NamedTuple):
     name: str
     data: Any
-    id: str | None  # None where the block had no `id` field
+    id: str | None  # None if the block had no `id` field
     retry: int | None = None
 
     @property
@@ -20,11 +20,14 @@ class Event(NamedTuple):
 
 
 class Ended(Exception):
-    """The stream is over."""
+    """The stream has ended."""
 
 
 class EventStream:
-    """An answer to GET /api/messages. `event` skips pings; `raw` keeps every byte of the body."""
+    """An answer to GET /api/messages.
+
+    `event` skips pings; `raw` keeps every byte of the body.
+    """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -47,7 +50,7 @@ class EventStream:
         tls: ssl.SSLContext | None = None,
         server_name: str | None = None,
     ) -> "EventStream":
-        """When the headers of the answer are there."""
+        """Opens a stream, and returns when its headers have arrived."""
         url = urlsplit(base_url)
         reader, writer = await asyncio.open_connection(
             url.hostname, url.port, ssl=tls, server_hostname=server_name
@@ -64,7 +67,7 @@ class EventStream:
         return stream
 
     async def event(self, seconds: float = 30, *, pings: bool = False) -> Event:
-        """The next event. Raises `Ended`, `TimeoutError`."""
+        """Returns the next event. Raises `Ended`, `TimeoutError`."""
         async with asyncio.timeout(seconds):
             while True:
                 event = await self._next()
@@ -75,14 +78,14 @@ class EventStream:
         return [await self.event() for _ in range(number)]
 
     async def events_until(self, name: str) -> list[Event]:
-        """All up to and including the first event of that name."""
+        """Returns all events up to and including the first one of that name."""
         found = [await self.event()]
         while found[-1].name != name:
             found.append(await self.event())
         return found
 
     async def rest(self, seconds: float = 30) -> list[Event]:
-        """All that comes before the stream ends."""
+        """Returns all events until the stream ends."""
         found = []
         try:
             while True:
@@ -91,7 +94,7 @@ class EventStream:
             return found
 
     async def silent(self, seconds: float = 0.3) -> bool:
-        """Whether nothing but pings comes for so long."""
+        """Returns whether only pings arrive for that time."""
         try:
             await self.event(seconds)
         except TimeoutError:

@@ -1,4 +1,4 @@
-"""A PostgreSQL as an operator runs one beside the server: reached over TCP or a Unix socket."""
+"""A PostgreSQL that an operator runs beside the server, reached over TCP or a Unix socket."""
 
 import os
 import shutil
@@ -19,12 +19,12 @@ _NOBODY = 65534  # PostgreSQL refuses to run as root
 _WAIT_SECONDS = "60"
 
 Way = Literal["ipv4", "socket", "list", "name"]
-_NAME = "twice.test"  # which a server's own hosts file gives two addresses
+_NAME = "twice.test"  # a name that the server's hosts file gives two addresses
 TWO_ADDRESSES = f"::1 {_NAME}\n127.0.0.1 {_NAME}\n"
 
 
 class StandalonePostgres(Postgres):
-    """Listens on 127.0.0.1 and on a socket in its own directory, under a port of its own."""
+    """Listens on 127.0.0.1 and on a socket in its own directory, under its own port."""
 
     def __init__(self, reached_by: Way = "ipv4", *, fsync: bool = False) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="messenger-postgres-"))
@@ -43,7 +43,7 @@ class StandalonePostgres(Postgres):
         self._set_up()
 
     def stop(self) -> None:
-        """Deletes it as well."""
+        """Stops the server and deletes it."""
         if self.is_running():
             self._pg_ctl("stop", "-m", "immediate")
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -54,7 +54,7 @@ class StandalonePostgres(Postgres):
 
     @property
     def bin_path(self) -> Path:
-        """Of an older release, where that user can reach it."""
+        """Returns the programs of an older release, where that user can reach them."""
         installed = PROGRAMS.with_name("pginstall")
         if postgres_user.needed():
             nobody = postgres_user.User("nobody", _NOBODY, _NOBODY)
@@ -65,7 +65,7 @@ class StandalonePostgres(Postgres):
         host, port = "127.0.0.1", str(self.port)
         if self._reached_by == "socket":
             host = str(self.socket_dir)
-        elif self._reached_by == "list":  # the first of which refuses
+        elif self._reached_by == "list":  # the first address refuses
             host, port = f"{host},{host}", f"{free_port()},{port}"
         return make_dsn(host=host, port=port, user="postgres", dbname="postgres")
 
@@ -80,13 +80,13 @@ class StandalonePostgres(Postgres):
         self._pg_ctl("start", "-l", str(self.data / "log"), "-o", options)
 
     def back_up(self) -> None:
-        """A copy as of now, for `fail_over`."""
+        """Copies the data as it is now, for `fail_over`."""
         self._make(self.copy)
         where = ("-h", str(self.socket_dir), "-p", str(self.port), "-U", "postgres")
         self.run("pg_basebackup", *where, "-c", "fast", "-D", str(self.copy))
 
     def fail_over(self) -> None:
-        """To the copy, as a stand-by that is promoted: a new timeline, without the last commits."""
+        """Fails over to the copy, a promoted stand-by: a new timeline without the last commits."""
         self.crash()
         shutil.rmtree(self.data)
         self.copy.rename(self.data)
@@ -104,7 +104,7 @@ class StandalonePostgres(Postgres):
         )
 
     def run(self, program: str, *args: str) -> None:
-        """One of PostgreSQL's programs, as the user that the data belongs to."""
+        """Runs one of PostgreSQL's programs as the owner of the data."""
         subprocess.run(
             [self.bin_path / program, *args],
             check=True,

@@ -1,4 +1,4 @@
-"""Every page and state that somebody can be at, in turn: to be checked, and looked at."""
+"""Every page and state that a user can reach, in turn, for checks and pictures."""
 
 import json
 from collections.abc import AsyncIterator
@@ -49,7 +49,7 @@ TWO_DAYS = """
 
 
 class Cast:
-    """John's conversations: with Jane one over two days, and something unread of Ann's."""
+    """John's conversations: with Jane one over two days, and an unread message of Ann's."""
 
     def __init__(self, visitor: Visitor, dsn: str) -> None:
         self._visitor = visitor
@@ -58,7 +58,7 @@ class Cast:
         self.conversation = ""
 
     async def prepare(self, now: datetime | None = None) -> None:
-        """All that was said, over two days that end by `now`, or else by the present."""
+        """Stores all messages, over two days that end at `now`, by default the present."""
         john, self.jane = await self._visitor.sign_in("john"), await self._visitor.sign_in("jane")
         for name in reversed(OTHERS):
             other = await self._visitor.sign_in(name)
@@ -79,7 +79,7 @@ class Cast:
 
 
 async def states(tabs: Tabs, cast: Cast, width: int) -> AsyncIterator[tuple[str, Page]]:
-    """A name, and a page that is in the state of that name until the next one is asked for."""
+    """Yields a name, and a page that stays in the state of that name until the next step."""
     page = await tabs.open(width=width)
     await expect(page.get_by_label("Username")).to_be_visible()
     yield "access", page
@@ -111,7 +111,7 @@ async def states(tabs: Tabs, cast: Cast, width: int) -> AsyncIterator[tuple[str,
     await expect(page.locator(".message").last).to_contain_text("See you on Sunday")
     yield "conversation", page
     text = page.get_by_role("textbox", name="Message")
-    if width > 700:  # smaller ones have on-screen keyboards, with emoji of their own
+    if width > 700:  # smaller screens have on-screen keyboards, with their own emoji
         await page.get_by_role("button", name="Emoji").click()
         await expect(page.locator("emoji-picker button").first).to_be_visible()
         yield "emoji", page
@@ -155,7 +155,7 @@ async def states(tabs: Tabs, cast: Cast, width: int) -> AsyncIterator[tuple[str,
     await page.get_by_role("button", name="Stay").click()
     await page.goto(home)
     await expect(page.locator("notification-offer")).to_be_attached()
-    # Chromium answers the question by itself where nobody sees its windows.
+    # Chromium answers the question itself if its windows are invisible.
     await page.evaluate("document.querySelector('notification-offer').hidden = false")
     yield "notification-offer", page
     await page.get_by_role("link", name="ann").click()
@@ -191,7 +191,7 @@ async def states(tabs: Tabs, cast: Cast, width: int) -> AsyncIterator[tuple[str,
     await page.close()
 
 
-# As a browser does that was never here before.
+# As in a browser on its first visit.
 FORGET_WHAT_WAS_SEEN = """indexedDB.databases().then((all) => Promise.all(all
     .filter(({ name }) => name.startsWith("messenger.seen."))
     .map(({ name }) => new Promise((resolve, reject) => {
@@ -202,14 +202,14 @@ FORGET_WHAT_WAS_SEEN = """indexedDB.databases().then((all) => Promise.all(all
 
 
 async def further_up(page: Page) -> None:
-    """In a window so low that there is something further up."""
+    """Makes the window so low that some messages are above it."""
     assert page.viewport_size is not None
     await page.set_viewport_size({"width": page.viewport_size["width"], "height": 480})
     await page.get_by_role("region", name="Conversation").evaluate("(e) => e.scrollTo(0, 0)")
 
 
 async def refuse(route: Route) -> None:
-    """As the server refuses what no repeat mends."""
+    """Refuses as the server does where a repeat would not help."""
     if route.request.method != "POST":
         return await route.continue_()
     problem = {

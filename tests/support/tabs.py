@@ -1,4 +1,4 @@
-"""What may become of a tab."""
+"""What may happen to a tab."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,17 +8,17 @@ from playwright.async_api import BrowserContext, Page, Route
 
 
 async def crash(page: Page) -> None:
-    """Its process is gone; the page is closed, as people close what is left of it."""
+    """Crashes the tab's process, and closes the page, as people close a crashed tab."""
     devtools = await page.context.new_cdp_session(page)
     async with page.expect_event("crash"):
-        crash = asyncio.ensure_future(devtools.send("Page.crash"))  # it is never answered
+        crash = asyncio.ensure_future(devtools.send("Page.crash"))  # Chromium never answers it
     crash.cancel()
     await page.close()
 
 
 @asynccontextmanager
 async def hanging(page: Page) -> AsyncIterator[None]:
-    """Its script stands still, and nobody has told it before."""
+    """Stops the page's script without any notice to the page."""
     stopped = asyncio.Event()
     devtools = await page.context.new_cdp_session(page)
     devtools.on("Debugger.paused", lambda _: stopped.set())
@@ -32,7 +32,7 @@ async def hanging(page: Page) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def asleep(*pages: Page) -> AsyncIterator[None]:
-    """Frozen, as browsers freeze tabs that nobody looks at: they are told, and then stand still."""
+    """Freezes the tabs as browsers freeze hidden ones: they are told, and then stop."""
     sessions = [await page.context.new_cdp_session(page) for page in pages]
     for devtools in sessions:
         await devtools.send("Page.setWebLifecycleState", {"state": "frozen"})
@@ -42,7 +42,7 @@ async def asleep(*pages: Page) -> AsyncIterator[None]:
 
 
 class Held:
-    """What a page asks for, and gets once it is let go."""
+    """Requests of a page that are held until `go` is set."""
 
     def __init__(self) -> None:
         self.go = asyncio.Event()
@@ -53,12 +53,12 @@ class Held:
 
 
 async def without(context: BrowserContext, url: str, *modules: str) -> tuple[Page, Held]:
-    """A page at `url` that these modules do not come to, until they are let go."""
+    """Loads a page at `url`, and holds these modules back."""
     page, held = await context.new_page(), Held()
     devtools = await context.new_cdp_session(page)
     await devtools.send("Network.enable")
     await devtools.send("Network.setBypassServiceWorker", {"bypass": True})
     for module in modules:
         await page.route(f"**/{module}", held)
-    await page.goto(url, wait_until="commit")  # more would wait for the modules
+    await page.goto(url, wait_until="commit")  # other events would wait for the modules
     return page, held

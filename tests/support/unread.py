@@ -1,4 +1,4 @@
-"""Clients that read nothing until they are told to."""
+"""Clients that read nothing until a test tells them to."""
 
 import asyncio
 import socket
@@ -13,9 +13,9 @@ LONG = "€" * 3900  # 12 KB
 
 
 class Unread:
-    """A client with a small window that asks for a stream, and reads nothing until it is told to.
+    """A client with a small window that opens a stream, and reads only when it is told to.
 
-    `more` is sent behind the request.
+    It sends `more` after the request.
     """
 
     def __init__(self, person: Person, last_event_id: str = "", more: bytes = b"") -> None:
@@ -45,7 +45,7 @@ def number(event: Any) -> int:
 
 
 def connection_of(stream: object) -> StreamConnection:
-    """That of one of the bus's subscribers."""
+    """Returns the connection of a subscriber of the bus."""
     assert isinstance(stream, StreamHandler)
     assert isinstance(stream.connection, StreamConnection)
     return stream.connection
