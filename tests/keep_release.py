@@ -11,7 +11,7 @@ from playwright.async_api import expect
 
 from config import VERSION, Config
 from tests.support.browser import browser_here, write  # noqa: F401  # the fixture is autouse
-from tests.support.outbox import cut_sends, expect_sending
+from tests.support.outbox import SENDS, cut_sends, expect_sending, spoil_sends
 from tests.support.people import Visitor, two
 from tests.support.postgres import Postgres
 from tests.support.releases import DATA, ORIGIN, dump, pack, profile
@@ -40,6 +40,10 @@ async def test_keep(
         await page.goto(f"{ORIGIN}/conversations/{conversation}")
         await expect(page.locator(".message").last).to_contain_text("number 19")
         await page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+        await spoil_sends(context)
+        await write(page, "zero")
+        await expect(page.locator(".message.failed .content")).to_have_text(["zero"])
+        await context.unroute(SENDS)
         await cut_sends(context)
         for content in ("one", "two", "three"):
             await write(page, content)

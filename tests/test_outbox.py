@@ -16,6 +16,7 @@ from tests.support.outbox import (
     expect_sending,
     expect_sent,
     forget_refusals,
+    spoil_sends,
     stored,
 )
 from tests.support.people import Visitor, two
@@ -207,15 +208,7 @@ async def test_what_no_repeat_mends_steps_aside_says_why_and_may_be_retried_or_d
     john, _, conversation = await two(visitor)
     async with browser(base_url) as tabs:
         page = await at_the_conversation(tabs, f"{base_url}/conversations/{conversation}")
-
-        async def spoil(route: Route) -> None:
-            """What the composer would not let through, and the server refuses."""
-            fields = route.request.post_data_json
-            if fields and fields["content"] != "three":
-                fields["content"] += "\0"
-            await route.continue_(post_data=fields)
-
-        await page.route(SENDS, spoil)
+        await spoil_sends(page.context, but="three")
         for content in ("one", "two", "three"):
             await write(page, content)
         failed = page.locator(".message.failed")

@@ -19,6 +19,19 @@ async def cut_sends(context: BrowserContext) -> None:
     await context.route(SENDS, refuse_sends)
 
 
+async def spoil_sends(context: BrowserContext, *, but: str = "") -> None:
+    """Has the server refuse all messages but one, which no repeat mends."""
+
+    async def spoil(route: Route) -> None:
+        """Adds what the composer would not let through."""
+        fields = route.request.post_data_json
+        if fields and fields["content"] != but:
+            fields["content"] += "\0"
+        await route.continue_(post_data=fields)
+
+    await context.route(SENDS, spoil)
+
+
 async def at_the_conversation(tabs: Tabs, url: str) -> Page:
     page = await tabs.sign_in("jane")
     await page.goto(url)

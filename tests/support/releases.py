@@ -55,11 +55,14 @@ async def profile(folder: Path, port: int) -> AsyncIterator[BrowserContext]:
 def pack(folder: Path, file: Path) -> None:
     """Packs a site's data, without caches and what the browser can make again."""
     kept = re.compile(r"Default/(IndexedDB|Local Storage|Service Worker)(/|$)")
+    compiled = re.compile(r"/Service Worker/.*_1$")
 
     def wanted(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
         entry.uid = entry.gid = 0
         entry.uname = entry.gname = ""
         is_above = entry.name in ("profile", "profile/Default")
+        if compiled.search(entry.name):
+            return None
         return entry if is_above or kept.match(entry.name.removeprefix("profile/")) else None
 
     with tarfile.open(file, "w:xz") as archive:

@@ -286,27 +286,27 @@ CREATE TABLE public.yoyo_lock (
 -- Data for Name: _yoyo_log; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public._yoyo_log VALUES ('997046a4-ec8a-11f1-9d90-02fc00000001', '76dcbafdee440d2ed03cad8f299af19dfdd14a37a7f1a6330d58c733522c1ed2', '0001.messenger', 'apply', 'root', 'localhost', NULL, '2026-11-30 06:52:24.911231');
-INSERT INTO public._yoyo_log VALUES ('99737ed2-ec8a-11f1-9d90-02fc00000001', '846843df51af82d232bd8acae62f98d4fe76effe5f3cac200fd34b18cfa831a9', '0002.github', 'apply', 'root', 'localhost', NULL, '2026-11-30 06:52:24.93225');
-INSERT INTO public._yoyo_log VALUES ('9975086a-ec8a-11f1-9d90-02fc00000001', 'ff5ca9217780863e3769e461fcfc246a2a3853b8f6bf70e25ea797b5b6ec7a7e', '0003.activity', 'apply', 'root', 'localhost', NULL, '2026-11-30 06:52:24.942347');
-INSERT INTO public._yoyo_log VALUES ('99763690-ec8a-11f1-9d90-02fc00000001', 'fc59080d9bce993cc4e42541198839c29313effcba9b063b6ae12bb0d90657b9', '0004.payload', 'apply', 'root', 'localhost', NULL, '2026-11-30 06:52:24.950077');
+INSERT INTO public._yoyo_log VALUES ('d6debcf2-eca1-11f1-9934-02fc00000001', '76dcbafdee440d2ed03cad8f299af19dfdd14a37a7f1a6330d58c733522c1ed2', '0001.messenger', 'apply', 'root', 'localhost', NULL, '2026-11-30 09:38:46.401');
+INSERT INTO public._yoyo_log VALUES ('d6f2caa8-eca1-11f1-9934-02fc00000001', '846843df51af82d232bd8acae62f98d4fe76effe5f3cac200fd34b18cfa831a9', '0002.github', 'apply', 'root', 'localhost', NULL, '2026-11-30 09:38:46.532314');
+INSERT INTO public._yoyo_log VALUES ('d6f48730-eca1-11f1-9934-02fc00000001', 'ff5ca9217780863e3769e461fcfc246a2a3853b8f6bf70e25ea797b5b6ec7a7e', '0003.activity', 'apply', 'root', 'localhost', NULL, '2026-11-30 09:38:46.543681');
+INSERT INTO public._yoyo_log VALUES ('d708a760-eca1-11f1-9934-02fc00000001', 'fc59080d9bce993cc4e42541198839c29313effcba9b063b6ae12bb0d90657b9', '0004.payload', 'apply', 'root', 'localhost', NULL, '2026-11-30 09:38:46.67562');
 
 
 --
 -- Data for Name: _yoyo_migration; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public._yoyo_migration VALUES ('76dcbafdee440d2ed03cad8f299af19dfdd14a37a7f1a6330d58c733522c1ed2', '0001.messenger', '2026-11-30 06:52:24.91242');
-INSERT INTO public._yoyo_migration VALUES ('846843df51af82d232bd8acae62f98d4fe76effe5f3cac200fd34b18cfa831a9', '0002.github', '2026-11-30 06:52:24.932928');
-INSERT INTO public._yoyo_migration VALUES ('ff5ca9217780863e3769e461fcfc246a2a3853b8f6bf70e25ea797b5b6ec7a7e', '0003.activity', '2026-11-30 06:52:24.942796');
-INSERT INTO public._yoyo_migration VALUES ('fc59080d9bce993cc4e42541198839c29313effcba9b063b6ae12bb0d90657b9', '0004.payload', '2026-11-30 06:52:24.950554');
+INSERT INTO public._yoyo_migration VALUES ('76dcbafdee440d2ed03cad8f299af19dfdd14a37a7f1a6330d58c733522c1ed2', '0001.messenger', '2026-11-30 09:38:46.410596');
+INSERT INTO public._yoyo_migration VALUES ('846843df51af82d232bd8acae62f98d4fe76effe5f3cac200fd34b18cfa831a9', '0002.github', '2026-11-30 09:38:46.532925');
+INSERT INTO public._yoyo_migration VALUES ('ff5ca9217780863e3769e461fcfc246a2a3853b8f6bf70e25ea797b5b6ec7a7e', '0003.activity', '2026-11-30 09:38:46.544066');
+INSERT INTO public._yoyo_migration VALUES ('fc59080d9bce993cc4e42541198839c29313effcba9b063b6ae12bb0d90657b9', '0004.payload', '2026-11-30 09:38:46.677222');
 
 
 --
 -- Data for Name: _yoyo_version; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public._yoyo_version VALUES (2, '2026-11-30 06:52:24.853332');
+INSERT INTO public._yoyo_version VALUES (2, '2026-11-30 09:38:46.053573');
 
 
 --
@@ -319,59 +319,59 @@ INSERT INTO public._yoyo_version VALUES (2, '2026-11-30 06:52:24.853332');
 -- Data for Name: conversations; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.conversations OVERRIDING SYSTEM VALUE VALUES (1, 1, 2, '2026-11-30 06:52:25.521451+00', '2026-11-30 06:52:25.592992+00', 20);
+INSERT INTO public.conversations OVERRIDING SYSTEM VALUE VALUES (1, 1, 2, '2026-11-30 09:38:50.72746+00', '2026-11-30 09:38:51.093916+00', 20);
 
 
 --
 -- Data for Name: feed_events; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.feed_events VALUES (1, 1, 'conversation', 1, NULL, '2026-11-30 06:52:25.521773+00', '{"id": "2", "username": "jane", "avatar_url": null}');
-INSERT INTO public.feed_events VALUES (2, 1, 'conversation', 1, NULL, '2026-11-30 06:52:25.521893+00', '{"id": "1", "username": "john", "avatar_url": null}');
-INSERT INTO public.feed_events VALUES (1, 2, 'message', 1, 1, '2026-11-30 06:52:25.531397+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 2, 'message', 1, 1, '2026-11-30 06:52:25.53142+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 3, 'message', 1, 2, '2026-11-30 06:52:25.535244+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 3, 'message', 1, 2, '2026-11-30 06:52:25.535257+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 4, 'message', 1, 3, '2026-11-30 06:52:25.5391+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 4, 'message', 1, 3, '2026-11-30 06:52:25.539114+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 5, 'message', 1, 4, '2026-11-30 06:52:25.542309+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 5, 'message', 1, 4, '2026-11-30 06:52:25.542322+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 6, 'message', 1, 5, '2026-11-30 06:52:25.545388+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 6, 'message', 1, 5, '2026-11-30 06:52:25.545398+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 7, 'message', 1, 6, '2026-11-30 06:52:25.548234+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 7, 'message', 1, 6, '2026-11-30 06:52:25.548244+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 8, 'message', 1, 7, '2026-11-30 06:52:25.551592+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 8, 'message', 1, 7, '2026-11-30 06:52:25.551602+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 9, 'message', 1, 8, '2026-11-30 06:52:25.556527+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 9, 'message', 1, 8, '2026-11-30 06:52:25.55654+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 10, 'message', 1, 9, '2026-11-30 06:52:25.559541+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 10, 'message', 1, 9, '2026-11-30 06:52:25.559553+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 11, 'message', 1, 10, '2026-11-30 06:52:25.564071+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 11, 'message', 1, 10, '2026-11-30 06:52:25.564087+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 12, 'message', 1, 11, '2026-11-30 06:52:25.567148+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 12, 'message', 1, 11, '2026-11-30 06:52:25.567159+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 13, 'message', 1, 12, '2026-11-30 06:52:25.570082+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 13, 'message', 1, 12, '2026-11-30 06:52:25.570093+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 14, 'message', 1, 13, '2026-11-30 06:52:25.572873+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 14, 'message', 1, 13, '2026-11-30 06:52:25.572896+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 15, 'message', 1, 14, '2026-11-30 06:52:25.575691+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 15, 'message', 1, 14, '2026-11-30 06:52:25.5757+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 16, 'message', 1, 15, '2026-11-30 06:52:25.579035+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 16, 'message', 1, 15, '2026-11-30 06:52:25.579047+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 17, 'message', 1, 16, '2026-11-30 06:52:25.582055+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 17, 'message', 1, 16, '2026-11-30 06:52:25.582067+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 18, 'message', 1, 17, '2026-11-30 06:52:25.584714+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 18, 'message', 1, 17, '2026-11-30 06:52:25.584725+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 19, 'message', 1, 18, '2026-11-30 06:52:25.587538+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 19, 'message', 1, 18, '2026-11-30 06:52:25.587548+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 20, 'message', 1, 19, '2026-11-30 06:52:25.590383+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 20, 'message', 1, 19, '2026-11-30 06:52:25.590394+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 21, 'message', 1, 20, '2026-11-30 06:52:25.593188+00', NULL);
-INSERT INTO public.feed_events VALUES (2, 21, 'message', 1, 20, '2026-11-30 06:52:25.593202+00', NULL);
-INSERT INTO public.feed_events VALUES (1, 22, 'read', 1, NULL, '2026-11-30 06:52:28.820232+00', '{"user_id": "2", "unread_count": 3, "last_read_message_id": "15"}');
-INSERT INTO public.feed_events VALUES (2, 22, 'read', 1, NULL, '2026-11-30 06:52:28.820276+00', '{"user_id": "2", "unread_count": 3, "last_read_message_id": "15"}');
-INSERT INTO public.feed_events VALUES (1, 23, 'read', 1, NULL, '2026-11-30 06:52:29.226402+00', '{"user_id": "2", "unread_count": 0, "last_read_message_id": "20"}');
-INSERT INTO public.feed_events VALUES (2, 23, 'read', 1, NULL, '2026-11-30 06:52:29.226444+00', '{"user_id": "2", "unread_count": 0, "last_read_message_id": "20"}');
+INSERT INTO public.feed_events VALUES (1, 1, 'conversation', 1, NULL, '2026-11-30 09:38:50.727948+00', '{"id": "2", "username": "jane", "avatar_url": null}');
+INSERT INTO public.feed_events VALUES (2, 1, 'conversation', 1, NULL, '2026-11-30 09:38:50.731213+00', '{"id": "1", "username": "john", "avatar_url": null}');
+INSERT INTO public.feed_events VALUES (1, 2, 'message', 1, 1, '2026-11-30 09:38:50.818446+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 2, 'message', 1, 1, '2026-11-30 09:38:50.818482+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 3, 'message', 1, 2, '2026-11-30 09:38:50.834003+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 3, 'message', 1, 2, '2026-11-30 09:38:50.834022+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 4, 'message', 1, 3, '2026-11-30 09:38:50.84689+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 4, 'message', 1, 3, '2026-11-30 09:38:50.846909+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 5, 'message', 1, 4, '2026-11-30 09:38:50.867116+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 5, 'message', 1, 4, '2026-11-30 09:38:50.867136+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 6, 'message', 1, 5, '2026-11-30 09:38:50.908942+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 6, 'message', 1, 5, '2026-11-30 09:38:50.908961+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 7, 'message', 1, 6, '2026-11-30 09:38:50.920153+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 7, 'message', 1, 6, '2026-11-30 09:38:50.92017+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 8, 'message', 1, 7, '2026-11-30 09:38:50.92342+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 8, 'message', 1, 7, '2026-11-30 09:38:50.923442+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 9, 'message', 1, 8, '2026-11-30 09:38:50.939091+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 9, 'message', 1, 8, '2026-11-30 09:38:50.939116+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 10, 'message', 1, 9, '2026-11-30 09:38:50.960297+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 10, 'message', 1, 9, '2026-11-30 09:38:50.960315+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 11, 'message', 1, 10, '2026-11-30 09:38:50.969513+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 11, 'message', 1, 10, '2026-11-30 09:38:50.969537+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 12, 'message', 1, 11, '2026-11-30 09:38:50.972514+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 12, 'message', 1, 11, '2026-11-30 09:38:50.972529+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 13, 'message', 1, 12, '2026-11-30 09:38:50.978942+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 13, 'message', 1, 12, '2026-11-30 09:38:50.978956+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 14, 'message', 1, 13, '2026-11-30 09:38:51.003348+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 14, 'message', 1, 13, '2026-11-30 09:38:51.003377+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 15, 'message', 1, 14, '2026-11-30 09:38:51.010993+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 15, 'message', 1, 14, '2026-11-30 09:38:51.01102+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 16, 'message', 1, 15, '2026-11-30 09:38:51.027716+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 16, 'message', 1, 15, '2026-11-30 09:38:51.027744+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 17, 'message', 1, 16, '2026-11-30 09:38:51.04175+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 17, 'message', 1, 16, '2026-11-30 09:38:51.041779+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 18, 'message', 1, 17, '2026-11-30 09:38:51.047823+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 18, 'message', 1, 17, '2026-11-30 09:38:51.047844+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 19, 'message', 1, 18, '2026-11-30 09:38:51.05521+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 19, 'message', 1, 18, '2026-11-30 09:38:51.05523+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 20, 'message', 1, 19, '2026-11-30 09:38:51.077646+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 20, 'message', 1, 19, '2026-11-30 09:38:51.077668+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 21, 'message', 1, 20, '2026-11-30 09:38:51.094101+00', NULL);
+INSERT INTO public.feed_events VALUES (2, 21, 'message', 1, 20, '2026-11-30 09:38:51.094127+00', NULL);
+INSERT INTO public.feed_events VALUES (1, 22, 'read', 1, NULL, '2026-11-30 09:38:58.871032+00', '{"user_id": "2", "unread_count": 3, "last_read_message_id": "15"}');
+INSERT INTO public.feed_events VALUES (2, 22, 'read', 1, NULL, '2026-11-30 09:38:58.871229+00', '{"user_id": "2", "unread_count": 3, "last_read_message_id": "15"}');
+INSERT INTO public.feed_events VALUES (1, 23, 'read', 1, NULL, '2026-11-30 09:38:59.623191+00', '{"user_id": "2", "unread_count": 0, "last_read_message_id": "20"}');
+INSERT INTO public.feed_events VALUES (2, 23, 'read', 1, NULL, '2026-11-30 09:38:59.623235+00', '{"user_id": "2", "unread_count": 0, "last_read_message_id": "20"}');
 
 
 --
@@ -392,33 +392,33 @@ INSERT INTO public.feeds VALUES (2, 23);
 -- Data for Name: messages; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (1, 1, 2, 'number 0', '2026-11-30 06:52:25.53101+00', '0832cc9d-5176-4a04-b744-1433bab9c33f', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (2, 1, 1, 'number 1', '2026-11-30 06:52:25.535139+00', '4045042d-b874-45bf-9d48-74883a7458fa', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (3, 1, 1, 'number 2', '2026-11-30 06:52:25.539002+00', '25858b2f-77fd-4390-9b5b-78fb24bba690', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (4, 1, 2, 'number 3', '2026-11-30 06:52:25.542218+00', '289434ba-0c89-4a49-90a7-06bc5f648e4a', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (5, 1, 1, 'number 4', '2026-11-30 06:52:25.545306+00', '2c0a6ae4-3b39-4cd4-84f8-e9b27fb688a3', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (6, 1, 1, 'number 5', '2026-11-30 06:52:25.548154+00', '177f850b-c3d2-4c89-b176-b4850c31866a', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (7, 1, 2, 'number 6', '2026-11-30 06:52:25.551512+00', '9b453258-7b9b-42b6-92a0-7e72dbc0f0e8', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (8, 1, 1, 'number 7', '2026-11-30 06:52:25.5564+00', '5cfc00f1-5cfb-49db-9e85-2e0f9ffe2862', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (9, 1, 1, 'number 8', '2026-11-30 06:52:25.559451+00', 'b14883f3-2757-44f8-98b5-8ebad94dd1e4', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (10, 1, 2, 'number 9', '2026-11-30 06:52:25.563926+00', 'f38a819d-2340-4942-85ed-af7409674d51', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (11, 1, 1, 'number 10', '2026-11-30 06:52:25.567058+00', '1829078f-2895-4fce-a43a-2244d7dec71f', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (12, 1, 1, 'number 11', '2026-11-30 06:52:25.56999+00', '1111d1a1-6af1-426b-abc6-191ed5628493', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (13, 1, 2, 'number 12', '2026-11-30 06:52:25.572775+00', '8f24241a-a91f-4a74-8edf-2106229d1d54', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (14, 1, 1, 'number 13', '2026-11-30 06:52:25.575611+00', 'b5293d93-2b4f-46b3-9f53-9a7f49b3beeb', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (15, 1, 1, 'number 14', '2026-11-30 06:52:25.578934+00', '5942075b-d0d7-4ff9-bb9c-53ce2520ca30', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (16, 1, 2, 'number 15', '2026-11-30 06:52:25.581965+00', 'ddf64d10-115f-4f2b-894f-3f3dc558c929', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (17, 1, 1, 'number 16', '2026-11-30 06:52:25.584633+00', '0e1b1109-b903-46d7-9bc4-78ff14c99e03', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (18, 1, 1, 'number 17', '2026-11-30 06:52:25.587453+00', '2a439831-2117-40ce-9cf0-e8d9fc094a31', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (19, 1, 2, 'number 18', '2026-11-30 06:52:25.590303+00', '73f4112d-e31c-4cb9-8623-2cb305b25e86', false);
-INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (20, 1, 1, 'number 19', '2026-11-30 06:52:25.592992+00', '8b38b42a-5ace-475b-b0c2-df2fc44e4f96', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (1, 1, 2, 'number 0', '2026-11-30 09:38:50.81521+00', 'e4072334-0426-4894-bb7e-3150bec421b0', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (2, 1, 1, 'number 1', '2026-11-30 09:38:50.833855+00', '97751165-86a6-4b4a-a31c-41889775b65a', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (3, 1, 1, 'number 2', '2026-11-30 09:38:50.846755+00', 'b911afde-437b-4260-8d15-ebe35b23da07', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (4, 1, 2, 'number 3', '2026-11-30 09:38:50.866981+00', '43fe3217-c645-4b88-9335-18b2144010cd', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (5, 1, 1, 'number 4', '2026-11-30 09:38:50.9088+00', '31321a38-e714-4c29-9a9d-05b8ea84fb8b', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (6, 1, 1, 'number 5', '2026-11-30 09:38:50.920031+00', '5d8335d0-3c65-49d9-8179-7c9d1d7b57a4', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (7, 1, 2, 'number 6', '2026-11-30 09:38:50.923284+00', 'f2474815-5442-4c3c-8c90-3c0c0bb66b62', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (8, 1, 1, 'number 7', '2026-11-30 09:38:50.93893+00', '19ccd0d6-197b-4222-bbcd-75829c3789ec', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (9, 1, 1, 'number 8', '2026-11-30 09:38:50.96017+00', 'da05542d-9388-40ac-bce7-83e115cdfe8f', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (10, 1, 2, 'number 9', '2026-11-30 09:38:50.969365+00', 'b7c7bcf6-ba23-4b85-90a5-fc2ac85e07e2', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (11, 1, 1, 'number 10', '2026-11-30 09:38:50.972403+00', '0218e3bf-fab3-45b2-becf-a9c45338fab6', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (12, 1, 1, 'number 11', '2026-11-30 09:38:50.978833+00', 'd46f11e6-0ae0-4244-8fd3-1fd50a923b4d', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (13, 1, 2, 'number 12', '2026-11-30 09:38:51.003176+00', '4eefbe91-80dc-4597-acde-59fa67b17d5e', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (14, 1, 1, 'number 13', '2026-11-30 09:38:51.010827+00', '5ac04582-7b45-4c1f-9900-f03c0fb2d166', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (15, 1, 1, 'number 14', '2026-11-30 09:38:51.027536+00', 'e3fd9be4-aec5-487b-847c-cdee744505e6', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (16, 1, 2, 'number 15', '2026-11-30 09:38:51.041567+00', '56eb5cf9-fc9f-477a-9cd2-7cbc31a3f7c2', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (17, 1, 1, 'number 16', '2026-11-30 09:38:51.047656+00', 'da960902-fcbb-4cfd-ae22-d7b07504e635', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (18, 1, 1, 'number 17', '2026-11-30 09:38:51.055061+00', 'a72d650e-5b90-4845-a806-ac7f54fb5f4c', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (19, 1, 2, 'number 18', '2026-11-30 09:38:51.077457+00', '51bd21e1-2438-4f05-9d4e-f07656329a19', false);
+INSERT INTO public.messages OVERRIDING SYSTEM VALUE VALUES (20, 1, 1, 'number 19', '2026-11-30 09:38:51.093916+00', '68f7c4d2-10d2-45c8-82ef-ab9c887acd19', false);
 
 
 --
 -- Data for Name: meta; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.meta VALUES (true, '6ea1ba92c4dd', '7713853793983608882', 1, 16384);
+INSERT INTO public.meta VALUES (true, '6f72e95fd9a7', '7713896653371351454', 1, 16384);
 
 
 --
@@ -433,17 +433,17 @@ INSERT INTO public.participants VALUES (2, 1, 20);
 -- Data for Name: sessions; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.sessions OVERRIDING SYSTEM VALUE VALUES (1, 1, 'Tornado/6.6.1', '2026-11-30 06:52:25.506114+00', '2026-11-30 06:52:25.506114+00');
-INSERT INTO public.sessions OVERRIDING SYSTEM VALUE VALUES (2, 2, 'Tornado/6.6.1', '2026-11-30 06:52:25.513876+00', '2026-11-30 06:52:25.513876+00');
-INSERT INTO public.sessions OVERRIDING SYSTEM VALUE VALUES (3, 2, 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.0.0 Safari/537.36', '2026-11-30 06:52:27.375466+00', '2026-11-30 06:52:27.375466+00');
+INSERT INTO public.sessions OVERRIDING SYSTEM VALUE VALUES (1, 1, 'Tornado/6.6.1', '2026-11-30 09:38:50.641354+00', '2026-11-30 09:38:50.641354+00');
+INSERT INTO public.sessions OVERRIDING SYSTEM VALUE VALUES (2, 2, 'Tornado/6.6.1', '2026-11-30 09:38:50.678719+00', '2026-11-30 09:38:50.678719+00');
+INSERT INTO public.sessions OVERRIDING SYSTEM VALUE VALUES (3, 2, 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.0.0 Safari/537.36', '2026-11-30 09:38:56.382958+00', '2026-11-30 09:38:56.382958+00');
 
 
 --
 -- Data for Name: users; Type: TABLE DATA; Schema: public; Owner: -
 --
 
-INSERT INTO public.users OVERRIDING SYSTEM VALUE VALUES (1, 'john', NULL, '2026-11-30 06:52:25.504641+00');
-INSERT INTO public.users OVERRIDING SYSTEM VALUE VALUES (2, 'jane', NULL, '2026-11-30 06:52:25.513384+00');
+INSERT INTO public.users OVERRIDING SYSTEM VALUE VALUES (1, 'john', NULL, '2026-11-30 09:38:50.628958+00');
+INSERT INTO public.users OVERRIDING SYSTEM VALUE VALUES (2, 'jane', NULL, '2026-11-30 09:38:50.656083+00');
 
 
 --
