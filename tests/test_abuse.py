@@ -1,4 +1,4 @@
-"""What one who means ill, or many of them, do to the times of others: measured."""
+"""What hostile clients, one or many, do to the response times of others."""
 
 import asyncio
 import contextlib
@@ -22,12 +22,12 @@ from tests.support.replaying import ten_streams_replay
 from tests.support.rules import rule
 from tests.support.sse import EventStream
 
-ROUNDS = 5  # the machine may be busy with something else; what is slow is so in each round
+ROUNDS = 5  # the machine may be busy with something else; a slow server is slow in each round
 SAMPLES = 100
 
 
 async def p99(ask: Callable[[], Awaitable[int]]) -> float:
-    """Milliseconds."""
+    """The 99th percentile, in milliseconds."""
     took = []
     for _ in range(SAMPLES):
         began = time.perf_counter()
@@ -39,7 +39,7 @@ async def p99(ask: Callable[[], Awaitable[int]]) -> float:
 
 @contextlib.asynccontextmanager
 async def beside(*works: Awaitable[None]) -> AsyncIterator[None]:
-    """They go on for as long as this is open."""
+    """Opens others' connections for as long as this is open."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         yield
@@ -60,8 +60,8 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 
 # Floods.
 
-PAIRS = 12  # of others who talk; each sends less often than a user may
-WAVES = 2  # of the flood against the server, and of the same against another one, in turn
+PAIRS = 12  # users that talk; each sends less often than its limit allows
+WAVES = 2  # turns: the flood against this server, then the same flood against another one
 MOST_WAVES = 12
 TALKS = 100  # in each
 FLOODS = {
@@ -79,7 +79,7 @@ FLOODS = {
 
 
 class Milliseconds(NamedTuple):
-    """From a message's request on."""
+    """Response times in milliseconds, from a message's request on."""
 
     answered: float
     delivered: float
@@ -87,7 +87,7 @@ class Milliseconds(NamedTuple):
 
 @dataclass
 class Flooded:
-    """A server, one who floods it, and the path of a conversation that they have."""
+    """A server, a user who floods it, and the path of a conversation of that user."""
 
     url: str
     token: str
@@ -95,7 +95,7 @@ class Flooded:
 
     @classmethod
     def at(cls, url: str) -> "Flooded":
-        """With pages of history that take a while."""
+        """Prepares a conversation with pages of history that take long to read."""
         Caller(url, "jane")
         mallory = Caller(url, "mallory")
         conversation = mallory.ask("/api/conversations", {"username": "jane"})["id"]
@@ -107,8 +107,8 @@ class Flooded:
 
 @pytest.fixture(scope="module")
 def flooded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Flooded, Flooded]]:
-    """The one that is looked at, and another."""
-    many = "1000"  # all others come from one address
+    """Yields the measured server, and another one that the flood is compared with."""
+    many = "1000"  # all other users share one address
     with (
         ServerProcess(tmp_path_factory.mktemp("one"), SIGN_INS_PER_MINUTE=many) as one,
         ServerProcess(tmp_path_factory.mktemp("another"), SIGN_INS_PER_MINUTE=many) as another,
@@ -118,7 +118,7 @@ def flooded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Flooded,
 
 @dataclass
 class Talk:
-    """Of two: a connection of the one's, and a stream of the other's."""
+    """A conversation: a connection of one user, and a stream of the other."""
 
     path: str
     connection: Connection
@@ -175,20 +175,20 @@ MOST = 1.25  # times as long for others
 
 
 def worst(is_: Milliseconds, was: Milliseconds, unseen: float) -> float:
-    """The largest ratio of the two, but for so many milliseconds that nobody notices."""
+    """Returns the largest ratio of the two. Ignores `unseen` milliseconds, which nobody notices."""
     return max((now - unseen) / before for now, before in zip(is_, was, strict=True))
 
 
 @pytest.mark.measure
 @pytest.mark.parametrize("kind", FLOODS)
 @pytest.mark.gen_test(timeout=120)
-async def test_a_flood_by_one_user_leaves_the_times_of_others_where_they_were(
+async def test_a_flood_by_one_user_does_not_slow_down_others(
     flooded: tuple[Flooded, Flooded], kind: str, figures: Figures
 ) -> None:
-    """Where they were: as beside the same flood against another server on this machine.
+    """Compares with the same flood against another server on this machine.
 
-    What the flood itself takes of two cores is in both. Where it does not look so at first, since
-    the machine does something else, more waves tell; what is slow is so in all of them.
+    Both include what the flood itself takes of two cores. If the first waves are too slow, more
+    waves follow: a slow server is slow in all of them.
     """
     (flood, expected), statuses = FLOODS[kind], Counter[int]()
     one, another = flooded
@@ -203,7 +203,7 @@ async def test_a_flood_by_one_user_leaves_the_times_of_others_where_they_were(
             if wave + 1 >= WAVES and worst(is_, was, 1) <= most_ratio(MOST):
                 break
     assert min(expected) in statuses
-    assert set(statuses) <= expected  # a flood that the server keeps up with is not refused
+    assert set(statuses) <= expected  # a server that keeps up with a flood refuses nothing
     figures.ratio(f"others' p99 beside {kind}", worst(is_, was, 1), MOST)
 
 
@@ -215,7 +215,7 @@ REPLAYED_BYTES = REPLAYED * 24_000  # … as JSON
 
 @dataclass
 class Replaying:
-    """A server, and one who resumes from before a thousand long messages."""
+    """A server, and a user who resumes from a position before a thousand long messages."""
 
     url: str
     token: str
@@ -240,10 +240,10 @@ class Replaying:
 
 @pytest.mark.measure
 @pytest.mark.gen_test(timeout=240)
-async def test_ten_streams_that_replay_much_leave_the_times_of_others_where_they_were(
+async def test_ten_streams_with_long_replays_do_not_slow_down_others(
     tmp_path: Path, figures: Figures
 ) -> None:
-    """Measured beside the same replays from another server on this machine."""
+    """Compares with the same replays from another server on this machine."""
     flags = ("--rate-limits", "off")
     with (
         ServerProcess(tmp_path / "one", *flags) as one,
@@ -270,7 +270,7 @@ JSON = "Content-Type: application/json\r\n"
 
 
 async def drip(url: str, token: str, kind: int, sent: list[int]) -> None:
-    """A request that comes a byte at a time, of one of four kinds, and never ends."""
+    """Sends an endless request of one of four kinds, a byte at a time."""
     parts = urlsplit(url)
     authorized = f"Host: {parts.netloc}\r\nAuthorization: Bearer {token}\r\n"
     begin = (
@@ -291,7 +291,7 @@ async def drip(url: str, token: str, kind: int, sent: list[int]) -> None:
 
 
 async def pour(url: str, token: str, coding: str, refusals: list[bytes]) -> None:
-    """A body of 1 GB, again and again, as fast as the server takes it."""
+    """Sends a body of 1 GB again and again, as fast as the server takes it."""
     parts = urlsplit(url)
     head = (
         f"POST /api/conversations HTTP/1.1\r\nHost: {parts.netloc}\r\n{JSON}"
@@ -319,7 +319,7 @@ async def pour(url: str, token: str, coding: str, refusals: list[bytes]) -> None
 
 @pytest.mark.measure
 @pytest.mark.gen_test(timeout=90)
-async def test_slow_connections_and_huge_bodies_leave_ordinary_requests_in_peace(
+async def test_slow_connections_and_huge_bodies_do_not_slow_down_ordinary_requests(
     server: ServerProcess, figures: Figures
 ) -> None:
     john, _ = someone_talks(server.url)
@@ -354,8 +354,8 @@ def hasty(tmp_path: Path) -> Iterator[ServerProcess]:
 
 @rule("api#slow-requests")
 @pytest.mark.gen_test(timeout=60)
-async def test_what_does_not_arrive_in_its_time_is_dropped(hasty: ServerProcess) -> None:
-    """Headers, a body, and an idle connection; a stream is none of those."""
+async def test_a_request_that_does_not_arrive_in_time_is_dropped(hasty: ServerProcess) -> None:
+    """Headers, a body, and an idle connection have deadlines; a stream has none."""
     token = Caller(hasty.url, "john").token
     parts = urlsplit(hasty.url)
     authorized = f"Host: {parts.netloc}\r\nAuthorization: Bearer {token}\r\n"
@@ -384,7 +384,7 @@ async def test_what_does_not_arrive_in_its_time_is_dropped(hasty: ServerProcess)
 
 @pytest.mark.parametrize("limit", [49152, 100_000])
 @pytest.mark.gen_test(timeout=60)
-async def test_a_bodys_limit_is_the_operators(tmp_path: Path, limit: int) -> None:
+async def test_the_operator_sets_the_limit_of_a_body(tmp_path: Path, limit: int) -> None:
     with ServerProcess(tmp_path, MAX_BODY_BYTES=str(limit), MAX_HEADER_BYTES="8192") as server:
         john, path = someone_talks(server.url)
         for size, status in ((limit, b" 201 "), (limit + 1, b" 413 ")):
@@ -394,7 +394,7 @@ async def test_a_bodys_limit_is_the_operators(tmp_path: Path, limit: int) -> Non
 
 
 async def answer_to(url: str, token: str, path: str, body: bytes, header: str = "") -> bytes:
-    """The first line of the answer to a message whose body is as long as that."""
+    """Returns the first line of the answer to a message with a body of that length."""
     parts = urlsplit(url)
     message = b'{"content":"a"}'.ljust(len(body))
     reader, writer = await asyncio.open_connection("127.0.0.1", parts.port)

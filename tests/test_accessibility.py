@@ -15,13 +15,13 @@ CHECK = """
   (only) => axe.run(document, { resultTypes: ["violations"], ...(only && { runOnly: only }) })
     .then(({ violations }) => violations)
 """
-ALL_RULES, COLORS = None, ["color-contrast", "link-in-text-block"]  # a theme is colors alone
+ALL_RULES, COLORS = None, ["color-contrast", "link-in-text-block"]  # a theme changes only colors
 THEMES: list[tuple[Literal["light", "dark"], list[str] | None]] = [
     ("light", ALL_RULES),
     ("dark", COLORS),
 ]
 WIDTHS = [320, 390, 600, 768, 1024, 1280, 1920, 2560]
-# Elements that reach out of the window, and are not cut off, or scrolled, within it.
+# Elements that extend beyond the window, and are not clipped or scrolled inside it.
 OUTSIDE = """
   [...document.body.querySelectorAll("*")].filter((element) => {
     const isOut = (element) => {
@@ -53,7 +53,7 @@ FOCUSED = """
 """
 
 
-# What a screen reader is told of: text that comes into a live region while it is one.
+# What a screen reader announces: text that enters a live region.
 LISTEN = """
   window.told = [];
   new MutationObserver((mutations) => {
@@ -67,7 +67,7 @@ LISTEN = """
 
 
 async def found_by_axe(page: Page, rules: list[str] | None) -> list[Any]:
-    """What it finds, in few words; scrolled to where it was again."""
+    """Returns what axe finds, in short form. Restores the scroll position."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE.read_text())
     return [
@@ -95,7 +95,7 @@ async def test_axe_finds_nothing_in_any_state_and_theme(
 
 
 @pytest.mark.gen_test(timeout=300)
-async def test_from_320_to_2560_pixels_nothing_is_out_of_sight(
+async def test_from_320_to_2560_pixels_everything_is_visible(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     cast = Cast(visitor, dsn)
@@ -113,7 +113,7 @@ async def test_from_320_to_2560_pixels_nothing_is_out_of_sight(
 
 
 @pytest.mark.gen_test(timeout=300)
-async def test_all_that_can_be_pressed_is_reached_by_tab_and_shows_that_it_has_the_focus(
+async def test_tab_reaches_each_control_and_the_focus_is_visible(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     cast = Cast(visitor, dsn)
@@ -183,8 +183,8 @@ MOVED = """async ({ before, after }) => {
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_of_a_list_only_what_has_another_place_is_moved(base_url: str) -> None:
-    """As the line above the unread: were all others moved, all would be read out anew."""
+async def test_only_the_items_of_a_list_that_change_places_are_moved(base_url: str) -> None:
+    """Moving every message above the unread line would have all of them read out again."""
     old = [str(n) for n in range(9)]
     async with browser(base_url) as tabs:
         page = await tabs.open()
@@ -239,7 +239,9 @@ async def test_only_new_messages_are_read_out(base_url: str, visitor: Visitor) -
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_nothing_moves_for_who_asks_for_that(base_url: str, visitor: Visitor) -> None:
+async def test_nothing_moves_for_users_who_prefer_reduced_motion(
+    base_url: str, visitor: Visitor
+) -> None:
     moving = """
       [...document.querySelectorAll("*")].filter((element) => {
         const { transitionDuration, animationName, scrollBehavior } = getComputedStyle(element);
@@ -260,7 +262,7 @@ async def test_nothing_moves_for_who_asks_for_that(base_url: str, visitor: Visit
 
 @pytest.mark.parametrize("laid_over", [False, True])
 @pytest.mark.gen_test(timeout=60)
-async def test_an_on_screen_keyboard_covers_neither_what_is_written_nor_what_was_said(
+async def test_an_on_screen_keyboard_covers_neither_the_field_nor_the_messages(
     base_url: str, visitor: Visitor, laid_over: bool
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -271,7 +273,7 @@ async def test_an_on_screen_keyboard_covers_neither_what_is_written_nor_what_was
         page = await tabs.sign_in("jane", width=390)
         await page.goto(f"{base_url}/conversations/{conversation}")
         await expect(page.locator(".message").last).to_contain_text("number 29")
-        if laid_over:  # as Safari does; Chromium has no such keyboard to open
+        if laid_over:  # as in Safari; Chromium has no such keyboard
             await page.evaluate("""
               Object.defineProperty(visualViewport, "height", { value: 420 });
               visualViewport.dispatchEvent(new Event("resize"));

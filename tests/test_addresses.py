@@ -1,4 +1,4 @@
-"""Addresses in a message are links, without a jump when what finds them comes."""
+"""Addresses in a message become links, and nothing moves when the code that finds them arrives."""
 
 import pytest
 from playwright.async_api import expect
@@ -11,9 +11,7 @@ from tests.support.tabs import without
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_names_of_the_web_and_of_people_lead_where_they_say(
-    base_url: str, visitor: Visitor
-) -> None:
+async def test_web_and_mail_addresses_lead_where_they_say(base_url: str, visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)
     text = "公式サイトはhttps://example.comです。 www.example.org jane@example.org"
     await john.send(conversation, text)
@@ -32,7 +30,7 @@ async def test_names_of_the_web_and_of_people_lead_where_they_say(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_nothing_moves_when_what_finds_links_comes_later(
+async def test_nothing_moves_when_the_link_finder_loads_later(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)

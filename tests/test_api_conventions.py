@@ -5,7 +5,7 @@ import pytest
 from tests.support.people import Visitor, two
 from tests.support.rules import rule
 
-READS = [  # every GET of a user, but for the stream
+READS = [  # every GET that needs a user, except the stream
     "/api/auth_user",
     "/api/sign_in_methods",
     "/api/sessions",

@@ -1,4 +1,4 @@
-"""While the server is away, what was seen last is shown, and what is shown stays."""
+"""The page shows what it saw last while the server is away, and keeps what it shows."""
 
 import pytest
 from playwright.async_api import Page, Route, expect
@@ -18,13 +18,13 @@ AWAY = "Can't reach the server. This is what you saw last. Retrying…"
 
 
 async def until_kept(page: Page, content: str) -> None:
-    """By the service worker and in what was seen last."""
+    """Waits until the service worker and the store of what was seen last are ready."""
     await page.evaluate("navigator.serviceWorker.ready.then(() => null)")
     await eventually_equal(True, lambda: page.evaluate(HOLDS, content))
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_was_seen_last_and_what_waits_is_shown_until_the_server_is_back(
+async def test_the_page_shows_what_it_saw_last_and_unsent_messages_until_the_server_is_back(
     base_url: str, http_port: int, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -60,7 +60,7 @@ async def test_what_was_seen_last_and_what_waits_is_shown_until_the_server_is_ba
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_conversation_that_cannot_be_renewed_stays_with_what_is_being_written(
+async def test_a_conversation_that_cannot_be_refetched_stays_with_its_draft(
     base_url: str, http_port: int, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -86,7 +86,7 @@ async def test_a_conversation_that_cannot_be_renewed_stays_with_what_is_being_wr
         await expect(text).to_have_value("half a thought")
         await expect(text).to_be_focused()
         await expect(content.first).to_have_text("seen by jane")
-        await stale.get_by_role("button", name="Retry now").click()  # else it goes by itself
+        await stale.get_by_role("button", name="Retry now").click()  # or it retries itself
         await page.unroute("**/api/conversations/*/messages")
         await expect(content).to_have_text(["seen by jane", "meanwhile"])
         await expect(stale).to_have_text("")
@@ -96,7 +96,7 @@ async def test_a_conversation_that_cannot_be_renewed_stays_with_what_is_being_wr
 
 
 @pytest.mark.gen_test(timeout=90)
-async def test_a_stream_that_is_never_handed_on_is_made_up_for_by_asking(
+async def test_the_page_polls_where_a_proxy_holds_back_the_stream(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)

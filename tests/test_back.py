@@ -1,4 +1,4 @@
-"""The arrow of a conversation leads back, and not on: no longer history than the way one came."""
+"""The arrow of a conversation goes back, so the history never grows beyond the way there."""
 
 import pytest
 from playwright.async_api import expect
@@ -8,7 +8,7 @@ from tests.support.people import Visitor, two
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_the_arrow_goes_back_in_history_where_one_came_from_the_list(
+async def test_the_arrow_goes_back_in_history_after_the_list(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -35,7 +35,7 @@ async def test_the_arrow_goes_back_in_history_where_one_came_from_the_list(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_the_arrow_leads_to_the_list_where_one_came_from_elsewhere(
+async def test_the_arrow_leads_to_the_list_after_any_other_page(
     base_url: str, visitor: Visitor
 ) -> None:
     *_, conversation = await two(visitor)

@@ -1,4 +1,4 @@
-"""What waits for clients is bounded: for each, in all, and in how slowly it may be taken."""
+"""Unread bytes are bounded for each client and in all; a client that reads too slowly is cut."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def waiting(clock: Clock) -> Backpressure:
 
 
 def seconds_until_cut(waiting: Backpressure, clock: Clock, pipe: Pipe, per_second: int) -> int:
-    """After how many seconds a client that takes as much is cut; 200 where it is not."""
+    """Returns after how many seconds a client with this rate is cut; 200 if it is not."""
     for second in range(200):
         waiting.check()
         if pipe.is_cut:
@@ -57,7 +57,7 @@ def seconds_until_cut(waiting: Backpressure, clock: Clock, pipe: Pipe, per_secon
     return 200
 
 
-def test_what_is_taken_is_counted_no_more(waiting: Backpressure) -> None:
+def test_bytes_that_were_taken_no_longer_count(waiting: Backpressure) -> None:
     one, other, johns = Pipe("jane", 1000), Pipe("jane", 500), Pipe("john", 7)
     for pipe in (one, other, johns):
         waiting.write_paused(pipe)
@@ -84,7 +84,7 @@ def test_a_client_that_takes_too_little_is_cut(
     assert least <= seconds_until_cut(waiting, clock, pipe, per_second) <= most
 
 
-def test_a_client_that_stops_taking_is_cut_however_much_it_took_before(
+def test_a_client_that_stops_taking_is_cut_whatever_it_took_before(
     waiting: Backpressure, clock: Clock
 ) -> None:
     pipe = Pipe("jane", 10**6, is_stream=True)

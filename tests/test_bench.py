@@ -1,4 +1,4 @@
-"""The benchmarks themselves, at a tiny size: that they run, not how fast anything is."""
+"""The benchmarks run: at a tiny size, without a look at how fast anything is."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Two people talk, each in a browser of their own: a real Chromium against a real server."""
+"""Two people talk, each in their own browser: a real Chromium and a real server."""
 
 import pytest
 from playwright.async_api import Route, expect
@@ -29,7 +29,7 @@ async def test_two_people_find_each_other_and_see_each_others_messages_arrive(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_the_page_shows_what_was_said_before_it_was_loaded(
+async def test_the_page_shows_messages_from_before_it_was_loaded(
     base_url: str, visitor: Visitor
 ) -> None:
     john, reader, conversation = await two(visitor)
@@ -42,7 +42,7 @@ async def test_the_page_shows_what_was_said_before_it_was_loaded(
         await expect(page.get_by_text("number 0", exact=True)).to_be_in_viewport()
         await page.get_by_role("button", name="new ↓").click()
         await expect(page.locator(".message").last).to_contain_text("number 59")
-        await expect(page.locator(".badge")).to_have_count(0)  # read, since it is looked at
+        await expect(page.locator(".badge")).to_have_count(0)  # she looks at it, so it is read
         await eventually_equal(0, lambda: reader.unread(conversation))
         await page.reload()
         await expect(page.locator(".message").last).to_contain_text("number 59")
@@ -63,7 +63,7 @@ async def test_a_message_between_two_fetches_of_the_page_is_not_missed(
         page = await tabs.sign_in("jane")
 
         async def send_before_the_list(route: Route) -> None:
-            """The stream begins behind a message that the thread lacks."""
+            """Sends a message after the page fetched the thread, and before its stream begins."""
             await expect(page.get_by_text("No messages yet. Say hello!")).to_be_visible()
             await john.send(conversation, "in between")
             await route.continue_()
@@ -74,7 +74,7 @@ async def test_a_message_between_two_fetches_of_the_page_is_not_missed(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_the_stream_comes_back_by_itself_and_nothing_is_lost(
+async def test_the_stream_reconnects_by_itself_and_nothing_is_lost(
     base_url: str, visitor: Visitor, app: Messenger
 ) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
@@ -95,7 +95,7 @@ async def test_the_stream_comes_back_by_itself_and_nothing_is_lost(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_signing_out_leads_to_the_access_page_and_an_unknown_place_says_so(
+async def test_signing_out_leads_to_the_access_page_and_an_unknown_path_says_so(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -113,7 +113,7 @@ async def test_signing_out_leads_to_the_access_page_and_an_unknown_place_says_so
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_refused_name_is_told_by_a_sentence(base_url: str, visitor: Visitor) -> None:
+async def test_a_sentence_explains_a_refused_name(base_url: str, visitor: Visitor) -> None:
     async with browser(base_url) as tabs:
         page = await tabs.open()
         await page.get_by_label("Username").fill("-not a name-")

@@ -1,4 +1,4 @@
-"""The bus: from a user to their streams, in order, and one bad stream is no one else's trouble."""
+"""The bus delivers events to a user's streams in order, and one bad stream affects no other."""
 
 import asyncio
 import itertools
@@ -20,13 +20,13 @@ SLICE = 200
 
 
 def slow_bus() -> Bus:
-    """A bus on a clock of its own, where `SLICE` subscribers take the time of a slice."""
+    """Makes a bus with a clock of its own, where `SLICE` subscribers take the time of a slice."""
     readings = itertools.count()
     return Bus(lambda: next(readings) * SLICE_SECONDS / SLICE)
 
 
 class Recorder:
-    """A subscriber that remembers what it was told."""
+    """A subscriber that remembers its calls."""
 
     def __init__(self, user_id: int = 1, session_id: int = 1) -> None:
         self.user_id = user_id
@@ -101,13 +101,13 @@ async def test_a_fan_out_to_many_is_cut_into_slices_and_keeps_the_order() -> Non
     for seq in (1, 2, 3):
         bus.publish(1, seq, FRAME)
     await asyncio.sleep(0)
-    assert sum(len(stream.seqs) for stream in streams) == SLICE  # the rest waits for its turn
+    assert sum(len(stream.seqs) for stream in streams) == SLICE  # others wait for the next slice
     await eventually(lambda: all(len(stream.seqs) == 3 for stream in streams))
     assert all(stream.seqs == [1, 2, 3] for stream in streams)
 
 
 @pytest.mark.gen_test
-async def test_many_streams_of_one_user_delay_nobody_elses_events() -> None:
+async def test_many_streams_of_one_user_do_not_delay_the_events_of_others() -> None:
     bus, jane, john = slow_bus(), Recorder(user_id=2), Recorder(user_id=3)
     crowd = [Recorder() for _ in range(3 * SLICE)]
     for stream in (jane, john, *crowd):
@@ -142,7 +142,7 @@ async def test_a_stream_that_was_closed_gets_nothing_of_what_is_queued() -> None
 
 
 @pytest.mark.gen_test
-async def test_streams_may_come_and_go_while_an_event_is_handed_out() -> None:
+async def test_streams_may_come_and_go_while_an_event_is_dispatched() -> None:
     bus = slow_bus()
     streams = [Recorder() for _ in range(2 * SLICE)]
     for stream in streams:
@@ -154,11 +154,11 @@ async def test_streams_may_come_and_go_while_an_event_is_handed_out() -> None:
         bus.unsubscribe(stream)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert late.seqs == []  # it came after, and reads what came before from the feed
+    assert late.seqs == []  # it subscribed later, and reads what came before from the feed
     assert len(bus) == 1
 
 
-def test_the_end_of_a_session_ends_its_streams_alone() -> None:
+def test_the_end_of_a_session_ends_only_its_streams() -> None:
     bus = Bus()
     ended, kept, other = Recorder(1, 10), Recorder(1, 11), Recorder(2, 12)
     for stream in (ended, kept, other):
@@ -168,7 +168,7 @@ def test_the_end_of_a_session_ends_its_streams_alone() -> None:
 
 
 @pytest.mark.gen_test
-async def test_all_streams_that_are_open_are_aborted_in_slices_and_none_that_comes_after() -> None:
+async def test_all_open_streams_are_aborted_in_slices_and_no_later_one() -> None:
     bus, streams = slow_bus(), [Recorder(user_id=n) for n in range(2 * SLICE + 1)]
     for stream in streams:
         bus.subscribe(stream)
@@ -198,7 +198,7 @@ async def test_the_heartbeat_pings_each_stream_again_and_again_until_it_is_disca
 
 @pytest.mark.expects_errors
 @pytest.mark.gen_test
-async def test_a_stream_that_breaks_at_its_ping_does_not_stop_the_heartbeat() -> None:
+async def test_a_stream_that_fails_at_its_ping_does_not_stop_the_heartbeat() -> None:
     heartbeat, broken, sound = Heartbeat(lambda: 0), Broken(), Recorder()
     heartbeat.add(broken)  # type: ignore[arg-type]
     heartbeat.add(sound)
@@ -208,7 +208,7 @@ async def test_a_stream_that_breaks_at_its_ping_does_not_stop_the_heartbeat() ->
 
 
 @pytest.mark.gen_test
-async def test_a_stream_is_called_on_when_its_token_expires() -> None:
+async def test_a_stream_is_notified_when_its_token_expires() -> None:
     heartbeat, stream = Heartbeat(), Recorder()
     stream.expires_at = asyncio.get_running_loop().time() + 0.2
     heartbeat.add(stream)

@@ -1,4 +1,4 @@
-"""Fifty messages a second cost the page no more than it can do between two keys."""
+"""Fifty messages a second take so little of the page that it answers each key at once."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ async def send_steadily(john: Person, conversation: str, count: int) -> None:
 
 
 async def forced_layouts(page: Page, watched: Any) -> list[Any]:
-    """Those that a script of ours waited for, while `watched` went on."""
+    """Counts the layouts that the page's scripts forced while `watched` went on."""
     assert page.context.browser is not None
     await page.context.browser.start_tracing(page=page, categories=TRACED)
     await watched
@@ -52,7 +52,7 @@ async def forced_layouts(page: Page, watched: Any) -> list[Any]:
 
 @pytest.mark.parametrize("reading", ["along", "further up"])
 @pytest.mark.gen_test(timeout=120)
-async def test_a_hundred_messages_ask_nothing_of_the_layout_and_hardly_anything_of_the_browser(
+async def test_a_hundred_messages_force_no_layout_and_hardly_ask_the_browser(
     base_url: str, visitor: Visitor, dsn: str, reading: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -99,5 +99,5 @@ async def test_fifty_messages_a_second_leave_no_task_over_50_milliseconds(
         last = page.locator(".message", has_text=f"busy {10 * A_SECOND - 1}")
         await expect(last).to_be_visible()
         found = await measured(page)
-        # The browser tells of none below 50.
+        # The browser does not report tasks below 50.
         figures.seconds("the longest task at fifty messages a second, ms", found.task, 50)

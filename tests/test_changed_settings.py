@@ -1,4 +1,4 @@
-"""An embedded database with settings that somebody has changed, or in a strange environment."""
+"""An embedded database whose settings were changed, or that starts in a strange environment."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tests.support.processes import ServerProcess, run
 
 
 def refused(data_dir: Path) -> str:
-    """The one line with which a start ends at once."""
+    """Returns the one line with which a start ends at once."""
     ended = run("--port", "0", "--data-dir", str(data_dir), seconds=25)
     assert ended.returncode == 1
     assert "waiting for the database" not in ended.stdout
@@ -15,7 +15,7 @@ def refused(data_dir: Path) -> str:
     return line
 
 
-def test_a_database_is_reached_whatever_its_settings_and_the_environment_say_of_the_way_to_one(
+def test_the_database_is_reached_whatever_its_settings_and_the_environment_say(
     tmp_path: Path,
 ) -> None:
     with ServerProcess(tmp_path) as server:
@@ -39,7 +39,7 @@ def test_a_database_is_reached_whatever_its_settings_and_the_environment_say_of_
         assert server.end() == 0
 
 
-def test_a_database_that_lets_nobody_in_ends_the_start_at_once_and_says_where_to_look(
+def test_a_database_that_accepts_no_connection_ends_the_start_and_names_the_file(
     tmp_path: Path,
 ) -> None:
     with ServerProcess(tmp_path) as server:

@@ -1,4 +1,4 @@
-"""The chaos of `make chaos`, as much of it as fits into a test."""
+"""The storm of `make chaos`, as much of it as fits into a test."""
 
 from pathlib import Path
 

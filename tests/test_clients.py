@@ -1,4 +1,4 @@
-"""Clients of Server-Sent Events that others wrote read the same stream, and agree."""
+"""Other people's clients of Server-Sent Events read the same stream, with the same result."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ Seen = list[tuple[str, Any, str]]
 
 
 async def things_happen(visitor: Visitor) -> tuple[Person, str, Seen]:
-    """Jane, a position of hers, and what her stream has had since."""
+    """Yields Jane, a position of hers, and the events after it."""
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     async with jane.stream() as stream:
         position = str(stream.hello.id)
@@ -58,7 +58,7 @@ def node_modules() -> None:
 @pytest.mark.usefixtures("node_modules")
 @pytest.mark.parametrize("kind", ["eventsource", "undici", "polyfill"])
 @pytest.mark.gen_test(timeout=60)
-async def test_an_eventsource_of_node_reads_all_across_a_cut(
+async def test_an_eventsource_of_node_misses_nothing_across_a_cut(
     visitor: Visitor, http_port: int, kind: str
 ) -> None:
     jane, position, expected = await things_happen(visitor)
@@ -91,7 +91,7 @@ def by_sseclient(response_to: httpx.Client, url: str, headers: dict[str, str]) -
 
 
 def read_by(kind: Any, url: str, number: int) -> tuple[Seen, int]:
-    """These two leave coming back to their user."""
+    """Reads with a client that leaves reconnecting to its user."""
     seen: Seen = []
     last_id, connections = "", 0
     with httpx.Client(timeout=20) as client:
@@ -114,7 +114,7 @@ def read_by(kind: Any, url: str, number: int) -> tuple[Seen, int]:
 
 @pytest.mark.parametrize("kind", [by_httpx_sse, by_sseclient])
 @pytest.mark.gen_test(timeout=60)
-async def test_a_client_of_python_reads_all_across_a_cut(
+async def test_a_client_of_python_misses_nothing_across_a_cut(
     visitor: Visitor, http_port: int, kind: Any
 ) -> None:
     jane, position, expected = await things_happen(visitor)
@@ -139,7 +139,7 @@ LISTEN = """
 
 @pytest.mark.usefixtures(browser_here.__name__)
 @pytest.mark.gen_test(timeout=60)
-async def test_chromiums_own_eventsource_reads_all_across_a_cut(
+async def test_chromiums_own_eventsource_misses_nothing_across_a_cut(
     visitor: Visitor, app: Messenger
 ) -> None:
     jane, position, expected = await things_happen(visitor)

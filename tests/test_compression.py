@@ -1,4 +1,4 @@
-"""Text travels compressed to whom takes it so; an edited file is seen at the next load."""
+"""Text is compressed for clients that accept it, and an edited file is new at the next load."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ from handlers.assets import StaticAssets, accepts_gzip, without_comments
 from tests.support.people import Answer, Visitor
 
 GZIP = {"Accept-Encoding": "gzip, deflate, br"}
-# What each script consists of, and in which lines: by the parser that ESLint uses.
+# What each script consists of, line by line, according to the parser that ESLint uses.
 TOKENS = """
     import { readFileSync } from "node:fs";
     import { tokenize } from "espree";
@@ -23,7 +23,7 @@ TOKENS = """
     const sides = JSON.parse(readFileSync(0, "utf8"));
     console.log(JSON.stringify(sides.map((scripts) => scripts.map(tokens))));
 """
-RAW = {"decompress_response": False}  # as it travelled
+RAW = {"decompress_response": False}  # as transferred
 
 
 async def fetched(visitor: Visitor, path: str, headers: dict[str, str] | None = None) -> Answer:
@@ -32,7 +32,7 @@ async def fetched(visitor: Visitor, path: str, headers: dict[str, str] | None = 
 
 @pytest.mark.parametrize("name", ["index.html", "app.js", "styles/base.css", "favicon.svg"])
 @pytest.mark.gen_test
-async def test_text_is_sent_compressed_to_whom_takes_it_so(visitor: Visitor, name: str) -> None:
+async def test_text_is_compressed_for_clients_that_accept_it(visitor: Visitor, name: str) -> None:
     content = (STATIC_DIR / name).read_bytes()
     packed, plain = await fetched(visitor, f"/{name}", GZIP), await fetched(visitor, f"/{name}")
     assert packed.headers["Content-Encoding"] == "gzip"
@@ -64,7 +64,7 @@ def test_a_script_without_its_comments_is_the_same_script_on_the_same_lines() ->
 
 
 @pytest.mark.gen_test
-async def test_each_of_the_two_has_its_own_etag_and_answers_304_to_whom_has_it(
+async def test_each_representation_has_its_own_etag_and_304(
     visitor: Visitor,
 ) -> None:
     packed, plain = await fetched(visitor, "/app.js", GZIP), await fetched(visitor, "/app.js")
@@ -80,7 +80,7 @@ async def test_each_of_the_two_has_its_own_etag_and_answers_304_to_whom_has_it(
 
 
 @pytest.mark.gen_test
-async def test_head_tells_the_length_of_what_get_would_send(visitor: Visitor) -> None:
+async def test_head_has_the_length_that_get_would_send(visitor: Visitor) -> None:
     for accepts in (GZIP, {}):
         get = await fetched(visitor, "/app.js", accepts)
         head = await visitor.ask("HEAD", "/app.js", headers=accepts, **RAW)  # type: ignore[arg-type]
@@ -100,7 +100,7 @@ async def test_neither_pictures_nor_answers_nor_streams_are_compressed(visitor: 
 
 
 @pytest.mark.gen_test
-async def test_an_edited_file_is_seen_new_at_the_next_load(
+async def test_an_edited_file_is_new_at_the_next_load(
     app: Messenger, visitor: Visitor, tmp_path: Path
 ) -> None:
     (tmp_path / "app.js").write_text("as(it, was);\n" * 20)
@@ -144,5 +144,5 @@ async def test_a_link_that_leads_outside_is_not_followed(
         (";;,,q=0;", False),
     ],
 )
-def test_accept_encoding_is_read_with_its_weights(header: str, accepts: bool) -> None:
+def test_the_weights_of_accept_encoding_count(header: str, accepts: bool) -> None:
     assert accepts_gzip(header) is accepts

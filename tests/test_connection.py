@@ -1,4 +1,4 @@
-"""A client's connection: whatever bytes come, in whatever pieces, and however its client leaves."""
+"""A client's connection, whatever bytes arrive in whatever pieces, and however it ends."""
 
 import asyncio
 import dataclasses
@@ -22,7 +22,7 @@ from tests.support.sockets import LIVE, NOTHING, SCRIPT, client, shrink
 
 
 async def accepted(server: Listener) -> Connection:
-    """The only one that is open."""
+    """Returns the only open connection."""
     async with asyncio.timeout(10):
         while not server._open:
             await asyncio.sleep(0.01)
@@ -36,7 +36,7 @@ def bytes_kept(connection: Connection) -> int:
 
 @pytest.mark.parametrize("request_", [LIVE, SCRIPT], ids=["short answers", "long answers"])
 @pytest.mark.gen_test
-async def test_who_asks_on_and_on_and_reads_no_answer_fills_no_memory(
+async def test_a_client_that_sends_requests_and_reads_no_answer_fills_no_memory(
     http_server: Listener, http_port: int, request_: bytes
 ) -> None:
     async with client(http_port, buffer_bytes=16 * 1024) as greedy:
@@ -51,7 +51,7 @@ async def test_who_asks_on_and_on_and_reads_no_answer_fills_no_memory(
 
 
 @pytest.mark.gen_test
-async def test_requests_at_once_are_answered_one_by_one_in_their_order(
+async def test_pipelined_requests_are_answered_one_by_one_in_order(
     http_server: Listener, http_port: int
 ) -> None:
     async with client(http_port, buffer_bytes=16 * 1024) as eager:
@@ -71,7 +71,7 @@ class TestPatience:
 
     @pytest.mark.parametrize("close", [b"", b"Connection: close\r\n"], ids=["kept alive", "closed"])
     @pytest.mark.gen_test
-    async def test_who_does_not_take_an_answer_is_dropped(
+    async def test_a_client_that_does_not_take_its_answer_is_dropped(
         self, http_server: Listener, http_port: int, close: bytes
     ) -> None:
         async with client(http_port, buffer_bytes=2 * 1024) as idle:
@@ -87,7 +87,7 @@ class TestPatience:
             assert connection.disconnected
 
     @pytest.mark.gen_test
-    async def test_who_waits_to_be_read_in_a_crowd_is_not_dropped(
+    async def test_a_client_that_waits_to_be_read_among_many_is_not_dropped(
         self, http_server: Listener, http_port: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         waiting: list[Callable[[], None]] = []
@@ -95,7 +95,7 @@ class TestPatience:
         async with client(http_port) as patient:
             await patient.say(SCRIPT)
             began = time.monotonic()
-            while time.monotonic() < began + 5:  # longer than for a head, twice
+            while time.monotonic() < began + 5:  # longer than a head may take, twice
                 await asyncio.sleep(0.1)
                 assert http_server._open
             for read in waiting:
@@ -104,7 +104,7 @@ class TestPatience:
             assert status == 200
 
     @pytest.mark.gen_test
-    async def test_who_takes_an_answer_slowly_has_it_all(
+    async def test_a_client_that_takes_its_answer_slowly_gets_all_of_it(
         self, http_server: Listener, http_port: int
     ) -> None:
         async with client(http_port, buffer_bytes=2 * 1024, limit=1024) as slow:
@@ -119,11 +119,11 @@ class TestPatience:
                 left -= len(await slow.reader.readexactly(min(left, 512)))
                 await asyncio.sleep(0.2)
                 waited = time.monotonic() - began if connection.write_paused else waited
-            assert waited > 4  # longer than for a head, twice
+            assert waited > 4  # longer than a head may take, twice
 
 
 @pytest.mark.gen_test
-async def test_a_refusal_reaches_who_is_still_sending(
+async def test_a_refusal_reaches_a_client_that_is_still_sending(
     http_server: Listener, http_port: int
 ) -> None:
     async with client(http_port) as talker:
@@ -137,7 +137,7 @@ async def test_a_refusal_reaches_who_is_still_sending(
 
 
 class Owner:
-    """Of a stream; notes that its client has gone."""
+    """The handler of a stream; notes that its client has disconnected."""
 
     def __init__(self) -> None:
         self.told = 0
@@ -148,8 +148,8 @@ class Owner:
         self.told += 1
 
 
-def test_nothing_is_written_to_a_client_that_has_gone_before_its_stream_was_told() -> None:
-    """On the server's own loop, whose transports raise for that."""
+def test_nothing_is_written_to_a_disconnected_client_before_its_stream_is_notified() -> None:
+    """Runs on the server's own loop, whose transports raise in that case."""
 
     async def leave() -> None:
         listener, owner = small_listener(), Owner()
@@ -225,7 +225,7 @@ CHUNKED = b"POST /api/login HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\
 )
 @pytest.mark.parametrize("piece", [1, 10_000_000], ids=["in bytes", "at once"])
 @pytest.mark.gen_test
-async def test_what_two_could_read_in_two_ways_is_refused_and_nothing_after_it_is_read(
+async def test_an_ambiguous_request_is_refused_and_nothing_after_it_is_read(
     http_server: Listener, http_port: int, sent: bytes, status: int, piece: int
 ) -> None:
     async with client(http_port) as rude:
@@ -263,7 +263,7 @@ async def test_what_two_could_read_in_two_ways_is_refused_and_nothing_after_it_i
 )
 @pytest.mark.parametrize("piece", [1, 10_000_000], ids=["in bytes", "at once"])
 @pytest.mark.gen_test
-async def test_what_is_clear_is_answered_and_so_is_what_comes_after_it(
+async def test_an_unambiguous_request_is_answered_and_so_is_the_next_one(
     http_server: Listener, http_port: int, sent: bytes, statuses: list[int], piece: int
 ) -> None:
     async with client(http_port) as person:
@@ -279,7 +279,7 @@ async def test_what_is_clear_is_answered_and_so_is_what_comes_after_it(
 
 
 @pytest.mark.gen_test
-async def test_who_expects_is_told_to_go_on_where_that_is_understood(
+async def test_a_client_that_expects_100_continue_gets_it_from_http_1_1_on(
     http_server: Listener, http_port: int
 ) -> None:
     head = (
@@ -325,7 +325,7 @@ async def test_requests_before_the_end_of_the_input_are_answered_and_then_it_clo
     "path", [b"/health/live", b"/health/ready", b"http://localhost/health/live"]
 )
 @pytest.mark.gen_test
-async def test_the_plainest_check_of_health_needs_no_host(
+async def test_the_plainest_health_check_needs_no_host(
     http_server: Listener, http_port: int, path: bytes
 ) -> None:
     async with client(http_port) as proxy:
@@ -356,10 +356,10 @@ async def test_refused_input_is_counted_and_logged_once_a_second(
 
 @pytest.mark.parametrize("more", [b"", b" " * 60_000])
 @pytest.mark.gen_test
-async def test_a_body_that_is_not_read_leaves_the_refusal_readable(
+async def test_an_unread_body_leaves_the_refusal_readable(
     http_server: Listener, http_port: int, app: Messenger, more: bytes
 ) -> None:
-    """What a client asks beyond all bounds is refused by its head alone."""
+    """A client that exceeds all limits is refused by its head alone."""
     app.services.fair_queue.drain()
     app.services.fair_queue.budget = Budget(1, 0.1)
     head = b"POST /api/login HTTP/1.1\r\n" + HOST + b"Content-Length: 60000\r\n\r\n"
@@ -392,7 +392,7 @@ async def test_a_connection_is_idle_unless_a_request_has_arrived_in_full(
         await one.say(LIVE[20:])
         while not waiting:
             await asyncio.sleep(0.001)
-        assert not is_idle()  # it waits for us, in a crowd
+        assert not is_idle()  # it waits for the server, among many others
         waiting[0]()
         assert not is_idle()
         await one.answer()

@@ -1,4 +1,4 @@
-"""A snapshot plus the events since its position equals a fresh snapshot, whatever happened."""
+"""A snapshot plus the events after its position equals a fresh snapshot, whatever happened."""
 
 import asyncio
 import uuid
@@ -39,7 +39,7 @@ LINK = """
 
 
 def apply(state: State, event: Event, me: str) -> None:
-    """What a client makes of an event: `state` has its conversations and their histories."""
+    """Applies an event as a client does. `state` has its conversations and their histories."""
     data = event.data
     if event.name == "conversation":
         state["conversations"].insert(0, data)
@@ -68,7 +68,10 @@ def apply(state: State, event: Event, me: str) -> None:
 
 
 async def snapshot(person: Person) -> tuple[str, State]:
-    """Everything, and the position of the oldest of its parts; parts know their own."""
+    """Fetches everything.
+
+    The position is that of the oldest part; each part knows its own.
+    """
     answer = await person.get("/api/conversations?limit=100")
     position = answer.headers["Last-Event-ID"]
     histories = {}
@@ -76,13 +79,13 @@ async def snapshot(person: Person) -> tuple[str, State]:
         path = f"/api/conversations/{conversation['id']}/messages?limit=100"
         part = await person.get(path)
         if part.headers["Last-Event-ID"] != position:
-            return await snapshot(person)  # something happened meanwhile: all of it once more
+            return await snapshot(person)  # something happened meanwhile: fetch everything again
         histories[conversation["id"]] = part.json
     return position, {"conversations": answer.json, "histories": histories}
 
 
 class Talk(RuleBasedStateMachine):
-    """Three people do all that can be done; each holds snapshots of different ages."""
+    """Three people do all that the API allows; each holds snapshots of different ages."""
 
     numbers = count()
 
@@ -97,7 +100,7 @@ class Talk(RuleBasedStateMachine):
         self.held: list[tuple[int, str, State]] = []
 
     def do(self, *acts: Coroutine[Any, Any, Any]) -> None:
-        """All at once."""
+        """Performs all actions at once."""
 
         async def together() -> None:
             await asyncio.gather(*acts)
@@ -160,7 +163,7 @@ class Talk(RuleBasedStateMachine):
 
     @rule(who=people)
     def rename(self, who: int) -> None:
-        """By a sign-in with GitHub, where they go by a new name and have a new picture."""
+        """Renames a user: a sign-in with GitHub brings a new name and a new picture."""
         self.do(self._rename(self.people[who], next(self.numbers)))
 
     @rule(who=people)

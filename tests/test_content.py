@@ -1,4 +1,4 @@
-"""What the server makes of a message's text, and that the page makes the same of it."""
+"""How the server normalizes a message's text, and that the page does the same."""
 
 import json
 import random
@@ -42,7 +42,7 @@ def test_the_first_line_with_text_keeps_its_indentation_and_all_inside_stays() -
 
 
 @rule("api#content-refused")
-def test_what_shows_nothing_is_refused_and_all_else_is_not() -> None:
+def test_only_invisible_texts_are_refused() -> None:
     for text in [*SPACES, *HIDDEN, "".join(HIDDEN + SPACES), ""]:
         assert error(normalised(text)) is not None, ascii(text)
     for text in ("a", "\u200ba", " \u2800.", "\x01", "\u0301", "\U0001f600\ufe0f", "\ufffd"):
@@ -51,8 +51,8 @@ def test_what_shows_nothing_is_refused_and_all_else_is_not() -> None:
     assert error("a" * (LONGEST + 1)) is not None
 
 
-def test_format_characters_that_unicode_hides_are_refused() -> None:
-    """Those of category Cf, but for the few that are drawn, and all tags and selectors."""
+def test_invisible_format_characters_are_refused() -> None:
+    """Covers category Cf, except the few characters that are drawn, and all tags and selectors."""
     drawn = "ARABIC|SYRIAC|KAITHI|EGYPTIAN|INTERLINEAR|SHORTHAND|MUSICAL"
     for n in [*range(0x20, 0x110000, 1)]:
         name = unicodedata.name(chr(n), "")
@@ -62,7 +62,7 @@ def test_format_characters_that_unicode_hides_are_refused() -> None:
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node here: make test sees to it")
-def test_the_page_makes_the_same_of_a_text() -> None:
+def test_the_page_normalizes_a_text_as_the_server_does() -> None:
     given = texts()
     asked = subprocess.run(
         ["node", "--input-type=module", "-e", SCRIPT],

@@ -1,4 +1,4 @@
-"""One conversation for each pair, seen by each from their side, and by nobody else."""
+"""A pair has one conversation, seen by each from their side, and by nobody else."""
 
 import asyncio
 from urllib.parse import quote
@@ -56,7 +56,7 @@ async def test_a_hundred_parallel_creates_make_one_conversation(visitor: Visitor
 
 @rule("api#not-with-oneself")
 @pytest.mark.gen_test
-async def test_nobody_talks_with_themselves_or_with_nobody(visitor: Visitor) -> None:
+async def test_a_conversation_needs_another_user_who_exists(visitor: Visitor) -> None:
     john = await visitor.sign_in("john")
     oneself = await john.post("/api/conversations", {"username": "John"})
     assert (oneself.status, oneself.json["code"]) == (403, "conversation_with_oneself")
@@ -89,7 +89,7 @@ async def test_the_list_has_the_latest_activity_first(visitor: Visitor) -> None:
 async def test_the_order_does_not_go_back_when_the_servers_clock_does(
     visitor: Visitor, dsn: str
 ) -> None:
-    """All that is stored was stored in an hour that is still to come."""
+    """Everything stored has a time that is an hour ahead of the clock."""
     jane = await visitor.sign_in("jane")
     john, jim, jack = [await visitor.sign_in(name) for name in ("john", "jim", "jack")]
     with_john, with_jim = await jane.talk_to(john), await jane.talk_to(jim)
@@ -170,7 +170,7 @@ async def test_a_limit_outside_its_range_is_refused(visitor: Visitor, limit: str
 
 @rule("api#cursors")
 @pytest.mark.gen_test
-async def test_a_cursor_that_no_server_made_is_refused(visitor: Visitor) -> None:
+async def test_a_made_up_cursor_is_refused(visitor: Visitor) -> None:
     john, jane, jack = [await visitor.sign_in(name) for name in ("john", "jane", "jack")]
     conversation, other = await john.talk_to(jane), await john.talk_to(jack)
     for content in "ab":
@@ -201,7 +201,7 @@ async def test_each_side_sees_the_other_one(visitor: Visitor) -> None:
 
 @rule("api#snapshot-position")
 @pytest.mark.gen_test
-async def test_every_snapshot_tells_the_position_that_it_reflects(visitor: Visitor) -> None:
+async def test_every_snapshot_has_the_position_that_it_reflects(visitor: Visitor) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     empty = await jane.get("/api/conversations")
     assert empty.json == []
@@ -234,7 +234,7 @@ async def test_a_stream_opened_from_a_snapshot_misses_nothing_and_repeats_nothin
 
 
 @pytest.mark.gen_test
-async def test_to_a_stranger_a_conversation_is_not_there_whatever_they_ask(
+async def test_a_conversation_does_not_exist_for_a_stranger(
     visitor: Visitor,
 ) -> None:
     john, jane, mallory = [await visitor.sign_in(name) for name in ("john", "jane", "mallory")]

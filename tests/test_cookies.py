@@ -1,4 +1,4 @@
-"""Which cookie signs a browser in, among all that other servers of the host have set."""
+"""Which cookie signs a browser in, among those that other servers of the host have set."""
 
 import time
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def test_the_session_is_found_by_its_name(header: str, values: list[str]) -> Non
     assert read(header) == values
 
 
-def test_with_tls_it_has_another_name() -> None:
+def test_with_tls_the_cookie_has_another_name() -> None:
     assert read(f"{NAME}=a; __Host-{NAME}=b; x__Host-{NAME}=c", secure=True) == ["b"]
 
 
@@ -66,7 +66,7 @@ def test_several_lines_of_cookies_are_read_one_by_one() -> None:
 
 @pytest.mark.parametrize("header", LONG_COOKIES.values(), ids=LONG_COOKIES.keys())
 def test_long_cookies_cost_little(header: str) -> None:
-    """As much as hashing them a few times, where a parser takes a thousand times that."""
+    """They cost as much as a few hashes of them; a parser takes a thousand times that."""
     tokens, headers = Tokens(SECRET), HTTPHeaders({"Cookie": header})
     cookie = SessionCookie(secure=False)
 
@@ -80,7 +80,7 @@ def test_long_cookies_cost_little(header: str) -> None:
 
 @cache
 def of_a_parser() -> float:
-    """CPU seconds, as `cpu_seconds`."""
+    """Returns the CPU seconds of a parser, measured as in `cpu_seconds`."""
     return cpu_seconds(lambda: parsed(";".join(["a=b"] * 3600)))
 
 
@@ -92,7 +92,7 @@ def parsed(header: str) -> None:
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """The least of several tries."""
+    """Returns the smallest of several measurements."""
     taken = []
     for _ in range(3):
         began = time.process_time()
@@ -104,7 +104,7 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 
 @rule("api#cookie")
 @pytest.mark.gen_test
-async def test_of_several_sessions_the_first_good_one_counts(visitor: Visitor) -> None:
+async def test_the_first_valid_session_of_several_counts(visitor: Visitor) -> None:
     ended, jane = await visitor.sign_in("jane"), await visitor.sign_in("jane")
     john = await visitor.sign_in("john")
     await ended.post("/api/logout")
@@ -123,7 +123,7 @@ async def test_of_several_sessions_the_first_good_one_counts(visitor: Visitor) -
 
 
 @pytest.mark.gen_test
-async def test_a_stream_opens_with_the_first_good_one(visitor: Visitor, base_url: str) -> None:
+async def test_a_stream_opens_with_the_first_valid_session(visitor: Visitor, base_url: str) -> None:
     ended, jane = await visitor.sign_in("jane"), await visitor.sign_in("jane")
     await ended.post("/api/logout")
     cookies = f"{NAME}={ended.token}; {NAME}=x; {NAME}={jane.token}"

@@ -1,4 +1,4 @@
-"""What a selection of several messages copies, and whose they are to a screen reader."""
+"""What a selection of several messages copies, and how a screen reader names their authors."""
 
 import pytest
 from playwright.async_api import expect
@@ -27,7 +27,7 @@ async def test_several_messages_are_copied_as_their_texts_alone(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_of_a_folded_message_all_of_it_is_copied(base_url: str, visitor: Visitor) -> None:
+async def test_a_folded_message_is_copied_in_full(base_url: str, visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)
     tall = "\n".join(f"row {n}" for n in range(400))
     await john.send(conversation, "before")
@@ -45,7 +45,9 @@ async def test_of_a_folded_message_all_of_it_is_copied(base_url: str, visitor: V
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_screen_reader_hears_whose_a_message_is(base_url: str, visitor: Visitor) -> None:
+async def test_a_screen_reader_announces_the_author_of_a_message(
+    base_url: str, visitor: Visitor
+) -> None:
     john, jane, conversation = await two(visitor)
     await john.send(conversation, "Hello")
     await jane.send(conversation, "Hi")

@@ -1,4 +1,4 @@
-"""Which tokens are good, and where they are looked for."""
+"""Which tokens are valid, and where the server looks for them."""
 
 import time
 from typing import Any
@@ -26,7 +26,7 @@ def read(claims: dict[str, Any], secret: str = SECRET, algorithm: str = "HS256")
 
 
 @rule("api#token")
-def test_a_good_token_names_its_user_and_session() -> None:
+def test_a_valid_token_names_its_user_and_session() -> None:
     assert read(good()) == (7, 8, NOW + DAY)
 
 
@@ -44,7 +44,7 @@ def test_a_good_token_names_its_user_and_session() -> None:
         {"extra": "unknown", "aud": "others"},
     ],
 )
-def test_a_token_within_its_limits_is_good(change: dict[str, Any]) -> None:
+def test_a_token_within_its_limits_is_valid(change: dict[str, Any]) -> None:
     assert read(good() | change).user_id == 7
 
 
@@ -119,13 +119,13 @@ def test_no_algorithm_and_another_key_are_refused() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "." * 5000, "\ud800", "é.é.é"], ids=ascii)
-def test_what_is_no_token_is_refused(text: str) -> None:
+def test_a_text_that_is_no_token_is_refused(text: str) -> None:
     with pytest.raises(Refused):
         Tokens(SECRET, now=lambda: NOW).read(text)
 
 
 def made(person: Person, **claims: Any) -> str:
-    """A token that a holder of the secret made for this person's session."""
+    """Makes a token with the secret, for this person's session."""
     known = jwt.decode(person.token, SECRET, ["HS256"])
     return jwt.encode(known | claims, SECRET, "HS256")
 
@@ -212,7 +212,7 @@ async def test_no_token_reaches_the_log(
 @rule("api#challenge")
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE"])
 @pytest.mark.gen_test
-async def test_every_route_of_a_user_wants_a_credential(visitor: Visitor, method: str) -> None:
+async def test_every_route_of_a_user_requires_a_credential(visitor: Visitor, method: str) -> None:
     routes: dict[str, list[str]] = {
         "GET": [
             "/api/auth_user",

@@ -1,4 +1,4 @@
-"""Connections that are cut: wherever it happens, nothing is missing and nothing comes twice."""
+"""Connections that are cut at any byte: nothing is lost, and nothing arrives twice."""
 
 import asyncio
 import uuid
@@ -16,7 +16,7 @@ AT_ONCE = 8  # connections; one user may have ten streams
 
 
 async def for_all(numbers: range, act: Any) -> None:
-    """`act` for each number, several at once."""
+    """Runs `act` for each number, several at once."""
     left = iter(numbers)
 
     async def work() -> None:
@@ -29,7 +29,7 @@ async def for_all(numbers: range, act: Any) -> None:
 
 
 async def what_came(url: str, person: Person, last_event_id: str, most: int) -> list[Event]:
-    """All whole events before the cut, if there are not `most` of them."""
+    """Returns all whole events before the cut, or the first `most` of them."""
     events: list[Event] = []
     try:
         stream = await EventStream.open(
@@ -48,7 +48,7 @@ async def what_came(url: str, person: Person, last_event_id: str, most: int) -> 
 
 
 def last_id(events: list[Event], before: str) -> str:
-    """What a client that saw these would send."""
+    """Returns the id that a client sends after it has seen these events."""
     return next((event.id for event in reversed(events) if event.id is not None), before)
 
 
@@ -73,7 +73,7 @@ async def test_a_stream_that_is_cut_at_any_byte_resumes_exactly(
         else:
             assert expected[0].data == {"reason": "epoch"}
         length = len(stream.raw)
-    headers = 450  # bytes of the answer before its body, at most; more costs nothing
+    headers = 450  # bytes of the answer before its body, at most; a larger number costs nothing
 
     async def cut_at(offset: int) -> None:
         async with Proxy(http_port, Cut(downwards=offset)).open() as proxy:
@@ -128,7 +128,7 @@ async def test_a_send_that_is_cut_at_any_byte_is_safe_to_repeat(
     assert sorted(int(message["content"]) for message in told) == list(range(most))
     ids = [int(message["id"]) for message in told]
     assert ids == sorted(set(ids))
-    # Each side of the moment at which the server had it all was met.
+    # The cuts lay on both sides of the moment at which the server had the whole request.
     assert len(stored) > 0 if way == "the answer" else 0 < len(stored) < most
     assert (await jane.conversation(conversation))["unreadCount"] == most
 

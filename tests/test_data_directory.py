@@ -1,4 +1,4 @@
-"""What is found in the data directory is ours, or it is left alone and the start says why."""
+"""The server uses only a data directory of its own; it changes no other, and says why."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from tests.support.processes import ROOT, ServerProcess, run
 
 
 def refused(data_dir: Path) -> str:
-    """The one line with which a start ends, nothing in the data directory having changed."""
+    """Returns the one line with which a start ends; nothing in the data directory has changed."""
     before = listing(data_dir)
     ended = run("--port", "0", "--data-dir", str(data_dir))
     assert ended.returncode == 1
@@ -29,7 +29,7 @@ def refused(data_dir: Path) -> str:
 
 
 def listing(directory: Path) -> dict[str, bytes]:
-    """What lies below, by its path: kind, mode and owner, and what it holds."""
+    """Lists all files by path: kind, mode, owner and contents."""
     found = {}
     for path in directory.rglob("*"):
         seen = path.lstat()
@@ -132,7 +132,7 @@ def a_secret_that_is_a_pipe(data_dir: Path) -> None:
         (a_secret_that_is_a_pipe, "it is not a file"),
     ],
 )
-def test_what_is_not_ours_is_left_alone_and_named_in_one_line(
+def test_a_foreign_file_is_left_alone_and_named_in_one_line(
     tmp_path: Path, found: Callable[[Path], None], told: str
 ) -> None:
     found(tmp_path)
@@ -158,7 +158,7 @@ def test_a_data_directory_that_cannot_be_written_ends_the_start_with_one_line(
     assert "Read-only file system" in ended
 
 
-def test_a_disk_that_is_full_ends_the_first_start_with_one_line(tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_first_start_with_one_line(tmp_path: Path) -> None:
     assert "No space left on device" in on_a_small_disk(tmp_path / "disk", "size=20m")
 
 
@@ -167,7 +167,7 @@ def test_a_disk_without_room_for_a_secret_ends_the_start_with_one_line(tmp_path:
 
 
 def on_a_small_disk(place: Path, options: str) -> str:
-    """The one line with which a start ends that has a file system of its own, seen by it alone."""
+    """Returns the one line with which a start ends on a small file system of its own."""
     place.mkdir()
     mount = f'mount -t tmpfs -o {options} none "$1" && shift && exec "$@"'
     server = [sys.executable, "server.py", "--port", "0", "--data-dir", str(place)]
@@ -186,14 +186,14 @@ def on_a_small_disk(place: Path, options: str) -> str:
     return line
 
 
-def test_a_file_named_lock_keeps_what_it_holds(tmp_path: Path) -> None:
+def test_a_file_named_lock_keeps_its_contents(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text("mine\n")
     notes(tmp_path)
     refused(tmp_path)
     assert (tmp_path / "lock").read_text() == "mine\n"
 
 
-def test_an_unfinished_creation_is_known_at_each_of_its_steps(tmp_path: Path) -> None:
+def test_an_unfinished_creation_is_recognised_at_each_step(tmp_path: Path) -> None:
     place = tmp_path / "postgres"
     creation = Creation(place, MADE_BY_INITDB)
     beside = tmp_path / "postgres.unfinished"
@@ -236,7 +236,7 @@ def test_a_first_start_that_was_killed_is_finished_by_the_next(tmp_path: Path) -
         assert server.end() == 0
 
 
-def test_an_empty_directory_is_filled(tmp_path: Path) -> None:
+def test_a_database_is_made_in_an_empty_directory(tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
     postgres = EmbeddedPostgres(tmp_path)
     postgres.start(lambda line: None)

@@ -1,4 +1,4 @@
-"""The pool: rows or an error in time, whatever happens to the connections."""
+"""The pool returns rows or an error in time, whatever happens to its connections."""
 
 import asyncio
 import socket
@@ -19,7 +19,7 @@ SLEEP = "SELECT pg_sleep(%(seconds)s)"
 
 
 def backends(dsn: str) -> int:
-    """Of the server's; those of tests take a moment to end."""
+    """Returns the server's backends; those of tests take a moment to end."""
     sql = """
         SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND application_name = 'messenger'
@@ -28,7 +28,7 @@ def backends(dsn: str) -> int:
 
 
 def cut_all(dsn: str) -> int:
-    """How many of the database's other sessions were ended."""
+    """Ends the database's other sessions, and returns how many."""
     sql = """
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -37,7 +37,7 @@ def cut_all(dsn: str) -> int:
 
 
 @pytest.mark.gen_test
-async def test_several_statements_are_one_transaction_and_the_last_ones_rows_are_told(
+async def test_several_statements_are_one_transaction_and_return_the_last_rows(
     db: Database,
 ) -> None:
     await db.rows("CREATE TABLE t (n int PRIMARY KEY)")
@@ -63,7 +63,7 @@ async def test_a_statement_is_planned_once_while_the_connection_that_has_its_pla
 
 
 @pytest.mark.gen_test
-async def test_a_statement_that_takes_too_long_is_a_timeout_and_spoils_nothing(
+async def test_a_statement_that_takes_too_long_is_a_timeout_and_harms_nothing(
     db: Database,
 ) -> None:
     with pytest.raises(errors.Timeout):
@@ -73,7 +73,7 @@ async def test_a_statement_that_takes_too_long_is_a_timeout_and_spoils_nothing(
 
 
 @pytest.mark.gen_test
-async def test_a_task_that_is_cancelled_is_cancelled(db: Database) -> None:
+async def test_a_cancelled_task_ends_as_cancelled(db: Database) -> None:
     task = asyncio.create_task(db.rows(SLEEP, {"seconds": 30}))
     await eventually(lambda: db._permits._value < pool.POOL_SIZE and not db._idle)
     await asyncio.sleep(0)
@@ -84,7 +84,7 @@ async def test_a_task_that_is_cancelled_is_cancelled(db: Database) -> None:
 
 
 @pytest.mark.gen_test
-async def test_a_locked_row_is_told_from_other_trouble(db: Database, dsn: str) -> None:
+async def test_a_locked_row_is_distinguished_from_other_errors(db: Database, dsn: str) -> None:
     await db.rows("CREATE TABLE t (n int); INSERT INTO t VALUES (1)")
     holder = asyncio.create_task(
         db.rows(f"SELECT n FROM t FOR UPDATE; {SLEEP}", {"seconds": 2}, twice=False)
@@ -98,7 +98,7 @@ async def test_a_locked_row_is_told_from_other_trouble(db: Database, dsn: str) -
 
 
 @pytest.mark.gen_test
-async def test_a_deadlock_is_told_from_other_trouble(db: Database) -> None:
+async def test_a_deadlock_is_distinguished_from_other_errors(db: Database) -> None:
     await db.rows("CREATE TABLE t (n int); INSERT INTO t VALUES (1), (2)")
 
     def both(first: int, second: int) -> str:
@@ -115,7 +115,7 @@ async def test_a_deadlock_is_told_from_other_trouble(db: Database) -> None:
 
 
 @pytest.mark.gen_test
-async def test_broken_connections_starve_nobody(dsn: str) -> None:
+async def test_broken_connections_do_not_starve_the_pool(dsn: str) -> None:
     db = Database(dsn, size=1)
     waiting = [asyncio.create_task(db.rows("SELECT pg_sleep(0.02)")) for _ in range(30)]
     for _ in range(5):
@@ -131,7 +131,7 @@ async def test_broken_connections_starve_nobody(dsn: str) -> None:
 
 
 @pytest.mark.gen_test
-async def test_idle_connections_that_died_are_nobodys_trouble(db: Database, dsn: str) -> None:
+async def test_idle_connections_that_died_cause_no_error(db: Database, dsn: str) -> None:
     await asyncio.gather(*(db.rows("SELECT pg_sleep(0.1)") for _ in range(4)))
     assert len(db._idle) == 4
     assert cut_all(dsn) == 4
@@ -150,7 +150,7 @@ async def test_the_pool_never_grows_past_its_size(db: Database, dsn: str) -> Non
 
 
 @pytest.mark.gen_test
-async def test_a_request_has_one_deadline_over_all_that_it_asks(
+async def test_a_request_has_one_deadline_for_all_its_statements(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "REQUEST_SECONDS", 0.6)
@@ -160,11 +160,11 @@ async def test_a_request_has_one_deadline_over_all_that_it_asks(
     with pytest.raises(errors.Timeout):
         await db.rows(SLEEP, {"seconds": 20})
     assert asyncio.get_running_loop().time() - began < 10
-    assert not db.unavailable  # it was given too little time to tell
+    assert not db.unavailable  # it had too little time to report
 
 
 @pytest.mark.gen_test
-async def test_who_waits_too_long_for_a_connection_is_told(
+async def test_a_long_wait_for_a_connection_ends_in_an_error(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "ACQUIRE_SECONDS", 0.2)
@@ -192,12 +192,12 @@ async def test_a_database_that_is_away_is_noticed_and_so_is_its_return(
 
 @rule("api#stored-first")
 @pytest.mark.gen_test
-async def test_what_is_written_is_on_disk_before_it_is_answered(db: Database) -> None:
+async def test_a_write_is_on_disk_before_it_is_answered(db: Database) -> None:
     assert await db.row("SHOW synchronous_commit") == ("on",)
 
 
 @pytest.mark.gen_test
-async def test_a_host_that_says_nothing_leaves_time_for_the_next(dsn: str) -> None:
+async def test_a_silent_host_leaves_time_for_the_next(dsn: str) -> None:
     given = parse_dsn(dsn)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         hosts = {
@@ -234,7 +234,7 @@ async def test_migrations_are_applied_once(db: Database, dsn: str) -> None:
 
 
 @pytest.mark.gen_test
-async def test_an_empty_database_is_made_ready(dsn: str, db: Database) -> None:
+async def test_an_empty_database_gets_its_schema(dsn: str, db: Database) -> None:
     await db.rows("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     await startup.prepare(dsn)
     assert await startup.is_current(db)

@@ -1,4 +1,4 @@
-"""Departures: clients that disconnect all at once are worked off in slices, and only they are."""
+"""When many clients disconnect at once, the server handles their departures in slices."""
 
 import asyncio
 import socket
@@ -21,7 +21,7 @@ Loop = Callable[[], asyncio.AbstractEventLoop]
 
 
 class Owner:
-    """Of a stream; has work to do when its client has gone."""
+    """The handler of a stream; has work to do after its client has disconnected."""
 
     def __init__(self) -> None:
         self.told = 0
@@ -37,7 +37,7 @@ class Owner:
 
 @contextmanager
 def pairs(number: int) -> Iterator[tuple[list[socket.socket], list[socket.socket]]]:
-    """Connections over TCP: our ends, and theirs."""
+    """Returns connections over TCP: the server's ends, and the clients'."""
     with ExitStack() as stack, socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
         ours, theirs = [], []
         for _ in range(number):
@@ -49,7 +49,7 @@ def pairs(number: int) -> Iterator[tuple[list[socket.socket], list[socket.socket
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 @pytest.mark.parametrize("how", ["closes", "resets", "ends its input"])
-def test_a_crowd_that_disconnects_at_once_is_worked_off_in_slices(loop: Loop, how: str) -> None:
+def test_many_departures_at_once_are_handled_in_slices(loop: Loop, how: str) -> None:
     async def disconnect() -> None:
         listener, owners = small_listener(), list[Owner]()
         with pairs(CROWD + 1) as (ours, theirs):

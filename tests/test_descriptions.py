@@ -1,4 +1,4 @@
-"""What the API says of itself holds: every route is in it, and every answer and event fits it."""
+"""The API's descriptions are true: every route is in them, and every answer and event fits."""
 
 import ast
 import re
@@ -79,7 +79,7 @@ def test_each_operation_has_a_summary_a_description_a_tag_and_an_example() -> No
                 assert "example" in content or content == {"schema": {}}, name
 
 
-def test_each_example_is_as_it_is_described() -> None:
+def test_each_example_fits_its_description() -> None:
     told = openapi.description(ROUTES)
     components = {"components": told["components"]}
     for name, operation in operations():
@@ -161,7 +161,7 @@ def references(value: Any) -> Iterator[str]:
                 yield from references(inner)
 
 
-def test_the_descriptions_hang_together() -> None:
+def test_the_references_of_the_descriptions_exist() -> None:
     for told in (openapi.description(ROUTES), asyncapi.description()):
         for schema in told["components"]["schemas"].values():
             Draft202012Validator.check_schema(schema)
@@ -177,7 +177,7 @@ def test_the_descriptions_hang_together() -> None:
 
 
 class Described:
-    """Checks events against the description that a server gives of them."""
+    """Checks events against the server's description of them."""
 
     def __init__(self, told: Any) -> None:
         self._messages = told["components"]["messages"]
@@ -194,7 +194,7 @@ class Described:
 
 
 @pytest.mark.gen_test
-async def test_every_event_is_as_it_is_described(visitor: Visitor, app: Any) -> None:
+async def test_every_event_fits_its_description(visitor: Visitor, app: Any) -> None:
     described = Described((await visitor.get("/api/asyncapi.json")).json)
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     async with jane.stream("nonsense") as of_jane, john.stream() as of_john:
@@ -218,14 +218,14 @@ async def test_every_event_is_as_it_is_described(visitor: Visitor, app: Any) -> 
 
 
 def test_a_user_that_changed_is_described_as_a_user() -> None:
-    """Their event comes of signing in with GitHub: see tests of that."""
+    """Signing in with GitHub makes that event, and has its own tests."""
     validator = Draft202012Validator(asyncapi.description()["components"]["schemas"]["User"])
     validator.validate({"id": "1", "username": "jane", "avatarURL": None})
     assert not validator.is_valid({"id": 1, "username": "jane", "avatarURL": None})
     assert not validator.is_valid({"id": "1", "username": "jané", "avatarURL": None})
 
 
-# Requests of all kinds that the description allows, and of many that it does not.
+# Requests of all kinds that the description allows, and many that it does not.
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +243,7 @@ def server(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 api = schemathesis.openapi.from_dict(openapi.description(ROUTES)).exclude(
-    # Without a GitHub there is nothing there; what is no avatar's name is a place in the page.
+    # Without GitHub, its routes do not exist; a path that is no avatar's is a page of the app.
     path_regex="/api/oauth/|/avatars/"
 )
 
@@ -256,14 +256,14 @@ api = schemathesis.openapi.from_dict(openapi.description(ROUTES)).exclude(
     suppress_health_check=list(HealthCheck),
 )
 def test_the_api_does_what_it_says(case: Any, server: ServerProcess) -> None:
-    """In a session of its own each time, since sessions can be ended."""
-    case.headers.pop("X-User", None)  # of another user, who is refused: it has tests of its own
+    """Uses a new session each time, since a request may end it."""
+    case.headers.pop("X-User", None)  # another user's is refused, which has its own tests
     case.headers["Authorization"] = f"Bearer {Caller(server.url, 'john').token}"
-    excluded = [ignored_auth]  # that each of them wants a credential is tested beside credentials
+    excluded = [ignored_auth]  # the tests of credentials check that each operation requires one
     if "cursor" in (case.query or {}) or case.path == "/api/messages":
         excluded.append(positive_data_acceptance)  # only a link has a cursor; a stream never ends
     if case.path.endswith("/read_messages"):
         excluded.append(
             positive_data_acceptance
-        )  # a message of that conversation: no schema says so
+        )  # a message of that conversation, which no schema requires
     case.call_and_validate(base_url=server.url, excluded_checks=excluded)

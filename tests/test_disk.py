@@ -1,4 +1,4 @@
-"""A disk that runs full: messages are refused in time, all else goes on, and comes back."""
+"""A full disk: messages are refused in time, everything else works, and sending recovers."""
 
 from pathlib import Path
 
@@ -43,11 +43,11 @@ async def is_ready(visitor: Visitor) -> bool:
         (1000 * GIGA, GIGA),
     ],
 )
-def test_what_is_kept_back_depends_on_the_size_of_the_disk(size: int, reserve: int) -> None:
+def test_the_reserve_depends_on_the_size_of_the_disk(size: int, reserve: int) -> None:
     assert disk.usual_reserve(size) == reserve
 
 
-def test_a_disk_is_low_below_its_reserve_and_not_where_that_is_off(tmp_path: Path) -> None:
+def test_a_disk_is_low_below_its_reserve_unless_that_is_off(tmp_path: Path) -> None:
     assert Disk([tmp_path], BEYOND_ANY_DISK).look()
     assert not Disk([tmp_path], 1).look()
     assert not Disk([tmp_path], 0).look()
@@ -57,7 +57,7 @@ def test_a_disk_is_low_below_its_reserve_and_not_where_that_is_off(tmp_path: Pat
 
 @rule("api#retry-after", "api#stored-before", "api#disk-reserve")
 @pytest.mark.gen_test
-async def test_sends_alone_are_refused_while_the_disk_is_almost_full(
+async def test_only_sends_are_refused_while_the_disk_is_almost_full(
     visitor: Visitor, app: Messenger, tmp_path: Path
 ) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
@@ -88,7 +88,7 @@ async def test_sends_alone_are_refused_while_the_disk_is_almost_full(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_disk_is_looked_at_while_the_server_runs(
+async def test_the_disk_is_checked_while_the_server_runs(
     tmp_path: Path, http_client: AsyncHTTPClient
 ) -> None:
     with small_disk(tmp_path / "disk", 300) as small, ServerProcess(small.path / "data") as server:
@@ -142,7 +142,7 @@ def embedded_dsn(server: ServerProcess) -> str:
 
 
 async def send_until_refused(person: Person, conversation: str) -> None:
-    """Messages of 4,000 bytes, until PostgreSQL has no page for one more."""
+    """Sends messages of 4,000 bytes until PostgreSQL has no page for another one."""
     path = f"/api/conversations/{conversation}/messages"
     for _ in range(3000):
         answer = await person.post(path, {"content": "x" * 4000})

@@ -15,7 +15,7 @@ from tests.support.documents import DOCUMENTS, ROOT
 
 API = documents.text("docs/api.md")
 ALL = "\n".join(map(documents.text, DOCUMENTS))
-LONGEST_LINE = 100  # characters, in prose; tables and pictures are as wide as they are
+LONGEST_LINE = 100  # characters, in prose; tables and pictures may be wider
 WRAPPED = [document for document in DOCUMENTS if document != "CHANGELOG.md"]
 OURS = re.compile(r"(?<![\w/.])(?:bench|bus|db|docs|handlers|http1|static|tests|tools)/[\w./-]+")
 LONGEST_README = 130  # lines
@@ -70,7 +70,7 @@ def test_each_rule_is_shown_by_a_test_and_each_test_names_a_rule() -> None:
 
 
 def anchors(document: str) -> set[str]:
-    """As GitHub makes them of headings, and those that are written out."""
+    """Returns the anchors that GitHub makes of headings, and the explicit ones."""
     written = documents.text(document)
     headings = re.findall(r"(?m)^#+ (.+)$", documents.prose(document))
     made = {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}

@@ -1,4 +1,4 @@
-"""The examples of docs/api.md run as they stand there, and their answers are as they say."""
+"""The examples of docs/api.md run as written, and have the answers that it shows."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from tests.support.documents import Block, adapted, run
 from tests.support.processes import ServerProcess
 
 VARYING = {"token", "expiresAt", "createdAt", "lastSeenAt", "userAgent", "github"}
-PARTIAL = ({"openapi", "info"}, {"asyncapi", "info"}, {"title"})  # the rest is too long to show
+PARTIAL = ({"openapi", "info"}, {"asyncapi", "info"}, {"title"})  # the document shortens the rest
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def check(answer: Block, printed: str) -> None:
 
 
 def assert_alike(written: Any, answered: Any, where: str) -> None:
-    """Equal, but for what varies from run to run."""
+    """Asserts that both are equal, except for values that differ in each run."""
     match written, answered:
         case dict(), dict():
             if written.keys() not in PARTIAL:

@@ -1,4 +1,4 @@
-"""Every block of commands in the documents runs, here or in the test that is named."""
+"""Every block of commands in the documents runs, in this file or in the test that is named."""
 
 import json
 import os
@@ -115,7 +115,7 @@ def test_the_options_of_a_sign_in_with_github_are_taken() -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> str:
-    """The address of this one, which may belong to another user of the machine."""
+    """Yields the address of this repository, which may belong to another user of the machine."""
     if not (ROOT / ".git").exists() or shutil.which("git") is None:
         pytest.skip("this is no clone of the repository, or there is no git")
     (tmp_path / ".gitconfig").write_text("[safe]\n\tdirectory = *\n")
@@ -123,7 +123,7 @@ def repository(tmp_path: Path) -> str:
 
 
 def test_the_two_commands_of_the_readme_start_a_server(repository: str, tmp_path: Path) -> None:
-    """With the environment that make has set up here, and to print its version."""
+    """Runs in the environment that make has prepared, and only prints the version."""
     there = f"ln -s {ROOT}/.venv .venv\nmake -o setup run ARGS=--version"
     script = recipe("README.md", "Two commands", "sh")
     ours = {
@@ -142,7 +142,7 @@ def test_an_upgrade_is_fetched_and_set_up(repository: str, tmp_path: Path) -> No
 
 
 def test_one_test_runs_as_contributors_are_told() -> None:
-    """The tests are collected, and not run."""
+    """Collects the tests, and does not run them."""
     script = recipe("CONTRIBUTING.md", "The fast loop", "sh")
     *pytests, npm = script.splitlines()
     assert npm == "npm test --silent"

@@ -32,7 +32,7 @@ async def test_an_untouched_field_follows_the_other_tab_and_sends_nothing_twice(
         await write(page, "a thought")
         await expect(field(other)).to_have_value("")
         await field(page).fill("later words")
-        await field(other).press("Enter")  # whether it has heard of them by then or not
+        await field(other).press("Enter")  # whether it has received them by then or not
         await write(other, "of its own")
         await expect_sent(page, ["a thought", "of its own"])
         await expect(field(page)).to_have_value("later words")
@@ -42,7 +42,7 @@ async def test_an_untouched_field_follows_the_other_tab_and_sends_nothing_twice(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_what_is_typed_in_one_tab_is_neither_replaced_nor_lost_by_another(
+async def test_a_text_typed_in_one_tab_is_neither_replaced_nor_lost_by_another(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -64,7 +64,7 @@ async def test_what_is_typed_in_one_tab_is_neither_replaced_nor_lost_by_another(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_what_one_tab_shows_of_another_and_sends_is_gone_from_both(
+async def test_a_draft_shown_in_two_tabs_is_gone_from_both_once_sent(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -72,7 +72,7 @@ async def test_what_one_tab_shows_of_another_and_sends_is_gone_from_both(
         page, other = await two_tabs(tabs, f"{base_url}/conversations/{conversation}")
         await field(page).fill("sent from the other")
         await expect(field(other)).to_have_value("sent from the other")
-        for _ in range(2):  # the first might be meant for something else
+        for _ in range(2):  # the first one may select something else
             await field(other).press("Enter")
         await expect(field(page)).to_have_value("")
         await expect_sent(page, ["sent from the other"])
@@ -80,7 +80,7 @@ async def test_what_one_tab_shows_of_another_and_sends_is_gone_from_both(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_what_is_deleted_in_one_tab_stays_in_the_one_where_it_was_typed(
+async def test_a_text_deleted_in_one_tab_stays_in_the_tab_where_it_was_typed(
     base_url: str, visitor: Visitor
 ) -> None:
     _, _, conversation = await two(visitor)

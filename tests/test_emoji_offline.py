@@ -1,4 +1,4 @@
-"""The emoji picker is there without a network, also where it was never opened before."""
+"""The emoji picker works without a network, even if it was never opened before."""
 
 import pytest
 from playwright.async_api import expect

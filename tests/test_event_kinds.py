@@ -1,4 +1,4 @@
-"""Event kinds: a new one is a struct and a write function, and an event is encoded once a view."""
+"""A new event kind is a struct and a write function, and an event is encoded once per view."""
 
 import re
 import uuid
@@ -30,7 +30,7 @@ from tests.support.feeds import Counting
 from tests.support.people import Visitor, two
 from tests.support.postgres import ask
 
-# All that a new kind is: somebody waves, and only they see how often they have done so.
+# All that a new kind consists of: a user waves, and only they see how often they did.
 
 
 class Waved(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -108,7 +108,7 @@ def waved(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("waved")
 @pytest.mark.gen_test
-async def test_a_kind_of_ones_own_comes_live_and_replayed_and_is_described(
+async def test_a_new_kind_arrives_live_and_replayed_and_is_described(
     visitor: Visitor, app: Messenger
 ) -> None:
     john, jane, talk = await two(visitor)
@@ -131,7 +131,7 @@ async def test_a_kind_of_ones_own_comes_live_and_replayed_and_is_described(
         assert await strangers.silent()
 
 
-def test_each_kind_shows_what_can_be_shared_and_is_described_in_full() -> None:
+def test_each_kind_shares_its_content_and_is_described_in_full() -> None:
     for name, kind in events.KINDS.items():
         assert name == kind.name
         assert hash(kind.example) == hash(msgspec.structs.replace(kind.example))
@@ -158,7 +158,7 @@ CROWD = """
 
 
 class Listener:
-    """A subscriber that keeps what it was told."""
+    """A subscriber that keeps its events."""
 
     session_id = 0
     expires_at = 0.0

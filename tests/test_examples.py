@@ -23,7 +23,7 @@ EXAMPLES = ROOT / "examples"
 PROGRAMS = {"client.py": sys.executable, "client.mjs": "node"}
 LONGEST = 100  # lines
 MISSED = 120  # messages: more than one page
-SECONDS = 60  # for anything to arrive: both wait up to some seconds before they try again
+SECONDS = 60  # for anything to arrive: both clients wait up to some seconds before they try again
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -32,7 +32,7 @@ def test_an_example_has_at_most_a_hundred_lines(name: str) -> None:
 
 
 class Client:
-    """One of the examples as a process of its own, that can be killed and started again."""
+    """An example as a process of its own, which can be killed and restarted."""
 
     def __init__(self, name: str, url: str, token: str, folder: Path, conversation: str) -> None:
         self._command = [PROGRAMS[name], str(EXAMPLES / name), url, "messages", conversation]
@@ -61,19 +61,19 @@ class Client:
         self._input.flush()
 
     def has_written(self, content: str) -> None:
-        """Waits until its file has this."""
+        """Waits until its file has this content."""
         until = time.monotonic() + SECONDS
         while content not in (self._folder / "messages").read_text():
             assert time.monotonic() < until
             time.sleep(0.02)
 
     def contents(self) -> list[str]:
-        """What it has printed since its start, with what it kept before."""
+        """Returns what it has printed since its start, after what it kept before."""
         whole, _, _ = self._printed.read_text().rpartition("\n")
         return [json.loads(line)["content"] for line in whole.splitlines()]
 
     def has(self, contents: list[str]) -> None:
-        """Waits until it has printed all of these; then it has printed nothing else, or twice."""
+        """Waits until it has printed all of these, and checks that it has printed nothing else."""
         until = time.monotonic() + SECONDS
         while len(self.contents()) < len(contents) and time.monotonic() < until:
             assert self.process.poll() is None
@@ -82,7 +82,7 @@ class Client:
 
 
 class FeedWriter:
-    """Sends until it is answered, whatever is killed meanwhile."""
+    """Sends each message until it is answered, whatever is killed meanwhile."""
 
     def __init__(self, caller: Caller, conversation: str) -> None:
         self._caller = caller
@@ -104,7 +104,7 @@ class FeedWriter:
 def client(
     request: pytest.FixtureRequest, server: ServerProcess, tmp_path: Path
 ) -> Iterator[Client]:
-    """Of Jane, who talks with John."""
+    """Makes a client of Jane, who talks with John."""
     documents.needs(PROGRAMS[request.param])
     jane = Caller(server.url, "jane")
     Caller(server.url, "john")

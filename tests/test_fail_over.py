@@ -30,7 +30,7 @@ async def in_thread(act: Any) -> None:
 
 @rule("api#new-history")
 @pytest.mark.gen_test(timeout=120)
-async def test_streams_of_a_history_that_is_gone_end_and_their_clients_start_over(
+async def test_streams_of_a_lost_history_end_and_their_clients_start_over(
     fragile: StandalonePostgres, tmp_path: Path, http_client: AsyncHTTPClient
 ) -> None:
     with fragile.database() as dsn, ServerProcess(tmp_path, DATABASE_URL=dsn) as server:

@@ -1,4 +1,4 @@
-"""Writes in the moment of a fail-over to a stand-by that lacks the last commits."""
+"""Writes during a fail-over to a stand-by that lacks the last commits."""
 
 import asyncio
 import contextlib
@@ -58,7 +58,7 @@ async def test_nothing_is_written_to_another_database_before_its_epoch_is_settle
         position = (await stream.event()).id
         await in_thread(fragile.fail_over)
         ids = [str(uuid.uuid4()) for _ in range(10)]
-        for client_id in ids:  # nobody acts on the doubt meanwhile: this is the moment
+        for client_id in ids:  # nothing resolves the doubt meanwhile: this is the moment
             assert await try_to_send(john, conversation, client_id) == 503
         assert db.doubted.is_set()
         assert ask(dsn, "SELECT content FROM messages") == []
@@ -77,7 +77,7 @@ async def test_nothing_is_written_to_another_database_before_its_epoch_is_settle
 
 
 class Reader:
-    """A client as docs/client.md has it: snapshots, and the events beyond them."""
+    """A client as docs/client.md describes it: snapshots, and the events after them."""
 
     def __init__(self, person: Person, conversation: str) -> None:
         self._person = person
@@ -109,7 +109,7 @@ class Reader:
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_is_answered_and_read_around_a_fail_over_is_the_new_history(
+async def test_answers_and_reads_around_a_fail_over_are_of_the_new_history(
     dsn: str, fragile: StandalonePostgres, tmp_path: Path, http_client: AsyncHTTPClient
 ) -> None:
     with ServerProcess(tmp_path, "--rate-limits", "off", DATABASE_URL=dsn) as server:
@@ -129,7 +129,7 @@ async def test_what_is_answered_and_read_around_a_fail_over_is_the_new_history(
 
         talking = [asyncio.create_task(talk()) for _ in range(4)]
         await in_thread(fragile.back_up)
-        await asyncio.sleep(0.2)  # what is written now is lost
+        await asyncio.sleep(0.2)  # the fail-over loses what is written now
         await in_thread(fragile.fail_over)
         is_over.set()
         await asyncio.gather(*talking)
@@ -149,7 +149,7 @@ async def test_what_is_answered_and_read_around_a_fail_over_is_the_new_history(
 
 @pytest.mark.measure
 @pytest.mark.gen_test(timeout=120)
-async def test_streams_of_a_history_that_is_gone_end_within_3_seconds(
+async def test_streams_of_a_lost_history_end_within_3_seconds(
     dsn: str,
     fragile: StandalonePostgres,
     tmp_path: Path,

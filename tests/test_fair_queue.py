@@ -1,4 +1,4 @@
-"""The fair queue: within its budget a client never waits; beyond it, one request at a time."""
+"""The fair queue: a client within its budget never waits; beyond it, one request runs at a time."""
 
 import asyncio
 import time
@@ -42,7 +42,7 @@ def buffered() -> dict[Hashable, int]:
 
 @pytest.fixture
 def queue(clock: Clock, buffered: dict[Hashable, int]) -> FairQueue:
-    """Three requests at once, and then twenty a second."""
+    """Makes a queue that admits three requests at once, and then twenty a second."""
     return FairQueue(Budget(3, 20), Room(MAX_BYTES, lambda key: buffered.get(key, 0)), clock)
 
 
@@ -54,7 +54,7 @@ async def granted(slot: Slot) -> None:
 
 
 async def done(slot: Slot, seconds: float = 0, sent_bytes: int = 0) -> None:
-    """Its request has held the loop for so long, and its answer was taken."""
+    """Ends a request that held the loop for that time, and whose answer was taken."""
     with slot:
         slot.seconds, slot.sent_bytes = seconds, sent_bytes
     slot.taken()
@@ -62,7 +62,7 @@ async def done(slot: Slot, seconds: float = 0, sent_bytes: int = 0) -> None:
 
 @rule("api#budget")
 @pytest.mark.gen_test
-async def test_after_a_quiet_second_the_first_ones_never_wait_whatever_they_cost(
+async def test_after_a_quiet_second_the_first_requests_never_wait_whatever_they_cost(
     queue: FairQueue, clock: Clock
 ) -> None:
     for _ in range(3):
@@ -78,7 +78,7 @@ async def test_after_a_quiet_second_the_first_ones_never_wait_whatever_they_cost
 
 
 @pytest.mark.gen_test
-async def test_then_so_many_a_second_do_not_wait(queue: FairQueue, clock: Clock) -> None:
+async def test_then_a_number_a_second_do_not_wait(queue: FairQueue, clock: Clock) -> None:
     for _ in range(3):
         await done(queue.enter("jane", 1))
     for _ in range(20):
@@ -114,7 +114,7 @@ async def test_a_request_costs_its_time_and_its_bytes(
 
 
 @pytest.mark.gen_test
-async def test_beyond_the_budget_one_at_a_time_has_its_turn_in_their_order(
+async def test_beyond_the_budget_one_request_runs_at_a_time_in_order(
     queue: FairQueue, clock: Clock
 ) -> None:
     slots = [queue.enter("jane", 1) for _ in range(6)]
@@ -127,7 +127,7 @@ async def test_beyond_the_budget_one_at_a_time_has_its_turn_in_their_order(
     await granted(second)
     await done(second, seconds=0.01)
     await asyncio.sleep(0)
-    assert third.waits  # the client's queue has a fifth of the loop
+    assert third.waits  # the client's queue may use a fifth of the loop
     clock.time += 0.2
     await granted(third)
 
@@ -147,7 +147,7 @@ async def test_a_request_that_takes_long_does_not_hold_up_the_next(
 
 
 @pytest.mark.gen_test
-async def test_so_many_wait_and_the_next_is_refused_but_files_wait(
+async def test_a_request_beyond_a_full_queue_is_refused_but_files_wait(
     queue: FairQueue, clock: Clock
 ) -> None:
     files = [queue.enter("jane", 0.25, is_refusable=False) for _ in range(500)]
@@ -187,7 +187,7 @@ async def test_a_request_that_waits_too_long_is_refused_but_a_file_is_not(
 
 @rule("api#queue-refusals")
 @pytest.mark.gen_test
-async def test_what_waits_when_a_drain_begins_is_refused(queue: FairQueue) -> None:
+async def test_waiting_requests_are_refused_when_a_drain_begins(queue: FairQueue) -> None:
     slots = [queue.enter("jane", 1) for _ in range(5)]
     queue.drain()
     late = queue.enter("jane", 1)
@@ -223,7 +223,7 @@ async def test_a_client_that_does_not_take_its_answers_gets_no_more_of_them(
 
 @rule("api#limits-off")
 @pytest.mark.gen_test
-async def test_without_a_budget_only_answers_that_are_not_taken_are_waited_for(
+async def test_without_a_budget_only_unread_answers_make_requests_wait(
     buffered: dict[Hashable, int],
 ) -> None:
     queue = FairQueue(None, Room(MAX_BYTES, lambda key: buffered.get(key, 0)))
@@ -246,12 +246,12 @@ async def test_a_request_whose_client_has_gone_gives_up_its_place(
     clock.time += 0.9
     await granted(second)
     with second:
-        second.cancel()  # too late: its work goes on
+        second.cancel()  # too late: its work continues
         third = queue.enter("jane", 1)
         assert third.waits
     second.taken()
     await granted(third)
-    third.cancel()  # its body will not come
+    third.cancel()  # its body will not arrive
     fourth = queue.enter("jane", 1)
     await granted(fourth)
     assert not queue.queued
@@ -276,7 +276,7 @@ async def test_the_time_of_a_request_is_the_time_for_which_it_holds_the_loop(
 
 
 @pytest.mark.gen_test
-async def test_what_a_timed_request_raises_or_is_cancelled_with_goes_through(
+async def test_errors_and_cancellation_of_a_timed_request_pass_through(
     queue: FairQueue,
 ) -> None:
     slot, seen = queue.enter("jane", 1), list[str]()
@@ -302,7 +302,7 @@ async def test_what_a_timed_request_raises_or_is_cancelled_with_goes_through(
     assert seen == ["cancelled"]
 
 
-def test_so_many_clients_are_remembered(queue: FairQueue) -> None:
+def test_a_bounded_number_of_clients_is_remembered(queue: FairQueue) -> None:
     for client in range(fair_queue.MOST_CLIENTS + 1000):
         assert queue.enter(client, 1).is_granted
     assert len(queue._clients) == fair_queue.MOST_CLIENTS

@@ -1,4 +1,4 @@
-"""A user of many streams: each event goes to all of them, and to each of them in order."""
+"""A user with many streams: each event reaches all of them, each in order."""
 
 import asyncio
 import dataclasses
@@ -29,7 +29,7 @@ async def crowd(stack: AsyncExitStack, person: Person, number: int = CROWD) -> l
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_all_have_each_event_and_a_slow_one_has_it_later(
+async def test_all_streams_get_each_event_and_a_slow_one_gets_it_later(
     visitor: Visitor, app: Messenger
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -37,7 +37,7 @@ async def test_all_have_each_event_and_a_slow_one_has_it_later(
         streams = await crowd(stack, jane)
         slow = Unread(jane)
         await eventually(lambda: app.services.bus.count_of(int(jane.id)) == CROWD + 1)
-        for n in range(15):  # more than the kernel takes, less than we keep
+        for n in range(15):  # more than the kernel takes, less than the server keeps
             await john.send(conversation, f"{n} {LONG}")
         for stream in streams:
             assert [number(event) for event in await stream.events(15)] == list(range(15))
@@ -57,7 +57,7 @@ async def test_all_have_each_event_and_a_slow_one_has_it_later(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_client_of_http_1_0_among_them_has_its_events_without_chunks(
+async def test_a_client_of_http_1_0_gets_its_events_without_chunks(
     visitor: Visitor,
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -73,11 +73,11 @@ async def test_a_client_of_http_1_0_among_them_has_its_events_without_chunks(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_streams_come_and_go_between_the_slices_and_each_has_what_is_its_own(
+async def test_streams_that_come_and_go_between_slices_get_their_own_events(
     visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bus_module, "AT_ONCE", 1)
-    monkeypatch.setattr(bus_module, "SLICE_SECONDS", 0)  # one stream in each turn of the loop
+    monkeypatch.setattr(bus_module, "SLICE_SECONDS", 0)  # one stream in each iteration of the loop
     john, jane, conversation = await two(visitor)
     async with AsyncExitStack() as stack:
         streams = await crowd(stack, jane)
@@ -98,7 +98,7 @@ async def test_streams_come_and_go_between_the_slices_and_each_has_what_is_its_o
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_stream_that_is_ended_between_two_slices_has_nothing_behind_its_end(
+async def test_a_stream_that_ends_between_two_slices_has_nothing_after_its_end(
     visitor: Visitor, app: Messenger
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -115,10 +115,10 @@ async def test_a_stream_that_is_ended_between_two_slices_has_nothing_behind_its_
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_server_serves_a_crowd_that_comes_and_goes(
+async def test_a_server_serves_many_clients_that_come_and_go(
     tmp_path: Path, http_client: AsyncHTTPClient
 ) -> None:
-    """On its own loop: each of those that stay has all that was said, once and in order."""
+    """Runs on a loop of its own. Each client that stays receives everything once and in order."""
     flags = ("--max-streams-per-user", "300", "--rate-limits", "off")
     with ServerProcess(tmp_path, *flags) as server:
         john, jane, conversation = await two(Visitor(http_client, server.url))

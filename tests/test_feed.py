@@ -1,4 +1,4 @@
-"""The feed: what is read again equals what was published, and the numbers never close up."""
+"""The feed: a later read equals what was published, and the numbers never change."""
 
 import asyncio
 import random
@@ -37,7 +37,7 @@ def db(io_loop: IOLoop, dsn: str) -> Iterator[Counting]:
 
 @pytest.fixture
 def told() -> list[Event]:
-    """All that was published, in order."""
+    """Returns all published events, in order."""
     return []
 
 
@@ -77,7 +77,7 @@ def kinds(events: list[Event]) -> list[tuple[int, type]]:
     return [(event.seq, type(event.data)) for event in events]
 
 
-# Read again.
+# Later reads.
 
 
 @rule("api#replay")
@@ -105,7 +105,7 @@ async def test_every_kind_of_event_is_read_again_as_it_was_published(
 
 
 @pytest.mark.gen_test
-async def test_whatever_two_people_do_is_read_again_as_it_was_published(
+async def test_all_that_two_people_do_is_read_again_as_it_was_published(
     db: Counting, sender: FeedWriter, pair: Pair, told: list[Event]
 ) -> None:
     dice = random.Random(20)
@@ -168,7 +168,7 @@ async def test_a_kind_that_a_newer_server_has_written_leaves_its_number_and_show
 
 
 @pytest.mark.gen_test
-async def test_who_takes_no_part_any_more_is_shown_nothing_and_keeps_the_numbers(
+async def test_a_former_participant_is_shown_nothing_and_keeps_the_numbers(
     db: Counting, sender: FeedWriter, pair: Pair, dsn: str
 ) -> None:
     await send(sender, pair, 2)
@@ -187,7 +187,7 @@ async def test_mallory_has_a_feed_with_nothing_of_others_in_it(
     mallory = int((await users.sign_in(db, "mallory")).id)
     await send(sender, pair, 2)
     assert await feeds.page(db, mallory, 0, 100) == []
-    await sender.open(Opening(mallory, "jane"))  # and yet it works
+    await sender.open(Opening(mallory, "jane"))  # and it works all the same
     assert kinds(await feeds.page(db, mallory, 0, 100)) == [(1, Conversation)]
 
 
@@ -201,7 +201,7 @@ async def position(db: Database, user_id: int, after: int | None, session_id: in
 
 
 @pytest.mark.gen_test
-async def test_many_who_come_at_once_are_looked_up_in_a_few_statements(
+async def test_many_streams_that_open_at_once_are_looked_up_in_a_few_statements(
     db: Counting, sender: FeedWriter, pair: Pair
 ) -> None:
     await send(sender, pair, 3)
@@ -219,7 +219,7 @@ async def test_a_look_up_sees_what_was_committed_before_it(
     look = StreamPositions(db, Sessions(db))
     bump = "UPDATE feeds SET last_seq = last_seq + 1 WHERE user_id = %s RETURNING last_seq"
     early = []
-    for _ in range(20):  # while the one before is under way
+    for _ in range(20):  # while the previous one is in flight
         ((last_seq,),) = ask(dsn, bump, (pair.jane,))
         early.append(
             (last_seq, asyncio.ensure_future(look.look_up(PositionRequest(pair.jane, 0, None))))
@@ -230,7 +230,7 @@ async def test_a_look_up_sees_what_was_committed_before_it(
 
 
 @pytest.mark.gen_test
-async def test_a_feed_reaches_back_as_far_as_no_event_after_the_position_is_gone(
+async def test_a_feed_reaches_back_until_an_event_after_the_position_is_gone(
     db: Counting, sender: FeedWriter, pair: Pair, dsn: str
 ) -> None:
     await send(sender, pair, 5)  # 1 to 6, with the conversation
@@ -244,7 +244,7 @@ async def test_a_feed_reaches_back_as_far_as_no_event_after_the_position_is_gone
 
 @rule("api#never-expires")
 @pytest.mark.gen_test
-async def test_who_is_up_to_date_never_expires(
+async def test_a_position_that_is_up_to_date_never_expires(
     db: Counting, sender: FeedWriter, pair: Pair, dsn: str
 ) -> None:
     ask(dsn, "DELETE FROM feed_events")
@@ -285,7 +285,7 @@ async def test_a_session_lives_until_it_ends_or_lies_idle_and_for_its_user_alone
 
 
 @pytest.mark.gen_test
-async def test_all_who_wait_hear_of_a_database_that_fails_and_the_next_look_up_works(
+async def test_all_waiting_look_ups_fail_with_the_database_and_the_next_one_works(
     db: Counting, pair: Pair, dsn: str
 ) -> None:
     look = StreamPositions(db, Sessions(db))

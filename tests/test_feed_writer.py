@@ -1,4 +1,4 @@
-"""The sender: what waits together is stored together, once each, in one order for everybody."""
+"""The feed writer stores waiting drafts together, once each, in one order for everybody."""
 
 import asyncio
 import random
@@ -36,7 +36,7 @@ def db(io_loop: IOLoop, dsn: str) -> Iterator[Counting]:
 
 @pytest.fixture
 def told() -> list[Event]:
-    """All that was published, in order."""
+    """Returns all published events, in order."""
     return []
 
 
@@ -49,7 +49,7 @@ def sender(io_loop: IOLoop, db: Counting, told: list[Event]) -> Iterator[FeedWri
 
 @pytest.fixture(autouse=True)
 def feeds_without_a_gap(dsn: str, sender: FeedWriter) -> Iterator[None]:
-    """After each test: every feed counts 1, 2, … up to its last number."""
+    """Checks after each test that every feed counts 1, 2, … up to its last number."""
     yield
     assert not ask(dsn, GAPS)
 
@@ -94,14 +94,14 @@ async def sent(sender: FeedWriter, drafts: Iterable[Draft]) -> list[Message]:
 
 
 def contents(dsn: str, talk: int) -> list[str]:
-    """In the order of ids."""
+    """Returns the contents in the order of ids."""
     sql = "SELECT content FROM messages WHERE conversation_id = %s ORDER BY id"
     return [content for (content,) in ask(dsn, sql, (talk,))]
 
 
 @contextmanager
 def locked(dsn: str, user_id: int) -> Iterator[None]:
-    """Somebody else's transaction holds the user's feed."""
+    """Holds the user's feed locked in another transaction."""
     conn = psycopg2.connect(dsn)
     with conn.cursor() as cursor:
         cursor.execute("SELECT FROM feeds WHERE user_id = %s FOR UPDATE", (user_id,))
@@ -113,7 +113,7 @@ def locked(dsn: str, user_id: int) -> Iterator[None]:
             conn.close()
 
 
-# Together.
+# Batches.
 
 
 @pytest.mark.gen_test
@@ -124,7 +124,7 @@ async def test_sends_that_wait_together_share_round_trips_and_transactions(
     before = db.asked
     stored = await sent(sender, [draft(john_jane.talk, john_jane.one) for _ in range(100)])
     trips = db.asked - before
-    assert trips == 4  # two thirds, down to a few: 67, 22, 8, 3
+    assert trips == 4  # two thirds each time, down to a few: 67, 22, 8, 3
     assert ask(dsn, "SELECT count(*), count(DISTINCT xmin::text) FROM messages") == [(100, trips)]
     assert len({message.id for message in stored}) == 100
 
@@ -178,7 +178,7 @@ async def test_writes_of_all_kinds_at_once_are_published_in_the_order_of_the_fee
     assert his == list(range(1, 1 + 1 + 3 * (5 + 1 + 1)))
 
 
-# Apart.
+# Writes outside the batch.
 
 
 @pytest.mark.gen_test
@@ -192,7 +192,7 @@ async def test_a_locked_feed_holds_up_no_send_to_others(
             *(sender.send(draft(john_jane.talk, john_jane.one, f"{n}")) for n in range(10))
         )
         for n in range(20):
-            async with asyncio.timeout(1.5):  # a lock is waited for for half a second
+            async with asyncio.timeout(1.5):  # a write waits half a second for a lock
                 await sender.send(draft(bob_carol.talk, bob_carol.one, f"{n}"))
         assert not blocked.done()
         assert contents(dsn, john_jane.talk) == []
@@ -202,13 +202,13 @@ async def test_a_locked_feed_holds_up_no_send_to_others(
 
 
 @pytest.mark.gen_test
-async def test_what_waits_for_a_locked_feed_keeps_its_order_in_a_conversation(
+async def test_drafts_that_wait_for_a_locked_feed_keep_their_order_in_a_conversation(
     db: Counting, sender: FeedWriter, told: list[Event], dsn: str
 ) -> None:
     john_jane = await pair(db, sender, "john", "jane")
     sends = []
     with locked(dsn, john_jane.other):
-        for n in range(12):  # in many batches, some before and some after the first timeout
+        for n in range(12):  # in many batches, some before the first timeout and some after it
             sends.append(
                 asyncio.ensure_future(sender.send(draft(john_jane.talk, john_jane.one, f"{n}")))
             )
@@ -222,7 +222,7 @@ async def test_what_waits_for_a_locked_feed_keeps_its_order_in_a_conversation(
 
 
 @pytest.mark.gen_test
-async def test_a_batch_that_meets_a_locked_feed_is_stored_all_the_same_save_for_that_user(
+async def test_a_batch_that_meets_a_locked_feed_is_stored_except_for_that_user(
     db: Counting, sender: FeedWriter, dsn: str
 ) -> None:
     pairs = [await pair(db, sender, f"one{n}", f"other{n}") for n in range(20)]
@@ -237,7 +237,7 @@ async def test_a_batch_that_meets_a_locked_feed_is_stored_all_the_same_save_for_
 
 
 @pytest.mark.gen_test
-async def test_many_who_wait_for_one_locked_feed_leave_connections_to_the_others(
+async def test_many_writes_that_wait_for_one_locked_feed_leave_connections_to_others(
     db: Counting, sender: FeedWriter, dsn: str
 ) -> None:
     pairs = [await pair(db, sender, f"friend{n}", "jane") for n in range(30)]
@@ -287,7 +287,7 @@ async def test_a_new_conversation_is_published_though_the_next_one_meets_a_locke
 
 
 @pytest.mark.gen_test
-async def test_a_refusal_that_comes_after_its_sender_gave_up_harms_nobody(
+async def test_a_refusal_after_its_sender_gave_up_harms_no_other_draft(
     db: Counting, sender: FeedWriter, dsn: str
 ) -> None:
     john_jane = await pair(db, sender, "john", "jane")
@@ -303,11 +303,11 @@ async def test_a_refusal_that_comes_after_its_sender_gave_up_harms_nobody(
     assert contents(dsn, john_jane.talk) == ["hello"]
 
 
-# Refused.
+# Refusals.
 
 
 @pytest.mark.gen_test
-async def test_a_stranger_and_a_reused_client_id_are_refused_without_harm_to_their_neighbours(
+async def test_a_stranger_and_a_reused_client_id_are_refused_without_harm_to_their_batch(
     db: Counting, sender: FeedWriter, told: list[Event], dsn: str
 ) -> None:
     john_jane = await pair(db, sender, "john", "jane")
@@ -336,7 +336,7 @@ async def test_a_stranger_and_a_reused_client_id_are_refused_without_harm_to_the
 
 
 @pytest.mark.gen_test
-async def test_what_postgresql_itself_refuses_harms_no_neighbour(
+async def test_an_error_of_postgresql_harms_no_other_draft_of_the_batch(
     db: Counting, sender: FeedWriter, told: list[Event], dsn: str
 ) -> None:
     talk, john, jane = await pair(db, sender, "john", "jane")
@@ -350,7 +350,7 @@ async def test_what_postgresql_itself_refuses_harms_no_neighbour(
     assert [message_of(e).content for e in seen_by(jane, told)] == [f"{n}" for n in range(20)]
 
 
-# Once.
+# Duplicates.
 
 
 @pytest.mark.gen_test
@@ -413,14 +413,14 @@ async def test_two_people_may_use_the_same_client_id(db: Counting, sender: FeedW
 
 
 @pytest.mark.gen_test
-async def test_a_client_id_that_the_server_made_is_never_shown(
+async def test_a_client_id_made_by_the_server_is_never_shown(
     db: Counting, sender: FeedWriter, told: list[Event]
 ) -> None:
     talk, john, _ = await pair(db, sender, "john", "jane")
     told.clear()
     private = draft(talk, john)._replace(client_id_given=False)
     stored = await sender.send(private)
-    again = await sender.send(private)  # as the sender itself does when an answer was lost
+    again = await sender.send(private)  # as the writer itself does after a lost answer
     assert stored == again == Stored(stored.message, True)
     assert stored.message.client_id is None
     assert [message_of(event).client_id for event in told] == [None, None]
@@ -442,11 +442,11 @@ async def test_a_client_id_is_its_senders_secret(
     assert (shown[jane].client_id, shown[jane].mine) == (None, False)
 
 
-# Opening.
+# Opening a conversation.
 
 
 @pytest.mark.gen_test
-async def test_a_hundred_who_open_one_conversation_from_both_sides_have_one(
+async def test_a_hundred_openings_from_both_sides_make_one_conversation(
     db: Counting, sender: FeedWriter, told: list[Event], dsn: str
 ) -> None:
     john, jane = [int((await users.sign_in(db, name)).id) for name in ("john", "jane")]
@@ -463,7 +463,7 @@ async def test_a_hundred_who_open_one_conversation_from_both_sides_have_one(
 
 
 @pytest.mark.gen_test
-async def test_nobody_opens_a_conversation_with_themselves_or_with_nobody(
+async def test_opening_a_conversation_needs_another_user_who_exists(
     db: Counting, sender: FeedWriter, told: list[Event], dsn: str
 ) -> None:
     john = int((await users.sign_in(db, "john")).id)
@@ -478,7 +478,7 @@ async def test_nobody_opens_a_conversation_with_themselves_or_with_nobody(
 
 
 def reads_of(told: Iterable[Event]) -> list[tuple[int, str, int | None]]:
-    """Who was told, up to which message, and how many remain."""
+    """Returns the user, the message read, and the number of unread ones, for each event."""
     return [
         (event.user_id, event.data.last_read_message_id, event.data.unread_count)
         for event in told
@@ -611,7 +611,7 @@ def shown(body: Conversation) -> tuple[int, str | None, Message | None]:
 def applied(
     body: Conversation, events: Iterable[Event], me: int
 ) -> tuple[int, str | None, Message | None]:
-    """What a client makes of a snapshot and the events after it."""
+    """Applies events to a snapshot, as a client does."""
     unread, marker, last = shown(body)
     for event in events:
         match event.data:
@@ -625,12 +625,12 @@ def applied(
     return unread, marker, last
 
 
-# Through failures.
+# Failures.
 
 
 @asynccontextmanager
 async def cutting(dsn: str) -> AsyncIterator[list[int]]:
-    """Ends all connections again and again; how many it ended each time."""
+    """Ends all connections again and again; yields how many it ended each time."""
     cuts: list[int] = []
     over = asyncio.Event()
 
@@ -659,7 +659,7 @@ CUT = """
 async def test_a_batch_that_met_a_deadlock_is_tried_again(
     db: Counting, sender: FeedWriter, dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None is possible by design; what PostgreSQL says is heeded all the same."""
+    """The design rules deadlocks out; the writer handles PostgreSQL's error all the same."""
     talk, john, _ = await pair(db, sender, "john", "jane")
     store = messages.store
     met: list[Any] = []
@@ -678,7 +678,7 @@ async def test_a_batch_that_met_a_deadlock_is_tried_again(
 
 
 @pytest.mark.gen_test
-async def test_what_was_stored_though_its_answer_was_lost_is_not_stored_again(
+async def test_a_message_whose_answer_was_lost_is_not_stored_again(
     db: Counting, sender: FeedWriter, dsn: str
 ) -> None:
     talk, john, jane = await pair(db, sender, "john", "jane")
@@ -694,7 +694,7 @@ async def test_what_was_stored_though_its_answer_was_lost_is_not_stored_again(
 
 
 @pytest.mark.gen_test
-async def test_connections_that_are_cut_all_the_time_lose_and_double_nothing(
+async def test_constant_cuts_of_connections_lose_and_double_nothing(
     db: Counting, sender: FeedWriter, told: list[Event], dsn: str
 ) -> None:
     talk, john, jane = await pair(db, sender, "john", "jane")
@@ -712,7 +712,7 @@ async def test_connections_that_are_cut_all_the_time_lose_and_double_nothing(
     assert sorted(contents(dsn, talk)) == sorted(stored)
     for viewer in (john, jane):
         seqs = [event.seq for event in seen_by(viewer, told)]
-        assert seqs == sorted(set(seqs))  # some may be missing here, and are read from the feed
+        assert seqs == sorted(set(seqs))  # a stream reads the missing ones from the feed
         in_feed = [message_of(event).id for event in await feeds.page(db, viewer, 1, 100_000)]
         assert in_feed == sorted(in_feed, key=int)
         assert len(in_feed) == len(stored)

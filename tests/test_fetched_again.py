@@ -1,4 +1,4 @@
-"""What could not be fetched is fetched again by itself, and shown however its parts arrive."""
+"""The page fetches again what it could not fetch, and shows it in whatever order it arrives."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,8 +11,8 @@ from tests.support.browser import Tabs, browser, browser_here  # noqa: F401  # a
 from tests.support.people import Visitor, eventually, two
 from tests.support.tabs import Held
 
-TRIES = 2  # one of them may be the browser's own, ahead of the page's
-SECONDS = 20  # pauses between tries are of 5 s at most
+TRIES = 2  # one of them may be the browser's own, before the page's
+SECONDS = 20  # the page pauses at most 5 s between two tries
 FAILED = "This can't be loaded right now"
 
 
@@ -34,7 +34,7 @@ class Refused:
 
 @asynccontextmanager
 async def opened(url: str, visitor: Visitor, **routes: Refused | Held) -> AsyncIterator[Page]:
-    """Jane's page on a conversation that holds one message."""
+    """Opens Jane's page at a conversation with one message."""
     john, jane, conversation = await two(visitor)
     await john.send(conversation, "there all the time")
     async with browser(url) as tabs:
@@ -51,7 +51,7 @@ async def opened(url: str, visitor: Visitor, **routes: Refused | Held) -> AsyncI
         await page.goto(f"{url}/conversations/{conversation}", wait_until="commit")
         yield page
         await page.close()
-        tabs.complaints.clear()  # Chromium's own lines about what was refused
+        tabs.complaints.clear()  # Chromium's own lines about the refusals
 
 
 async def expect_shown(page: Page) -> None:
@@ -88,7 +88,7 @@ async def test_a_conversation_that_comes_with_the_list_replaces_the_notice(
 
 @pytest.mark.gen_test(timeout=60)
 @pytest.mark.parametrize("part", ["user", "conversation", "messages"])
-async def test_a_proxy_that_knows_no_such_page_for_a_while_is_asked_again(
+async def test_the_page_asks_again_after_a_404_of_a_proxy(
     base_url: str, visitor: Visitor, part: str
 ) -> None:
     refused = Refused(status=404)

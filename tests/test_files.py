@@ -1,4 +1,4 @@
-"""A file that is dropped, or a picture that is pasted, never takes the page away: it says so."""
+"""A dropped file or a pasted picture never replaces the page, which says that it cannot be sent."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ PASTE = """(kinds) => {
 
 @pytest.mark.parametrize("selector", ["textarea", ".scroller", ".sidebar"])
 @pytest.mark.gen_test(timeout=60)
-async def test_a_file_that_is_dropped_is_told_of_and_the_page_stays(
+async def test_a_dropped_file_is_explained_and_the_page_stays(
     base_url: str, visitor: Visitor, tmp_path: Path, selector: str
 ) -> None:
     *_, conversation = await two(visitor)
@@ -30,7 +30,7 @@ async def test_a_file_that_is_dropped_is_told_of_and_the_page_stays(
     async with browser(base_url) as tabs:
         page = await at(tabs, "jane", conversation)
         await expect(page.get_by_role("textbox", name="Message")).to_be_focused()
-        await page.wait_for_function("!!customElements.get('jump-button')")  # all has come
+        await page.wait_for_function("!!customElements.get('jump-button')")  # all is loaded
         box = await page.locator(selector).first.bounding_box()
         assert box is not None
         devtools = await page.context.new_cdp_session(page)
@@ -44,7 +44,7 @@ async def test_a_file_that_is_dropped_is_told_of_and_the_page_stays(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_pasted_picture_is_told_of_and_a_pasted_text_is_not(
+async def test_a_pasted_picture_is_explained_and_a_pasted_text_is_not(
     base_url: str, visitor: Visitor
 ) -> None:
     *_, conversation = await two(visitor)

@@ -1,4 +1,4 @@
-"""Finding people: suggestions as one types, one step to a conversation, help in empty places."""
+"""Finding people: suggestions while a user types, one step to a conversation, help when empty."""
 
 import asyncio
 import dataclasses
@@ -13,7 +13,7 @@ from tests.support.people import Visitor
 NAMES = ["jack", "jane", "john", "mary"]
 
 
-# Two keys in one turn of the page's loop: a busy machine cannot come between them.
+# Two keys in one iteration of the page's loop: a busy machine cannot come between them.
 TYPE_AN = """() => {
     document.execCommand("insertText", false, "a");
     document.execCommand("insertText", false, "n");
@@ -21,7 +21,7 @@ TYPE_AN = """() => {
 
 
 async def somebody(tabs: Tabs, visitor: Visitor) -> Page:
-    """Bob's page; all others are there to be found."""
+    """Opens Bob's page; all others can be found there."""
     for name in NAMES:
         await visitor.sign_in(name)
     return await tabs.sign_in("bob")
@@ -36,7 +36,7 @@ def options(page: Page) -> Locator:
 
 
 async def active(page: Page) -> str | None:
-    """The option that a screen reader speaks of."""
+    """Returns the option that a screen reader announces."""
     text: str | None = await field(page).evaluate(
         "(e) => document.getElementById(e.getAttribute('aria-activedescendant'))?.textContent"
     )
@@ -44,7 +44,7 @@ async def active(page: Page) -> str | None:
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_names_are_suggested_while_one_types_and_a_click_starts_the_conversation(
+async def test_names_are_suggested_during_typing_and_a_click_starts_the_conversation(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -59,7 +59,7 @@ async def test_names_are_suggested_while_one_types_and_a_click_starts_the_conver
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_they_are_chosen_by_keys_alone_as_a_combobox_has_it(
+async def test_suggestions_are_chosen_by_keys_alone_as_in_a_combobox(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -103,7 +103,7 @@ async def test_a_name_typed_out_starts_the_conversation_by_enter_without_a_sugge
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_quick_typing_asks_once_and_an_answer_that_comes_late_is_dropped(
+async def test_quick_typing_asks_once_and_a_late_answer_is_dropped(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -133,12 +133,12 @@ async def test_quick_typing_asks_once_and_an_answer_that_comes_late_is_dropped(
         held.set()
         await page.evaluate("fetch('/api/usernames?search=j').then((answer) => answer.text())")
         await expect(options(page)).to_have_text(["jane"])
-        assert "ja" not in asked  # it was typed past
+        assert "ja" not in asked  # the user typed past it
         tabs.complaints.clear()
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_what_is_typed_is_asked_for_to_the_letter(base_url: str, visitor: Visitor) -> None:
+async def test_the_search_is_exactly_what_was_typed(base_url: str, visitor: Visitor) -> None:
     async with browser(base_url) as tabs:
         page = await somebody(tabs, visitor)
         for typed in ("%", "_", "j&search=m", "j#", "<b>", "\u00e9"):
@@ -151,7 +151,7 @@ async def test_what_is_typed_is_asked_for_to_the_letter(base_url: str, visitor: 
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_who_nobody_is_called_and_oneself_are_told_by_a_sentence(
+async def test_a_sentence_explains_an_unknown_name_and_ones_own(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -171,7 +171,7 @@ async def test_who_nobody_is_called_and_oneself_are_told_by_a_sentence(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_name_is_found_with_a_sign_in_wide_letters_and_by_its_middle(
+async def test_a_name_is_found_with_an_at_sign_in_wide_letters_and_by_its_middle(
     base_url: str, visitor: Visitor
 ) -> None:
     long = await visitor.sign_in("maximilian-of-the-long-names")
@@ -194,7 +194,7 @@ async def test_a_name_is_found_with_a_sign_in_wide_letters_and_by_its_middle(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_empty_places_say_what_to_do(base_url: str, visitor: Visitor) -> None:
+async def test_empty_lists_say_what_to_do(base_url: str, visitor: Visitor) -> None:
     async with browser(base_url) as tabs:
         page = await somebody(tabs, visitor)
         await expect(page.get_by_text("No conversations yet.")).to_be_visible()
@@ -217,7 +217,7 @@ async def test_the_access_page_offers_names_and_one_click_signs_in(
 
 
 class TestWithFewSearches:
-    """Where the server answers the second search with a 429."""
+    """The server answers the second search with 429."""
 
     @pytest.fixture
     def config(self, config: Config) -> Config:
@@ -229,7 +229,7 @@ class TestWithFewSearches:
         )
 
     @pytest.mark.gen_test(timeout=60)
-    async def test_a_search_too_many_is_quiet_and_asked_again_when_it_may(
+    async def test_a_search_beyond_the_limit_is_repeated_without_an_error(
         self, base_url: str, visitor: Visitor
     ) -> None:
         async with browser(base_url) as tabs:

@@ -1,4 +1,4 @@
-"""A conversation opens at the first unread message, and only what was on the screen is read."""
+"""A conversation opens at the first unread message, and only visible messages are read."""
 
 import asyncio
 
@@ -40,7 +40,7 @@ async def expect_at_the_first(page: Page, first: str = "unread 0") -> None:
 
 
 async def expect_read_as_seen(page: Page, jane: Person, conversation: str, count: int) -> int:
-    """The server has been told of what is on the screen; answers how many are left."""
+    """Checks that the server knows what is on the screen, and returns how many are unread."""
     await settled(page)
     last = int((await page.evaluate(LAST_SEEN)).removeprefix("unread "))
     left = count - last - 1
@@ -55,7 +55,7 @@ async def expect_read_as_seen(page: Page, jane: Person, conversation: str, count
 @pytest.mark.parametrize("way", ["from the list", "by its address"])
 @pytest.mark.parametrize("count", [60, 250])
 @pytest.mark.gen_test(timeout=120)
-async def test_it_opens_at_the_first_unread_and_what_has_not_been_on_the_screen_stays_unread(
+async def test_it_opens_at_the_first_unread_and_off_screen_messages_stay_unread(
     base_url: str, visitor: Visitor, dsn: str, count: int, way: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -75,7 +75,7 @@ async def test_it_opens_at_the_first_unread_and_what_has_not_been_on_the_screen_
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_where_all_unread_fit_on_the_screen_the_end_is_shown_and_followed(
+async def test_if_all_unread_fit_on_the_screen_the_end_is_shown_and_followed(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -93,7 +93,7 @@ async def test_where_all_unread_fit_on_the_screen_the_end_is_shown_and_followed(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_list_from_which_it_opens_asks_for_its_messages_once(
+async def test_opening_from_the_list_asks_for_the_messages_once(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -109,7 +109,7 @@ async def test_a_list_from_which_it_opens_asks_for_its_messages_once(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_reading_on_tells_line_by_line_and_the_place_where_they_began_stays(
+async def test_reading_is_reported_line_by_line_and_the_unread_line_stays(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -145,7 +145,7 @@ async def looking_away(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_comes_while_nobody_looks_is_read_from_its_first_on(
+async def test_messages_during_an_absence_are_read_from_the_first_on(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -160,13 +160,13 @@ async def test_what_comes_while_nobody_looks_is_read_from_its_first_on(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_was_on_the_screen_while_nobody_looked_has_not_been_seen(
+async def test_messages_on_an_unwatched_screen_count_as_unseen(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
     async with browser(base_url) as tabs:
         page, gaze = await looking_away(tabs, john, jane, conversation)
-        for n in range(24):  # each is drawn by itself, the last of them below the first unread one
+        for n in range(24):  # each is drawn separately, the last of them below the first unread one
             await send(john, conversation, 1, n)
             await expect(page.locator(".message").get_by_text(f"unread {n}")).to_have_count(1)
         await gaze.back()
@@ -175,7 +175,7 @@ async def test_what_was_on_the_screen_while_nobody_looked_has_not_been_seen(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_was_missed_offline_is_read_from_its_first_on(
+async def test_messages_missed_offline_are_read_from_the_first_on(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -195,7 +195,7 @@ async def test_what_was_missed_offline_is_read_from_its_first_on(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_the_list_has_counted_before_it_came_is_read_from_its_first_on(
+async def test_messages_counted_before_they_loaded_are_read_from_the_first_on(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -239,7 +239,7 @@ async def test_a_reload_after_an_absence_opens_at_the_first_unread(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_an_answer_reads_them_all(base_url: str, visitor: Visitor) -> None:
+async def test_an_answer_marks_all_as_read(base_url: str, visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
     await send(john, conversation, 60)
     async with browser(base_url) as tabs:
@@ -251,7 +251,7 @@ async def test_an_answer_reads_them_all(base_url: str, visitor: Visitor) -> None
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_where_the_first_unread_cannot_be_had_the_newest_are_shown_and_it_can_be_tried_again(
+async def test_if_the_first_unread_cannot_load_the_newest_are_shown_with_a_retry(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, jane, conversation = await two(visitor)

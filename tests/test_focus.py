@@ -1,4 +1,4 @@
-"""The focus never falls to nothing: what one has pressed may go, and keys still lead somewhere."""
+"""The focus is never lost: a pressed element may disappear, and keys still work."""
 
 import asyncio
 from functools import partial
@@ -11,7 +11,7 @@ from tests.support.conversation_page import at
 from tests.support.history import fill
 from tests.support.people import Visitor, eventually_equal, two
 
-# From now on: whether a frame came in which nothing had the focus, although something had had it.
+# From now on: whether a frame had no focused element after a frame that had one.
 WATCH_FOCUS = """() => {
     window.fell = 0;
     (function frame() {
@@ -22,13 +22,13 @@ WATCH_FOCUS = """() => {
 
 
 async def expect_focus(page: Page) -> None:
-    """Some frames later nothing has been lost."""
+    """Checks that the focus was not lost in the last frames."""
     await page.evaluate("new Promise((r) => requestAnimationFrame(() => setTimeout(r, 60)))")
     assert await page.evaluate("fell") == 0
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_show_more_keeps_the_focus_or_hands_it_to_the_first_of_what_came(
+async def test_show_more_keeps_the_focus_or_passes_it_to_the_first_new_item(
     base_url: str, visitor: Visitor
 ) -> None:
     jane = await visitor.sign_in("jane")
@@ -46,7 +46,7 @@ async def test_show_more_keeps_the_focus_or_hands_it_to_the_first_of_what_came(
         await page.get_by_role("button", name="Show more").focus()
         await page.evaluate(WATCH_FOCUS)
         await page.keyboard.press("Enter")
-        await expect_focus(page)  # while it is asked for
+        await expect_focus(page)  # while the page requests it
         go.set()
         await expect(page.locator(".conversations li")).to_have_count(30)
         await expect(page.locator(".conversations a").nth(25)).to_be_focused()
@@ -71,7 +71,7 @@ async def test_load_older_keeps_the_focus_until_there_is_no_more(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_the_buttons_over_the_list_hand_the_focus_to_it(
+async def test_the_buttons_over_the_list_pass_the_focus_to_it(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -97,7 +97,7 @@ async def test_the_buttons_over_the_list_hand_the_focus_to_it(
 
 @pytest.mark.parametrize("action", ["Try again", "Discard"])
 @pytest.mark.gen_test(timeout=60)
-async def test_what_becomes_of_an_unsent_message_leaves_the_focus_in_the_conversation(
+async def test_an_unsent_message_that_changes_leaves_the_focus_in_the_conversation(
     base_url: str, visitor: Visitor, action: str
 ) -> None:
     *_, conversation = await two(visitor)
@@ -126,7 +126,7 @@ async def test_what_becomes_of_an_unsent_message_leaves_the_focus_in_the_convers
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_pane_that_goes_as_the_window_narrows_hands_the_focus_to_what_is_seen(
+async def test_a_pane_that_a_narrow_window_hides_passes_the_focus_to_the_visible_one(
     base_url: str, visitor: Visitor
 ) -> None:
     *_, conversation = await two(visitor)
@@ -171,7 +171,7 @@ async def test_a_refused_sign_out_leaves_the_focus_where_it_was(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_signing_in_keeps_the_focus_on_what_was_pressed_until_it_is_over(
+async def test_signing_in_keeps_the_focus_on_the_pressed_button_until_it_is_done(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:

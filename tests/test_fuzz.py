@@ -44,7 +44,7 @@ PARAMETERS = [
 
 
 class Target:
-    """A server, and whom it knows."""
+    """A server, and a user that it knows."""
 
     def __init__(self, server: ServerProcess) -> None:
         self.server = server
@@ -71,7 +71,7 @@ class Target:
         ]
 
     def status(self, method: str, path: str, body: bytes | None = None, headers: Any = None) -> int:
-        """Of the answer, or 0 where the server hangs up."""
+        """Returns the status of the answer, or 0 if the server hangs up."""
         sent = {"Authorization": f"Bearer {self.john.token}", **(headers or {})}
         if body is not None:
             sent = {"Content-Type": "application/json", **sent}
@@ -125,7 +125,7 @@ objects = st.dictionaries(st.sampled_from(FIELDS) | texts, values, max_size=5)
 @rule("api#no-500")
 @EXAMPLES
 @given(which=st.integers(0, 4), value=objects | values)
-def test_any_json_is_taken_or_refused(target: Target, which: int, value: Any) -> None:
+def test_any_json_is_accepted_or_refused(target: Target, which: int, value: Any) -> None:
     status = target.status("POST", target.posts[which], json.dumps(value).encode())
     assert status in (200, 201, 204, 400, 403, 404, 409, 422), status
 
@@ -136,7 +136,7 @@ def test_any_json_is_taken_or_refused(target: Target, which: int, value: Any) ->
     value=objects,
     cuts=st.lists(st.tuples(st.integers(0, 200), st.binary(max_size=6)), min_size=1, max_size=5),
 )
-def test_any_bytes_are_taken_or_refused(
+def test_any_bytes_are_accepted_or_refused(
     target: Target, which: int, value: Any, cuts: list[tuple[int, bytes]]
 ) -> None:
     body = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
@@ -149,7 +149,7 @@ def test_any_bytes_are_taken_or_refused(
 @rule("api#no-500")
 @pytest.mark.parametrize("opening", ["[", '{"content":', '{"a":[', '[{"content":['])
 @pytest.mark.parametrize("depth", [100, 1000, 5000, 10_000])
-def test_any_depth_is_taken_or_refused(target: Target, opening: str, depth: int) -> None:
+def test_any_depth_is_accepted_or_refused(target: Target, opening: str, depth: int) -> None:
     closing = "".join({"[": "]", "{": "}"}[c] for c in reversed(opening) if c in "[{")
     whole = (opening * depth + "1" + closing * depth).encode()
     for path in target.posts[:4]:  # the last one reads no body
@@ -166,7 +166,7 @@ header_values = st.text(st.characters(max_codepoint=255), max_size=60)
     which=st.integers(0, 8),
     headers=st.dictionaries(st.sampled_from(HEADERS), header_values, min_size=1, max_size=5),
 )
-def test_any_headers_are_taken_or_refused(
+def test_any_headers_are_accepted_or_refused(
     target: Target, method: str, which: int, headers: dict[str, str]
 ) -> None:
     head = f"{method} {target.gets[which]} HTTP/1.1\r\n"
@@ -180,7 +180,7 @@ def test_any_headers_are_taken_or_refused(
     which=st.integers(0, 8),
     query=st.lists(st.tuples(st.sampled_from(PARAMETERS), texts | st.integers().map(str))),
 )
-def test_any_query_is_taken_or_refused(
+def test_any_query_is_accepted_or_refused(
     target: Target, which: int, query: list[tuple[str, str]]
 ) -> None:
     told = "&".join(
@@ -206,8 +206,8 @@ def test_any_bytes_at_all_are_answered_or_hung_up_on(target: Target, data: bytes
     assert target.raw(data) < 500
 
 
-def test_the_server_is_as_it_was(target: Target) -> None:
-    """After all of that; and `target` looks for errors in its log when it ends."""
+def test_the_server_is_unharmed(target: Target) -> None:
+    """Runs after all others; `target` checks the server's log for errors when it ends."""
     sent = target.john.ask(f"{target.talk}/messages", {"content": "still here"})
     assert sent["content"] == "still here"
     assert Caller(target.server.url, "jane").ask("/api/auth_user")["username"] == "jane"

@@ -1,4 +1,4 @@
-"""A request leaves nothing that only the garbage collector frees, since that holds the loop."""
+"""A request leaves no cycles: the garbage collector would hold the loop to free them."""
 
 import contextlib
 import dataclasses
@@ -80,7 +80,7 @@ async def test_a_request_that_was_refused_in_the_queue_leaves_no_garbage(
 
 
 class Collected:
-    """What the collector would free of all that is made inside a `with`."""
+    """Counts what the collector would free of the objects made inside a `with`."""
 
     def __enter__(self) -> "Collected":
         gc.collect()

@@ -1,4 +1,4 @@
-"""Signing in with GitHub: through a server that speaks its protocol, and may do so badly."""
+"""Signing in with GitHub, through a server that speaks its protocol and may misbehave."""
 
 import asyncio
 import dataclasses
@@ -84,7 +84,7 @@ async def nobody_is_made(db: Database) -> bool:
 
 class TestTheWayThrough:
     @pytest.mark.gen_test
-    async def test_it_is_offered_and_leads_back_signed_in_to_the_page_first_asked_for(
+    async def test_it_is_offered_and_returns_to_the_requested_page_signed_in(
         self, browser: Browser
     ) -> None:
         assert (await browser.get("/api/sign_in_methods")).json == {"dev": True, "github": True}
@@ -134,7 +134,7 @@ class TestTheWayThrough:
         assert size == {"v": "4", "s": "160"}
 
     @pytest.mark.gen_test
-    async def test_the_cookies_are_for_this_host_and_for_no_script(
+    async def test_the_cookies_are_for_this_host_and_hidden_from_scripts(
         self, browser: Browser, github: FakeGitHub
     ) -> None:
         begun = await browser.get("/api/oauth/github")
@@ -205,7 +205,7 @@ class TestTheWayThrough:
         ],
     )
     @pytest.mark.gen_test
-    async def test_no_address_but_one_of_this_page_is_returned_to(
+    async def test_only_addresses_of_this_page_are_returned_to(
         self, browser: Browser, hostile: str
     ) -> None:
         assert await browser.sign_in_with_github(hostile) == "/"
@@ -233,7 +233,7 @@ class TestWithoutGitHub:
         return dataclasses.replace(config, github_client_secret=None)
 
     @pytest.mark.gen_test
-    async def test_it_is_not_there(self, visitor: Visitor) -> None:
+    async def test_github_sign_in_is_absent_without_its_options(self, visitor: Visitor) -> None:
         assert (await visitor.get("/api/sign_in_methods")).json["github"] is False
         unknown = await visitor.get("/api/nothing")
         for path in ("/api/oauth/github", CALLBACK, f"{CALLBACK}?code=1&state=2"):
@@ -246,7 +246,7 @@ class TestBehindTls:
         return dataclasses.replace(config, origin="https://messenger.test")
 
     @pytest.mark.gen_test
-    async def test_the_cookie_belongs_to_this_host_alone_and_the_origin_is_returned_to(
+    async def test_the_cookie_is_for_this_host_alone_and_the_origin_is_returned_to(
         self, browser: Browser
     ) -> None:
         begun = await browser.get("/api/oauth/github")
@@ -259,7 +259,7 @@ class TestBehindTls:
         back = await browser.get(f"{CALLBACK}?error=access_denied&state={asked['state']}")
         (cleared,) = back.headers.get_list("Set-Cookie")
         assert cleared.startswith(name.partition("=")[0] + '="";')
-        assert {"Secure", "Path=/"} <= set(cleared.split("; "))  # else it would not be taken
+        assert {"Secure", "Path=/"} <= set(cleared.split("; "))  # else browsers reject it
 
 
 class TestLimits:
@@ -268,7 +268,7 @@ class TestLimits:
         return dataclasses.replace(config, rate_limits=True, sign_ins_per_minute=2)
 
     @pytest.mark.gen_test
-    async def test_an_address_signs_in_so_often_and_a_refusal_takes_no_attempt(
+    async def test_sign_ins_of_an_address_are_limited_and_a_refusal_ends_no_attempt(
         self, browser: Browser, app: Messenger, github: FakeGitHub
     ) -> None:
         for _ in range(2):
@@ -283,7 +283,7 @@ class TestLimits:
     @rule("api#callback")
     @pytest.mark.parametrize("destination", ["image", "empty", "iframe", "script", "", " "])
     @pytest.mark.gen_test
-    async def test_what_is_no_page_load_is_refused_and_ends_no_attempt(
+    async def test_a_request_that_is_no_page_load_is_refused_and_ends_no_attempt(
         self, browser: Browser, destination: str
     ) -> None:
         back = await browser.consent(await browser.begin())
@@ -295,7 +295,7 @@ class TestLimits:
 
     @rule("api#callback")
     @pytest.mark.gen_test
-    async def test_what_no_browser_has_begun_counts_for_nobody(
+    async def test_a_callback_without_an_attempt_counts_for_no_limit(
         self, browser: Browser, visitor: Visitor
     ) -> None:
         for n in range(60):
@@ -305,7 +305,7 @@ class TestLimits:
             assert await browser.sign_in_with_github() == "/"
 
     @pytest.mark.gen_test
-    async def test_nor_does_a_server_that_is_not_ready(
+    async def test_a_callback_to_a_server_that_is_not_ready_counts_for_no_limit(
         self, browser: Browser, app: Messenger, github: FakeGitHub
     ) -> None:
         back = await browser.consent(await browser.begin())
@@ -347,7 +347,7 @@ async def test_no_secret_of_a_sign_in_reaches_the_log(
 class TestState:
     @rule("api#github")
     @pytest.mark.gen_test
-    async def test_it_is_good_for_one_time(
+    async def test_a_callback_is_valid_once(
         self, browser: Browser, github: FakeGitHub, db: Database
     ) -> None:
         authorize = await browser.begin()
@@ -364,23 +364,23 @@ class TestState:
         assert await count(db, "sessions") == 1
 
     @pytest.mark.gen_test
-    async def test_it_is_good_for_the_browser_that_began(
+    async def test_a_callback_is_valid_only_for_the_browser_that_began(
         self, browser: Browser, visitor: Visitor, github: FakeGitHub, db: Database
     ) -> None:
-        """Else an attacker could have others sign in as himself, and write to what he reads."""
+        """Otherwise, an attacker could sign others in as himself, and read what they write."""
         attacker, victim = Browser(visitor), Browser(visitor)
         link = await attacker.consent(await attacker.begin())
         for _ in range(2):
             answer = await victim.get(link)
             assert answer.headers["Location"] == "/access?error=expired"
             assert await victim.who() is None
-            await victim.begin()  # the second time with an attempt of their own under way
+            await victim.begin()  # the second time with an attempt of their own in progress
         assert "/login/oauth/access_token" not in github.paths()
         assert await nobody_is_made(db)
 
     @pytest.mark.parametrize("state", ["", "x", "é", "&state=", "a" * 5000])
     @pytest.mark.gen_test
-    async def test_a_foreign_one_is_refused(
+    async def test_a_foreign_callback_is_refused(
         self, browser: Browser, github: FakeGitHub, state: str
     ) -> None:
         await browser.begin()
@@ -443,7 +443,7 @@ class TestState:
         assert browser.cookies[name] == cookie
 
     @pytest.mark.gen_test
-    async def test_a_browser_that_only_begins_keeps_its_header_short(
+    async def test_a_browser_that_begins_many_attempts_keeps_its_header_short(
         self, browser: Browser
     ) -> None:
         for n in range(30):
@@ -451,12 +451,12 @@ class TestState:
         assert len(browser.headers()["Cookie"]) < 10_000
         answer = await browser.get(await browser.consent(latest))
         assert answer.headers["Location"].startswith("/29/")
-        for _ in range(5):  # none of those that were short has to go
+        for _ in range(5):  # none of the short ones has to be dropped
             kept = await browser.begin("/kept")
         assert (await browser.get(await browser.consent(kept))).headers["Location"] == "/kept"
 
     @rule("api#github")
-    def test_it_expires(self) -> None:
+    def test_an_attempt_expires(self) -> None:
         now = 1_000_000.0
         attempts = OAuthStates(SECRET, lambda: now)
         (young, young_cookie), (old, old_cookie) = attempts.begin("/a"), attempts.begin("/b")
@@ -528,7 +528,7 @@ def no_http(page: RequestHandler) -> None:
     stream.write(b"220 smtp.example ESMTP\r\n\r\n")
 
 
-BAD_ANSWERS = {  # of token or user: what the page is told
+BAD_ANSWERS = {  # what the page is told about the token or the user
     "HTML": (answers("<html>Maintenance</html>"), "unusable"),
     "nothing": (answers(""), "unusable"),
     "a list": (answers("[]"), "unusable"),
@@ -611,11 +611,11 @@ class TestBadAnswers:
         assert await nobody_is_made(db)
         assert "/elsewhere" not in github.paths()
         github.instead.clear()
-        assert await browser.sign_in_with_github() == "/"  # and the next one is none the worse
+        assert await browser.sign_in_with_github() == "/"  # and the next one is unaffected
 
     @pytest.mark.parametrize("bad", BAD_TOKENS.values(), ids=BAD_TOKENS.keys())
     @pytest.mark.gen_test
-    async def test_a_token_that_is_none_signs_nobody_in(
+    async def test_an_invalid_token_signs_nobody_in(
         self, browser: Browser, github: FakeGitHub, db: Database, bad: Any
     ) -> None:
         github.instead["token"], code = bad
@@ -625,7 +625,7 @@ class TestBadAnswers:
 
     @pytest.mark.parametrize("bad", BAD_USERS.values(), ids=BAD_USERS.keys())
     @pytest.mark.gen_test
-    async def test_a_user_that_is_none_signs_nobody_in(
+    async def test_an_invalid_user_signs_nobody_in(
         self, browser: Browser, github: FakeGitHub, db: Database, bad: Any
     ) -> None:
         github.instead["user"], code = bad
@@ -659,7 +659,7 @@ class TestBadAnswers:
         assert page.headers["Content-Type"].startswith("text/html")
 
     @pytest.mark.gen_test
-    async def test_who_was_signed_in_before_a_failure_still_is(
+    async def test_a_failure_leaves_the_present_session_signed_in(
         self, browser: Browser, github: FakeGitHub
     ) -> None:
         await browser.sign_in_with_github()
@@ -668,7 +668,9 @@ class TestBadAnswers:
         assert (await browser.who())["username"] == "octo-jane"
 
     @pytest.mark.gen_test
-    async def test_github_is_down(self, browser: Browser, github: FakeGitHub, db: Database) -> None:
+    async def test_github_that_is_down_is_reported(
+        self, browser: Browser, github: FakeGitHub, db: Database
+    ) -> None:
         back = await browser.consent(await browser.begin())
         await github.stop()
         answer = await browser.get(back)
@@ -703,10 +705,10 @@ class TestNames:
         assert await browser.who() == before | {"username": "jANE"}
 
     @pytest.mark.gen_test
-    async def test_who_takes_over_a_name_is_somebody_else(
+    async def test_an_account_that_takes_over_a_name_is_another_user(
         self, browser: Browser, visitor: Visitor, github: FakeGitHub
     ) -> None:
-        """GitHub gives names away again; what was said under them stays with whom it was."""
+        """GitHub reassigns names; the messages under them stay with their author."""
         await browser.sign_in_with_github()
         heir = Browser(visitor)
         github.sign_in(999, "octo-jane")
@@ -740,7 +742,7 @@ class TestNames:
         assert (await browser.who())["username"] == "jane-2"
 
     @pytest.mark.gen_test
-    async def test_however_many_have_it_there_is_one_more(
+    async def test_a_free_name_is_found_however_many_are_taken(
         self, browser: Browser, visitor: Visitor, github: FakeGitHub, db: Database
     ) -> None:
         await db.rows(
@@ -787,7 +789,7 @@ class TestNames:
         assert (await browser.who())["username"] == "x" * 36 + "-2"
 
     @pytest.mark.gen_test
-    async def test_of_many_at_once_each_gets_a_name_of_their_own(
+    async def test_many_sign_ins_at_once_get_different_names(
         self, visitor: Visitor, github: FakeGitHub
     ) -> None:
         browsers, backs = [Browser(visitor) for _ in range(6)], []
@@ -799,13 +801,13 @@ class TestNames:
         assert names == {"jane", *(f"jane-{n}" for n in range(2, 7))}
 
     @pytest.mark.gen_test
-    async def test_a_name_that_somebody_takes_in_the_same_moment_is_not_insisted_on(
+    async def test_a_name_taken_at_the_same_moment_is_replaced(
         self, browser: Browser, github: FakeGitHub, dsn: str
     ) -> None:
         github.sign_in(1, "jane")
         back = await browser.consent(await browser.begin())
         with psycopg2.connect(dsn) as other, other.cursor() as cursor:
-            cursor.execute("INSERT INTO users (username) VALUES ('Jane')")  # seen by nobody yet
+            cursor.execute("INSERT INTO users (username) VALUES ('Jane')")  # invisible so far
             signing_in = asyncio.create_task(browser.get(back))
             await asyncio.to_thread(wait_for_a_lock, dsn)
         other.close()
@@ -824,7 +826,7 @@ class TestNames:
 
 class TestTelling:
     async def friends(self, browser: Browser, visitor: Visitor) -> tuple[Person, Person, Any]:
-        """John, who talks with who signs in with GitHub, and Mallory, who does not."""
+        """Returns John, who talks with the GitHub user, and Mallory, who does not."""
         john, mallory = await visitor.sign_in("john"), await visitor.sign_in("mallory")
         await browser.sign_in_with_github()
         user = await browser.who()
@@ -834,7 +836,7 @@ class TestTelling:
 
     @rule("api#user-event")
     @pytest.mark.gen_test
-    async def test_a_new_name_is_told_to_whom_it_concerns_and_to_nobody_else(
+    async def test_a_new_name_is_published_to_conversation_partners_and_nobody_else(
         self, browser: Browser, visitor: Visitor, github: FakeGitHub
     ) -> None:
         john, mallory, user = await self.friends(browser, visitor)
@@ -859,7 +861,7 @@ class TestTelling:
             assert await replayed.events(2) == [told, again]
 
     @pytest.mark.gen_test
-    async def test_a_conversation_that_is_replayed_shows_the_name_of_then(
+    async def test_a_replayed_conversation_shows_the_name_at_that_time(
         self, browser: Browser, visitor: Visitor, github: FakeGitHub
     ) -> None:
         john = await visitor.sign_in("john")
@@ -889,7 +891,7 @@ class TestTelling:
         assert conversation["otherParticipant"] == event.data
 
     @pytest.mark.gen_test
-    async def test_where_nothing_changed_nothing_is_told(
+    async def test_nothing_is_published_if_nothing_changed(
         self, browser: Browser, visitor: Visitor, github: FakeGitHub
     ) -> None:
         github.picture = PNG
@@ -906,7 +908,7 @@ class TestPictures:
         [(PNG, "image/png"), (JPEG, "image/jpeg"), (WEBP, "image/webp")],
     )
     @pytest.mark.gen_test
-    async def test_one_is_served_from_here_as_what_it_is(
+    async def test_an_avatar_is_served_from_this_server_with_its_true_type(
         self,
         browser: Browser,
         visitor: Visitor,
@@ -914,7 +916,7 @@ class TestPictures:
         picture: bytes,
         media_type: str,
     ) -> None:
-        github.picture, github.picture_type = picture, "text/html"  # which is a lie
+        github.picture, github.picture_type = picture, "text/html"  # it is false
         await browser.sign_in_with_github()
         path = (await browser.who())["avatarURL"]
         assert path.startswith("/avatars/")
@@ -931,7 +933,7 @@ class TestPictures:
 
     @rule("api#avatar-path")
     @pytest.mark.gen_test
-    async def test_another_one_has_another_path_and_all_concerned_are_told(
+    async def test_a_new_avatar_has_a_new_path_and_is_published(
         self, browser: Browser, visitor: Visitor, github: FakeGitHub
     ) -> None:
         github.picture = PNG
@@ -952,7 +954,7 @@ class TestPictures:
         assert gone.status == 404
 
     @pytest.mark.gen_test
-    async def test_one_that_was_taken_away_is_gone(
+    async def test_a_removed_avatar_is_gone(
         self, browser: Browser, visitor: Visitor, github: FakeGitHub
     ) -> None:
         github.picture = PNG
@@ -964,7 +966,7 @@ class TestPictures:
         assert (await visitor.get(path)).status == 404
 
     @pytest.mark.gen_test
-    async def test_two_may_have_the_same_one(
+    async def test_two_users_may_have_the_same_avatar(
         self, browser: Browser, visitor: Visitor, github: FakeGitHub
     ) -> None:
         github.picture = PNG
@@ -979,7 +981,7 @@ class TestPictures:
         assert (await visitor.get(path)).body == PNG
 
     @pytest.mark.gen_test
-    async def test_many_that_are_asked_for_at_once_each_come_to_whom_they_were_asked_by(
+    async def test_many_avatars_requested_at_once_each_reach_their_requester(
         self, browser: Browser, visitor: Visitor, github: FakeGitHub
     ) -> None:
         paths = {}
@@ -995,7 +997,7 @@ class TestPictures:
             assert answer.status == (200 if path in paths else 404)
 
     @pytest.mark.gen_test
-    async def test_the_largest_one_is_taken(
+    async def test_the_largest_avatar_is_accepted(
         self, browser: Browser, visitor: Visitor, github: FakeGitHub
     ) -> None:
         github.picture = PNG.ljust(256 * 1024, b"\0")
@@ -1027,7 +1029,7 @@ class TestPictures:
         ids=lambda item: item[0],
     )
     @pytest.mark.gen_test
-    async def test_what_is_none_is_not_taken_and_the_old_one_stays(
+    async def test_a_response_that_is_no_picture_leaves_the_old_avatar(
         self,
         browser: Browser,
         visitor: Visitor,
@@ -1075,7 +1077,7 @@ class TestPictures:
         ],
     )
     @pytest.mark.gen_test
-    async def test_none_is_fetched_from_anywhere_but_the_providers_hosts(
+    async def test_avatars_are_fetched_only_from_the_providers_hosts(
         self, browser: Browser, github: FakeGitHub, url: str
     ) -> None:
         parts = urlsplit(github.url)

@@ -1,4 +1,4 @@
-"""The head of a request is read as Tornado's own parser reads it, or refused where that refuses."""
+"""The head parser reads what Tornado's own parser reads, or refuses it."""
 
 import re
 import time
@@ -35,9 +35,9 @@ def or_refused(read: Callable[[str], Found], lines: str) -> Found | None:
 @example("bad name: good\r\n")
 @example("\rX: a\r\n")
 @example("X:\r\nX:  \t \r\n")
-def test_fields_are_what_tornado_finds_in_the_same_lines(lines: str) -> None:
+def test_fields_equal_those_that_tornado_finds(lines: str) -> None:
     if re.search(r"(?<!\r)\n", lines):
-        assert or_refused(head.fields, lines + "\r\n") is None  # Tornado takes a bare LF
+        assert or_refused(head.fields, lines + "\r\n") is None  # Tornado accepts a bare LF
         return
     if "\n\r\n" in f"\n{lines}":
         return  # the head would have ended there
@@ -56,20 +56,20 @@ def test_a_long_line_is_read_in_a_short_time(filled_with: str, end: str) -> None
     lines = "X:" + filled_with * (16_000 // len(filled_with)) + end + "\r\n"
     began = time.process_time()
     or_refused(head.fields, lines)
-    assert time.process_time() - began < 0.2  # one that goes over it again and again takes seconds
+    assert time.process_time() - began < 0.2  # a parser that rereads it takes seconds
 
 
 @pytest.mark.parametrize(
     ("said", "length"),
     [("0", 0), ("17", 17), ("1, 1", 1), ("1,1,\t 1", 1), ("01,01", 1), ("9" * 18, 10**18 - 1)],
 )
-def test_a_length_that_is_clear_is_taken(said: str, length: int) -> None:
+def test_a_valid_length_is_accepted(said: str, length: int) -> None:
     assert head.framing("HTTP/1.1", HTTPHeaders({"Content-Length": said})) == (False, length)
 
 
 @pytest.mark.parametrize(
     "said", ["", "1,2", "1,11", "11,1", "1,", ",1", "1 ,1", "1,01", "+1", "1_0", "9" * 19, "٣"]
 )
-def test_a_length_that_is_not_clear_is_refused(said: str) -> None:
+def test_an_ambiguous_length_is_refused(said: str) -> None:
     with pytest.raises(HTTPInputError):
         head.framing("HTTP/1.1", HTTPHeaders({"Content-Length": said}))

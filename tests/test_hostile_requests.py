@@ -1,4 +1,4 @@
-"""What one request costs before its client's turn is asked for: little, whatever it holds."""
+"""What a request costs before its client's slot is granted: little, whatever it contains."""
 
 import asyncio
 import contextlib
@@ -28,19 +28,19 @@ from tests.support.people import Person, Visitor, two
 from tests.support.processes import ServerProcess
 from tests.support.sockets import Client, client
 
-MOST_CALLS = 6000  # of functions, to read a request: 127 headers of 31 words take most of them
-MOST_SECONDS = 0.001  # of the loop, likewise
+MOST_CALLS = 6000  # function calls to read a request: 127 headers of 31 words take most of them
+MOST_SECONDS = 0.001  # of the loop, to read a request
 TRIES = 5  # the machine may be busy with something else
 
 
 @pytest.fixture
 def config(config: Config) -> Config:
-    """Every client has used up its budget, and whatever it asks waits."""
+    """Every client has used up its budget, so that each request waits."""
     return dataclasses.replace(config, rate_limits=True, requests_at_once=1, requests_per_second=1)
 
 
 class Counted(Connection):
-    """Counts the calls of functions that reading takes."""
+    """Counts the function calls of reading."""
 
     calls = 0
 
@@ -59,7 +59,7 @@ class Counted(Connection):
 async def read(
     server: Listener, port: int, sent: bytes
 ) -> AsyncIterator[tuple[Client, Connection]]:
-    """A request that was read as far as it is before its turn."""
+    """A request that was read as far as possible before its slot."""
     known = set(server._open)
     async with client(port) as one:
         async with asyncio.timeout(10):
@@ -70,11 +70,11 @@ async def read(
             while connection._state in (State.HEAD, State.BODY):
                 await asyncio.sleep(0.001)
         yield one, connection
-        connection.abort()  # gives up its place
+        connection.abort()  # gives up its place in the queue
 
 
 def ready(app: Messenger, person: Person, sent: bytes) -> bytes:
-    """The request, whose client has to wait for its turn."""
+    """Sends the request, whose client has to wait for its slot."""
     for key in ("127.0.0.1", int(person.id)):
         app.services.fair_queue.enter(key, 1).cancel()
         app.services.fair_queue.charge(key, 10, 0)
@@ -92,7 +92,7 @@ async def test_a_hostile_request_is_refused_or_waits_for_its_turn_after_little_w
     assert len(HOSTILE) >= 40
     john, _, _ = await two(visitor)
     monkeypatch.setattr("http1.listener.Connection", Counted)
-    now = time.monotonic()  # for ever: after a quiet second nothing has to wait
+    now = time.monotonic()  # for ever: after a quiet second, no request has to wait
     monkeypatch.setattr(app.services.fair_queue, "now", lambda: now)
     wrong = {}
     for name, (sent, refused) in HOSTILE.items():
@@ -124,11 +124,11 @@ async def test_a_hostile_request_holds_the_loop_for_a_millisecond_at_most_before
 
 SAMPLES = 100
 WAVES, MOST_WAVES = 2, 8
-MOST = 1.5  # times as long for another user, as beside as many plain requests
+MOST = 1.5  # times as long for another user, compared with as many plain requests
 
 
 async def p99(connection: floods.Connection) -> float:
-    """Milliseconds."""
+    """The 99th percentile, in milliseconds."""
     took = []
     for _ in range(SAMPLES):
         began = time.perf_counter()
@@ -147,10 +147,10 @@ def flooded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]
 @pytest.mark.measure
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.gen_test(timeout=120)
-async def test_a_flood_of_hostile_requests_is_to_others_as_one_of_plain_requests(
+async def test_hostile_requests_slow_others_down_no_more_than_plain_ones(
     flooded: ServerProcess, name: str, figures: Figures
 ) -> None:
-    """Measured side by side, in turn. Where it does not look so at first, more waves tell."""
+    """Measures both side by side, in turn. If the first waves are too slow, more waves follow."""
     mallory, _ = someone_talks(flooded.url)
     eve = Caller(flooded.url, "eve")
     plain_name = raw_flood.plain(name)
@@ -171,10 +171,10 @@ READERS = 400
 
 @pytest.mark.measure
 @pytest.mark.gen_test(timeout=120)
-async def test_a_reader_that_does_not_read_costs_8_mebibytes_at_most(
+async def test_a_client_that_reads_nothing_costs_8_mebibytes_at_most(
     tmp_path: Path, figures: Figures
 ) -> None:
-    """Pages of history, of signs that are six times as long in JSON, over 400 connections."""
+    """The pages are full of characters that are six times as long in JSON; 400 connections ask."""
     with ServerProcess(tmp_path, RATE_LIMITS="off") as server, contextlib.ExitStack() as stack:
         john, path = someone_talks(server.url)
         for _ in range(20):
@@ -194,13 +194,13 @@ async def test_a_reader_that_does_not_read_costs_8_mebibytes_at_most(
         while time.monotonic() < until:
             most = max(most, process.memory_info().rss - before)
             await asyncio.sleep(0.05)
-        assert john.ask("/api/sign_in_methods")  # the server goes on
+        assert john.ask("/api/sign_in_methods")  # the server still answers
     bound = 8 * 2**20 + READERS * 16 * 1024
     figures.amount("a reader that does not read, bytes", most, bound)
 
 
 async def warmed_up(port: int, page: bytes) -> None:
-    """What the server's memory needs for such pages once, it has from here on."""
+    """Requests such pages once, so that the server's memory already includes what they need."""
 
     async def ask() -> None:
         async with client(port, limit=2**20) as one:

@@ -1,4 +1,4 @@
-"""Whatever somebody writes, or is called, is text on the page; and the next message still comes."""
+"""Any text that a user writes, and any name, is text on the page, and later messages arrive."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ IN_A_HISTORY = 300  # the page holds no more than 400 at once
 SENDABLE = hostile.sendable()
 ALL = [*SENDABLE, *hostile.of_answers()]
 
-# What the page must never do, written down where it would be done.
+# Records, in the page, each thing that it must never do.
 WATCH = """
     window.seen = [];
     const see = (kind, what) =>
@@ -28,7 +28,7 @@ WATCH = """
     window.pwned = () => seen.push("a script of somebody else's ran");
 """
 
-# Elements of a kind that was not there, attributes that run something, addresses that lead astray.
+# Elements of a new kind, attributes that run code, addresses that mislead.
 STRANGE = """
     (before) => {
         const all = (selector) => [...document.querySelectorAll(selector)];
@@ -56,7 +56,7 @@ def config(config: Config) -> Config:
 
 
 async def watched(page: Page, url: str) -> list[str]:
-    """Goes there with an eye on it; the kinds of elements that the page has by itself."""
+    """Opens the page under watch, and returns the kinds of elements that it has by itself."""
     await page.add_init_script(WATCH)
     page.on("dialog", lambda dialog: pytest.fail(f"a dialog: {dialog.message}"))
     await page.goto(url)
@@ -70,24 +70,24 @@ async def expect_nothing_strange(page: Page, kinds: list[str]) -> None:
 
 
 async def texts_of(page: Page, selector: str) -> list[str]:
-    """Also those that no UTF-8 can hold."""
+    """Returns the texts, including those that UTF-8 cannot hold."""
     script = "(s) => JSON.stringify([...document.querySelectorAll(s)].map((e) => e.textContent))"
     return list(json.loads(await page.evaluate(script, selector)))
 
 
 async def answer(route: Route, change: Any) -> None:
-    """What the server answers, headers and all, with its body changed."""
+    """Answers as the server does, headers included, with a changed body."""
     response = await route.fetch()
     body = json.dumps(change(await response.json()))
     await route.fulfill(response=response, body=body)
 
 
-def test_there_are_hundreds_of_them() -> None:
+def test_there_are_hundreds_of_hostile_strings() -> None:
     assert len(set(ALL)) == len(ALL) > 800
 
 
 @pytest.mark.gen_test
-async def test_the_api_takes_all_of_them_but_those_that_only_an_answer_could_have(
+async def test_the_api_accepts_all_that_an_honest_answer_could_contain(
     visitor: Visitor,
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -117,7 +117,7 @@ async def test_as_messages_that_arrive_they_are_text_and_the_next_one_comes(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_in_a_history_they_are_text_also_where_the_server_should_have_refused_them(
+async def test_in_a_history_they_are_text_even_if_the_server_should_have_refused_them(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -171,7 +171,7 @@ async def test_as_names_and_avatars_they_are_text_in_every_place(
         await expect(page.locator(".conversations a")).to_have_count(len(ALL))
         assert await texts_of(page, ".conversations .name") == ALL
         await expect_nothing_strange(page, kinds)
-        # One after another is opened, and its name stands above it.
+        # Opens one after another, and checks the name above it.
         titles = await page.evaluate("""async () => {
             const titles = [];
             for (const link of [...document.querySelectorAll(".conversations a")]) {

@@ -1,4 +1,4 @@
-"""Connections without a request: so many for an address, and no address locks out the others."""
+"""Idle connections are limited for each address, and no address locks out the others."""
 
 import socket
 import time
@@ -19,7 +19,7 @@ class Clock:
 
 
 class Idle:
-    """A connection of `remote_ip`, which does nothing."""
+    """A connection of `remote_ip` that does nothing."""
 
     def __init__(self, remote_ip: str, opened_at: float, *, is_idle: bool = True) -> None:
         self.remote_ip = remote_ip
@@ -37,7 +37,7 @@ def closed(connections: list[Idle]) -> list[int]:
 
 
 @rule("api#idle-connections")
-def test_beyond_so_many_the_oldest_of_an_address_are_closed() -> None:
+def test_beyond_the_limit_the_oldest_of_an_address_are_closed() -> None:
     clock = Clock()
     idle = IdleConnections(lambda ip: None if ip == "proxy" else ip, clock)
     before = clock.time - GRACE_SECONDS - 1
@@ -54,7 +54,7 @@ def test_beyond_so_many_the_oldest_of_an_address_are_closed() -> None:
     assert closed(new) == list(range(1000 - MOST_IDLE))
 
 
-def test_where_there_is_no_room_the_address_with_most_gives_up_its_oldest() -> None:
+def test_without_room_the_address_with_most_loses_its_oldest() -> None:
     clock = Clock()
     idle = IdleConnections(lambda ip: None if ip == "proxy" else ip, clock)
     mallory = [Idle("mallory", clock.time) for _ in range(5)]
@@ -74,7 +74,7 @@ def test_where_there_is_no_room_the_address_with_most_gives_up_its_oldest() -> N
 
 
 def test_an_address_with_idle_connections_locks_nobody_out(tmp_path: Path) -> None:
-    """Nor does it where all that it has are younger than those that count."""
+    """This holds even if all its connections are too young to count as idle."""
     with ServerProcess(tmp_path, descriptors=256) as server:
         port = int(server.url.rpartition(":")[2])
         idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(450)]
