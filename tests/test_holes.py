@@ -37,7 +37,7 @@ HOLES: dict[str, list[str]] = {
         f"{CREDENTIALS}.test_no_algorithm_and_another_key_are_refused",
     ],
     "a token that never ends": [f"{CREDENTIALS}.test_a_token_that_lacks_a_claim_is_refused"],
-    "a key that can be guessed": ["test_options.test_what_will_not_do_is_refused_in_one_line"],
+    "a key that can be guessed": ["test_options.test_an_invalid_option_is_refused_in_one_line"],
     "a subject that is a number locks everybody out": [
         f"{CREDENTIALS}.test_a_valid_token_names_its_user_and_session",
         f"{CREDENTIALS}.test_a_subject_that_is_no_string_is_refused",
@@ -58,12 +58,12 @@ HOLES: dict[str, list[str]] = {
         "test_stream.test_ending_a_session_elsewhere_ends_its_streams",
     ],
     "a guessed id opens the conversation of others": [
-        f"{STRANGERS}.test_what_is_anothers_is_answered_to_the_byte_as_what_is_not_there",
-        f"{STRANGERS}.test_guessed_ids_find_only_what_is_ones_own",
-        f"{STRANGERS}.test_positions_of_others_replay_nothing_of_theirs",
+        f"{STRANGERS}.test_others_objects_are_answered_byte_for_byte_like_missing_ones",
+        f"{STRANGERS}.test_guessed_ids_find_only_the_users_own_objects",
+        f"{STRANGERS}.test_positions_of_others_replay_none_of_their_events",
     ],
     "events go to who was a member once": [
-        f"{STRANGERS}.test_a_stranger_hears_nothing_live",
+        f"{STRANGERS}.test_a_stranger_receives_no_live_event",
         "test_talking.test_a_message_reaches_both_tabs_of_the_recipient_and_nobody_else",
     ],
     "names are tried out, and all of them copied": [
@@ -75,18 +75,18 @@ HOLES: dict[str, list[str]] = {
         "test_policy.test_text_becomes_neither_markup_nor_code",
     ],
     "a page that would run what got into it": [
-        f"{PAGES}.test_pages_carry_the_headers_that_keep_others_out",
-        "test_policy.test_nothing_goes_to_or_comes_from_another_host",
-        "test_proxies.test_browsers_are_told_to_use_nothing_else",
+        f"{PAGES}.test_pages_have_their_security_headers",
+        "test_policy.test_no_request_goes_to_or_comes_from_another_host",
+        "test_proxies.test_browsers_are_told_to_use_only_https",
     ],
     "anybody says which address they come from": [
-        "test_proxies.test_the_rightmost_address_that_is_no_trusted_proxys_is_the_clients",
-        "test_proxies.test_without_trusted_proxies_nobody_speaks_for_another",
+        "test_proxies.test_the_rightmost_untrusted_address_is_the_clients",
+        "test_proxies.test_without_trusted_proxies_forwarding_headers_are_ignored",
     ],
     "the development sign-in, or a trace, in production": [
-        "test_options.test_development_sign_in_is_on_by_itself_only_where_nobody_else_gets",
-        f"{SIGN_IN}.test_development_sign_in_is_not_there_through_a_proxy",
-        f"{REFUSALS}.test_a_fault_of_ours_is_logged_and_tells_nothing",
+        "test_options.test_development_sign_in_is_on_by_default_only_on_a_local_address",
+        f"{SIGN_IN}.test_development_sign_in_is_absent_through_a_proxy",
+        f"{REFUSALS}.test_a_server_error_is_logged_and_reveals_nothing",
     ],
     "a redirect to another host, or a header that the client writes": [
         f"{GITHUB}.test_only_addresses_of_this_page_are_returned_to",
@@ -96,7 +96,7 @@ HOLES: dict[str, list[str]] = {
         f"{SIGN_IN}.test_a_name_outside_the_alphabet_is_refused_and_never_folded"
     ],
     "numbers of events tell how much others talk": [
-        f"{STRANGERS}.test_numbers_of_events_tell_nothing_of_the_traffic_of_others"
+        f"{STRANGERS}.test_event_numbers_do_not_reveal_the_traffic_of_others"
     ],
     # In the first implementation.
     "the end of a token is never looked at": [
@@ -106,7 +106,7 @@ HOLES: dict[str, list[str]] = {
         f"{CREDENTIALS}.test_a_token_in_the_query_opens_a_stream_and_nothing_else"
     ],
     "nothing ends a session": [
-        f"{SIGN_IN}.test_after_logout_the_token_is_worth_nothing_and_the_cookie_is_gone",
+        f"{SIGN_IN}.test_after_logout_the_token_is_invalid_and_the_cookie_is_gone",
         f"{SIGN_IN}.test_a_refreshed_token_belongs_to_the_same_session",
     ],
     "a secret that everybody knows": [
@@ -114,8 +114,8 @@ HOLES: dict[str, list[str]] = {
         "test_options.test_a_bad_option_ends_the_start_with_one_line_and_no_trace",
     ],
     "a forgotten option lets anyone in as anyone": [
-        "test_options.test_development_sign_in_is_on_by_itself_only_where_nobody_else_gets",
-        f"{SIGN_IN}.test_login_is_not_there",
+        "test_options.test_development_sign_in_is_on_by_default_only_on_a_local_address",
+        f"{SIGN_IN}.test_login_is_absent_without_development_sign_in",
     ],
     "an error of the provider signs somebody in": [
         f"{GITHUB}.test_nobody_is_signed_in",
@@ -141,8 +141,8 @@ HOLES: dict[str, list[str]] = {
     "a picture or a name becomes markup; no headers, foreign scripts": [
         "test_hostile_strings.test_as_names_and_avatars_they_are_text_in_every_place",
         f"{GITHUB}.test_avatars_are_fetched_only_from_the_providers_hosts",
-        f"{PAGES}.test_pages_carry_the_headers_that_keep_others_out",
-        "test_policy.test_nothing_goes_to_or_comes_from_another_host",
+        f"{PAGES}.test_pages_have_their_security_headers",
+        "test_policy.test_no_request_goes_to_or_comes_from_another_host",
     ],
     "no limits, and a search that lists everybody": [
         "test_limits.test_a_user_sends_sixty_at_once_and_then_ten_a_second",
@@ -151,8 +151,8 @@ HOLES: dict[str, list[str]] = {
         "test_abuse.test_a_flood_by_one_user_does_not_slow_down_others",
     ],
     "folders are listed, and an id that is no number is a 500": [
-        f"{PAGES}.test_what_is_no_file_is_not_found_and_nothing_outside_is_served",
-        f"{REFUSALS}.test_what_is_no_route_is_not_found_whatever_the_method",
+        f"{PAGES}.test_only_files_of_the_page_are_served",
+        f"{REFUSALS}.test_an_unknown_route_is_not_found_whatever_the_method",
     ],
 }
 

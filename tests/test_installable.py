@@ -11,7 +11,7 @@ from tests.support.browser import browser, browser_here  # noqa: F401  # the fix
 from tests.support.people import Visitor
 from tools.icons import DRAWN, ICONS, drawn
 
-MOST_APART = 2.0  # of 255, on average: releases of Chromium round a curve differently
+MOST_APART = 2.0  # of 255, on average: releases of Chromium render curves differently
 COMPARE = """
   async ([one, other]) => {
     const [a, b] = await Promise.all([one, other].map(async (png) => {
@@ -37,12 +37,12 @@ async def test_chromium_finds_nothing_that_keeps_the_page_from_being_installed(
         assert found["url"] == f"{base_url}/manifest.webmanifest"
         assert found["errors"] == []
         errors = (await devtools.send("Page.getInstallabilityErrors"))["installabilityErrors"]
-        # A test's profile is a private one.
+        # The profile of a test is a private one.
         assert [error["errorId"] for error in errors] in ([], ["in-incognito"])
 
 
 @pytest.mark.gen_test
-async def test_each_icon_is_there_in_the_size_and_type_that_is_said(visitor: Visitor) -> None:
+async def test_each_icon_has_the_size_and_type_of_the_manifest(visitor: Visitor) -> None:
     manifest = (await visitor.get("/manifest.webmanifest")).json
     for icon in manifest["icons"]:
         answer = await visitor.get(icon["src"])
@@ -59,7 +59,7 @@ def size_of(png: bytes) -> tuple[int, ...]:
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_the_icons_are_what_the_drawing_says(base_url: str, visitor: Visitor) -> None:
+async def test_the_icons_match_the_drawing(base_url: str, visitor: Visitor) -> None:
     async with browser(base_url) as tabs:
         page = await tabs.open()
         await page.goto("about:blank")

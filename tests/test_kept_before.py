@@ -1,4 +1,4 @@
-"""What an earlier page has kept in a browser is not lost to this one."""
+"""This page loses nothing that an earlier page has kept in a browser."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.support.browser import browser, browser_here  # noqa: F401  # an auto
 from tests.support.outbox import expect_sent, stored
 from tests.support.people import Visitor, two
 
-EARLIER = Path(__file__).parent / "data" / "page-642c66f"  # modules as that commit has them
+EARLIER = Path(__file__).parent / "data" / "page-642c66f"  # modules as they were at that commit
 
 KEEP = """async ([user, conversation]) => {
     const { KeptDrafts } = await import("/earlier/kept-drafts.js");
@@ -25,7 +25,7 @@ KEEP = """async ([user, conversation]) => {
 }"""
 
 
-# As theme.js, session.js and notifications.js of that commit write them.
+# As theme.js, session.js and notifications.js wrote them at that commit.
 CHOOSE = """(user) => {
     localStorage.setItem("messenger.user", user);
     localStorage.setItem("messenger.theme", "dark");
@@ -39,7 +39,7 @@ async def earlier(route: Route) -> None:
 
 
 @pytest.mark.gen_test(timeout=90)
-async def test_unsent_messages_and_drafts_of_an_earlier_page_are_there_and_sent(
+async def test_unsent_messages_and_drafts_of_an_earlier_page_are_kept_and_sent(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -58,7 +58,7 @@ async def test_unsent_messages_and_drafts_of_an_earlier_page_are_there_and_sent(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_the_theme_and_the_choice_about_notifications_of_an_earlier_page_stand(
+async def test_the_theme_and_notification_choice_of_an_earlier_page_remain(
     base_url: str, visitor: Visitor
 ) -> None:
     _, jane, conversation = await two(visitor)

@@ -1,4 +1,4 @@
-"""Ten thousand comings and goings of every kind leave nothing behind."""
+"""Ten thousand streams of every kind open and end, and leave nothing behind."""
 
 import asyncio
 import re
@@ -18,7 +18,7 @@ from tests.support.processes import ServerProcess
 ROUNDS = 10_000
 AT_ONCE = 50
 PEOPLE = 20  # with room for AT_ONCE streams among them
-MOST_BYTES_EACH = 1_000  # of memory; what a stream takes is 14 KB
+MOST_BYTES_EACH = 1_000  # of memory; a stream takes 14 KB
 
 Leave = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -59,7 +59,7 @@ LEAVING: list[Leave] = [fin, rst, half_close, junk, before_the_answer, with_ling
 
 
 class Crowd:
-    """People who open a stream and leave, in all ways that there are."""
+    """People who open a stream and leave, in every possible way."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -86,7 +86,7 @@ class Crowd:
                 return  # in the middle of the headers, or of signing in
             await leave(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # 429: the last ones of this person have not been seen to leave
+            pass  # 429: the server has not yet noticed that the last ones left
         finally:
             writer.close()
 
@@ -129,10 +129,10 @@ async def test_ten_thousand_streams_come_and_go_and_leave_nothing_behind(tmp_pat
 
 
 @pytest.mark.gen_test
-async def test_a_client_that_left_while_it_was_looked_at_is_not_registered(
+async def test_a_client_that_left_during_its_look_up_is_not_subscribed(
     visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its close has been told before anybody listened."""
+    """Its close was reported before any handler listened."""
     jane = await visitor.sign_in("jane")
     looked_at: list[StreamHandler] = []
     registered: list[object] = []

@@ -1,4 +1,4 @@
-"""Draining: nothing answered is lost, nobody is left hanging, and it does not take long."""
+"""Draining: no answered message is lost, every client is told, and it does not take long."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ def connected(url: str, sent: bytes) -> socket.socket:
 
 
 def answered(sock: socket.socket) -> bytes:
-    """All that comes before the connection ends."""
+    """Returns all bytes until the connection ends."""
     got = b""
     with contextlib.suppress(ConnectionResetError):
         while piece := sock.recv(65536):
@@ -48,7 +48,7 @@ def read_answer(sock: socket.socket) -> bytes:
     ("streams_open", "within"), [(200, 60), pytest.param(2000, 10, marks=pytest.mark.measure)]
 )
 @pytest.mark.gen_test(timeout=120)
-async def test_all_streams_are_seen_off_within_ten_seconds(
+async def test_all_streams_end_with_bye_within_ten_seconds(
     tmp_path: Path, streams_open: int, within: float
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -103,7 +103,7 @@ def test_idle_and_half_sent_requests_are_ended_while_others_finish(tmp_path: Pat
             b"Authorization: Bearer " + john.token.encode() + b'\r\n\r\n{"user',
         )
         read_answer(idle)
-        read_answer(connect(live))  # what was sent before has been read
+        read_answer(connect(live))  # the server has read the earlier bytes
         sent, let_go = opened.enter_context(held_up(tmp_path, john, path))
         server.process.terminate()
         for sock in (idle, silent, half_headers, half_body):
@@ -114,12 +114,12 @@ def test_idle_and_half_sent_requests_are_ended_while_others_finish(tmp_path: Pat
         assert server.process.wait(10) == 0
 
 
-def test_what_was_answered_before_the_end_is_there_after_it(tmp_path: Path) -> None:
+def test_answered_messages_are_there_after_the_restart(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         john, path = someone_talks(server.url)
         answered_to = 0
         server.process.terminate()
-        with contextlib.suppress(OSError):  # 503 while it drains, refused after
+        with contextlib.suppress(OSError):  # 503 during the drain, refused after it
             for n in range(1000):
                 john.ask(path, {"content": f"{n}"})
                 answered_to = n + 1
@@ -144,7 +144,7 @@ def test_requests_in_flight_are_finished_before_a_server_leaves(tmp_path: Path) 
             assert server.process.wait(10) == 0
 
 
-def test_a_second_signal_waits_for_nobody(tmp_path: Path) -> None:
+def test_a_second_signal_ends_the_drain_at_once(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         john, path = someone_talks(server.url)
         with held_up(tmp_path, john, path) as (sent, _):

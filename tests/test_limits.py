@@ -1,4 +1,4 @@
-"""Rate limits: what is let through, what is told beyond, and who is not concerned."""
+"""Rate limits: what passes, what the answer says beyond a limit, and which requests are exempt."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ from tests.support.sockets import NOTHING, client, shrink
 
 
 class Clock:
-    """A time that passes when it is told to."""
+    """A time that only a test advances."""
 
     def __init__(self) -> None:
         self.time = 1000.0
@@ -44,7 +44,7 @@ class Clock:
 
 @pytest.fixture
 def config(config: Config) -> Config:
-    """With a budget of requests that no test comes to the end of, save those that are about it."""
+    """The request budget is so large that only the tests of the budget exceed it."""
     return dataclasses.replace(config, rate_limits=True, requests_at_once=10_000)
 
 
@@ -66,10 +66,10 @@ def is_too_many(answer: Answer, seconds: int) -> bool:
     return bool(answer.headers["Retry-After"] == str(seconds))
 
 
-# The two shapes.
+# The two kinds of limit.
 
 
-def test_a_bucket_gives_all_at_once_and_then_so_many_a_second(clock: Clock) -> None:
+def test_a_bucket_grants_a_burst_and_then_a_number_a_second(clock: Clock) -> None:
     bucket = TokenBucket(60, 10, clock)
     assert [bucket.take("jane") for _ in range(60)] == [0.0] * 60
     assert bucket.take("jane") == pytest.approx(0.1)
@@ -86,7 +86,7 @@ TIMES = st.lists(st.integers(0, 40).map(lambda n: n / 8), min_size=1, max_size=2
 
 
 @given(st.integers(1, 9), st.sampled_from([1, 2, 4, 8]), TIMES)
-def test_a_bucket_lets_through_what_a_bucket_of_tokens_would(
+def test_a_bucket_grants_what_a_counting_token_bucket_would(
     at_once: int, per_second: int, pauses: list[float]
 ) -> None:
     clock, tokens = Clock(), Fraction(at_once)
@@ -103,7 +103,7 @@ def test_a_bucket_lets_through_what_a_bucket_of_tokens_would(
 
 
 @given(st.integers(1, 9), st.lists(st.integers(0, 30), min_size=1, max_size=200))
-def test_a_window_is_never_exceeded_in_any_minute_and_tells_when_there_is_room(
+def test_a_window_holds_in_any_minute_and_returns_the_time_until_room(
     per_minute: int, pauses: list[int]
 ) -> None:
     clock, taken = Clock(), list[float]()
@@ -119,7 +119,7 @@ def test_a_window_is_never_exceeded_in_any_minute_and_tells_when_there_is_room(
             taken.append(clock.time)
 
 
-def test_limits_remember_no_more_than_so_many() -> None:
+def test_limits_remember_a_bounded_number_of_clients() -> None:
     bucket, window = TokenBucket(60, 10), SlidingWindow(60)
     for key in range(MOST_IN_BUCKETS + 1000):
         bucket.take(key)
@@ -142,7 +142,7 @@ def test_limits_remember_no_more_than_so_many() -> None:
         (None, ""),
     ],
 )
-def test_of_an_ipv6_address_the_subscribers_part_counts(
+def test_the_subscribers_part_of_an_ipv6_address_counts(
     address: str | None, counts_as: str
 ) -> None:
     assert network(address) == counts_as
@@ -172,7 +172,7 @@ async def test_a_user_sends_sixty_at_once_and_then_ten_a_second(
 
 
 @pytest.mark.gen_test
-async def test_of_a_thousand_sends_at_once_sixty_are_stored(visitor: Visitor) -> None:
+async def test_sixty_of_a_thousand_sends_at_once_are_stored(visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)
     path = f"/api/conversations/{conversation}/messages"
     answers = await asyncio.gather(*(john.post(path, {"content": "!"}) for _ in range(1000)))
@@ -181,7 +181,7 @@ async def test_of_a_thousand_sends_at_once_sixty_are_stored(visitor: Visitor) ->
 
 @rule("api#order-of-refusals", "api#stored-before")
 @pytest.mark.gen_test
-async def test_beyond_the_limit_all_else_that_is_to_be_told_comes_first(visitor: Visitor) -> None:
+async def test_every_other_refusal_and_a_repeat_come_before_a_429(visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
     mallory = await visitor.sign_in("mallory")
     elsewhere = await jane.talk_to(mallory)
@@ -205,12 +205,12 @@ async def test_beyond_the_limit_all_else_that_is_to_be_told_comes_first(visitor:
 
 
 def jane_s(message: dict[str, str]) -> str:
-    """A client id that John has not used."""
+    """Returns a client id that John has not used."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, message["id"]))
 
 
 @pytest.mark.gen_test
-async def test_what_is_refused_for_another_reason_takes_nothing(visitor: Visitor) -> None:
+async def test_a_request_refused_for_another_reason_does_not_count(visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)
     path = f"/api/conversations/{conversation}/messages"
     for _ in range(70):
@@ -283,7 +283,7 @@ class TestQueue:
         return dataclasses.replace(config, requests_at_once=1, requests_per_second=50)
 
     @pytest.mark.gen_test
-    async def test_who_asks_for_much_at_once_is_told_all_of_it_and_others_do_not_wait(
+    async def test_a_burst_of_requests_is_answered_and_others_do_not_wait(
         self, visitor: Visitor, app: Messenger
     ) -> None:
         john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
@@ -299,7 +299,7 @@ class TestQueue:
         assert not app.services.fair_queue.queued
 
     @pytest.mark.gen_test
-    async def test_a_user_pays_with_whatever_says_who_asks_and_else_an_address(
+    async def test_requests_count_for_their_user_or_else_for_their_address(
         self, visitor: Visitor, app: Messenger, base_url: str
     ) -> None:
         john = await visitor.sign_in("john")
@@ -320,13 +320,13 @@ class TestQueue:
             assert await payers_of(visitor, app, path, headers) == {"127.0.0.1"}
 
     @pytest.mark.gen_test
-    async def test_a_token_whose_session_has_ended_is_no_users(
+    async def test_a_token_of_an_ended_session_counts_for_its_address(
         self, visitor: Visitor, app: Messenger
     ) -> None:
-        """Else a thief could go on to hold up whom it was taken from."""
+        """Otherwise a thief could slow down the user from whom the token was stolen."""
         john, stolen, ended = [await visitor.sign_in("john") for _ in range(3)]
         assert (await ended.post("/api/logout")).status == 204
-        await app.services.sessions._db.rows(  # and one that this server has not ended itself
+        await app.services.sessions._db.rows(  # and a session that this server has not ended itself
             "DELETE FROM sessions WHERE id = (SELECT id FROM sessions ORDER BY id LIMIT 1 OFFSET 1)"
         )
         assert (await stolen.get("/api/auth_user")).status == 401
@@ -337,7 +337,7 @@ class TestQueue:
 
     @pytest.mark.parametrize("request_", ["/%ff", "/api/%ff", "/x?y", "//", "*"])
     @pytest.mark.gen_test
-    async def test_what_will_be_refused_asks_for_its_turn_as_well(
+    async def test_a_request_that_will_be_refused_waits_for_its_slot_too(
         self, base_url: str, app: Messenger, request_: str
     ) -> None:
         method = "OPTIONS" if request_ == "*" else "GET"
@@ -363,7 +363,7 @@ class TestQueue:
             assert answer.status == 415
 
     @pytest.mark.gen_test
-    async def test_a_client_that_leaves_while_it_waits_is_forgotten(
+    async def test_a_client_that_leaves_the_queue_is_forgotten(
         self, visitor: Visitor, app: Messenger, base_url: str
     ) -> None:
         john = await visitor.sign_in("john")
@@ -392,7 +392,7 @@ class TestFullQueue:
 
     @rule("api#queue", "api#queue-refusals")
     @pytest.mark.gen_test
-    async def test_beyond_64_that_wait_it_is_a_429_before_all_else_and_health_never_waits(
+    async def test_beyond_64_waiting_requests_all_get_429_and_health_never_waits(
         self, base_url: str, app: Messenger
     ) -> None:
         async with contextlib.AsyncExitStack() as stack:
@@ -430,7 +430,7 @@ class TestFullQueue:
 
 
 class TestUntaken:
-    """Answers that are not taken, whatever the limits."""
+    """Answers that clients do not take, whatever the limits."""
 
     @pytest.fixture
     def config(self, config: Config) -> Config:
@@ -438,7 +438,7 @@ class TestUntaken:
 
     @rule("api#unread-answers")
     @pytest.mark.gen_test
-    async def test_a_user_that_takes_none_of_its_answers_gets_no_more(
+    async def test_a_user_who_takes_no_answers_gets_no_more(
         self, base_url: str, app: Messenger, http_server: Listener
     ) -> None:
         """The answers are the API's description, until 8 MiB of it wait."""
@@ -473,7 +473,7 @@ def clients_that_wait(app: Messenger) -> set[Hashable]:
 async def payers_of(
     visitor: Visitor, app: Messenger, path: str, headers: dict[str, str]
 ) -> set[Hashable]:
-    """In whose queues many of these wait."""
+    """Returns the clients in whose queues many of these requests wait."""
     asked = [asyncio.ensure_future(visitor.ask("HEAD", path, headers=headers)) for _ in range(5)]
     await eventually(lambda: app.services.fair_queue.queued)
     found = clients_that_wait(app)
@@ -515,7 +515,7 @@ class TestWithoutLimits:
 
     @rule("api#limits-off")
     @pytest.mark.gen_test
-    async def test_nothing_is_limited(self, visitor: Visitor) -> None:
+    async def test_without_rate_limits_nothing_is_limited(self, visitor: Visitor) -> None:
         john, _, conversation = await two(visitor)
         for n in range(70):
             await john.send(conversation, f"message {n}")

@@ -1,4 +1,4 @@
-"""A link to a message: from its time, and from cold, however long ago it was written."""
+"""A link to a message: from its time, and in a new tab, however old the message is."""
 
 import re
 
@@ -34,7 +34,7 @@ async def test_the_time_of_a_message_is_a_link_to_it(base_url: str, visitor: Vis
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_link_leads_from_cold_to_a_message_of_long_ago(
+async def test_a_link_opens_an_old_message_in_a_new_tab(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -54,7 +54,7 @@ async def test_a_link_leads_from_cold_to_a_message_of_long_ago(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_from_a_linked_message_one_scrolls_on_to_both_sides(
+async def test_a_linked_message_can_be_scrolled_from_in_both_directions(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -80,7 +80,7 @@ async def test_from_a_linked_message_one_scrolls_on_to_both_sides(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_link_to_what_is_not_there_says_so_and_shows_the_conversation(
+async def test_a_link_to_a_missing_message_says_so_and_shows_the_conversation(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -98,7 +98,7 @@ async def test_a_link_to_what_is_not_there_says_so_and_shows_the_conversation(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_one_tab_stop_leads_to_the_times_and_arrows_from_one_to_the_next(
+async def test_one_tab_stop_reaches_the_times_and_arrows_move_between_them(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)

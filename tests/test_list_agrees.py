@@ -1,4 +1,4 @@
-"""The page's list of conversations has the order of the API's, whatever has happened."""
+"""The page's list of conversations has the order of the API's, after any events."""
 
 import asyncio
 import random
@@ -26,7 +26,7 @@ async def expect_the_order_of_the_api(page: Page, jane: Person) -> None:
 
 
 class Happenings:
-    """What others do, and what Jane does on another device, by chance."""
+    """Random actions of others, and of Jane on another device."""
 
     def __init__(self, visitor: Visitor, jane: Person, chance: random.Random) -> None:
         self.visitor = visitor

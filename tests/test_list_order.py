@@ -10,7 +10,7 @@ NAMES = ".conversations .name"
 
 
 async def three(visitor: Visitor) -> tuple[Person, list[tuple[Person, str]]]:
-    """Jane, and whom she talks with, each with the id of the conversation: the first is on top."""
+    """Returns Jane, and her partners, each with the id of the conversation: the first is on top."""
     jane = await visitor.sign_in("jane")
     talks = []
     for name in ("jim", "jack", "john"):
@@ -33,7 +33,7 @@ async def middle(element: Locator) -> tuple[float, float]:
 
 @pytest.mark.parametrize("part", [".name", ".preview", ".badge", ".avatar", "time"])
 @pytest.mark.gen_test(timeout=60)
-async def test_a_row_that_is_pressed_opens_although_a_message_comes_before_the_release(
+async def test_a_pressed_row_opens_although_a_message_arrives_before_the_release(
     base_url: str, visitor: Visitor, part: str
 ) -> None:
     _, talks = await three(visitor)
@@ -49,7 +49,7 @@ async def test_a_row_that_is_pressed_opens_although_a_message_comes_before_the_r
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_row_whose_count_goes_while_it_is_pressed_opens(
+async def test_a_pressed_row_opens_although_its_count_disappears(
     base_url: str, visitor: Visitor
 ) -> None:
     jane, talks = await three(visitor)
@@ -84,7 +84,7 @@ async def test_the_order_rests_while_a_pointer_is_over_the_list_and_is_right_aft
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_under_a_finger_the_order_rests_until_its_tap_has_come(
+async def test_under_a_finger_the_order_rests_until_the_tap_is_done(
     base_url: str, visitor: Visitor
 ) -> None:
     _, talks = await three(visitor)

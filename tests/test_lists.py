@@ -1,4 +1,4 @@
-"""Pages of lists: how long they get, where they begin, and where the next one goes on."""
+"""Pages of lists: their length, where they begin, and where the next one continues."""
 
 import json
 from typing import Any
@@ -23,7 +23,7 @@ async def all_pages(person: Person, path: str) -> list[Answer]:
 
 @rule("api#page-bytes")
 @pytest.mark.gen_test
-async def test_a_page_of_messages_ends_at_256_kib_and_the_next_one_goes_on(
+async def test_a_page_of_messages_ends_at_256_kib_and_the_next_one_continues(
     visitor: Visitor,
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -36,7 +36,7 @@ async def test_a_page_of_messages_ends_at_256_kib_and_the_next_one_goes_on(
 
 @rule("api#page-bytes")
 @pytest.mark.gen_test
-async def test_a_page_of_conversations_ends_there_too(visitor: Visitor) -> None:
+async def test_a_page_of_conversations_ends_at_256_kib_too(visitor: Visitor) -> None:
     jane = await visitor.sign_in("jane")
     for n in range(12):
         other = await visitor.sign_in(f"user{n}")
@@ -49,7 +49,7 @@ async def test_a_page_of_conversations_ends_there_too(visitor: Visitor) -> None:
 
 
 @pytest.mark.gen_test
-async def test_a_page_of_sessions_ends_there_too(visitor: Visitor, dsn: str) -> None:
+async def test_a_page_of_sessions_ends_at_256_kib_too(visitor: Visitor, dsn: str) -> None:
     jane = await visitor.sign_in("jane")
     sql = """
         INSERT INTO sessions (user_id, user_agent, last_seen_at)
@@ -113,14 +113,14 @@ async def test_after_a_message_there_are_only_later_ones(visitor: Visitor) -> No
     ["", "x", "-1", "+1", "01", "00", "1.0", "1e3", "1%20", "%D9%A1", str(2**63), "9" * 40],
 )
 @pytest.mark.gen_test
-async def test_after_what_can_be_no_message_is_refused(visitor: Visitor, after: str) -> None:
+async def test_after_an_impossible_message_id_is_refused(visitor: Visitor, after: str) -> None:
     john, _, conversation = await two(visitor)
     answer = await john.get(f"/api/conversations/{conversation}/messages?after={after}")
     assert (answer.status, set(answer.json["errors"])) == (422, {"after"})
 
 
 @pytest.mark.gen_test
-async def test_after_goes_with_no_place_of_another_list(visitor: Visitor) -> None:
+async def test_after_with_a_cursor_of_another_list_is_refused(visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)
     for n in range(5):
         await john.send(conversation, f"{n}")
@@ -141,7 +141,7 @@ async def unread_total(person: Person, limit: int = 25) -> int:
 
 @rule("api#unread-total")
 @pytest.mark.gen_test
-async def test_the_unread_of_all_conversations_are_told_with_the_first_page(
+async def test_the_first_page_has_the_unread_total_of_all_conversations(
     visitor: Visitor,
 ) -> None:
     jane = await visitor.sign_in("jane")

@@ -1,4 +1,4 @@
-"""The page is live again within 35 seconds of any trouble: nothing lost, nothing doubled."""
+"""The page is live again within 35 seconds of any failure: nothing lost, nothing doubled."""
 
 import asyncio
 import signal
@@ -31,11 +31,11 @@ from tests.support.rules import rule
 from tests.support.shared_stream import only_stream
 from tests.support.tabs import asleep
 
-REFUSING_SECONDS = 8  # a whole minute ends the same way: it was tried by hand
+REFUSING_SECONDS = 8  # a whole minute ends in the same way; that was tried by hand
 
 
 async def expect_shown(pages: Iterable[Page], contents: list[str], seconds: float) -> None:
-    """All of them and nothing else, in this order, and with nothing on its way."""
+    """Expects all of these and nothing else, in this order, and no message in flight."""
     until = time.monotonic() + seconds
     for page in pages:
         left = max(0.1, until - time.monotonic()) * 1000
@@ -62,7 +62,7 @@ async def behind_a_bad_gateway(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_was_written_and_missed_offline_is_made_up_for(
+async def test_messages_written_and_missed_offline_are_sent_and_shown(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -89,7 +89,7 @@ async def test_what_was_written_and_missed_offline_is_made_up_for(
 
 @pytest.mark.gen_test(timeout=180)
 async def test_ten_minutes_offline_lose_and_double_nothing(base_url: str, visitor: Visitor) -> None:
-    """The page's clock is put forward to each of its tries, which fail in earnest."""
+    """Each try really fails; the test moves the page's clock forward to the next one."""
     john, jane, conversation = await two(visitor)
     async with browser(base_url) as tabs:
         page = await open_conversation(tabs, base_url, jane, conversation)
@@ -113,7 +113,7 @@ async def test_ten_minutes_offline_lose_and_double_nothing(base_url: str, visito
 
 
 @pytest.mark.gen_test(timeout=180)
-async def test_a_proxy_that_answers_502_for_a_while_is_waited_out(
+async def test_the_page_recovers_after_a_proxy_answered_502(
     base_url: str, http_port: int, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -147,7 +147,7 @@ async def test_a_proxy_that_answers_502_for_a_while_is_waited_out(
         pytest.param(signal.SIGKILL, ("--new-epoch",), id="restored"),
     ],
 )
-async def test_a_server_that_is_ended_and_comes_back_is_found_again(
+async def test_the_page_finds_a_restarted_server(
     tmp_path: Path, end: signal.Signals, flags: tuple[str, ...]
 ) -> None:
     with ServerProcess(tmp_path) as server:
@@ -181,7 +181,7 @@ async def test_a_server_that_is_ended_and_comes_back_is_found_again(
 
 @pytest.mark.gen_test(timeout=120)
 @pytest.mark.parametrize("silence", ["00:46", "10:00"], ids=["a dead connection", "a sleep"])
-async def test_a_connection_that_died_without_a_word_is_noticed_by_its_silence(
+async def test_the_page_notices_a_dead_connection_by_its_silence(
     base_url: str, http_port: int, visitor: Visitor, silence: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -193,14 +193,14 @@ async def test_a_connection_that_died_without_a_word_is_noticed_by_its_silence(
         await john.send(conversation, "to a dead connection")
         await page.clock.fast_forward("00:30")
         await proxy.become(Mood.PASSING)
-        await expect_live(page)  # as far as it knows
+        await expect_live(page)  # according to its state
         await expect_shown([page], [], 1)
         await page.clock.fast_forward(silence)
         await expect_shown([page], ["to a dead connection"], RECOVERY_SECONDS)
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_server_that_takes_a_connection_and_says_nothing_is_not_waited_for(
+async def test_the_page_does_not_wait_for_a_silent_server(
     base_url: str, http_port: int, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -212,7 +212,7 @@ async def test_a_server_that_takes_a_connection_and_says_nothing_is_not_waited_f
         await john.send(conversation, "nobody hears")
         async with page.expect_request("**/api/messages?*"):
             await page.clock.fast_forward("00:46")
-        await proxy.become(Mood.PASSING)  # what has been opened meanwhile is lost
+        await proxy.become(Mood.PASSING)  # the state that was opened meanwhile is lost
         await page.clock.fast_forward("00:02")
         await expect_line(page, "Connecting…")
         async with page.expect_request("**/api/messages?*"):
@@ -242,7 +242,7 @@ async def test_tabs_that_all_slept_catch_up_when_they_wake(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_who_goes_back_to_the_page_finds_it_as_it_was_and_live(
+async def test_going_back_to_the_page_restores_it_live(
     base_url: str, visitor: Visitor, app: Messenger, tmp_path: Path
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -253,7 +253,7 @@ async def test_who_goes_back_to_the_page_finds_it_as_it_was_and_live(
         await expect_live(page)
         contents: list[str] = []
         before = None
-        # Chromium's back/forward cache takes no page that needs more than three seconds to leave.
+        # Chromium's back/forward cache takes only pages that leave within three seconds.
         while before != "kept" and len(contents) < 10:
             await page.evaluate("() => { window.before = 'kept' }")
             await page.goto(f"{base_url}/health/live")
@@ -307,7 +307,7 @@ async def test_a_token_is_refreshed_once_a_day(base_url: str, visitor: Visitor) 
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_session_that_has_ended_leads_to_the_access_page_and_back_to_the_place(
+async def test_an_ended_session_leads_to_the_access_page_and_back_to_the_same_place(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -331,7 +331,7 @@ async def test_a_session_that_has_ended_leads_to_the_access_page_and_back_to_the
 
 @rule("api#after-reset")
 @pytest.mark.gen_test(timeout=120)
-async def test_who_was_away_for_more_than_the_feed_repeats_fetches_all_anew(
+async def test_a_page_that_was_away_longer_than_the_feed_keeps_fetches_all_again(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -358,9 +358,7 @@ async def test_who_was_away_for_more_than_the_feed_repeats_fetches_all_anew(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_could_not_be_fetched_is_asked_for_again_by_itself(
-    base_url: str, visitor: Visitor
-) -> None:
+async def test_a_failed_fetch_is_repeated_automatically(base_url: str, visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
     await john.send(conversation, "there all the time")
     async with browser(base_url) as tabs:

@@ -1,4 +1,4 @@
-"""A conversation is there soon, for who comes the first time over a slow network."""
+"""A conversation appears soon, even on a first visit over a slow network."""
 
 import re
 
@@ -13,8 +13,8 @@ from tests.support.signed_in import signed_in
 from tests.support.tabs import without
 
 PAINTED_MILLISECONDS = 1500
-TRIES = 5  # the machine may be busy with something else; a page that is slow is so each time
-SLOW = {  # CDP's, of a phone
+TRIES = 5  # the machine may be busy with something else; a slow page is slow in each try
+SLOW = {  # CDP's factor, for a phone
     "offline": False,
     "latency": 150,  # milliseconds
     "downloadThroughput": 1.6e6 / 8,
@@ -37,7 +37,7 @@ SCRIPTS = """
 
 
 async def cold(context: BrowserContext, url: str) -> Page:
-    """A page at `url`, loaded with nothing in the cache, over a slow network."""
+    """Loads a page at `url` with an empty cache, over a slow network."""
     page = await context.new_page()
     await slow(page)
     await page.add_init_script(NOTE_PAINTED)
@@ -47,7 +47,7 @@ async def cold(context: BrowserContext, url: str) -> Page:
 
 
 async def slow(page: Page) -> None:
-    """From now on it loads over a slow network, and nothing comes from a cache."""
+    """From now on, the page loads over a slow network, without its cache."""
     devtools = await page.context.new_cdp_session(page)
     await devtools.send("Network.enable")
     await devtools.send("Network.clearBrowserCache")
@@ -56,7 +56,7 @@ async def slow(page: Page) -> None:
 
 
 async def painted(page: Page) -> float:
-    """Milliseconds since the navigation began."""
+    """Returns milliseconds since the navigation began."""
     mark = "performance.getEntriesByName('painted')[0]?.startTime"
     while (milliseconds := await page.evaluate(mark)) is None:
         await page.wait_for_timeout(20)
@@ -82,7 +82,9 @@ async def test_a_conversation_is_painted_within_a_second_and_a_half_of_a_cold_lo
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_no_module_waits_for_another_to_be_found(base_url: str, visitor: Visitor) -> None:
+async def test_no_module_is_discovered_only_through_another(
+    base_url: str, visitor: Visitor
+) -> None:
     john, _, conversation = await two(visitor)
     await john.send(conversation, "hello")
     async with browser(base_url) as tabs:
@@ -96,7 +98,7 @@ async def test_no_module_waits_for_another_to_be_found(base_url: str, visitor: V
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_conversation_is_seen_before_what_one_writes_with_and_does_not_move_for_it(
+async def test_a_conversation_appears_before_the_composer_and_does_not_move_for_it(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -117,7 +119,7 @@ async def test_a_conversation_is_seen_before_what_one_writes_with_and_does_not_m
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_who_has_turned_to_something_else_stays_there_when_one_can_write(
+async def test_the_focus_stays_elsewhere_when_the_composer_loads(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -133,7 +135,7 @@ async def test_who_has_turned_to_something_else_stays_there_when_one_can_write(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_what_is_written_before_the_rest_of_the_page_has_come_is_sent_once(
+async def test_a_message_written_before_the_page_is_complete_is_sent_once(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -154,7 +156,7 @@ async def test_what_is_written_before_the_rest_of_the_page_has_come_is_sent_once
 
 
 @pytest.mark.gen_test
-async def test_what_a_conversation_is_seen_by_is_under_60_kilobytes_as_it_travels(
+async def test_the_modules_of_a_conversation_are_under_60_kilobytes_as_transferred(
     visitor: Visitor,
 ) -> None:
     scripts = named("script")
@@ -181,7 +183,7 @@ SHIFTED = """
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.gen_test(timeout=120)
-async def test_nothing_moves_while_the_page_comes(
+async def test_nothing_moves_while_the_page_loads(
     base_url: str, visitor: Visitor, width: int
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -203,7 +205,7 @@ async def test_nothing_moves_while_the_page_comes(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_shell_is_painted_before_any_module_has_come(base_url: str) -> None:
+async def test_a_shell_is_painted_before_any_module_has_loaded(base_url: str) -> None:
     async with browser(base_url) as tabs:
         page = await tabs.open()
         for known, shell in (("", "shell-access"), ("7", "shell-list")):
@@ -218,7 +220,7 @@ async def test_a_shell_is_painted_before_any_module_has_come(base_url: str) -> N
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_the_sign_in_page_comes_with_the_first_modules_where_nobody_is_signed_in(
+async def test_the_sign_in_page_loads_with_the_first_modules_without_a_session(
     base_url: str,
 ) -> None:
     async with browser(base_url) as tabs:
@@ -241,7 +243,7 @@ WARM = """
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_warm_load_asks_the_network_for_nothing_but_facts_and_for_these_at_once(
+async def test_a_warm_load_requests_only_data_and_all_of_it_at_once(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -272,7 +274,7 @@ async def test_a_warm_load_asks_the_network_for_nothing_but_facts_and_for_these_
 
 @pytest.mark.measure
 @pytest.mark.gen_test(timeout=120)
-async def test_a_warm_page_can_be_written_in_within_half_a_second(
+async def test_a_warm_page_accepts_input_within_half_a_second(
     base_url: str, visitor: Visitor, figures: Figures
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -299,7 +301,7 @@ async def test_a_warm_page_can_be_written_in_within_half_a_second(
 
 
 @pytest.mark.gen_test
-async def test_a_style_sheet_comes_with_those_that_it_imports(visitor: Visitor) -> None:
+async def test_a_style_sheet_contains_its_imports(visitor: Visitor) -> None:
     sheet = (await visitor.get("/styles/main.css")).body.decode()
     assert "@import" not in sheet
     for file in (STATIC_DIR / "styles").iterdir():
@@ -308,7 +310,7 @@ async def test_a_style_sheet_comes_with_those_that_it_imports(visitor: Visitor) 
 
 
 @pytest.mark.gen_test
-async def test_first_answers_are_asked_for_with_the_page_by_who_may_be_signed_in(
+async def test_the_first_requests_start_with_the_page_if_a_session_is_likely(
     visitor: Visitor,
 ) -> None:
     async def preloaded(path: str, cookie: str) -> list[str]:
@@ -332,7 +334,7 @@ async def test_first_answers_are_asked_for_with_the_page_by_who_may_be_signed_in
 
 
 def named(kind: str) -> list[str]:
-    """The paths of scripts, or of style sheets, in index.html."""
+    """Returns the paths of scripts, or of style sheets, in index.html."""
     ending = {"script": "js", "style": "css"}[kind]
     page = (STATIC_DIR / "index.html").read_text()
     return re.findall(rf'(?:src|href)="(/[^"]+\.{ending})"', page)

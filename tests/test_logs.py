@@ -25,11 +25,11 @@ from tests.support.raw import raw
 from tests.support.rules import rule
 
 JSON = {"Content-Type": "application/json"}
-WORD = "confidential"  # in all that people say to each other
+WORD = "confidential"  # in all messages that people send
 
 
 async def a_request(visitor: Visitor, caplog: pytest.LogCaptureFixture) -> logging.LogRecord:
-    """The record of a message sent by john."""
+    """Returns the record of a message sent by john."""
     caplog.set_level("INFO")
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     conversation = await john.talk_to(jane)
@@ -80,7 +80,7 @@ def test_an_exception_stays_within_its_line_of_json() -> None:
 
 
 class Traffic:
-    """All that people do with a server, well or badly, and the secrets that it must not tell."""
+    """Requests of all kinds, valid or not, and the secrets that the server must not log."""
 
     def __init__(self, url: str, dsn: str) -> None:
         self.url = urlsplit(url)
@@ -88,7 +88,7 @@ class Traffic:
         self.secrets: set[str] = {WORD}
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """The status; the answer's JSON is kept as `answer`."""
+        """Returns the status; the answer's JSON is kept as `answer`."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         raw = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         connection = http.client.HTTPConnection(str(self.url.hostname), self.url.port, timeout=10)
@@ -113,7 +113,7 @@ class Traffic:
         return self.keep(self.answer["token"])
 
     def keep(self, token: str) -> str:
-        """Each of the three parts is kept from now on: claims are nobody's affair either."""
+        """Keeps the three parts of a token as secrets: its claims are private, too."""
         self.secrets.update(part for part in token.split(".")[1:])
         return token
 
@@ -182,7 +182,7 @@ class Traffic:
         )
 
     def failing(self, token: str, john: dict[str, str], messages: str, message: Any) -> None:
-        """Locked rows, refused rows, and tables that are gone: PostgreSQL has a log, too."""
+        """Makes statements fail on locks, constraints and lost tables: PostgreSQL logs them."""
         with locked_feeds(self.dsn):
             assert self.ask("POST", messages, message, **john) == 503
         ask(self.dsn, REFUSE_MESSAGES)
@@ -200,7 +200,7 @@ REFUSE_MESSAGES = "ALTER TABLE messages ADD CONSTRAINT nothing_new CHECK (conten
 
 @contextlib.contextmanager
 def locked_feeds(dsn: str) -> Iterator[None]:
-    """For longer than any request waits."""
+    """Locks the feeds for longer than any request waits."""
     holder = psycopg2.connect(dsn)
     with contextlib.closing(holder), holder.cursor() as cursor:
         cursor.execute("SELECT user_id FROM feeds FOR UPDATE")
@@ -244,7 +244,7 @@ def test_the_log_of_a_server_has_every_request_and_none_of_its_secrets(
 @rule("api#fixed-5xx")
 @pytest.mark.expects_errors
 @pytest.mark.gen_test
-async def test_the_answer_to_a_fault_of_ours_names_its_lines_in_the_log(
+async def test_the_answer_to_a_server_error_names_its_log_lines(
     visitor: Visitor, caplog: pytest.LogCaptureFixture, dsn: str
 ) -> None:
     caplog.set_level("INFO")
@@ -280,7 +280,7 @@ def test_no_line_is_longer_than_a_thousand_characters(text: str) -> None:
 
 @pytest.mark.parametrize("path", ["/" + "\xe9" * 15_900, "/" + "x" * 15_900], ids=ascii)
 @pytest.mark.gen_test
-async def test_of_a_path_the_beginning_is_logged(
+async def test_the_beginning_of_a_long_path_is_logged(
     visitor: Visitor, base_url: str, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     caplog.set_level("INFO")
@@ -292,7 +292,7 @@ async def test_of_a_path_the_beginning_is_logged(
     assert path[:100] in caplog.text
 
 
-def test_input_that_is_no_request_is_one_line_a_second(caplog: pytest.LogCaptureFixture) -> None:
+def test_invalid_input_is_logged_once_a_second(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     now = [100.0]
     refused = RefusedInput(lambda: now[0])

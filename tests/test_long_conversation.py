@@ -1,7 +1,7 @@
-"""A conversation of ten thousand messages, and fifty a second that arrive: the page stays quick.
+"""The page stays quick with ten thousand messages, and fifty more a second.
 
-The machine that runs this may give the browser nothing for a while, which looks the same from
-inside. So a measurement is made again, some times: what the page itself takes, it takes each time.
+The machine may give the browser no time for a while, which looks the same from inside. So a slow
+measurement is repeated: a slow page is slow each time.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ from tests.support.smoothness import MEASURE, Measured, measured
 MESSAGES = 10_000
 A_SECOND = 50
 SECONDS = 4
-LONGEST_TASK = 100  # milliseconds: longer, and a key that one presses is felt to be late
+LONGEST_TASK = 100  # milliseconds: a user notices a longer delay after a key
 LONGEST_GAP = 1000  # between two frames
 TRIES = 4
 MOST_LINES = 450  # in the page: its messages, and the days between them
 
 
 async def scroll(page: Page, *, to: str, pixels: int) -> None:
-    """With the wheel, as fast as the page takes it, until the message `to` is in view."""
+    """Scrolls with the wheel, as fast as the page allows, until the message `to` is in view."""
     await page.mouse.move(800, 400)
     wanted = page.locator(".message .content", has_text=to).first
     async with asyncio.timeout(150):
@@ -66,7 +66,7 @@ async def test_fifty_messages_a_second_leave_no_task_over_a_tenth_of_a_second(
     fill(dsn, conversation, john, jane, MESSAGES)
     async with browser(base_url) as tabs:
         page = await at(tabs, "jane", conversation)
-        await scroll(page, to="number 8500", pixels=-3000)  # so that the page holds what it may
+        await scroll(page, to="number 8500", pixels=-3000)  # the page then holds as many as it may
         if reading == "along":
             await page.get_by_role("button", name="Jump to the latest messages").click()
         tries: list[Measured] = []
@@ -87,7 +87,7 @@ async def test_fifty_messages_a_second_leave_no_task_over_a_tenth_of_a_second(
 
 
 async def send_steadily(john: Person, conversation: str, words: str) -> None:
-    """Fifty a second, however long each answer takes."""
+    """Sends fifty messages a second, however long each answer takes."""
     begun = time.monotonic()
     async with asyncio.TaskGroup() as sending:
         for n in range(A_SECOND * SECONDS):

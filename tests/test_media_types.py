@@ -1,4 +1,4 @@
-"""A body is JSON, or it is refused before anybody reads it."""
+"""A body that is not JSON is refused before anything reads it."""
 
 import pytest
 
@@ -61,7 +61,7 @@ async def test_a_body_of_another_type_is_refused_wherever_it_is_sent(
     ],
 )
 @pytest.mark.gen_test
-async def test_json_is_taken_however_it_is_called(visitor: Visitor, media_type: str) -> None:
+async def test_any_spelling_of_the_json_type_is_accepted(visitor: Visitor, media_type: str) -> None:
     john, _, conversation = await two(visitor)
     path = f"/api/conversations/{conversation}/messages"
     answer = await john.post(
@@ -72,7 +72,7 @@ async def test_json_is_taken_however_it_is_called(visitor: Visitor, media_type: 
 
 @rule("api#json-bodies-only")
 @pytest.mark.gen_test
-async def test_without_a_body_the_type_says_nothing(visitor: Visitor) -> None:
+async def test_without_a_body_the_type_is_ignored(visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)
     path = f"/api/conversations/{conversation}/read_messages"
     for media_type in (FORM, MULTIPART, "nonsense"):

@@ -1,4 +1,4 @@
-"""What is written is shown to the letter: links, code, white space, emoji, and directions."""
+"""A message is shown exactly as written: links, code, white space, emoji, and directions."""
 
 import pytest
 from playwright.async_api import Locator, Page, expect
@@ -8,7 +8,7 @@ from tests.support.people import Visitor, two
 
 
 async def shown(tabs: Tabs, visitor: Visitor, *contents: str) -> Page:
-    """Jane's page at what John has written."""
+    """Opens Jane's page at what John has written."""
     john, _, conversation = await two(visitor)
     for content in contents:
         await john.send(conversation, content)
@@ -23,7 +23,7 @@ async def style(element: Locator, name: str) -> str:
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_addresses_are_links_that_open_beside_the_page_and_tell_nobody_where_one_was(
+async def test_addresses_are_links_that_open_a_new_tab_without_a_referrer(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -44,7 +44,7 @@ async def test_addresses_are_links_that_open_beside_the_page_and_tell_nobody_whe
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_link_whose_letters_look_like_others_tells_where_it_leads(
+async def test_a_link_with_lookalike_letters_shows_where_it_leads(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -55,7 +55,7 @@ async def test_a_link_whose_letters_look_like_others_tells_where_it_leads(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_code_stands_in_type_of_one_width_and_is_copied_as_it_was_written(
+async def test_code_is_monospaced_and_copied_as_it_was_written(
     base_url: str, visitor: Visitor
 ) -> None:
     block = "So:\n```sh\nif true; then\n\techo  `hi`\n\nfi\n```\nand `make  run` it."
@@ -105,7 +105,7 @@ async def test_each_line_runs_in_its_own_direction(base_url: str, visitor: Visit
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_few_emoji_on_their_own_are_drawn_larger(base_url: str, visitor: Visitor) -> None:
+async def test_a_few_emoji_alone_are_drawn_larger(base_url: str, visitor: Visitor) -> None:
     async with browser(base_url) as tabs:
         page = await shown(tabs, visitor, "\U0001f389 \u2764\ufe0f", "yes \U0001f389")
         sizes = [await style(page.locator(".content").nth(n), "fontSize") for n in range(2)]
@@ -113,7 +113,7 @@ async def test_a_few_emoji_on_their_own_are_drawn_larger(base_url: str, visitor:
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_emoji_on_their_own_stand_in_no_bubble_whoever_sent_them(
+async def test_emoji_alone_have_no_bubble_whoever_sent_them(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:

@@ -1,4 +1,4 @@
-"""Messages: what may be said, once for each client id, and how it is read back."""
+"""Messages: which texts are allowed, once for each client id, and how they are read."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ async def two(visitor: Visitor) -> tuple[Person, Person, str]:
 
 @rule("api#json")
 @pytest.mark.gen_test
-async def test_a_message_is_answered_as_it_was_stored(visitor: Visitor) -> None:
+async def test_the_answer_to_a_message_is_the_stored_message(visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
     answer = await john.post(f"/api/conversations/{conversation}/messages", {"content": "hello"})
     assert answer.status == 201
@@ -67,7 +67,7 @@ async def test_a_message_is_answered_as_it_was_stored(visitor: Visitor) -> None:
     ids=lambda text: ascii(text)[:20],
 )
 @pytest.mark.gen_test
-async def test_blank_lines_go_at_the_start_and_white_space_at_the_end_and_all_else_stays(
+async def test_leading_blank_lines_and_trailing_white_space_are_removed_and_nothing_else(
     visitor: Visitor, sent: str, kept: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -89,9 +89,7 @@ async def test_blank_lines_go_at_the_start_and_white_space_at_the_end_and_all_el
     ids=lambda content: ascii(content)[:20],
 )
 @pytest.mark.gen_test
-async def test_content_that_will_not_do_is_refused_and_not_stored(
-    visitor: Visitor, content: Any
-) -> None:
+async def test_invalid_content_is_refused_and_not_stored(visitor: Visitor, content: Any) -> None:
     john, _, conversation = await two(visitor)
     path = f"/api/conversations/{conversation}/messages"
     answer = await john.post(path, {"content": content})
@@ -103,7 +101,7 @@ async def test_content_that_will_not_do_is_refused_and_not_stored(
 @rule("api#no-500", "api#content-refused")
 @pytest.mark.parametrize("body", [b'{"content":"\\ud800"}', b'{"content":"a\\udfffb"}'])
 @pytest.mark.gen_test
-async def test_half_a_character_is_refused(visitor: Visitor, body: bytes) -> None:
+async def test_a_lone_surrogate_is_refused(visitor: Visitor, body: bytes) -> None:
     john, _, conversation = await two(visitor)
     answer = await john.post(
         f"/api/conversations/{conversation}/messages",
@@ -135,7 +133,7 @@ async def test_a_repeat_with_the_same_client_id_answers_the_same_message(visitor
 async def test_a_repeat_may_differ_in_the_white_space_at_its_ends(
     visitor: Visitor, db: Database
 ) -> None:
-    """An earlier edition stored it trimmed, and the answer is what is stored."""
+    """An earlier version stored it trimmed, and the answer is the stored message."""
     john, _, conversation = await two(visitor)
     path, client_id = f"/api/conversations/{conversation}/messages", str(uuid.uuid4())
     await john.post(path, {"content": "    a\n b", "clientId": client_id})
@@ -149,7 +147,7 @@ async def test_a_repeat_may_differ_in_the_white_space_at_its_ends(
 
 
 @pytest.mark.gen_test
-async def test_of_equal_sends_at_once_each_is_answered_what_was_stored(visitor: Visitor) -> None:
+async def test_equal_sends_at_once_all_get_the_stored_message(visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)
     path, client_id = f"/api/conversations/{conversation}/messages", str(uuid.uuid4())
     answers = await asyncio.gather(
@@ -176,7 +174,7 @@ async def test_a_client_id_reused_for_something_else_is_a_conflict(visitor: Visi
 
 
 @pytest.mark.gen_test
-async def test_client_ids_are_each_senders_own(visitor: Visitor) -> None:
+async def test_client_ids_are_separate_for_each_sender(visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
     client_id = str(uuid.uuid4())
     his = await john.send(conversation, "hello", client_id)
@@ -214,7 +212,7 @@ async def test_a_client_id_that_is_no_uuid_is_refused(visitor: Visitor, client_i
 
 
 @pytest.mark.gen_test
-async def test_all_that_is_wrong_is_told_at_once(visitor: Visitor) -> None:
+async def test_all_errors_of_a_message_are_reported_at_once(visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)
     path = f"/api/conversations/{conversation}/messages"
     for fields in ({"content": "", "clientId": "x"}, {"content": 5, "clientId": 6}):
@@ -224,7 +222,7 @@ async def test_all_that_is_wrong_is_told_at_once(visitor: Visitor) -> None:
 
 @rule("api#cursors")
 @pytest.mark.gen_test
-async def test_history_is_paged_newest_first_and_stays_right_while_others_write(
+async def test_history_is_paged_newest_first_and_stays_correct_while_others_write(
     visitor: Visitor,
 ) -> None:
     john, jane, conversation = await two(visitor)

@@ -1,4 +1,4 @@
-"""What earlier versions have stored is right under the present schema."""
+"""Data that earlier versions stored is right under the present schema."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +37,7 @@ def empty(postgres: Postgres) -> Iterator[str]:
 
 
 def migrate(dsn: str, first: int | None = None) -> None:
-    """With the first migrations alone, or with all."""
+    """Applies only the first migrations, or all."""
     backend = startup._backend(dsn)
     found = yoyo.read_migrations(str(startup.MIGRATIONS))
     backend.apply_migrations(backend.to_apply(found[:first]))
@@ -45,7 +45,7 @@ def migrate(dsn: str, first: int | None = None) -> None:
 
 
 @pytest.mark.gen_test
-async def test_events_from_before_users_could_change_show_who_it_was(empty: str) -> None:
+async def test_events_from_before_users_could_change_show_their_user(empty: str) -> None:
     migrate(empty, 1)
     ask(empty, BEFORE_GITHUB)
     migrate(empty)
@@ -80,7 +80,7 @@ BEFORE_ACTIVITY = """
 
 
 @pytest.mark.gen_test
-async def test_conversations_keep_the_order_that_their_times_gave_them(empty: str) -> None:
+async def test_conversations_keep_the_order_of_their_times(empty: str) -> None:
     migrate(empty, 2)
     ask(empty, BEFORE_ACTIVITY)
     migrate(empty)
@@ -91,7 +91,7 @@ async def test_conversations_keep_the_order_that_their_times_gave_them(empty: st
     await db.close()
 
 
-# Made by a server of that schema: its database, and what its streams replayed of each feed.
+# A server of that schema made its database, and recorded its streams' replays of each feed.
 SCHEMA_0003 = Path(__file__).parent / "data" / "schema-0003"
 
 

@@ -1,4 +1,4 @@
-"""A guard on the suite itself: each mechanism that is taken out turns a test red."""
+"""A test of the suite itself: if one mechanism is removed, a test fails."""
 
 import os
 import subprocess
@@ -10,15 +10,16 @@ from tests.mutations import MUTATIONS
 from tests.support.postgres import Postgres
 from tests.support.processes import ROOT
 
-# Where the test is that notices; the suite as a whole shows that it is green otherwise.
+# The test that fails for each. The suite as a whole shows that it passes otherwise.
 NOTICED_BY = {
-    "no_dedup_at_the_seam": "test_resuming.py::test_what_happens_while_a_stream_opens_comes_once",
-    "publish_before_commit": "test_talking.py::test_a_message_is_told_only_after_its_commit",
+    "no_dedup_at_the_seam": "test_resuming.py::"
+    "test_an_event_during_the_opening_of_a_stream_arrives_once",
+    "publish_before_commit": "test_talking.py::test_a_message_is_published_only_after_its_commit",
     "cursor_by_message_id": "test_resuming.py::test_a_stream_resumes_with_exactly_what_was_missed"
     "_as_it_was_first_sent",
     "no_ping": "test_stream.py::test_pings_come_without_an_id",
     "no_look_at_closed_before_subscribing": "test_leaks.py::"
-    "test_a_client_that_left_while_it_was_looked_at_is_not_registered",
+    "test_a_client_that_left_during_its_look_up_is_not_subscribed",
     "no_buffer_limit": "test_slow.py::"
     "test_a_client_that_does_not_read_is_ended_and_resumes_without_a_gap",
     "no_exp_required": "test_credentials.py",
@@ -26,7 +27,7 @@ NOTICED_BY = {
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
-def test_the_suite_notices_that(mutation: str, postgres: Postgres) -> None:
+def test_a_test_fails_without_the_mechanism(mutation: str, postgres: Postgres) -> None:
     command = f"-m pytest -q -x --tb=line -p tests.mutations tests/{NOTICED_BY[mutation]}"
     ended = subprocess.run(
         [sys.executable, *command.split()],

@@ -1,4 +1,4 @@
-"""Notifications: asked for at a sensible moment, one a message, none for what is in view."""
+"""Notifications: asked for at a sensible moment, one a message, none for a visible message."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ from tests.support.people import Visitor, two
 
 
 async def another_tab(page: Page, url: str) -> Page:
-    """Which takes the focus from the first."""
+    """Opens another tab, which takes the focus from the first."""
     tab = await page.context.new_page()
     await at(tab, url)
     await tab.bring_to_front()
@@ -28,7 +28,7 @@ async def another_tab(page: Page, url: str) -> Page:
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_nobody_is_asked_until_somebody_has_written_while_the_page_was_not_looked_at(
+async def test_the_question_waits_for_a_message_that_the_user_did_not_see(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -54,7 +54,7 @@ async def test_nobody_is_asked_until_somebody_has_written_while_the_page_was_not
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_who_says_not_now_is_not_asked_again_and_the_bell_turns_them_on_and_off(
+async def test_not_now_ends_the_question_and_the_bell_turns_notifications_on_and_off(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -101,22 +101,20 @@ async def test_a_message_makes_one_notification_however_many_tabs_there_are(
         for body in bodies:
             await john.send(conversation, body)
         await expect_told(3, *pages)
-        await asyncio.sleep(2)  # in which the other tabs look whether it was done
+        await asyncio.sleep(2)  # until the other tabs check whether it was done
         found = await told(*pages)
         assert [one["body"] for one in found] == bodies
         assert len({one["tag"] for one in found}) == 3
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_tab_that_heard_of_a_message_tells_when_the_one_whose_turn_it_was_does_not(
-    base_url: str, visitor: Visitor
-) -> None:
+async def test_another_tab_notifies_if_the_leader_fails_to(base_url: str, visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)
     async with browser(base_url) as tabs:
         page = await somebody(tabs, "jane")
         other = await another_tab(page, base_url)
         await elsewhere(page)
-        # The leader passes the message on, and comes to nothing else.
+        # The leader passes the message on, and then fails.
         await page.evaluate("void (IDBObjectStore.prototype.get = () => { throw new Error() })")
         await john.send(conversation, "all the same")
         assert [one["body"] for one in await expect_told(1, other)] == ["all the same"]
@@ -124,7 +122,7 @@ async def test_a_tab_that_heard_of_a_message_tells_when_the_one_whose_turn_it_wa
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_what_somebody_looks_at_in_any_tab_makes_none_and_what_they_do_not_look_at_does(
+async def test_a_message_notifies_unless_its_conversation_is_seen_in_any_tab(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -145,7 +143,9 @@ async def test_what_somebody_looks_at_in_any_tab_makes_none_and_what_they_do_not
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_flood_is_told_as_a_number(base_url: str, visitor: Visitor) -> None:
+async def test_many_messages_are_summed_up_in_a_notification(
+    base_url: str, visitor: Visitor
+) -> None:
     john, _, conversation = await two(visitor)
     async with browser(base_url) as tabs:
         page = await somebody(tabs, "jane")
@@ -158,7 +158,7 @@ async def test_a_flood_is_told_as_a_number(base_url: str, visitor: Visitor) -> N
         assert any("new messages" in one["title"] for one in found)
 
 
-# What a click does in the worker. Only a real one may focus or open a window: both are noted.
+# Records a click in the worker: only a real one may focus or open a window.
 CLICK = """async () => {
     const done = [];
     WindowClient.prototype.focus = async function () { done.push("focused " + this.url); };
@@ -173,7 +173,7 @@ CLICK = """async () => {
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_click_focuses_a_tab_and_leads_to_the_conversation_there(
+async def test_a_click_focuses_a_tab_and_opens_the_conversation_there(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -204,7 +204,7 @@ async def test_a_click_when_no_tab_is_left_opens_one_at_the_conversation(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_where_there_is_no_worker_the_tab_itself_tells_and_is_led(
+async def test_without_a_worker_the_tab_itself_notifies_and_is_focused(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -225,7 +225,7 @@ async def test_where_there_is_no_worker_the_tab_itself_tells_and_is_led(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_one_is_taken_back_when_its_message_is_read_on_another_device(
+async def test_a_notification_closes_when_its_message_is_read_on_another_device(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -239,7 +239,7 @@ async def test_one_is_taken_back_when_its_message_is_read_on_another_device(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_message_that_comes_late_and_has_been_read_makes_none(
+async def test_a_late_message_that_was_read_elsewhere_makes_no_notification(
     base_url: str, visitor: Visitor, app: Messenger
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -254,6 +254,6 @@ async def test_a_message_that_comes_late_and_has_been_read_makes_none(
         await john.send(conversation, "not read anywhere")
         await page.context.set_offline(False)
         found = await expect_told(1, page)
-        await asyncio.sleep(1)  # were there another, it would come now
+        await asyncio.sleep(1)  # time for another one to arrive
         assert [one["body"] for one in await told(page)] == ["not read anywhere"], found
         tabs.complaints.clear()

@@ -1,4 +1,4 @@
-"""The page comes from the browser's own cache, whole, and is renewed behind it."""
+"""The page loads from the browser's own cache, as a whole, and is updated in the background."""
 
 import asyncio
 import re
@@ -34,18 +34,18 @@ def named_by_the_page() -> set[str]:
 
 
 async def kept(page: Page) -> set[str]:
-    """What the service worker keeps, when it has come to an end with that."""
+    """Returns what the service worker keeps, once it has finished."""
     await page.evaluate("navigator.serviceWorker.ready.then(() => null)")
     return set(await page.evaluate(KEPT))
 
 
 def without_network_errors(tabs: Tabs) -> None:
-    """Chromium's own lines for requests that find no server."""
+    """Removes Chromium's own lines about requests that find no server."""
     tabs.complaints = [line for line in tabs.complaints if "net::ERR" not in line]
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_the_page_opens_while_its_server_is_away_and_goes_on_when_it_is_back(
+async def test_the_page_opens_while_its_server_is_away_and_continues_when_it_is_back(
     tmp_path: Path,
 ) -> None:
     with ServerProcess(tmp_path / "data") as server:
@@ -66,14 +66,14 @@ async def test_the_page_opens_while_its_server_is_away_and_goes_on_when_it_is_ba
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_the_page_and_what_it_names_is_kept_and_nothing_that_anyone_said(
+async def test_the_page_and_its_files_are_kept_and_no_message(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
     async with browser(base_url) as tabs:
         page = await tabs.sign_in("jane")
         assert await kept(page) == {"/", *named_by_the_page()}
-        await page.goto(f"{base_url}/conversations/{conversation}")  # by way of the worker
+        await page.goto(f"{base_url}/conversations/{conversation}")  # through the worker
         await john.send(conversation, "a secret")
         await expect(page.locator(".message .content")).to_have_text("a secret")
         await write(page, "another")
@@ -89,14 +89,14 @@ LIGHT, CHANGED = "rgb(253, 252, 250)", "rgb(1, 2, 3)"
 
 
 def a_release(app: Messenger, directory: Path) -> Path:
-    """A copy of static/, which the server has from now on."""
+    """Makes a copy of static/, which the server serves from now on."""
     static = shutil.copytree(STATIC_DIR, directory / "static")
     app.services.assets = StaticAssets(static)
     return static
 
 
 def change(static: Path) -> None:
-    """A new release: another style, another module, one more file."""
+    """Makes a new release: another style, another module, one more file."""
     with (static / "styles" / "utilities.css").open("a") as sheet:
         sheet.write(f"html {{ background: {CHANGED} !important }}")
     with (static / "lib" / "emoji.js").open("a") as module:
@@ -112,7 +112,7 @@ async def background(page: Page) -> str:
 
 
 async def emoji(page: Page) -> str:
-    """A module that a window asks for late, as it is given to this one."""
+    """Returns a module that a window loads late, as this window receives it."""
     text: str = await page.evaluate("fetch('/lib/emoji.js').then((it) => it.text())")
     return text
 
@@ -131,7 +131,7 @@ async def test_a_page_from_the_cache_learns_of_a_new_release_and_is_new_at_the_n
         assert await background(page) == LIGHT, "what is kept comes first"
         await expect(page.get_by_text("A new version of Messenger is ready.")).to_be_visible()
         assert "/lib/new.js" in await page.evaluate(KEPT)
-        app.services.assets = StaticAssets(tmp_path / "nowhere")  # it has nothing of it any more
+        app.services.assets = StaticAssets(tmp_path / "nowhere")  # it keeps nothing of it any more
         await page.get_by_role("button", name="Reload").click()
         await expect(page.locator("html")).to_have_css("background-color", CHANGED)
         tabs.complaints = [line for line in tabs.complaints if "404" not in line]
@@ -157,11 +157,11 @@ async def test_no_window_gets_files_of_two_releases(
             assert "of the new release" in await emoji(new)
             devtools = await new.context.new_cdp_session(new)
             await devtools.send("ServiceWorker.enable")
-            await devtools.send("ServiceWorker.stopAllWorkers")  # as when it has slept
+            await devtools.send("ServiceWorker.stopAllWorkers")  # as after its sleep
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_release_that_cannot_be_had_as_a_whole_is_not_kept_at_all(
+async def test_an_incomplete_release_is_not_kept(
     base_url: str, app: Messenger, visitor: Visitor, tmp_path: Path
 ) -> None:
     static = a_release(app, tmp_path)
@@ -173,7 +173,7 @@ async def test_a_release_that_cannot_be_had_as_a_whole_is_not_kept_at_all(
         asked: list[str] = []
         page.context.on("request", lambda it: asked.append(it.url))
         while sum("/lib/new.js" in url for url in asked) < 2:
-            await page.reload()  # a look that is under way serves two loads
+            await page.reload()  # a check in progress serves two loads
         assert set(await page.evaluate(KEPT)) == before
         assert await background(page) == LIGHT
         assert "of the new release" not in await emoji(page)
@@ -187,7 +187,7 @@ async def bad_gateway(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_proxy_whose_server_is_away_is_as_good_as_no_network(tmp_path: Path) -> None:
+async def test_a_proxy_without_its_server_counts_as_no_network(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server:
         async with browser(server.url) as tabs:
             page = await tabs.sign_in("jane")
@@ -206,7 +206,7 @@ async def test_a_proxy_whose_server_is_away_is_as_good_as_no_network(tmp_path: P
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_nothing_is_asked_of_another_host(base_url: str, visitor: Visitor) -> None:
+async def test_no_request_goes_to_another_host(base_url: str, visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)
     async with browser(base_url) as tabs:
         page = await tabs.open()
@@ -225,7 +225,7 @@ async def test_nothing_is_asked_of_another_host(base_url: str, visitor: Visitor)
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_what_the_network_puts_in_place_of_the_page_is_not_kept(
+async def test_a_page_that_the_network_substitutes_is_not_kept(
     base_url: str, app: Messenger, visitor: Visitor, tmp_path: Path
 ) -> None:
     async with browser(base_url) as tabs:
@@ -242,9 +242,7 @@ async def test_what_the_network_puts_in_place_of_the_page_is_not_kept(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_what_is_asked_of_the_api_does_not_pass_through_the_worker(
-    base_url: str, visitor: Visitor
-) -> None:
+async def test_requests_to_the_api_bypass_the_worker(base_url: str, visitor: Visitor) -> None:
     async with browser(base_url) as tabs:
         page = await tabs.sign_in("jane")
         await kept(page)
@@ -252,6 +250,6 @@ async def test_what_is_asked_of_the_api_does_not_pass_through_the_worker(
         await expect(page.locator(".account .name")).to_have_text("jane")
         await expect(page.locator("connection-line").first).to_have_attribute("data-status", "live")
         sources = await page.evaluate(SOURCES)
-        # Else it is "": the worker was not there, or was woken for it.
+        # "" means: the worker was not there, or this request started it.
         asked = {source for path, source in sources.items() if path.startswith("/api/")}
         assert asked == {"network"}, sources

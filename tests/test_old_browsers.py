@@ -1,4 +1,4 @@
-"""A browser that lacks what the page needs is told so, in words."""
+"""A browser that lacks a needed feature is told so, in words."""
 
 import re
 
@@ -12,7 +12,7 @@ NEEDED = re.findall(r'"([A-Z][A-Za-z]+(?:\.\w+)+)"', (STATIC_DIR / "needs.js").r
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_what_a_browser_lacks_is_said_and_nothing_is_half_there(base_url: str) -> None:
+async def test_a_missing_feature_is_named_and_no_part_of_the_page_is_shown(base_url: str) -> None:
     missing = ["Promise.withResolvers", "AbortSignal.any", "Map.groupBy", "Array.prototype.with"]
     assert set(missing) <= set(NEEDED)
     async with browser(base_url) as tabs:
@@ -29,7 +29,7 @@ async def test_what_a_browser_lacks_is_said_and_nothing_is_half_there(base_url: 
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_all_that_is_missing_is_named(base_url: str) -> None:
+async def test_all_missing_features_are_named(base_url: str) -> None:
     async with browser(base_url) as tabs:
         page = await tabs.open()
         await expect(page.locator("#too-old")).to_be_hidden()

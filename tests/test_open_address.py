@@ -1,4 +1,4 @@
-"""A server that listens on every address, and was told nothing else."""
+"""A server with only `--address`, which listens on every address."""
 
 import contextlib
 import http.client
@@ -16,7 +16,7 @@ def asked(url: str, path: str, host: str) -> tuple[int, dict[str, str]]:
         return answer.status, json.loads(answer.read())
 
 
-def test_an_open_address_alone_is_told_that_nobody_can_sign_in_and_which_hosts_are_served(
+def test_an_open_address_alone_warns_that_sign_in_is_impossible_and_names_the_hosts(
     tmp_path: Path,
 ) -> None:
     with ServerProcess(tmp_path, "--address", "0.0.0.0") as server:
@@ -37,7 +37,7 @@ def test_an_open_address_alone_is_told_that_nobody_can_sign_in_and_which_hosts_a
         assert server.end() == 0
 
 
-def test_a_host_that_was_added_is_told_and_served(tmp_path: Path) -> None:
+def test_an_added_host_is_announced_and_served(tmp_path: Path) -> None:
     flags = ("--address", "0.0.0.0", "--allowed-hosts", "192.0.2.7")
     with ServerProcess(tmp_path, *flags) as server:
         assert "192.0.2.7" in server.wait_for("Only requests for these hosts are served .*")

@@ -1,4 +1,4 @@
-"""Options: flags over environment variables over defaults; a clear line for what will not do."""
+"""Options: flags before environment variables before defaults, and one clear line for errors."""
 
 import resource
 from pathlib import Path
@@ -170,7 +170,7 @@ def test_new_epoch_may_stand_alone_and_proxies_are_networks() -> None:
     ],
     ids=" ".join,
 )
-def test_what_will_not_do_is_refused_in_one_line(argv: list[str]) -> None:
+def test_an_invalid_option_is_refused_in_one_line(argv: list[str]) -> None:
     with pytest.raises(Invalid) as refused:
         parse(argv, {})
     assert "\n" not in str(refused.value)
@@ -188,7 +188,7 @@ def test_what_will_not_do_is_refused_in_one_line(argv: list[str]) -> None:
         (["--address", "0.0.0.0", "--dev-login", "off"], False),
     ],
 )
-def test_development_sign_in_is_on_by_itself_only_where_nobody_else_gets(
+def test_development_sign_in_is_on_by_default_only_on_a_local_address(
     argv: list[str], is_on: bool
 ) -> None:
     assert parse(argv, {}).dev_login is is_on

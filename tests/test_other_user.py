@@ -1,4 +1,4 @@
-"""A request that names its user is answered to nobody else."""
+"""A request that names a user is answered only to that user."""
 
 import pytest
 
@@ -27,7 +27,7 @@ REQUESTS = [
 
 @rule("api#x-user")
 @pytest.mark.gen_test
-async def test_a_request_for_another_user_is_refused_and_nothing_happened(
+async def test_a_request_for_another_user_is_refused_and_changes_nothing(
     visitor: Visitor,
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -65,7 +65,7 @@ async def test_a_request_for_its_own_user_is_answered(visitor: Visitor) -> None:
 
 @rule("api#x-user")
 @pytest.mark.gen_test
-async def test_the_id_counts_to_the_letter(visitor: Visitor) -> None:
+async def test_only_the_exact_id_counts(visitor: Visitor) -> None:
     jane = await visitor.sign_in("jane")
     for wrong in ("", "0" + jane.id, f"+{jane.id}", f"{jane.id}.0", "jane", f"{jane.id},{jane.id}"):
         assert (await jane.get("/api/auth_user", headers={"X-User": wrong})).status == 409, wrong
@@ -84,7 +84,7 @@ async def test_a_stream_for_another_user_is_refused(visitor: Visitor, base_url: 
 
 
 @pytest.mark.gen_test
-async def test_where_no_credential_is_needed_the_header_is_nothing(visitor: Visitor) -> None:
+async def test_routes_without_a_credential_ignore_the_header(visitor: Visitor) -> None:
     headers = {"X-User": "1"}
     for path in ("/api/sign_in_methods", "/", "/health/ready", "/api/openapi.json"):
         assert (await visitor.get(path, headers=headers)).status == 200
@@ -94,7 +94,7 @@ async def test_where_no_credential_is_needed_the_header_is_nothing(visitor: Visi
 
 @rule("api#order-of-refusals")
 @pytest.mark.gen_test
-async def test_the_refusal_has_its_place_among_the_others(visitor: Visitor) -> None:
+async def test_the_refusal_comes_in_the_documented_order(visitor: Visitor) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     wrong, path = {"X-User": john.id}, "/api/conversations/999/messages"
 

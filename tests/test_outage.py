@@ -1,4 +1,4 @@
-"""A database that crashes or hangs: streams stay, requests hear of it, and all comes back."""
+"""A database that crashes or hangs: streams stay, requests get an answer, and all recovers."""
 
 import asyncio
 import os
@@ -48,7 +48,7 @@ async def pinged(stream: EventStream) -> None:
 
 
 async def refused(person: Person, conversation: str, client_id: str) -> None:
-    """A send is answered 503 in time."""
+    """Checks that a send is answered 503 in time."""
     began = time.monotonic()
     answer = await person.post(
         f"/api/conversations/{conversation}/messages",
@@ -60,7 +60,7 @@ async def refused(person: Person, conversation: str, client_id: str) -> None:
 
 
 async def again(person: Person, conversation: str, client_id: str) -> Any:
-    """The same send until it is answered."""
+    """Repeats the same send until it is answered."""
     until = time.monotonic() + 30
     while True:
         answer = await person.post(
@@ -123,17 +123,17 @@ async def test_streams_outlive_a_database_that_hangs(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_what_was_committed_while_the_answer_was_lost_reaches_streams(
+async def test_a_commit_whose_answer_was_lost_reaches_streams(
     visitor: Visitor, app: Messenger, postgres: Postgres
 ) -> None:
-    """The server hears of a failure; PostgreSQL goes on with the statement, and commits it."""
+    """The server sees a failure, but PostgreSQL continues the statement and commits it."""
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     conversation = await john.talk_to(jane)
     client_id = str(uuid.uuid4())
     async with jane.stream() as stream:
         with postgres.frozen():
             await refused(john, conversation, client_id)
-        event = await stream.event()  # nobody has tried again
+        event = await stream.event()  # nothing has been repeated yet
         assert event.data["content"] == "while away"
         assert await stream.silent()
         assert (await again(john, conversation, client_id))["id"] == event.data["id"]
@@ -183,13 +183,13 @@ async def test_the_servers_lock_is_taken_again_after_a_crash(dsn: str, postgres:
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_server_whose_lock_another_one_took_hears_of_it(
+async def test_a_server_notices_that_another_one_took_its_lock(
     dsn: str, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ServerLock, "PATIENCE_SECONDS", 1.0)
     first = await ServerLock.take(dsn, lambda line: None)
     lost = asyncio.create_task(first.lost())
-    first._conn.close()  # the network did it
+    first._conn.close()  # as if the network had ended it
     second = await ServerLock.take(dsn, lambda line: None, patience=5)
     async with asyncio.timeout(10):
         await lost
@@ -215,7 +215,7 @@ def test_an_embedded_database_that_died_is_started_again(
         assert server.end() == 0
 
 
-def test_a_server_leaves_in_time_though_its_database_hangs(tmp_path: Path) -> None:
+def test_a_server_stops_in_time_though_its_database_hangs(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         john, path = someone_talks(server.url)
         hung = Postgres(tmp_path)

@@ -1,4 +1,4 @@
-"""What somebody writes is sent once, in its order, whatever happens to the tab or the network."""
+"""A message is sent once, and in order, whatever happens to the tab or the network."""
 
 import signal
 from pathlib import Path
@@ -24,7 +24,7 @@ from tests.support.tabs import asleep, crash, hanging, without
 
 
 async def kept_unsent(page: Page) -> list[object]:
-    """What the browser holds on its disk."""
+    """Returns what the browser holds on its disk."""
     kept: list[object] = await page.evaluate("""async () => {
         const names = (await indexedDB.databases()).map(({ name }) => name);
         const open = indexedDB.open(names.find((name) => name.includes("outbox")));
@@ -38,7 +38,7 @@ async def kept_unsent(page: Page) -> list[object]:
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_could_not_be_sent_survives_a_reload(base_url: str, visitor: Visitor) -> None:
+async def test_an_unsent_message_survives_a_reload(base_url: str, visitor: Visitor) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     conversation = await john.talk_to(jane)
     async with browser(base_url) as tabs:
@@ -57,7 +57,7 @@ async def test_what_could_not_be_sent_survives_a_reload(base_url: str, visitor: 
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_could_not_be_sent_survives_a_crash_of_its_tab(
+async def test_an_unsent_message_survives_a_crash_of_its_tab(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
@@ -68,7 +68,7 @@ async def test_what_could_not_be_sent_survives_a_crash_of_its_tab(
         context = page.context
         await crash(page)
         again = await context.new_page()
-        # The context's own route waits for ever for what was asked in the tab that crashed.
+        # The context's own route waits for ever for the requests of the crashed tab.
         await again.route(SENDS, lambda route: route.continue_())
         await again.goto(url)
         await expect_sent(again, ["written before the crash"])
@@ -77,7 +77,7 @@ async def test_what_could_not_be_sent_survives_a_crash_of_its_tab(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_is_written_offline_is_sent_by_itself_and_once(
+async def test_a_message_written_offline_is_sent_automatically_and_once(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
@@ -119,7 +119,7 @@ async def test_a_send_whose_answer_is_lost_is_not_doubled(base_url: str, visitor
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_another_tab_shows_what_waits_and_sends_it_when_its_own_tab_is_gone(
+async def test_another_tab_shows_unsent_messages_and_sends_them_when_their_tab_is_gone(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
@@ -141,7 +141,7 @@ async def test_another_tab_shows_what_waits_and_sends_it_when_its_own_tab_is_gon
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_who_signs_out_is_asked_first_and_nothing_unsent_is_left_for_anybody(
+async def test_signing_out_asks_about_unsent_messages_and_leaves_none(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
@@ -174,7 +174,7 @@ async def test_who_signs_out_is_asked_first_and_nothing_unsent_is_left_for_anybo
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_could_not_be_sent_survives_a_kill_of_the_browser(
+async def test_an_unsent_message_survives_a_kill_of_the_browser(
     base_url: str, visitor: Visitor, tmp_path: Path
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -188,13 +188,13 @@ async def test_what_could_not_be_sent_survives_a_kill_of_the_browser(
         await page.goto(url)
         for content in contents:
             await write(page, content)
-        other = await context.new_page()  # has it from the disk
+        other = await context.new_page()  # reads it from the disk
         await other.goto(url)
         await expect_sending(other, contents)
         await chromium.end(signal.SIGKILL)
     assert await stored(john, conversation) == []
     async with chromium.open() as context:
-        await context.add_cookies([jane.cookie])  # the browser may not have written it down yet
+        await context.add_cookies([jane.cookie])  # the browser may not have written it yet
         page = await context.new_page()
         await page.goto(url)
         await expect_sent(page, contents)
@@ -202,7 +202,7 @@ async def test_what_could_not_be_sent_survives_a_kill_of_the_browser(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_no_repeat_mends_steps_aside_says_why_and_may_be_retried_or_discarded(
+async def test_a_permanently_refused_message_lets_others_pass_and_can_be_retried_or_discarded(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -218,7 +218,7 @@ async def test_what_no_repeat_mends_steps_aside_says_why_and_may_be_retried_or_d
         await page.reload()
         await expect(failed).to_have_count(2)
         await failed.first.get_by_role("button", name="Try again").click()
-        await expect(failed.last.locator(".content")).to_have_text("one")  # it went to the end
+        await expect(failed.last.locator(".content")).to_have_text("one")  # it was answered last
         for left in (1, 0):
             await failed.first.get_by_role("button", name="Discard").click()
             await expect(failed).to_have_count(left)
@@ -250,9 +250,7 @@ async def test_a_tab_that_hangs_with_its_turn_does_not_keep_the_others_from_send
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_browser_that_keeps_nothing_sends_all_the_same(
-    base_url: str, visitor: Visitor
-) -> None:
+async def test_a_browser_without_storage_still_sends(base_url: str, visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)
     async with browser(base_url) as tabs:
         page = await tabs.sign_in("jane")
@@ -276,7 +274,7 @@ async def test_a_browser_that_keeps_nothing_sends_all_the_same(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_one_person_wrote_is_never_shown_or_sent_under_another(
+async def test_one_users_messages_are_never_shown_to_or_sent_by_another(
     base_url: str, visitor: Visitor
 ) -> None:
     _, jane, conversation = await two(visitor)
@@ -291,7 +289,7 @@ async def test_what_one_person_wrote_is_never_shown_or_sent_under_another(
             "/api/logout", headers={"Cookie": f"messenger-session={cookie['value']}"}
         )
         assert ended.status == 204
-        async with page.expect_navigation():  # the stream's end leads to the access page
+        async with page.expect_navigation():  # the end of the stream leads to the access page
             await page.context.unroute(SENDS)
 
         async def sign_in(name: str) -> None:
@@ -299,7 +297,7 @@ async def test_what_one_person_wrote_is_never_shown_or_sent_under_another(
             await page.get_by_role("button", name="Sign in").click()
             await expect(page.locator(".account .name")).to_have_text(name)
 
-        await sign_in("john")  # the very same conversation is his too
+        await sign_in("john")  # he takes part in the same conversation
         await write(page, "by john")
         await expect_sent(page, ["by john"])
         await expect(page.get_by_role("textbox", name="Message")).to_have_value("")
@@ -373,7 +371,7 @@ async def test_a_tab_that_loads_while_somebody_else_signs_in_sends_nothing_under
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_who_signs_out_of_a_page_that_still_loads_is_asked_first_and_nothing_is_left(
+async def test_signing_out_of_a_loading_page_asks_first_and_leaves_nothing(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -395,7 +393,7 @@ async def test_who_signs_out_of_a_page_that_still_loads_is_asked_first_and_nothi
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_signing_out_in_one_tab_tells_of_what_is_unsent_in_another_and_ends_both(
+async def test_signing_out_in_one_tab_mentions_unsent_messages_of_another_and_ends_both(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -418,9 +416,7 @@ async def test_signing_out_in_one_tab_tells_of_what_is_unsent_in_another_and_end
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_what_is_half_written_is_kept_for_each_conversation(
-    base_url: str, visitor: Visitor
-) -> None:
+async def test_a_draft_is_kept_for_each_conversation(base_url: str, visitor: Visitor) -> None:
     _, jane, conversation = await two(visitor)
     mallory = await visitor.sign_in("mallory")
     other = await mallory.talk_to(jane)
@@ -446,10 +442,10 @@ async def test_what_is_half_written_is_kept_for_each_conversation(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_where_tabs_cannot_take_turns_each_is_live_and_nothing_is_doubled(
+async def test_without_web_locks_each_tab_is_live_and_nothing_is_doubled(
     base_url: str, visitor: Visitor
 ) -> None:
-    """As over plain http:// to another machine, where browsers have no Web Locks."""
+    """Like plain http:// to another machine, where browsers have no Web Locks."""
     john, _, conversation = await two(visitor)
     async with browser(base_url) as tabs:
         page = await tabs.sign_in("jane")

@@ -1,4 +1,4 @@
-"""An output that is there and that nobody reads: a pipe, a terminal, a socket."""
+"""An output that stays open and is never read: a pipe, a terminal, a socket."""
 
 import contextlib
 import fcntl
@@ -20,7 +20,7 @@ import output
 from tests.support.callers import until_ready
 from tests.support.processes import ROOT, free_port
 
-LINES = 1000  # of more than 200 bytes each: more than a terminal holds, and what waits for it
+LINES = 1000  # of more than 200 bytes each: more than a terminal and the server's queue hold
 LONG_PATH = "/" + "x" * 190 + "."
 
 
@@ -49,7 +49,7 @@ def read_all(descriptor: int, said: bytearray) -> None:
 
 
 @pytest.mark.parametrize("make", [pipe, terminal, socket_pair])
-def test_an_output_that_nobody_reads_holds_up_nothing_and_says_later_what_is_missing(
+def test_an_unread_output_blocks_nothing_and_later_says_what_is_missing(
     make: Callable[[], tuple[int, int]], dsn: str, tmp_path: Path
 ) -> None:
     reader, writer = make()
@@ -83,9 +83,7 @@ def test_an_output_that_nobody_reads_holds_up_nothing_and_says_later_what_is_mis
     assert b"draining" in said
 
 
-def test_an_output_that_is_never_read_keeps_no_server_from_its_end(
-    dsn: str, tmp_path: Path
-) -> None:
+def test_an_unread_output_does_not_keep_a_server_from_stopping(dsn: str, tmp_path: Path) -> None:
     reader, writer = pipe()
     os.write(writer, b"x" * 4096)
     flags = ["--port", str(free_port()), "--data-dir", str(tmp_path), "--database-url", dsn]
@@ -100,7 +98,7 @@ def test_an_output_that_is_never_read_keeps_no_server_from_its_end(
     os.close(reader)
 
 
-def test_a_pipe_that_is_not_ours_to_open_is_written_as_far_as_it_has_room() -> None:
+def test_a_pipe_that_cannot_be_reopened_is_written_as_far_as_it_has_room() -> None:
     reader, writer = pipe()
     assert output._write_when_ready(writer, b"x" * 10_000) == 4096
     with pytest.raises(BlockingIOError):

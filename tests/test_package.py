@@ -1,4 +1,4 @@
-"""The package: it holds all that a server needs, and what it needs itself is pinned by hash."""
+"""The package contains all that a server needs, and its dependencies are pinned by hash."""
 
 import ast
 import os
@@ -34,7 +34,7 @@ def committed() -> list[str]:
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files that are committed or about to be, and nothing else that lies about."""
+    """Returns the committed and new files, without other files in the folder."""
     folder = tmp_path_factory.mktemp("tree")
     for name in committed():
         if (ROOT / name).is_file():
@@ -96,7 +96,9 @@ def test_the_wheel_serves_the_page_from_an_empty_environment(
     assert {path for path in after - before if path.name != "__pycache__"} == set()
 
 
-def test_the_source_distribution_has_all_but_hidden_files(sources: Path, tmp_path: Path) -> None:
+def test_the_source_distribution_has_all_files_except_hidden_ones(
+    sources: Path, tmp_path: Path
+) -> None:
     wanted = {name for name in committed() if (ROOT / name).is_file() and name[0] != "."}
     made = ran(sys.executable, "setup.py", "-q", "sdist", "-d", tmp_path, cwd=sources)
     assert made.returncode == 0, made.stderr
@@ -139,18 +141,18 @@ def test_the_lock_holds_each_pin_and_a_hash_for_each_package() -> None:
     for extra in (*extras, "RUN"):
         text = (ROOT / "requirements" / f"{extra.lower()}.txt").read_text()
         assert pins(text) >= named["RUN"] | named["BUILD"] | named[extra], "run make lock"
-        assert "://" not in text  # nothing of where it was resolved
+        assert "://" not in text  # no path of the machine that resolved it
         for package in re.split(r"\n(?=\S)", text.strip()):
             assert re.fullmatch(
                 r"[\w.-]+==\S+( ; [^\n]+)? \\\n(    --hash=sha256:[0-9a-f]{64}( \\)?\n?)+", package
             )
     run = pins((ROOT / "requirements" / "run.txt").read_text())
-    assert run == named["RUN"] | named["BUILD"]  # nothing comes along that is not named
+    assert run == named["RUN"] | named["BUILD"]  # every package is named
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """What `make` needs to make an environment."""
+    """Copies what `make` needs to make an environment."""
     (tmp_path / "tools").mkdir()
     for name in ("Makefile", "setup.py", "tools/venv"):
         shutil.copy(ROOT / name, tmp_path / name)
@@ -160,7 +162,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def older_python(folder: Path) -> Path:
-    """This Python, which says that it is 3.10."""
+    """Makes a copy of this Python that claims to be 3.10."""
     says = folder / "says"
     says.mkdir()
     (says / "sitecustomize.py").write_text("import sys; sys.version_info = (3, 10, 9, 'final', 0)")
@@ -171,7 +173,9 @@ def older_python(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("left_over", [False, True])
-def test_a_python_too_old_is_named_and_a_newer_one_then_works(tree: Path, left_over: bool) -> None:
+def test_a_python_that_is_too_old_is_named_and_a_newer_one_then_works(
+    tree: Path, left_over: bool
+) -> None:
     old = older_python(tree)
     if left_over:  # as earlier releases left it
         (tree / ".venv" / "bin").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The page and its files, and what the operator asks."""
+"""The page and its files, and the operator's requests."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from tests.support.rules import rule
 
 
 async def raw_get(base_url: str, target: str) -> bytes:
-    """For paths that no well-behaved client would send."""
+    """Requests paths that no well-behaved client sends."""
     url = urlsplit(base_url)
     reader, writer = await asyncio.open_connection(url.hostname, url.port)
     writer.write(
@@ -46,7 +46,7 @@ async def test_the_escapes_of_a_path_that_is_too_long_for_a_name_are_not_decoded
     "path", ["/", "/conversations/5", "/a/b.c/d", "/access", "/api", "/health", "/%00", "/x?y=z.js"]
 )
 @pytest.mark.gen_test
-async def test_every_place_in_the_page_is_the_page(visitor: Visitor, path: str) -> None:
+async def test_every_path_of_the_page_is_the_page(visitor: Visitor, path: str) -> None:
     answer = await visitor.get(path)
     assert (answer.status, answer.body) == (200, (STATIC_DIR / "index.html").read_bytes())
     assert answer.headers["Content-Type"].startswith("text/html")
@@ -54,7 +54,7 @@ async def test_every_place_in_the_page_is_the_page(visitor: Visitor, path: str) 
 
 @rule("api#page-headers")
 @pytest.mark.gen_test
-async def test_pages_carry_the_headers_that_keep_others_out(visitor: Visitor) -> None:
+async def test_pages_have_their_security_headers(visitor: Visitor) -> None:
     for path in ("/", "/app.js", "/nothing.js"):
         headers = (await visitor.get(path)).headers
         policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
@@ -81,7 +81,7 @@ async def test_pages_carry_the_headers_that_keep_others_out(visitor: Visitor) ->
 
 @rule("api#files")
 @pytest.mark.gen_test
-async def test_a_file_has_an_etag_and_is_asked_for_anew_each_time(visitor: Visitor) -> None:
+async def test_a_file_has_an_etag_and_is_revalidated_each_time(visitor: Visitor) -> None:
     answer = await visitor.get("/app.js")
     assert answer.status == 200
     assert "javascript" in answer.headers["Content-Type"]
@@ -125,9 +125,7 @@ async def test_a_file_has_an_etag_and_is_asked_for_anew_each_time(visitor: Visit
     ],
 )
 @pytest.mark.gen_test
-async def test_what_is_no_file_is_not_found_and_nothing_outside_is_served(
-    base_url: str, target: str
-) -> None:
+async def test_only_files_of_the_page_are_served(base_url: str, target: str) -> None:
     answer = await raw_get(base_url, target)
     status = int(answer.split()[1])
     assert status == (200 if target == "/app.js/" else 404)
@@ -136,7 +134,7 @@ async def test_what_is_no_file_is_not_found_and_nothing_outside_is_served(
 
 
 def test_a_path_is_never_looked_for_in_the_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long one would cost 30 ms of the loop."""
+    """A look-up of a long path would cost 30 ms of the loop."""
     assets, looked_at = StaticAssets(STATIC_DIR), list[str]()
 
     stat = Path.stat
@@ -155,13 +153,13 @@ def test_a_path_is_never_looked_for_in_the_file_system(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("target", ["/%ff", "/%ff.js", "/api/%ff", "http://evil.test/", "*", "x"])
 @pytest.mark.gen_test
-async def test_odd_targets_are_no_fault_of_ours(base_url: str, target: str) -> None:
+async def test_odd_targets_cause_no_server_error(base_url: str, target: str) -> None:
     assert int((await raw_get(base_url, target)).split()[1]) < 500
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "BREW"])
 @pytest.mark.gen_test
-async def test_pages_are_only_read(visitor: Visitor, method: str) -> None:
+async def test_pages_accept_only_get_and_head(visitor: Visitor, method: str) -> None:
     answer = await visitor.ask(method, "/")
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
     assert (await visitor.ask(method, "/nothing.js")).status == 404
@@ -169,7 +167,7 @@ async def test_pages_are_only_read(visitor: Visitor, method: str) -> None:
 
 @rule("api#health", "api#metrics")
 @pytest.mark.gen_test
-async def test_health_and_metrics_answer_the_operator(visitor: Visitor) -> None:
+async def test_health_and_metrics_are_served(visitor: Visitor) -> None:
     for path in ("/health/live", "/health/ready", "/metrics"):
         answer = await visitor.get(path)
         assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")

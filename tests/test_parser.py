@@ -1,4 +1,4 @@
-"""Requests are read as llhttp, the parser of Node, reads them, or refused where it may accept."""
+"""The parser reads requests as llhttp, Node's parser, does, or refuses what that accepts."""
 
 import random
 from operator import itemgetter
@@ -39,7 +39,7 @@ class Llhttp:
         self._parser = httptools.HttpRequestParser(self)
 
     def read(self, pieces: list[bytes]) -> Outcome | None:
-        """None where llhttp hands the connection over to another protocol."""
+        """Returns None where llhttp hands the connection over to another protocol."""
         for piece in pieces:
             try:
                 self._parser.feed_data(piece)
@@ -98,7 +98,10 @@ def ours(pieces: list[bytes]) -> Outcome:
 
 
 def test_mutated_requests_are_read_as_llhttp_reads_them_whole_or_cut_at_random() -> None:
-    """Where both read a request, it is the same one. Where only one does, the other refuses."""
+    """If both read a request, it is the same one.
+
+    If only one reads it, the other one refuses it.
+    """
     chance, agreed, read = random.Random(34), 0, 0
     for stream in mutated(STREAMS):
         found = ours([stream])
@@ -113,12 +116,12 @@ def test_mutated_requests_are_read_as_llhttp_reads_them_whole_or_cut_at_random()
         assert fewer.refused or len(fewer.messages) == len(more.messages), stream
         agreed += (len(found.messages), found.refused) == (len(expected.messages), expected.refused)
         read += len(found.messages)
-    assert agreed > 0.85 * STREAMS  # each is stricter at times: see `http1/head.py`
-    assert read > STREAMS / 2  # the mutations leave something to read
+    assert agreed > 0.85 * STREAMS  # each is stricter in some cases: see `http1/head.py`
+    assert read > STREAMS / 2  # the mutations leave valid requests
 
 
 def refusal(sent: bytes, limits: Limits = LIMITS) -> int | None:
-    """The status that the bytes are refused with, if they are."""
+    """Returns the status that refuses the bytes, or None."""
     parser = RequestParser(limits)
     parser.feed(sent)
     try:
@@ -150,7 +153,7 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n
         CHUNKED + b"0\r\nTrailer: x\n",
     ],
 )
-def test_a_bare_lf_is_refused_as_soon_as_it_is_read(sent: bytes) -> None:
+def test_a_bare_lf_is_refused_immediately(sent: bytes) -> None:
     assert refusal(sent[:-1]) is None
     assert refusal(sent) == 400
 
@@ -184,7 +187,7 @@ def head_of(size: int) -> bytes:
     ],
     ids=lambda value: ascii(value)[-40:],
 )
-def test_what_is_too_large_is_refused_and_not_a_byte_less(sent: bytes, status: int | None) -> None:
+def test_each_size_limit_is_exact_to_the_byte(sent: bytes, status: int | None) -> None:
     assert refusal(sent) == status
 
 
@@ -209,7 +212,7 @@ def test_what_is_too_large_is_refused_and_not_a_byte_less(sent: bytes, status: i
     ],
     ids=lambda value: ascii(value)[:40],
 )
-def test_a_query_is_bounded_before_anything_is_made_of_it(target: str, status: int | None) -> None:
+def test_a_query_is_bounded_before_it_is_parsed(target: str, status: int | None) -> None:
     sent = f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     assert refusal(sent, LIMITS._replace(query_bytes=query_bytes)) == status
 
@@ -237,7 +240,7 @@ def test_a_target_in_absolute_form_is_its_path(
     "said",
     ["ftp://a/", "http:/a", "http:///a", "http://", "http://u@a/", "http://u:p@a/", "a", "*"],
 )
-def test_a_target_that_names_no_place_is_refused(said: str) -> None:
+def test_an_invalid_target_is_refused(said: str) -> None:
     with pytest.raises(ProtocolError):
         head.target("GET", said)
 

@@ -1,4 +1,4 @@
-"""Where one was in a conversation is where one comes back to."""
+"""A user who comes back to a conversation finds it at the same place."""
 
 import pytest
 from playwright.async_api import Page, expect
@@ -27,7 +27,7 @@ async def to_and_fro(page: Page, other: str) -> None:
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.gen_test(timeout=120)
-async def test_the_place_is_kept_when_one_leaves_a_conversation_and_comes_back(
+async def test_the_place_is_kept_when_a_user_leaves_a_conversation_and_comes_back(
     base_url: str, visitor: Visitor, dsn: str, width: int
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -45,7 +45,7 @@ async def test_the_place_is_kept_when_one_leaves_a_conversation_and_comes_back(
             else:
                 await to_and_fro(page, "jack")
 
-        for pixels in (700, 9000):  # from what was there at first, and from far above it
+        for pixels in (700, 9000):  # from the first screen, and from far above it
             for _ in range(10):
                 await page.locator(".scroller").evaluate(
                     "(e, pixels) => { e.scrollTop -= pixels }", pixels / 10

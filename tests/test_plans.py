@@ -1,4 +1,4 @@
-"""Each statement of db/ finds its rows by an index in a database with a million messages."""
+"""Each statement of db/ finds its rows by an index, in a database with a million messages."""
 
 import ast
 import time
@@ -37,7 +37,7 @@ NEVER_READ_WHOLE = {
     *("conversations", "participants", "messages", "feed_events"),
 }
 
-# Indexes and foreign keys are set aside meanwhile: a few seconds instead of a minute.
+# Without indexes and foreign keys, this takes a few seconds instead of a minute.
 FILL = f"""
     SET session_replication_role = replica;
     SET synchronous_commit = off;
@@ -126,7 +126,7 @@ FILL = f"""
 
 
 class Recorder(Database):
-    """A database that remembers what it was asked."""
+    """A database that remembers its statements."""
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn)
@@ -163,12 +163,12 @@ Act = Callable[[Database], Awaitable[object]]
 
 
 def talk_of(user_id: int) -> int:
-    """A conversation that this user, who is not the reader, has begun."""
+    """Returns a conversation that this user, who is not the reader, has begun."""
     return TALKS + 1 + (user_id - 2) * 5
 
 
 def storing(number: int) -> Act:
-    """So many users send; all of them draft anew at each call."""
+    """Has that many users send, each with a new draft at each call."""
     return lambda db: messages.store(
         db, [Draft(talk_of(u), u, "hello", str(uuid.uuid4()), True) for u in range(2, 2 + number)]
     )
@@ -283,8 +283,8 @@ async def test_a_statement_reads_no_large_table_from_end_to_end(
         assert not read_whole(plan["Plan"]) & NEVER_READ_WHOLE, plan
 
 
-def test_no_statement_of_db_is_missing_here() -> None:
-    """A function that asks the database must have an entry in STATEMENTS."""
+def test_every_statement_of_db_is_covered() -> None:
+    """Each function that runs a statement must have an entry in STATEMENTS."""
     looked_at = {name.split()[0] for name in STATEMENTS}
     (folder,) = package.__path__
     written = {name for path in Path(folder).rglob("*.py") for name in askers(path)}
@@ -329,7 +329,7 @@ async def test_a_list_of_conversations_with_a_million_unread_takes_under_50_ms(
     ],
 )
 @pytest.mark.gen_test
-async def test_what_lies_deep_costs_no_more_than_what_is_near(
+async def test_old_rows_cost_no_more_than_new_ones(
     recorder: Recorder, near: str, deep: str, most: int
 ) -> None:
     await STATEMENTS[near](recorder)
@@ -339,7 +339,7 @@ async def test_what_lies_deep_costs_no_more_than_what_is_near(
 
 
 @pytest.mark.gen_test
-async def test_a_long_run_of_ones_own_messages_is_not_walked_through(recorder: Recorder) -> None:
+async def test_a_long_run_of_the_users_own_messages_is_not_scanned(recorder: Recorder) -> None:
     author = 151  # wrote all of conversation 150, and has no marker there
     found = await conversations.one(recorder, author, 150)
     assert found.body.unread_count == 0
@@ -359,7 +359,7 @@ NO_STATISTICS = """
 
 
 def explained(recorder: Recorder, *options: str, first: str = "") -> list[dict[str, Any]]:
-    """The plan of each statement asked so far, under the settings that the server's run under."""
+    """Returns the plan of each statement so far, under the settings of the server."""
     found = []
     conn = psycopg2.connect(**connection.parameters(parse_dsn(recorder.dsn)))
     with conn.cursor() as cursor:
@@ -377,7 +377,7 @@ def explained(recorder: Recorder, *options: str, first: str = "") -> list[dict[s
 
 
 def read_whole(plan: dict[str, Any]) -> set[str]:
-    """The tables that a plan reads from end to end, by whichever way."""
+    """Returns the tables that a plan reads from end to end, in any way."""
     found = set().union(*(read_whole(part) for part in plan.get("Plans", [])))
     by_index = {"Index Scan", "Index Only Scan", "Bitmap Index Scan", "Bitmap Heap Scan"}
     whole = plan["Node Type"] not in by_index or not (plan.keys() & {"Index Cond", "Recheck Cond"})
@@ -393,7 +393,7 @@ def pages_touched(plan: dict[str, Any]) -> int:
 
 
 def askers(path: Path) -> Iterator[str]:
-    """The functions of a module that call `rows` or `row` of a database."""
+    """Returns the functions of a module that call `rows` or `row` of a database."""
     for function in ast.walk(ast.parse(path.read_text())):
         if isinstance(function, ast.AsyncFunctionDef):
             called = {ast.unparse(n.func) for n in ast.walk(function) if isinstance(n, ast.Call)}

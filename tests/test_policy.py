@@ -1,4 +1,4 @@
-"""What the page's Content-Security-Policy keeps an attacker from who got something into it."""
+"""How the page's Content-Security-Policy limits an attacker who has injected something."""
 
 import pytest
 
@@ -22,17 +22,17 @@ async def test_text_becomes_neither_markup_nor_code(base_url: str, attempt: str)
     async with browser(base_url) as tabs:
         page = await tabs.open("/access")
         attempted = f"try {{ {attempt}; tell('done') }} catch (error) {{ tell(error.name) }}"
-        # In a turn of its own: what a debugger evaluates itself is free of the policy.
+        # In a separate task: the policy does not apply to a debugger's own evaluation.
         refused = await page.evaluate(
             f"() => new Promise((tell) => setTimeout(() => {{ {attempted} }}))"
         )
         assert refused in ("TypeError", "EvalError")
-        assert tabs.complaints  # Chromium tells of each violation
+        assert tabs.complaints  # Chromium reports each violation
         tabs.complaints.clear()
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_nothing_goes_to_or_comes_from_another_host(base_url: str, http_port: int) -> None:
+async def test_no_request_goes_to_or_comes_from_another_host(base_url: str, http_port: int) -> None:
     """127.0.0.1 is another origin than localhost, and the same server."""
     other = f"http://127.0.0.1:{http_port}"
     async with browser(base_url) as tabs:

@@ -1,4 +1,4 @@
-"""A conversation on paper: all that is loaded, over several pages, and nothing to press."""
+"""A conversation on paper: all loaded messages, over several pages, and no buttons."""
 
 import re
 
@@ -15,7 +15,7 @@ PAGE_OF_PDF = re.compile(rb"/Type\s*/Page\b")
 
 
 async def printed_lines(page: Page) -> int:
-    """While it is printed, how many messages there are."""
+    """Returns how many messages there are while it is printed."""
     await page.evaluate("""addEventListener("beforeprint", () => {
         window.printed = document.querySelectorAll(".message").length;
     })""")
@@ -26,7 +26,7 @@ async def printed_lines(page: Page) -> int:
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_all_that_is_loaded_is_printed_and_the_page_is_as_before(
+async def test_all_loaded_messages_are_printed_and_the_page_is_unchanged(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -43,7 +43,7 @@ async def test_all_that_is_loaded_is_printed_and_the_page_is_as_before(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_paper_has_neither_list_nor_buttons_and_is_as_long_as_it_must_be(
+async def test_paper_has_neither_list_nor_buttons_and_tall_messages_in_full(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, jane, conversation = await two(visitor)

@@ -16,13 +16,13 @@ from tests.support.live_page import (
 )
 from tests.support.people import Visitor, eventually, two
 
-MILLISECONDS = 20_000  # pauses between tries are of 5 s at most
+MILLISECONDS = 20_000  # the page pauses at most 5 s between two tries
 LONGEST_BACKOFF_MILLISECONDS = 5000
 BACKOFF = 'import("/lib/backoff.js").then(({ backoff }) => backoff(60, () => 1))'
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_devices_that_were_asked_for_offline_come_by_themselves_when_the_network_is_back(
+async def test_devices_requested_offline_load_when_the_network_is_back(
     base_url: str, visitor: Visitor
 ) -> None:
     _, jane, conversation = await two(visitor)
@@ -44,7 +44,7 @@ async def test_devices_that_were_asked_for_offline_come_by_themselves_when_the_n
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_ways_to_sign_in_that_could_not_be_asked_for_come_by_themselves(
+async def test_sign_in_methods_that_failed_to_load_are_requested_again(
     base_url: str,
 ) -> None:
     async with browser(base_url) as tabs:
@@ -68,7 +68,7 @@ async def test_ways_to_sign_in_that_could_not_be_asked_for_come_by_themselves(
 
 @pytest.mark.parametrize("path", ["auth_user", "conversations"])
 @pytest.mark.gen_test(timeout=60)
-async def test_a_refusal_that_seems_final_is_asked_again_where_the_page_says_so(
+async def test_a_refusal_that_seems_final_is_retried_if_the_page_says_so(
     base_url: str, visitor: Visitor, path: str
 ) -> None:
     _, jane, conversation = await two(visitor)
@@ -93,9 +93,7 @@ async def test_a_refusal_that_seems_final_is_asked_again_where_the_page_says_so(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_while_somebody_looks_the_next_try_is_five_seconds_away_at_most(
-    base_url: str, visitor: Visitor
-) -> None:
+async def test_a_visible_page_retries_within_five_seconds(base_url: str, visitor: Visitor) -> None:
     _, jane, conversation = await two(visitor)
     async with browser(base_url) as tabs:
         page = await open_conversation(tabs, base_url, jane, conversation)
@@ -103,7 +101,7 @@ async def test_while_somebody_looks_the_next_try_is_five_seconds_away_at_most(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_each_try_of_a_long_outage_follows_within_five_seconds_or_at_once_when_asked_for(
+async def test_a_long_outage_is_retried_every_five_seconds_or_on_request(
     base_url: str, visitor: Visitor
 ) -> None:
     _, jane, conversation = await two(visitor)
@@ -115,7 +113,7 @@ async def test_each_try_of_a_long_outage_follows_within_five_seconds_or_at_once_
         await expect_live(page)
         await page.context.set_offline(True)
         await expect_line(page, OFFLINE)
-        for _ in range(10):  # by then pauses of 30 s would be due
+        for _ in range(10):  # pauses of 30 s would be due by then
             async with page.expect_event("requestfailed"):
                 await page.clock.fast_forward(LONGEST_BACKOFF_MILLISECONDS)
         await page.context.set_offline(False)

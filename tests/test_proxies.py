@@ -1,4 +1,4 @@
-"""Behind a proxy: whom it may speak for, and headers that browsers obey over TLS."""
+"""Behind a proxy: whose headers the server trusts, and the headers for browsers over TLS."""
 
 import dataclasses
 import ipaddress
@@ -17,7 +17,7 @@ NETWORKS = [ipaddress.ip_network(text) for text in ("10.0.0.0/8", "::1/128", "20
 
 
 def seen_through(peer: str, **headers: str) -> HTTPServerRequest:
-    """A request of `peer` with these headers, looked through."""
+    """Returns a request of `peer` with these headers, as the server sees it."""
     sent = HTTPHeaders({name.replace("_", "-"): value for name, value in headers.items()})
     sent["Host"] = "localhost"
     line = RequestStartLine("GET", "/", "HTTP/1.1")
@@ -31,9 +31,9 @@ def seen_through(peer: str, **headers: str) -> HTTPServerRequest:
     ("peer", "forwarded_for", "client"),
     [
         ("10.0.0.1", "192.0.2.7", "192.0.2.7"),
-        ("10.0.0.1", "6.6.6.6, 192.0.2.7", "192.0.2.7"),  # the left one is what the client claims
+        ("10.0.0.1", "6.6.6.6, 192.0.2.7", "192.0.2.7"),  # the client claims the left one
         ("10.0.0.1", "6.6.6.6, 192.0.2.7,10.2.3.4 , 10.9.9.9", "192.0.2.7"),
-        ("10.0.0.1", "10.2.3.4, 10.9.9.9", "10.2.3.4"),  # a request of the proxies' own network
+        ("10.0.0.1", "10.2.3.4, 10.9.9.9", "10.2.3.4"),  # a request from the proxies' own network
         ("10.0.0.1", "", "10.0.0.1"),
         ("10.0.0.1", "6.6.6.6, nonsense", "10.0.0.1"),
         ("10.0.0.1", "6.6.6.6, nonsense, 10.2.3.4", "10.2.3.4"),
@@ -64,12 +64,12 @@ def seen_through(peer: str, **headers: str) -> HTTPServerRequest:
         ("::1", "2001:db8:0:1::5", "2001:db8:0:1::5"),
         ("2001:db8::5", "::ffff:192.0.2.7", "192.0.2.7"),
         ("::ffff:10.0.0.1", "192.0.2.7", "192.0.2.7"),
-        ("192.0.2.1", "6.6.6.6", "192.0.2.1"),  # nobody whom we trust
+        ("192.0.2.1", "6.6.6.6", "192.0.2.1"),  # no trusted proxy
         ("0.0.0.0", "6.6.6.6", "0.0.0.0"),
         ("", "6.6.6.6", ""),
     ],
 )
-def test_the_rightmost_address_that_is_no_trusted_proxys_is_the_clients(
+def test_the_rightmost_untrusted_address_is_the_clients(
     peer: str, forwarded_for: str, client: str
 ) -> None:
     assert seen_through(peer, X_Forwarded_For=forwarded_for).remote_ip == client
@@ -85,7 +85,7 @@ def test_the_rightmost_address_that_is_no_trusted_proxys_is_the_clients(
         ("192.0.2.1", "https", "http"),
     ],
 )
-def test_the_protocol_is_a_trusted_proxys_to_tell(peer: str, told: str, protocol: str) -> None:
+def test_only_a_trusted_proxy_sets_the_protocol(peer: str, told: str, protocol: str) -> None:
     assert seen_through(peer, X_Forwarded_Proto=told).protocol == protocol
 
 
@@ -99,7 +99,7 @@ def test_the_protocol_is_a_trusted_proxys_to_tell(peer: str, told: str, protocol
         ("192.0.2.1", "0123", False),
     ],
 )
-def test_the_id_of_a_request_is_a_trusted_proxys_to_give(peer: str, told: str, kept: bool) -> None:
+def test_only_a_trusted_proxy_sets_the_request_id(peer: str, told: str, kept: bool) -> None:
     assert ("X-Request-Id" in seen_through(peer, X_Request_Id=told).headers) is kept
 
 
@@ -114,7 +114,7 @@ class TestWithATrustedProxy:
         )
 
     @pytest.mark.gen_test
-    async def test_development_sign_in_is_still_not_there_through_it(
+    async def test_development_sign_in_is_absent_through_a_trusted_proxy(
         self, visitor: Visitor, base_url: str
     ) -> None:
         for address in ("192.0.2.7", "127.0.0.1", "::1", "127.0.0.2"):
@@ -137,7 +137,7 @@ class TestWithATrustedProxy:
 
 
 @pytest.mark.gen_test
-async def test_without_trusted_proxies_nobody_speaks_for_another(
+async def test_without_trusted_proxies_forwarding_headers_are_ignored(
     visitor: Visitor, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -154,19 +154,19 @@ class TestOverTls:
         return dataclasses.replace(config, origin="https://chat.example")
 
     @pytest.mark.gen_test
-    async def test_browsers_are_told_to_use_nothing_else(self, visitor: Visitor) -> None:
+    async def test_browsers_are_told_to_use_only_https(self, visitor: Visitor) -> None:
         for path in ("/", "/app.js", "/api/nothing", "/api/auth_user", "/health/live"):
             headers = (await visitor.get(path)).headers
             assert headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
 @pytest.mark.gen_test
-async def test_over_plain_http_there_is_no_talk_of_tls(visitor: Visitor) -> None:
+async def test_over_plain_http_no_header_mentions_tls(visitor: Visitor) -> None:
     for path in ("/", "/api/nothing"):
         assert "Strict-Transport-Security" not in (await visitor.get(path)).headers
 
 
-def test_an_address_behind_a_proxy_counts_for_its_limits_as_any_other() -> None:
+def test_an_address_behind_a_proxy_has_limits_of_its_own() -> None:
     assert network(seen_through("::1", X_Forwarded_For="2001:db8:5::1").remote_ip) == (
         "2001:db8:5::/64"
     )

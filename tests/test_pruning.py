@@ -1,4 +1,4 @@
-"""What is deleted in time: the beginnings of feeds, sessions that have ended, and nothing else."""
+"""The pruner deletes the beginnings of feeds and ended sessions in time, and nothing else."""
 
 import asyncio
 import time
@@ -28,9 +28,7 @@ def left(dsn: str) -> dict[int, list[int]]:
 
 
 @pytest.mark.gen_test
-async def test_what_is_older_than_the_retention_goes_and_what_is_younger_stays(
-    db: Database, dsn: str
-) -> None:
+async def test_only_events_older_than_the_retention_are_deleted(db: Database, dsn: str) -> None:
     people, rows = pruning.FEEDS_AT_ONCE + 30, 2 * pruning.ROWS_AT_ONCE + 40
     ask(dsn, FILL, {"people": people, "rows": rows})
     gone = await Pruner(db, 30, pause=0).go_round()
@@ -42,14 +40,14 @@ async def test_what_is_older_than_the_retention_goes_and_what_is_younger_stays(
 
 
 @pytest.mark.gen_test
-async def test_a_step_is_small(db: Database, dsn: str) -> None:
+async def test_a_pruning_step_is_small(db: Database, dsn: str) -> None:
     ask(dsn, FILL, {"people": 3, "rows": 10 * pruning.ROWS_AT_ONCE})
     after, gone = await pruning._step(db, 0, time.time(), 30)
     assert (after, gone) == (0, 3 * pruning.ROWS_AT_ONCE)
 
 
 @pytest.mark.gen_test
-async def test_a_clock_that_jumped_tears_no_hole(db: Database, dsn: str) -> None:
+async def test_a_jump_of_the_clock_makes_no_gap(db: Database, dsn: str) -> None:
     ask(dsn, FILL, {"people": 1, "rows": 40})
     ask(dsn, "UPDATE feed_events SET created_at = now() WHERE seq = 5")
     await Pruner(db, 30, pause=0).go_round()
@@ -64,7 +62,7 @@ LEAP = """
 
 
 def leap(dsn: str) -> None:
-    """Sets the clock that new sessions of the database see 60 days ahead."""
+    """Sets the clock of the database's new sessions 60 days ahead."""
     name = parse_dsn(dsn)["dbname"]
     ask(dsn, LEAP)
     ask(dsn, f"ALTER DATABASE {name} SET search_path = ahead, pg_catalog, public")
@@ -73,7 +71,7 @@ def leap(dsn: str) -> None:
 
 @pytest.mark.parametrize("when", ["before the start", "later"])
 @pytest.mark.gen_test
-async def test_a_clock_that_leaps_ahead_deletes_nothing(
+async def test_a_clock_that_jumps_ahead_deletes_nothing(
     when: str, visitor: Visitor, db: Database, dsn: str
 ) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
@@ -91,7 +89,7 @@ async def test_a_clock_that_leaps_ahead_deletes_nothing(
 
 @rule("api#reset")
 @pytest.mark.gen_test
-async def test_who_resumes_from_before_the_retention_is_told_so(
+async def test_resuming_from_before_the_retention_is_a_reset(
     visitor: Visitor, db: Database, dsn: str
 ) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
@@ -111,7 +109,7 @@ async def test_who_resumes_from_before_the_retention_is_told_so(
     ask(dsn, "UPDATE feed_events SET created_at = now() - interval '31 days'")
     await Pruner(db, 30, pause=0).go_round()
     async with jane.stream(ids[-1]) as resumed:
-        assert await resumed.silent()  # who is up to date never expires
+        assert await resumed.silent()  # a position that is up to date never expires
         await john.send(conversation, "after")
         assert (await resumed.event()).data["content"] == "after"
 
@@ -120,7 +118,7 @@ async def test_who_resumes_from_before_the_retention_is_told_so(
 async def test_a_replay_whose_feed_is_pruned_meanwhile_ends_its_stream(
     visitor: Visitor, db: Database, dsn: str
 ) -> None:
-    """Better than a gap: its client asks again, and is reset."""
+    """An end is better than a gap: the client reconnects, and gets a `reset`."""
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     conversation = await john.talk_to(jane)
     async with jane.stream() as stream:
@@ -133,7 +131,7 @@ async def test_a_replay_whose_feed_is_pruned_meanwhile_ends_its_stream(
 
 
 @pytest.mark.gen_test
-async def test_sessions_that_have_ended_are_deleted_and_living_ones_stay(
+async def test_ended_sessions_are_deleted_and_live_ones_stay(
     visitor: Visitor, db: Database, dsn: str
 ) -> None:
     jane = await visitor.sign_in("jane")
@@ -152,7 +150,7 @@ async def test_sessions_that_have_ended_are_deleted_and_living_ones_stay(
 
 
 @pytest.mark.gen_test
-async def test_the_pruner_goes_round_both(db: Database, dsn: str) -> None:
+async def test_the_pruner_covers_feeds_and_sessions(db: Database, dsn: str) -> None:
     ask(dsn, FILL, {"people": 1, "rows": 40})
     sql = "INSERT INTO sessions (user_id, user_agent, last_seen_at) VALUES (1, 'x', '2020-01-01')"
     ask(dsn, sql)

@@ -1,4 +1,4 @@
-"""What is unread, where one sees it, and when it is read: only when somebody has seen it."""
+"""What is unread, where the page shows it, and when it is read: only once a user has seen it."""
 
 import time
 from pathlib import Path
@@ -12,11 +12,11 @@ from tests.support.chromium import Chromium
 from tests.support.conversation_page import at, marker, settled
 from tests.support.people import Visitor, eventually_equal, two
 
-TALL = "\n".join(f"line {n}" for n in range(60))  # no screen shows it whole
+TALL = "\n".join(f"line {n}" for n in range(60))  # taller than any screen
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_unread_counts_stand_on_the_list_in_the_title_and_on_the_icon(
+async def test_unread_counts_are_in_the_list_the_title_and_on_the_icon(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -130,7 +130,7 @@ async def test_a_message_is_not_read_before_it_is_on_the_screen(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_line_stands_where_the_unread_begin_and_stays_while_one_reads(
+async def test_a_line_marks_the_first_unread_message_and_stays_during_reading(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -163,7 +163,7 @@ async def test_a_line_stands_where_the_unread_begin_and_stays_while_one_reads(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_unread_that_begin_above_the_screen_are_a_button_away(
+async def test_a_button_leads_to_unread_messages_above_the_screen(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -188,7 +188,9 @@ async def test_unread_that_begin_above_the_screen_are_a_button_away(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_the_other_side_sees_what_has_been_seen(base_url: str, visitor: Visitor) -> None:
+async def test_the_other_user_sees_which_messages_were_seen(
+    base_url: str, visitor: Visitor
+) -> None:
     john, jane, conversation = await two(visitor)
     async with browser(base_url) as tabs:
         page = await at(tabs, "john", conversation)
@@ -208,7 +210,7 @@ async def test_the_other_side_sees_what_has_been_seen(base_url: str, visitor: Vi
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_is_read_in_one_tab_is_read_in_all_tabs_and_devices_within_a_second(
+async def test_a_message_read_in_one_tab_is_read_on_all_devices_within_a_second(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -230,11 +232,11 @@ async def test_what_is_read_in_one_tab_is_read_in_all_tabs_and_devices_within_a_
                 await expect(other.locator(".badge")).to_have_count(0)
                 await expect(other).to_have_title("Messenger")
             took.append(time.monotonic() - begun)
-        assert min(took) < 5, took  # and not with the next heartbeat
+        assert min(took) < 5, took  # before the next heartbeat
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_is_seen_as_it_comes_is_told_a_few_times_a_second_and_to_the_last(
+async def test_reading_along_is_reported_a_few_times_a_second_and_completely(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -251,7 +253,7 @@ async def test_what_is_seen_as_it_comes_is_told_a_few_times_a_second_and_to_the_
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_read_that_could_not_be_told_is_told_later(base_url: str, visitor: Visitor) -> None:
+async def test_a_read_that_failed_to_send_is_sent_later(base_url: str, visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
     async with browser(base_url) as tabs:
         page = await at(tabs, "jane", conversation)

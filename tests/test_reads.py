@@ -1,4 +1,4 @@
-"""Read markers and what they leave unread."""
+"""Read markers, and the unread counts that they leave."""
 
 import asyncio
 from typing import Any
@@ -23,7 +23,7 @@ async def unread(person: Person, conversation: str) -> Any:
 
 @rule("api#own-messages")
 @pytest.mark.gen_test
-async def test_others_messages_are_unread_and_ones_own_never(visitor: Visitor) -> None:
+async def test_messages_of_others_are_unread_and_own_ones_never(visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
     for _ in range(3):
         await john.send(conversation, "hello")
@@ -59,9 +59,9 @@ async def test_the_marker_only_moves_forward(visitor: Visitor) -> None:
 
 @rule("api#marker")
 @pytest.mark.gen_test
-async def test_without_a_body_all_is_read(visitor: Visitor) -> None:
+async def test_without_a_body_all_messages_are_read(visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
-    await jane.read(conversation)  # there is nothing to read, and that is fine
+    await jane.read(conversation)  # an empty conversation is no error
     assert (await jane.conversation(conversation))["lastReadMessageId"] is None
     last = [await john.send(conversation, f"{n}") for n in range(3)][-1]
     await jane.read(conversation)
@@ -75,7 +75,7 @@ async def test_without_a_body_all_is_read(visitor: Visitor) -> None:
 
 @rule("api#marker")
 @pytest.mark.gen_test
-async def test_an_id_that_is_no_message_of_the_conversation_is_refused(visitor: Visitor) -> None:
+async def test_an_id_of_no_message_of_the_conversation_is_refused(visitor: Visitor) -> None:
     john, jane, conversation = await two(visitor)
     jack = await visitor.sign_in("jack")
     elsewhere = await john.send(await john.talk_to(jack), "elsewhere")

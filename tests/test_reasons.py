@@ -63,7 +63,7 @@ def test_the_reason_comes_in_one_line_and_at_once(tmp_path: Path) -> None:
     postgres.stop()
 
 
-def test_a_living_process_that_has_the_old_ones_number_is_no_postgresql(tmp_path: Path) -> None:
+def test_another_process_with_the_old_process_id_is_no_postgresql(tmp_path: Path) -> None:
     postgres = EmbeddedPostgres(tmp_path)
     postgres.start(lambda line: None)
     postgres.kill()

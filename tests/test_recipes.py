@@ -1,4 +1,4 @@
-"""The recipes of docs/operating.md, as they stand there, with the programs that they are for."""
+"""The recipes of docs/operating.md, as written, with the programs that they are for."""
 
 import dataclasses
 import ipaddress
@@ -35,7 +35,7 @@ def config(config: Config) -> Config:
 
 @pytest.fixture(params=KINDS, ids=lambda kind: str(kind.program))
 def proxy(request: pytest.FixtureRequest, tmp_path: Path, http_port: int) -> Iterator[Proxy]:
-    """In front of this test's server, with the documented file."""
+    """Runs the proxy with the documented file, in front of this test's server."""
     kind: type[Proxy] = request.param
     kind.needed()
     proxy = kind(tmp_path, http_port)
@@ -46,7 +46,7 @@ def proxy(request: pytest.FixtureRequest, tmp_path: Path, http_port: int) -> Ite
 
 
 class Client:
-    """One user behind the proxy, by HTTPS."""
+    """A user behind the proxy, over HTTPS."""
 
     def __init__(self, proxy: Proxy, token: str) -> None:
         self._proxy = proxy
@@ -82,7 +82,7 @@ def john(proxy: Proxy, base_url: str, dsn: str) -> Client:
 
 
 async def conversation(jane: Client) -> str:
-    """The path of her messages with john."""
+    """Returns the path of her messages with john."""
     answer = await jane.ask("POST", "/api/conversations", {"username": "john"})
     assert answer.status_code == 201, answer.text
     return f"/api/conversations/{answer.json()['id']}/messages"
@@ -102,9 +102,7 @@ async def test_two_people_talk_through_a_proxy_with_the_documented_file(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_stream_whose_client_left_the_proxy_is_given_up(
-    john: Client, app: Messenger
-) -> None:
+async def test_a_stream_ends_when_its_client_leaves_the_proxy(john: Client, app: Messenger) -> None:
     stream = await john.stream()
     assert len(app.services.bus) == 1
     await stream.left()

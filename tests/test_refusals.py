@@ -1,4 +1,4 @@
-"""Refusals: problem details, in the order of docs/api.md, and nothing a client sends is a 500."""
+"""Refusals: problem details, in the order of docs/api.md, and no client can cause a 500."""
 
 import asyncio
 import dataclasses
@@ -23,7 +23,7 @@ async def two(visitor: Visitor) -> tuple[Person, str]:
 
 @rule("api#problem-details")
 @pytest.mark.gen_test
-async def test_an_error_is_a_problem_that_programs_and_people_can_read(visitor: Visitor) -> None:
+async def test_an_error_is_a_problem_for_programs_and_people(visitor: Visitor) -> None:
     john = await visitor.sign_in("john")
     answer = await john.post("/api/conversations", {"username": 5})
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -66,7 +66,7 @@ async def test_an_error_is_a_problem_that_programs_and_people_can_read(visitor: 
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS", "BREW"])
 @pytest.mark.gen_test
-async def test_what_is_no_route_is_not_found_whatever_the_method(
+async def test_an_unknown_route_is_not_found_whatever_the_method(
     visitor: Visitor, path: str, method: str
 ) -> None:
     answer = await visitor.ask(method, f"/api{path}", headers=EVIL)
@@ -138,14 +138,14 @@ async def test_pages_of_other_sites_may_not_write_or_open_a_stream(
     john = await visitor.sign_in("john")
     sent = {name: value.replace("PORT", str(http_port)) for name, value in headers.items()}
     if sent.get("Origin") == f"http://127.0.0.1:{http_port}" and "Host" not in sent:
-        refused = True  # asked as localhost: another origin
+        refused = True  # the same server as localhost: another origin
     answer = await john.post("/api/refresh_token", headers=sent)
     assert answer.status == (403 if refused else 200)
     if refused:
         assert answer.json["code"] == "cross_site"
     stream = await john.ask("HEAD", "/api/messages", headers={"Accept": "text/event-stream"} | sent)
     assert stream.status == (403 if refused else 200)
-    assert (await john.get("/api/auth_user", headers=sent)).status == 200  # reading is CORS' affair
+    assert (await john.get("/api/auth_user", headers=sent)).status == 200  # CORS guards reading
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
@@ -233,7 +233,7 @@ class TestHosts:
     ],
 )
 @pytest.mark.gen_test
-async def test_what_is_no_proper_request_is_a_400(base_url: str, request_head: str) -> None:
+async def test_a_malformed_request_is_a_400(base_url: str, request_head: str) -> None:
     answer = await raw(base_url, request_head)
     assert int(answer.split()[1]) in ((400, 421) if "Host:\r\n" in request_head else (400,))
 
@@ -298,7 +298,7 @@ async def test_headers_beyond_their_limit_are_refused(base_url: str) -> None:
     ids=lambda value: ascii(value)[:40],
 )
 @pytest.mark.gen_test
-async def test_a_body_that_will_not_do_is_refused_with_what_fits(
+async def test_an_invalid_body_is_refused_with_the_reason(
     visitor: Visitor, body: bytes, status: int
 ) -> None:
     john = await visitor.sign_in("john")
@@ -333,7 +333,7 @@ async def test_only_json_is_read(visitor: Visitor, content_type: str, taken: boo
 
 @rule("api#order-of-refusals")
 @pytest.mark.gen_test
-async def test_of_several_refusals_the_first_in_order_is_told(visitor: Visitor) -> None:
+async def test_the_first_of_several_refusals_is_answered(visitor: Visitor) -> None:
     john, conversation = await two(visitor)
     path = f"/api/conversations/{conversation}/messages"
     text = {"Content-Type": "text/plain"}
@@ -352,7 +352,7 @@ async def test_of_several_refusals_the_first_in_order_is_told(visitor: Visitor) 
 
 
 @pytest.mark.gen_test
-async def test_a_server_that_drains_says_so_before_it_asks_who_it_is(
+async def test_a_draining_server_says_so_before_it_checks_the_credential(
     visitor: Visitor, app: Messenger
 ) -> None:
     app.services.draining = True
@@ -394,7 +394,7 @@ async def test_without_its_database_the_server_says_so_and_recovers(
 @rule("api#fixed-5xx")
 @pytest.mark.expects_errors
 @pytest.mark.gen_test
-async def test_a_fault_of_ours_is_logged_and_tells_nothing(
+async def test_a_server_error_is_logged_and_reveals_nothing(
     visitor: Visitor, app: Messenger, caplog: pytest.LogCaptureFixture
 ) -> None:
     jane = await visitor.sign_in("jane")
@@ -406,7 +406,7 @@ async def test_a_fault_of_ours_is_logged_and_tells_nothing(
 
 
 @pytest.mark.gen_test
-async def test_of_thousands_of_broken_fields_an_answer_names_a_few(visitor: Visitor) -> None:
+async def test_an_answer_names_a_few_of_thousands_of_broken_fields(visitor: Visitor) -> None:
     john, conversation = await two(visitor)
     body = b"{" + b"".join(b'"%d": ["\\ud800"],' % n for n in range(3000)) + b'"content": "a"}'
     path = f"/api/conversations/{conversation}/messages"

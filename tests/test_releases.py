@@ -1,4 +1,4 @@
-"""What an earlier release has stored, in its database and in a browser, opens with nothing lost."""
+"""A release's database and browser profile open in this version, with nothing lost."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -32,14 +32,14 @@ def config(config: Config) -> Config:
 
 @pytest.fixture
 def dsn(postgres: Postgres, release: Path) -> Iterator[str]:
-    """The release's database, brought up to date as each start does it."""
+    """Returns the release's database, upgraded as by each start."""
     with restored(postgres, release / "database.sql") as dsn:
         startup._prepare(dsn, new_epoch=False)
         yield dsn
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_history_unsent_messages_and_settings_of_a_release_are_there(
+async def test_history_unsent_messages_and_settings_of_a_release_are_kept(
     visitor: Visitor, http_port: int, http_server: object, release: Path, tmp_path: Path
 ) -> None:
     john = await visitor.sign_in("john")
@@ -48,7 +48,7 @@ async def test_history_unsent_messages_and_settings_of_a_release_are_there(
     before = await stored(john, conversation)
     assert before[-1] == "number 19"
     async with profile(unpack(release / "profile.tar.xz", tmp_path), http_port) as context:
-        jane = await visitor.sign_in("jane")  # the session of then may have expired
+        jane = await visitor.sign_in("jane")  # that session may have expired
         await context.add_cookies([jane.cookie_of(ORIGIN)])
         page = await context.new_page()
         await page.goto(f"{ORIGIN}/conversations/{conversation}")

@@ -1,4 +1,4 @@
-"""FeedReader: a user's streams read what they missed a page at a time, and at a bounded rate."""
+"""A user's streams read what they missed a page at a time, and at a bounded rate."""
 
 import asyncio
 import dataclasses
@@ -38,7 +38,7 @@ async def long_messages(john: Person, conversation: Any, number: int) -> None:
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_one_page_of_a_user_is_read_at_a_time_whoever_does_not_take_theirs(
+async def test_one_page_of_a_user_is_read_at_a_time_despite_slow_streams(
     visitor: Visitor, app: Messenger
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -75,7 +75,7 @@ async def test_one_page_of_a_user_is_read_at_a_time_whoever_does_not_take_theirs
 
 
 @pytest.mark.gen_test
-async def test_pages_of_long_events_have_fewer_of_them_and_of_short_ones_the_most(
+async def test_pages_of_long_events_have_fewer_events_than_pages_of_short_ones(
     visitor: Visitor, app: Messenger
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -102,7 +102,7 @@ class TestBudget:
         return dataclasses.replace(config, rate_limits=True, sends_at_once=1000)
 
     @pytest.mark.gen_test
-    async def test_what_is_replayed_is_taken_from_the_users_budget(
+    async def test_a_replay_counts_for_the_users_budget(
         self, visitor: Visitor, app: Messenger
     ) -> None:
         john, jane, conversation = await two(visitor)
@@ -127,7 +127,7 @@ class TestBudget:
 
 
 @pytest.mark.gen_test
-async def test_streams_of_a_user_have_their_turns_in_order_and_a_cancelled_one_gives_way() -> None:
+async def test_streams_of_a_user_read_in_order_and_a_cancelled_one_gives_up_its_place() -> None:
     queue, order = ReplayQueue(), list[int]()
     first = asyncio.Event()
 
@@ -144,7 +144,7 @@ async def test_streams_of_a_user_have_their_turns_in_order_and_a_cancelled_one_g
     tasks[2].cancel()
     first.set()
     await asyncio.sleep(0)
-    tasks[1].cancel()  # perhaps in the moment in which it got its turn
+    tasks[1].cancel()  # perhaps at the moment in which it was granted
     await asyncio.wait(tasks)
     assert order in ([0, 1, 3, 4], [0, 3, 4])
     assert not queue._waiting

@@ -1,4 +1,4 @@
-"""A database restored from a backup is told from the one that clients knew."""
+"""A database restored from a backup is recognised as another one than clients knew."""
 
 import signal
 import subprocess
@@ -15,7 +15,7 @@ from tests.support.sse import EventStream
 
 @pytest.fixture
 def restored(postgres: Postgres) -> Iterator[str]:
-    """An empty database, for a dump."""
+    """Makes an empty database for a dump."""
     with postgres.database(template="template0") as dsn:
         yield dsn
 
@@ -59,7 +59,7 @@ async def test_a_dump_restored_elsewhere_resets_its_clients(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_copied_data_directory_begins_a_new_epoch_when_asked(tmp_path: Path) -> None:
+async def test_a_copied_data_directory_begins_a_new_epoch_on_request(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server:
         john, path = someone_talks(server.url)
         assert server.end() == 0
@@ -81,7 +81,7 @@ async def test_a_copied_data_directory_begins_a_new_epoch_when_asked(tmp_path: P
 
 
 def copy(source: Path, target: Path) -> None:
-    """With owners and modes, which PostgreSQL insists on."""
+    """Copies with owners and modes, which PostgreSQL requires."""
     subprocess.run(["cp", "-a", source, target], check=True, timeout=60)
 
 

@@ -1,4 +1,4 @@
-"""Resuming: a stream goes on where its client left off, or says why it cannot."""
+"""A stream resumes where its client left off, or says why it cannot."""
 
 import asyncio
 import uuid
@@ -38,7 +38,7 @@ async def test_a_stream_resumes_with_exactly_what_was_missed_as_it_was_first_sen
 
 @rule("api#resume-without")
 @pytest.mark.gen_test
-async def test_the_header_wins_over_the_query_and_an_empty_one_is_none(
+async def test_the_header_wins_over_the_query_and_an_empty_one_counts_as_absent(
     visitor: Visitor, base_url: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -142,7 +142,7 @@ async def test_of_several_positions_the_first_that_is_not_empty_counts(
 
 @pytest.mark.parametrize("given", ["%ff", "%f0%9f", "%00", "%0d%0a", "x" * 1500])
 @pytest.mark.gen_test
-async def test_bytes_that_are_no_text_are_no_position_either(
+async def test_bytes_that_are_no_text_are_no_position(
     visitor: Visitor, base_url: str, given: str
 ) -> None:
     jane = await visitor.sign_in("jane")
@@ -154,7 +154,7 @@ async def test_bytes_that_are_no_text_are_no_position_either(
 
 
 @pytest.mark.gen_test
-async def test_a_header_that_is_too_long_is_told_so(visitor: Visitor, base_url: str) -> None:
+async def test_a_header_that_is_too_long_is_refused(visitor: Visitor, base_url: str) -> None:
     jane = await visitor.sign_in("jane")
     for length, status in ((15_000, 200), (64 * 1024, 431)):
         headers = jane.headers() | {"Last-Event-ID": "x" * length}
@@ -165,9 +165,7 @@ async def test_a_header_that_is_too_long_is_told_so(visitor: Visitor, base_url: 
 
 @rule("api#reset")
 @pytest.mark.gen_test
-async def test_who_is_too_far_behind_is_reset_and_just_not_too_far_is_not(
-    visitor: Visitor, dsn: str
-) -> None:
+async def test_only_a_client_beyond_the_replay_limit_is_reset(visitor: Visitor, dsn: str) -> None:
     _, jane, _ = await two(visitor)
     epoch = (await jane.get("/api/conversations")).headers["Last-Event-ID"].partition("-")[0]
     ask(
@@ -185,7 +183,7 @@ async def test_who_is_too_far_behind_is_reset_and_just_not_too_far_is_not(
         assert (await behind.event()).data == {"reason": "backlog"}
         assert await behind.silent()
     ask(dsn, "DELETE FROM feed_events WHERE user_id = %s AND seq <= 1", (jane.id,))
-    async with jane.stream(f"{epoch}-0") as behind:  # and what it missed is gone, too
+    async with jane.stream(f"{epoch}-0") as behind:  # and what it missed is deleted, too
         assert (await behind.event()).data == {"reason": "backlog"}
     async with jane.stream(f"{epoch}-1") as stream:
         events = await stream.events(1000)
@@ -195,7 +193,7 @@ async def test_who_is_too_far_behind_is_reset_and_just_not_too_far_is_not(
 
 @rule("api#never-expires")
 @pytest.mark.gen_test
-async def test_a_feed_that_does_not_reach_back_resets_but_never_who_was_up_to_date(
+async def test_a_pruned_feed_resets_clients_except_those_up_to_date(
     visitor: Visitor, dsn: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -259,10 +257,10 @@ async def test_streams_opened_while_messages_flow_miss_nothing_and_repeat_nothin
 @pytest.mark.parametrize("resuming", [True, False])
 @pytest.mark.parametrize("moment", ["before its position", "before its page", "after its page"])
 @pytest.mark.gen_test
-async def test_what_happens_while_a_stream_opens_comes_once(
+async def test_an_event_during_the_opening_of_a_stream_arrives_once(
     visitor: Visitor, app: Messenger, moment: str, resuming: bool
 ) -> None:
-    """It is registered with the bus by then: the feed and the bus both tell of it."""
+    """The stream is subscribed by then, so that both the feed and the bus have the event."""
     john, jane, conversation = await two(visitor)
     async with jane.stream() as stream:
         cursor = stream.hello.id

@@ -1,4 +1,4 @@
-"""What root gives away when it starts the server: nothing. PostgreSQL runs as a user of its own."""
+"""A start as root gives nothing away: PostgreSQL runs as a user of its own."""
 
 import os
 import pwd
@@ -21,12 +21,12 @@ SECRET = "a secret that nobody but the server may have"
 
 
 def modes(*below: Path) -> dict[Path, int]:
-    """Of all directories above some."""
+    """Returns the modes of all directories above some paths."""
     return {path: path.stat().st_mode for start in below for path in start.parents}
 
 
 def account(pid: int) -> tuple[set[int], set[int], set[int], int]:
-    """The uids, gids and further groups of a process, and its capabilities."""
+    """Returns the uids, gids and further groups of a process, and its capabilities."""
     told = dict(
         line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
     )
@@ -109,7 +109,7 @@ def test_a_database_of_an_earlier_release_keeps_its_user_and_one_of_a_stranger_i
             EmbeddedPostgres(tmp_path).start(lambda line: None)
 
 
-def test_root_writes_postgresqls_log_through_no_link(tmp_path: Path) -> None:
+def test_root_does_not_follow_a_link_at_postgresqls_log(tmp_path: Path) -> None:
     postgres = EmbeddedPostgres(tmp_path)
     postgres.start(lambda line: None)
     postgres.stop()
@@ -124,7 +124,7 @@ def test_root_writes_postgresqls_log_through_no_link(tmp_path: Path) -> None:
     assert precious.stat().st_uid == 0
 
 
-def test_a_postgresql_that_is_ours_is_known_without_the_right_to_look_into_it(
+def test_our_postgresql_is_recognised_without_the_right_to_inspect_it(
     tmp_path: Path,
 ) -> None:
     without = ("setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace")

@@ -1,4 +1,4 @@
-"""The run queue: work is done in slices, and established clients go before new ones."""
+"""The run queue works in slices, and runs established clients before new ones."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ def busy_for(seconds: float, then: Callable[[], None]) -> Callable[[], None]:
 
 
 async def until(has_come: Callable[[], bool]) -> int:
-    """After how many turns of the loop."""
+    """Returns after how many iterations of the loop."""
     turns = 0
     async with asyncio.timeout(10):
         while not has_come():
@@ -50,7 +50,7 @@ async def test_new_clients_have_the_whole_slice_while_no_client_is_active() -> N
 
 
 @pytest.mark.gen_test
-async def test_a_crowd_of_new_clients_takes_little_of_each_slice_while_others_are_active() -> None:
+async def test_many_new_clients_take_little_of_each_slice_while_others_are_active() -> None:
     scheduler, done, told = RequestScheduler(), list[int](), list[int]()
     for n in range(100):
         scheduler.submit_new(busy_for(NEW_CLIENTS_SECONDS, lambda n=n: done.append(n)))  # type: ignore[misc]
@@ -64,7 +64,7 @@ async def test_a_crowd_of_new_clients_takes_little_of_each_slice_while_others_ar
 
 
 @pytest.mark.gen_test
-async def test_new_clients_have_their_part_however_much_others_ask() -> None:
+async def test_new_clients_get_their_share_however_busy_others_are() -> None:
     scheduler, done = RequestScheduler(), list[int]()
 
     def ask_on_and_on() -> None:

@@ -1,4 +1,4 @@
-"""Scrolling through a conversation: what one looks at stays where it is, whatever comes."""
+"""Scrolling through a conversation: the visible messages keep their place, whatever arrives."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from tests.support.scrolling import (
     to_the_beginning,
 )
 
-# Where the line in the middle of the screen stands, frame by frame, however it is drawn anew.
+# Records the position of the line in the middle of the screen, in each frame.
 WATCH = """() => {
     const frame = document.querySelector(".scroller").getBoundingClientRect();
     const middle = frame.top + frame.height / 2;
@@ -37,7 +37,7 @@ WATCH = """() => {
 
 
 async def jumps(page: Page) -> list[float]:
-    """From frame to frame, all of a pixel and more, and -1 for a line that was gone."""
+    """Returns all moves of a pixel and more between frames, and -1 where the line was gone."""
     jumps: list[float] = await page.evaluate("""
         places.map((place, n) => (place === null ? -1 : n && Math.abs(place - places[n - 1])))
             .filter((jump) => jump < 0 || jump >= 1)
@@ -47,7 +47,7 @@ async def jumps(page: Page) -> list[float]:
 
 @asynccontextmanager
 async def holding(page: Page) -> AsyncIterator[list[asyncio.Event]]:
-    """The requests for older messages: each goes on when its event is set, or at the end."""
+    """Holds requests for older messages; each continues when its event is set, or at the end."""
     held: list[asyncio.Event] = []
     over = False
 
@@ -67,7 +67,7 @@ async def holding(page: Page) -> AsyncIterator[list[asyncio.Event]]:
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.gen_test(timeout=120)
-async def test_older_messages_come_as_one_scrolls_and_nothing_jumps(
+async def test_older_messages_load_during_scrolling_and_nothing_jumps(
     base_url: str, visitor: Visitor, dsn: str, width: int
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -113,14 +113,14 @@ async def test_at_the_very_top_older_messages_push_nothing_down(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_nothing_jumps_when_lines_far_away_give_way_to_others(
+async def test_nothing_jumps_when_distant_lines_are_replaced(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, jane, conversation = await two(visitor)
     fill(dsn, conversation, john, jane, 2000)
     async with browser(base_url) as tabs:
         page = await at(tabs, "jane", conversation)
-        # Each step is as long as it was asked for: what the page does itself is not to be seen.
+        # Each step is as long as the test asks for, so that the page's own moves would show.
         odd = await page.locator(".scroller").evaluate("""async (scroller) => {
             const odd = [];
             const frame = () => new Promise(requestAnimationFrame);
@@ -145,7 +145,7 @@ async def test_nothing_jumps_when_lines_far_away_give_way_to_others(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_it_follows_what_comes_only_if_the_end_was_in_view(
+async def test_new_messages_are_followed_only_if_the_end_was_in_view(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -175,7 +175,7 @@ async def test_it_follows_what_comes_only_if_the_end_was_in_view(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_the_new_ones_are_counted_down_as_they_come_into_view(
+async def test_the_count_of_new_messages_falls_as_they_come_into_view(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -195,7 +195,7 @@ async def test_the_new_ones_are_counted_down_as_they_come_into_view(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_who_sends_sees_it_wherever_they_were_reading(
+async def test_a_sender_sees_their_message_wherever_they_were_reading(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -218,7 +218,7 @@ async def test_the_end_stays_in_view_and_the_place_is_kept_when_the_window_chang
     fill(dsn, conversation, john, jane, 100)
     async with browser(base_url) as tabs:
         page = await at(tabs, "jane", conversation)
-        for width, height in ((1280, 400), (600, 700), (390, 800)):  # as a keyboard comes up
+        for width, height in ((1280, 400), (600, 700), (390, 800)):  # as when a keyboard opens
             await page.set_viewport_size({"width": width, "height": height})
             await frames(page)
             assert await distance_from_the_end(page) < 1
@@ -237,7 +237,7 @@ async def test_the_end_stays_in_view_and_the_place_is_kept_when_the_window_chang
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_older_messages_that_could_not_be_loaded_are_asked_for_again(
+async def test_older_messages_that_failed_to_load_are_requested_again(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, jane, conversation = await two(visitor)

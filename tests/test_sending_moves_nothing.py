@@ -1,4 +1,4 @@
-"""Nothing in a conversation moves when a message that was drawn is sent."""
+"""Nothing in a conversation moves when a message changes from drawn to sent."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.support.people import Visitor, two
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_nothing_changes_its_height_between_drawn_and_sent(
+async def test_a_message_keeps_its_height_from_drawn_to_sent(
     base_url: str, visitor: Visitor
 ) -> None:
     _, jane, conversation = await two(visitor)

@@ -1,4 +1,4 @@
-"""What was sent is kept, whenever the page goes and whatever becomes of its storage."""
+"""A sent message is kept, whenever the page ends and whatever happens to its storage."""
 
 import pytest
 from playwright.async_api import Page, expect
@@ -30,7 +30,7 @@ async def slowed(page: Page, rate: int) -> None:
 
 
 async def send_and_leave(page: Page, content: str, milliseconds: int) -> None:
-    """As by hand: keys, Enter, and the page is left that much later, by its own clock."""
+    """Sends by keys and Enter, and leaves after that many milliseconds of the page's clock."""
     await page.get_by_role("textbox", name="Message").fill(content)
     await page.evaluate(
         "(ms) => document.addEventListener('keyup', () => {"
@@ -52,7 +52,7 @@ async def send_and_leave(page: Page, content: str, milliseconds: int) -> None:
         pytest.param(6, 60, marks=pytest.mark.prove),
     ],
 )
-async def test_what_was_sent_just_before_the_page_goes_is_neither_lost_nor_doubled(
+async def test_a_message_sent_just_before_the_page_closes_is_neither_lost_nor_doubled(
     base_url: str, visitor: Visitor, rate: int, count: int
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -71,7 +71,7 @@ async def test_what_was_sent_just_before_the_page_goes_is_neither_lost_nor_doubl
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_where_the_quick_storage_is_full_nothing_is_lost_on_a_reload_either(
+async def test_a_reload_with_full_synchronous_storage_loses_nothing(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -81,7 +81,7 @@ async def test_where_the_quick_storage_is_full_nothing_is_lost_on_a_reload_eithe
         await cut_sends(page.context)
         for content in ("one", "two"):
             await write(page, content)
-        other = await page.context.new_page()  # has it from the disk
+        other = await page.context.new_page()  # reads it from the disk
         await other.goto(page.url)
         await expect_sending(other, ["one", "two"])
         await page.reload()
@@ -122,7 +122,7 @@ BREAKAGES = {
 
 @pytest.mark.gen_test(timeout=120)
 @pytest.mark.parametrize("breakage", BREAKAGES.values(), ids=BREAKAGES)
-async def test_what_was_drawn_is_sent_before_what_is_written_later_though_the_storage_breaks(
+async def test_messages_are_sent_in_order_though_the_storage_breaks(
     base_url: str, visitor: Visitor, breakage: str
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -131,7 +131,7 @@ async def test_what_was_drawn_is_sent_before_what_is_written_later_though_the_st
         await page.context.set_offline(True)
         await write(page, "before")
         await expect_sending(page, ["before"])
-        other = await page.context.new_page()  # whose own turn never comes
+        other = await page.context.new_page()  # which never has its own turn
         await other.close()
         await page.evaluate(breakage)
         await write(page, "after")
@@ -142,7 +142,7 @@ async def test_what_was_drawn_is_sent_before_what_is_written_later_though_the_st
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_what_another_tab_did_not_live_to_store_is_sent_by_the_one_that_is_left(
+async def test_the_remaining_tab_sends_what_a_closed_tab_could_not_store(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)

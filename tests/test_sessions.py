@@ -1,4 +1,4 @@
-"""Sessions as their user sees them: where one is signed in, since when, and the way to end that."""
+"""Sessions as their user sees them: devices, since when, and how to end one."""
 
 import asyncio
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ async def sessions(person: Person) -> list[Any]:
 
 @rule("api#sessions")
 @pytest.mark.gen_test
-async def test_the_latest_seen_comes_first_and_the_present_one_is_marked(
+async def test_the_session_seen_last_comes_first_and_the_present_one_is_marked(
     visitor: Visitor, db: Database
 ) -> None:
     people = [await visitor.sign_in("jane") for _ in range(3)]
@@ -39,7 +39,7 @@ async def test_the_latest_seen_comes_first_and_the_present_one_is_marked(
 
 
 @pytest.mark.gen_test
-async def test_last_seen_moves_with_use_and_creation_does_not(
+async def test_use_changes_the_last_seen_time_and_not_the_creation_time(
     visitor: Visitor, app: Messenger, db: Database
 ) -> None:
     here, elsewhere = await visitor.sign_in("jane"), await visitor.sign_in("jane")
@@ -57,7 +57,7 @@ async def test_last_seen_moves_with_use_and_creation_does_not(
 
 
 @pytest.mark.gen_test
-async def test_who_has_opened_a_stream_is_not_looked_up_again_and_yet_seen(
+async def test_a_user_with_an_open_stream_is_not_looked_up_again_and_still_counts_as_seen(
     visitor: Visitor, app: Messenger, db: Database
 ) -> None:
     jane = await visitor.sign_in("jane")
@@ -66,7 +66,7 @@ async def test_who_has_opened_a_stream_is_not_looked_up_again_and_yet_seen(
     before = await db.rows(sql, {"id": int(jane.id)})
     async with jane.stream():
         assert not app.services.sessions._used, "to open a stream is no use of its session"
-        app.services.sessions._db = Database("")  # whoever asks it fails
+        app.services.sessions._db = Database("")  # every statement fails
         assert (await jane.get("/api/auth_user")).status == 200
         app.services.sessions._db = db
     assert app.services.sessions._used
@@ -105,7 +105,7 @@ async def test_a_refused_token_is_no_use_of_its_session(
     ],
 )
 @pytest.mark.gen_test
-async def test_of_a_user_agent_what_can_be_shown_is_kept(
+async def test_the_printable_part_of_a_user_agent_is_kept(
     visitor: Visitor, app: Messenger, sent: str, kept: str
 ) -> None:
     jane = await visitor.sign_in("jane")
@@ -139,7 +139,7 @@ async def test_no_bytes_of_a_user_agent_make_a_sign_in_fail_by_500(
 
 @rule("api#sessions")
 @pytest.mark.gen_test
-async def test_another_persons_session_answers_as_one_that_is_not_there(
+async def test_another_users_session_answers_like_a_missing_one(
     visitor: Visitor,
 ) -> None:
     jane, mallory = await visitor.sign_in("jane"), await visitor.sign_in("mallory")
@@ -156,7 +156,7 @@ async def test_another_persons_session_answers_as_one_that_is_not_there(
 
 
 @pytest.mark.gen_test
-async def test_ending_the_present_one_is_signing_out(visitor: Visitor) -> None:
+async def test_ending_the_present_session_signs_out(visitor: Visitor) -> None:
     jane = await visitor.sign_in("jane")
     (session,) = await sessions(jane)
     async with jane.stream() as stream:
@@ -168,7 +168,7 @@ async def test_ending_the_present_one_is_signing_out(visitor: Visitor) -> None:
 
 
 @pytest.mark.gen_test
-async def test_ending_all_others_twice_ends_none_of_those_begun_since(visitor: Visitor) -> None:
+async def test_a_repeated_end_of_other_sessions_spares_later_ones(visitor: Visitor) -> None:
     jane, old = await visitor.sign_in("jane"), await visitor.sign_in("jane")
     mallory = await visitor.sign_in("mallory")
     assert (await jane.delete("/api/sessions")).status == 204
@@ -179,7 +179,7 @@ async def test_ending_all_others_twice_ends_none_of_those_begun_since(visitor: V
 
 
 class LosesAnswers(Database):
-    """Does what it is asked, and then the connection breaks."""
+    """Runs each statement, but loses the answer of one that ended sessions."""
 
     async def _ask(self, sql: str, params: Mapping[str, Any], until: float) -> list[Row]:
         rows = await super()._ask(sql, params, until)
@@ -189,7 +189,7 @@ class LosesAnswers(Database):
 
 
 class OpensMeanwhile(LosesAnswers):
-    """A stream of the session opens just before the answer is lost."""
+    """Opens a stream of the session just before the answer is lost."""
 
     def __init__(self, dsn: str, app: Messenger, session: tuple[int, int]) -> None:
         super().__init__(dsn)
@@ -233,9 +233,7 @@ async def test_streams_end_though_the_answer_of_the_database_was_lost(
 
 
 @pytest.mark.gen_test
-async def test_nothing_is_listed_of_sessions_that_have_ended_by_themselves(
-    visitor: Visitor, dsn: str
-) -> None:
+async def test_expired_sessions_are_not_listed(visitor: Visitor, dsn: str) -> None:
     jane = await visitor.sign_in("jane")
     await visitor.sign_in("jane")
     with psycopg2.connect(dsn) as conn, conn.cursor() as cursor:

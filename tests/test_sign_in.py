@@ -1,4 +1,4 @@
-"""Signing in and out; development sign-in is for this machine alone."""
+"""Signing in and out. Development sign-in works only on this machine."""
 
 import dataclasses
 import time
@@ -75,9 +75,7 @@ async def test_a_name_within_the_alphabet_is_taken_as_it_is(
     "header", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Via"]
 )
 @pytest.mark.gen_test
-async def test_development_sign_in_is_not_there_through_a_proxy(
-    visitor: Visitor, header: str
-) -> None:
+async def test_development_sign_in_is_absent_through_a_proxy(visitor: Visitor, header: str) -> None:
     answer = await visitor.post("/api/login", {"username": "jane"}, headers={header: "1"})
     assert answer.status == 404
     unknown = await visitor.post("/api/nothing", {"username": "jane"})
@@ -90,7 +88,7 @@ class TestWithoutDevelopmentSignIn:
         return dataclasses.replace(config, dev_login=False)
 
     @pytest.mark.gen_test
-    async def test_login_is_not_there(self, visitor: Visitor) -> None:
+    async def test_login_is_absent_without_development_sign_in(self, visitor: Visitor) -> None:
         assert (await visitor.post("/api/login", {"username": "jane"})).status == 404
         assert (await visitor.get("/api/login")).status == 404
         methods = await visitor.get("/api/sign_in_methods")
@@ -114,7 +112,7 @@ class TestBehindTls:
 
 
 @pytest.mark.gen_test
-async def test_anyone_may_ask_how_to_sign_in(visitor: Visitor) -> None:
+async def test_the_sign_in_methods_are_public(visitor: Visitor) -> None:
     answer = await visitor.get("/api/sign_in_methods")
     assert (answer.status, answer.json) == (200, {"dev": True, "github": False})
 
@@ -134,7 +132,7 @@ async def test_a_refreshed_token_belongs_to_the_same_session(
 
 
 @pytest.mark.gen_test
-async def test_after_logout_the_token_is_worth_nothing_and_the_cookie_is_gone(
+async def test_after_logout_the_token_is_invalid_and_the_cookie_is_gone(
     visitor: Visitor,
 ) -> None:
     jane, elsewhere = await visitor.sign_in("jane"), await visitor.sign_in("jane")
@@ -161,7 +159,7 @@ async def test_a_logout_ends_the_streams_of_its_session_and_no_others(visitor: V
 
 
 @pytest.mark.gen_test
-async def test_auth_user_is_who_the_token_says(visitor: Visitor) -> None:
+async def test_auth_user_is_the_user_of_the_token(visitor: Visitor) -> None:
     jane = await visitor.sign_in("jane")
     answer = await jane.get("/api/auth_user")
     assert answer.json == {"id": jane.id, "username": "jane", "avatarURL": None}

@@ -1,4 +1,4 @@
-"""The page's ways in through GitHub, and where it shows that one is signed in: a real Chromium."""
+"""The page's sign-in with GitHub, its failures, and the list of devices, in a real Chromium."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ PICTURE = (Path(__file__).parent.parent / "docs" / "figures.png").read_bytes()
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_the_button_leads_through_github_and_back_to_the_page_first_asked_for(
+async def test_the_button_leads_through_github_and_back_to_the_requested_page(
     base_url: str,
     visitor: Visitor,
     github: FakeGitHub,  # noqa: F811
@@ -42,7 +42,7 @@ async def test_the_button_leads_through_github_and_back_to_the_page_first_asked_
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_failure_is_told_on_the_access_page_and_the_next_try_still_knows_the_way(
+async def test_the_access_page_explains_a_failure_and_the_next_try_returns_to_the_same_page(
     base_url: str,
     visitor: Visitor,
     github: FakeGitHub,  # noqa: F811
@@ -64,7 +64,7 @@ async def test_a_failure_is_told_on_the_access_page_and_the_next_try_still_knows
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_after_a_failure_another_way_in_leads_to_the_page_first_asked_for(
+async def test_after_a_failure_another_sign_in_leads_to_the_requested_page(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -116,7 +116,7 @@ async def at_devices(tabs: Tabs, *, width: int = 1280) -> Page:
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_devices_are_listed_and_signed_out_one_by_one_and_all_at_once(
+async def test_devices_are_listed_and_signed_out_singly_and_all_at_once(
     base_url: str, visitor: Visitor, app: Messenger
 ) -> None:
     for agent in (PHONE, "curl/8.5.0", "<b>\u00ab", ""):
@@ -144,7 +144,7 @@ async def test_devices_are_listed_and_signed_out_one_by_one_and_all_at_once(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_browser_that_is_signed_out_elsewhere_is_at_the_access_page_at_once(
+async def test_a_browser_signed_out_elsewhere_shows_the_access_page_at_once(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -158,7 +158,7 @@ async def test_a_browser_that_is_signed_out_elsewhere_is_at_the_access_page_at_o
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_devices_that_cannot_be_listed_are_asked_for_again(
+async def test_devices_that_failed_to_load_are_requested_again(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -166,11 +166,11 @@ async def test_devices_that_cannot_be_listed_are_asked_for_again(
         await page.route("**/api/sessions", lambda route: route.abort())
         await to_devices(page)
         await expect(page.get_by_text("Can't reach the server.")).to_be_visible()
-        await page.get_by_role("button", name="Retry now").click()  # else it goes by itself
+        await page.get_by_role("button", name="Retry now").click()  # else it disappears by itself
         await page.unroute("**/api/sessions")
         await expect(page.locator(".sessions .device")).to_have_count(1)
         tabs.complaints = [line for line in tabs.complaints if "ERR_FAILED" not in line]
 
 
-def test_the_picture_of_these_tests_is_one() -> None:
+def test_the_picture_of_these_tests_is_valid() -> None:
     assert PICTURE.startswith(PNG[:8])

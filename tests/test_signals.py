@@ -19,7 +19,7 @@ from tests.support.processes import DEFAULT_SIGNALS, ROOT, ServerProcess, free_p
 IGNORING_SIGHUP = ("sh", "-c", "trap '' HUP; exec \"$@\"", "sh")
 
 
-def test_each_signal_of_an_end_drains_and_stops_the_database(tmp_path: Path) -> None:
+def test_each_stop_signal_drains_and_stops_the_database(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGTERM):
             assert server.end(number) == 0
@@ -39,7 +39,7 @@ def test_a_server_that_ignored_sighup_at_the_start_outlives_its_terminal(tmp_pat
 
 
 def imports_have_begun(server: ServerProcess) -> bool:
-    """Before that, Python itself is starting, and a trace is Python's own."""
+    """Waits until imports begin: an earlier trace would be Python's own."""
     return "uvloop" in Path(f"/proc/{server.process.pid}/maps").read_text()
 
 
@@ -76,7 +76,7 @@ def test_a_second_signal_ends_the_server_and_its_database_at_once(
         with contextlib.suppress(OSError), held_up(tmp_path, john, path) as (sent, _):
             server.process.send_signal(signal.SIGHUP)
             server.wait_for("draining")
-            server.process.send_signal(signal.SIGHUP)  # tells nothing new
+            server.process.send_signal(signal.SIGHUP)  # has no new information
             with pytest.raises(subprocess.TimeoutExpired):
                 server.process.wait(0.5)
             server.process.send_signal(second)
@@ -107,7 +107,7 @@ def test_a_second_signal_during_the_first_start_leaves_nothing_running(tmp_path:
     assert server.postgres_pid is None
 
 
-def test_an_output_that_is_gone_stops_nothing(tmp_path: Path) -> None:
+def test_a_closed_output_stops_nothing(tmp_path: Path) -> None:
     port = free_port()
     command = [sys.executable, "server.py", "--port", str(port), "--data-dir", str(tmp_path)]
     url = f"http://localhost:{port}"
@@ -131,7 +131,7 @@ def test_an_output_that_is_gone_stops_nothing(tmp_path: Path) -> None:
     assert closed.wait(15) == 0
 
 
-def test_a_terminal_that_is_hung_up_drains_the_server(tmp_path: Path) -> None:
+def test_a_terminal_that_hangs_up_drains_the_server(tmp_path: Path) -> None:
     port = free_port()
     command = [sys.executable, "server.py", "--port", str(port), "--data-dir", str(tmp_path)]
     terminal, side = pty.openpty()

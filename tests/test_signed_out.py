@@ -1,4 +1,4 @@
-"""Whichever way a session ends, nothing of it is left outside the page."""
+"""However a session ends, nothing of it remains outside the page."""
 
 import pytest
 from playwright.async_api import expect
@@ -11,7 +11,7 @@ from tests.support.seen import SEEN
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_session_that_another_device_ends_takes_back_what_it_has_told(
+async def test_a_session_ended_by_another_device_closes_its_notifications(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -42,7 +42,7 @@ async def test_a_session_that_another_device_ends_takes_back_what_it_has_told(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_storage_that_never_answers_keeps_nobody_signed_in(
+async def test_sign_out_works_although_storage_never_answers(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -58,7 +58,7 @@ async def test_storage_that_never_answers_keeps_nobody_signed_in(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_notifications_are_told_though_storage_never_answers(
+async def test_notifications_appear_although_storage_never_answers(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -74,10 +74,10 @@ async def test_notifications_are_told_though_storage_never_answers(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_what_waits_is_not_sent_with_the_cookie_of_somebody_who_has_signed_in_since(
+async def test_waiting_messages_are_not_sent_with_another_users_cookie(
     base_url: str, visitor: Visitor
 ) -> None:
-    """Before any page of theirs has said so."""
+    """Before any page of the new user has said so."""
     john, jane, conversation = await two(visitor)
     async with browser(base_url) as tabs:
         page = await at_an_unsent_message(

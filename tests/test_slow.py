@@ -1,4 +1,4 @@
-"""Clients that are slow, dead, rude or too many: each costs little, and harms nobody else."""
+"""Slow, dead, rude and numerous clients: each costs little, and harms no other client."""
 
 import asyncio
 import socket
@@ -28,7 +28,7 @@ from tests.support.unread import LONG, Unread, connection_of, number
 
 @pytest.fixture
 def fast_heartbeat(app: Messenger) -> None:
-    """A ping a second."""
+    """Pings once a second."""
     app.services.heartbeat = Heartbeat(lambda: 1, app.services.gaps.check)
 
 
@@ -56,7 +56,7 @@ async def test_a_client_that_does_not_read_is_ended_and_resumes_without_a_gap(
         sent = 0
         while app.services.bus.count_of(int(jane.id)):
             await john.send(conversation, f"{sent} {LONG}")
-            assert number(await other.event()) == sent  # the others are not held up
+            assert number(await other.event()) == sent  # the others do not wait
             sent += 1
             assert sent * len(LONG.encode()) < 2_000_000, "nothing bounds what waits for a client"
     assert ended(app, "slow") == 1
@@ -147,15 +147,15 @@ async def test_a_replay_is_longer_than_any_buffer_and_waits_for_its_reader(
 @rule("api#dead-clients")
 @pytest.mark.usefixtures("fast_heartbeat")
 @pytest.mark.gen_test(timeout=60)
-async def test_a_client_whose_cable_is_cut_is_noticed(
+async def test_a_client_with_a_cut_cable_is_noticed(
     visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To the kernel, one that takes nothing more is like one that acknowledges nothing."""
+    """The kernel treats a client that takes nothing more like one that acknowledges nothing."""
     monkeypatch.setattr(stream_connection, "DEAD_AFTER_MILLISECONDS", 1500)
     john, jane, conversation = await two(visitor)
     dead = Unread(jane)
     await only_stream(app, jane)
-    for n in range(12):  # beyond what the kernel takes, far below what we would keep
+    for n in range(12):  # more than the kernel takes, far less than the server would keep
         await john.send(conversation, f"{n} {LONG}")
     await eventually(lambda: not app.services.bus.count_of(int(jane.id)), 20)
     assert (ended(app, "gone"), ended(app, "slow")) == (1, 0)
@@ -177,7 +177,7 @@ async def test_a_client_that_sent_junk_behind_its_request_is_noticed_when_it_lea
 
 
 @pytest.mark.gen_test
-async def test_what_a_client_sends_behind_its_request_is_discarded_up_to_a_limit(
+async def test_bytes_after_a_streams_request_are_discarded_up_to_a_limit(
     visitor: Visitor, app: Messenger
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -194,7 +194,7 @@ async def test_what_a_client_sends_behind_its_request_is_discarded_up_to_a_limit
 
 
 @pytest.mark.gen_test
-async def test_a_stream_that_was_ended_waits_for_its_reader_until_a_deadline(
+async def test_an_ended_stream_waits_for_its_reader_until_a_deadline(
     visitor: Visitor, app: Messenger, http_server: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_server, "timeouts", Timeouts(header_seconds=1.5, body_seconds=1.5))
@@ -211,7 +211,7 @@ async def test_a_stream_that_was_ended_waits_for_its_reader_until_a_deadline(
 
 
 @pytest.mark.gen_test
-async def test_the_kernel_is_told_to_keep_little_and_to_notice_the_dead(
+async def test_socket_options_bound_buffers_and_detect_dead_peers(
     visitor: Visitor, app: Messenger
 ) -> None:
     jane = await visitor.sign_in("jane")
@@ -226,13 +226,13 @@ async def test_the_kernel_is_told_to_keep_little_and_to_notice_the_dead(
 
 
 @pytest.mark.gen_test
-async def test_what_many_missed_is_read_in_few_statements(db: Database) -> None:
+async def test_the_replays_of_many_streams_share_a_few_statements(db: Database) -> None:
     asked: list[int] = []
     rows = db.rows
 
     async def counted(sql: str, params: Any = None, **options: Any) -> Any:
         asked.append(len(params["user_ids"]))
-        assert db._permits._value == POOL_SIZE  # one at a time: the pool is the sends'
+        assert db._permits._value == POOL_SIZE  # one at a time: the pool is for sends
         return await rows(sql, params, **options)
 
     db.rows = counted  # type: ignore[method-assign]
@@ -243,7 +243,7 @@ async def test_what_many_missed_is_read_in_few_statements(db: Database) -> None:
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_many_return_at_once_and_each_gets_what_it_missed(
+async def test_many_clients_that_return_at_once_get_what_they_missed(
     visitor: Visitor, app: Messenger
 ) -> None:
     hub = await visitor.sign_in("hub")
@@ -274,7 +274,7 @@ async def test_many_return_at_once_and_each_gets_what_it_missed(
     assert len(app.services.db._idle) <= POOL_SIZE
 
 
-def test_a_server_without_descriptors_rests_and_recovers(tmp_path: Path) -> None:
+def test_a_server_without_descriptors_pauses_accepting_and_recovers(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, descriptors=256) as server:
         john, path = someone_talks(server.url)
         port = int(server.url.rpartition(":")[2])
@@ -284,7 +284,7 @@ def test_a_server_without_descriptors_rests_and_recovers(tmp_path: Path) -> None
         lines = len(server.output)
         assert process.cpu_percent(interval=2) < 50  # of one core
         assert len(server.output) == lines
-        assert process.num_fds() <= 256 - 40  # what the database needs is there
+        assert process.num_fds() <= 256 - 40  # the database has what it needs
         for sock in idle:
             sock.close()
         assert contents(john, path) == ["hello"]

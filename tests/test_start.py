@@ -1,4 +1,4 @@
-"""Starting and leaving, as an operator does it, and however the last run ended."""
+"""Starting and stopping as an operator does it, however the last run ended."""
 
 import asyncio
 import os
@@ -62,7 +62,7 @@ def test_a_killed_server_comes_back_with_all_that_it_answered(
         assert server.postgres_pid is None
 
 
-def test_the_number_of_another_process_in_the_databases_file_fools_nobody(tmp_path: Path) -> None:
+def test_another_process_with_the_databases_process_id_is_left_alone(tmp_path: Path) -> None:
     with ServerProcess(tmp_path) as server:
         john, path = someone_talks(server.url)
         left = server.postgres_pid
@@ -78,7 +78,7 @@ def test_the_number_of_another_process_in_the_databases_file_fools_nobody(tmp_pa
 
 
 @pytest.mark.parametrize("name", ["x" * 120, "it's a name"])
-def test_any_path_will_do_for_the_data(tmp_path: Path, name: str) -> None:
+def test_any_path_works_as_data_directory(tmp_path: Path, name: str) -> None:
     with ServerProcess(tmp_path / name) as server:
         assert Caller(server.url, "john").ask("/api/auth_user")["username"] == "john"
         lines = (tmp_path / name / "postgres" / "postmaster.pid").read_text().split("\n")
@@ -98,7 +98,7 @@ def test_a_port_in_use_ends_the_start_with_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "postgres" / "postmaster.pid").exists()
 
 
-def test_port_0_takes_a_free_one_and_tells_it(tmp_path: Path) -> None:
+def test_port_0_takes_a_free_port_and_prints_it(tmp_path: Path) -> None:
     with ServerProcess(tmp_path, "--port", "0") as server:
         assert not server.url.endswith(":0")
         john = Caller(server.url, "john")
@@ -123,7 +123,7 @@ def test_a_second_server_takes_over_when_the_first_leaves(tmp_path: Path) -> Non
         assert second.end() == 0
 
 
-def test_another_postgresql_is_used_as_it_is(dsn: str, tmp_path: Path) -> None:
+def test_an_external_postgresql_is_used_unchanged(dsn: str, tmp_path: Path) -> None:
     host = dict(part.split("=") for part in dsn.split())["host"]
     name = dict(part.split("=") for part in dsn.split())["dbname"]
     url = f"postgresql://postgres@/{name}?host={host}"
@@ -135,9 +135,7 @@ def test_another_postgresql_is_used_as_it_is(dsn: str, tmp_path: Path) -> None:
         assert server.end() == 0
 
 
-def test_a_new_epoch_begins_when_it_is_asked_for_or_the_database_is_another_one(
-    dsn: str, tmp_path: Path
-) -> None:
+def test_a_new_epoch_begins_on_request_or_with_another_database(dsn: str, tmp_path: Path) -> None:
     def epoch() -> str:
         return str(ask(dsn, "SELECT epoch FROM meta")[0][0])
 
@@ -183,7 +181,7 @@ async def test_only_one_server_works_on_a_database(dsn: str) -> None:
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_second_server_gives_up_in_the_end(dsn: str, tmp_path: Path) -> None:
+async def test_a_second_server_gives_up_after_a_while(dsn: str, tmp_path: Path) -> None:
     first = await ServerLock.take(dsn, lambda line: None)
     loop = asyncio.get_running_loop()
     flags = ("--data-dir", str(tmp_path), "--database-url", dsn)

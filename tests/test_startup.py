@@ -1,4 +1,4 @@
-"""A start finds its database: not yet up, migrated by a newer server, or without the rights."""
+"""A start finds its database not yet up, migrated by a newer server, or without the rights."""
 
 import subprocess
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def empty(postgres: Postgres) -> Iterator[str]:
 
 @pytest.fixture
 def role(postgres: Postgres, empty: str) -> Iterator[str]:
-    """The connection string for `empty` of a role that owns nothing."""
+    """Returns the connection string for `empty` of a role that owns nothing."""
     ask(empty, f"CREATE ROLE {QUOTED} LOGIN")
     yield make_dsn(empty, user=ROLE)
     ask(empty, f"DROP OWNED BY {QUOTED} CASCADE")
@@ -32,7 +32,7 @@ def role(postgres: Postgres, empty: str) -> Iterator[str]:
 
 
 def refusal(dsn: str, folder: Path) -> str:
-    """The one line with which a start ends."""
+    """Returns the one line with which a start ends."""
     flags = ("--port", str(free_port()), "--data-dir", str(folder), "--database-url", dsn)
     ended = run(*flags, seconds=25)
     assert ended.returncode == 1
@@ -71,7 +71,7 @@ def test_a_database_that_a_newer_server_migrated_is_refused(dsn: str, tmp_path: 
     assert "9999.future" in refusal(dsn, tmp_path)
 
 
-def test_a_role_that_may_make_no_tables_is_told_what_grants_that(
+def test_a_role_that_may_not_create_tables_is_told_the_grant(
     role: str, empty: str, tmp_path: Path
 ) -> None:
     line = refusal(role, tmp_path)
@@ -82,9 +82,7 @@ def test_a_role_that_may_make_no_tables_is_told_what_grants_that(
         pass
 
 
-def test_a_role_that_may_not_write_is_told_what_grants_that(
-    role: str, empty: str, tmp_path: Path
-) -> None:
+def test_a_role_that_may_not_write_is_told_the_grant(role: str, empty: str, tmp_path: Path) -> None:
     with ServerProcess(tmp_path, DATABASE_URL=empty) as server:
         assert server.end() == 0
     line = refusal(role, tmp_path)
@@ -96,10 +94,8 @@ def test_a_role_that_may_not_write_is_told_what_grants_that(
         pass
 
 
-def test_the_documented_commands_make_a_database_that_will_do(
-    postgres: Postgres, tmp_path: Path
-) -> None:
-    """Word for word, but for `sudo`, and where this PostgreSQL listens."""
+def test_the_documented_commands_make_a_usable_database(postgres: Postgres, tmp_path: Path) -> None:
+    """Runs them as written, except for `sudo` and the address of this PostgreSQL."""
     commands = recipe("docs/operating.md", "A PostgreSQL of your own", "sh")
     create_role, create_database, start = commands.splitlines()
     given = parse_dsn(postgres.dsn("postgres"))

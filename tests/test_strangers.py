@@ -1,6 +1,6 @@
-"""A stranger: every route, every object of others, and not one foreign byte.
+"""A stranger requests every route and every object of others, and gets not one foreign byte.
 
-For each of them the answer is, to the byte, the one about what does not exist.
+Each answer is, byte for byte, the answer about an object that does not exist.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from tests.support.sse import EventStream
 
 WORD = "confidential"
 CLIENT_ID = "123e4567-e89b-12d3-a456-426614174000"
-NOWHERE = ("999999", str(2**63 - 1), str(2**63), "9" * 40)  # ids of nothing
+NOWHERE = ("999999", str(2**63 - 1), str(2**63), "9" * 40)  # ids of no object
 ID = "([1-9][0-9]*)"
 
 BODIES: dict[str, bytes | None] = {
@@ -36,7 +36,7 @@ BODIES: dict[str, bytes | None] = {
 
 
 class World(NamedTuple):
-    """What John and Jane have, and Mallory, who has something of her own with Eve."""
+    """What John and Jane have, and Mallory, who has objects of her own with Eve."""
 
     john: Person
     jane: Person
@@ -82,7 +82,7 @@ BROWSER = {"User-Agent": "Netscape"}
 async def whole_answer(
     person: Visitor, method: str, path: str, body: bytes | None = None, media: str = ""
 ) -> bytes:
-    """Every byte of it, but for the time of day."""
+    """Returns every byte of the answer, except the time of day."""
     url = urlsplit(person.base_url)
     head = [f"{method} {path} HTTP/1.1", f"Host: {url.netloc}", "Connection: close"]
     head += [f"{name}: {value}" for name, value in person.headers().items()]
@@ -97,7 +97,7 @@ async def whole_answer(
 
 
 def requests() -> Iterator[tuple[str, str, bytes | None]]:
-    """Method, path with `{id}`, and body, of all that one can ask about an object."""
+    """Returns method, path with `{id}`, and body, of every request about an object."""
     for pattern, handler in ROUTES:
         if ID not in pattern:
             continue
@@ -121,7 +121,7 @@ def test_the_matrix_has_all_routes_of_objects() -> None:
 
 @rule("api#not-yours")
 @pytest.mark.gen_test(timeout=120)
-async def test_what_is_anothers_is_answered_to_the_byte_as_what_is_not_there(
+async def test_others_objects_are_answered_byte_for_byte_like_missing_ones(
     visitor: Visitor,
 ) -> None:
     w = await world(visitor)
@@ -155,7 +155,7 @@ async def own_sessions(person: Person) -> set[str]:
 
 
 async def state(w: World) -> Any:
-    """All that John and Jane see, but for when they were last seen."""
+    """Returns all that John and Jane see, except when they were last seen."""
     seen: list[Any] = []
     for person in (w.john, w.jane):
         for path in ("", f"/{w.conversation}", f"/{w.conversation}/messages"):
@@ -166,14 +166,14 @@ async def state(w: World) -> Any:
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_guessed_ids_find_only_what_is_ones_own(visitor: Visitor) -> None:
+async def test_guessed_ids_find_only_the_users_own_objects(visitor: Visitor) -> None:
     w = await world(visitor)
     for n in range(1, 60):
         for path in ("", "/messages", "/other_participant"):
             answer = await w.mallory.get(f"/api/conversations/{n}{path}")
             assert (answer.status == 200) is (str(n) == w.own), (n, path)
             assert not [secret for secret in w.secrets if secret.encode() in answer.body]
-    for message in w.messages:  # one of somebody else's, in a conversation of her own
+    for message in w.messages:  # another user's, in a conversation of her own
         there = await w.mallory.post(
             f"/api/conversations/{w.own}/read_messages", {"lastReadMessageId": message}
         )
@@ -185,7 +185,7 @@ async def test_guessed_ids_find_only_what_is_ones_own(visitor: Visitor) -> None:
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_links_and_client_ids_of_others_lead_to_nothing_of_theirs(visitor: Visitor) -> None:
+async def test_links_and_client_ids_of_others_reveal_nothing(visitor: Visitor) -> None:
     w = await world(visitor)
     for cursor in w.cursors:
         own = re.sub(r"conversations/\d+", f"conversations/{w.own}", cursor)
@@ -193,12 +193,12 @@ async def test_links_and_client_ids_of_others_lead_to_nothing_of_theirs(visitor:
             answer = await w.mallory.get(path)
             assert answer.status == status
             assert not [secret for secret in w.secrets if secret.encode() in answer.body]
-    mine = await w.mallory.send(w.own, "hers", CLIENT_ID)  # each sender has client ids of their own
+    mine = await w.mallory.send(w.own, "hers", CLIENT_ID)  # each sender has their own client ids
     assert (mine["content"], mine["userId"]) == ("hers", w.mallory.id)
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_positions_of_others_replay_nothing_of_theirs(visitor: Visitor) -> None:
+async def test_positions_of_others_replay_none_of_their_events(visitor: Visitor) -> None:
     w = await world(visitor)
     positions = [
         (await person.get("/api/conversations")).headers["Last-Event-ID"]
@@ -222,7 +222,7 @@ async def test_positions_of_others_replay_nothing_of_theirs(visitor: Visitor) ->
 
 
 @pytest.mark.gen_test
-async def test_numbers_of_events_tell_nothing_of_the_traffic_of_others(visitor: Visitor) -> None:
+async def test_event_numbers_do_not_reveal_the_traffic_of_others(visitor: Visitor) -> None:
     w = await world(visitor)
 
     async def position() -> int:
@@ -236,12 +236,12 @@ async def test_numbers_of_events_tell_nothing_of_the_traffic_of_others(visitor: 
 
 
 @pytest.mark.gen_test
-async def test_a_stranger_hears_nothing_live(visitor: Visitor) -> None:
+async def test_a_stranger_receives_no_live_event(visitor: Visitor) -> None:
     w = await world(visitor)
     async with w.mallory.stream() as of_mallory, w.jane.stream() as of_jane:
         await w.john.send(w.conversation, f"{WORD} live")
         await w.jane.read(w.conversation)
-        assert (await of_jane.event()).data["content"] == f"{WORD} live"  # they were told
+        assert (await of_jane.event()).data["content"] == f"{WORD} live"  # they received it
         await w.mallory.send(w.own, "the end")
         event = await of_mallory.event()
         assert event.data["content"] == "the end"

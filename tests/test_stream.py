@@ -49,7 +49,7 @@ async def test_every_event_with_an_id_has_data_of_one_line(visitor: Visitor) -> 
             "read",
         ]
         text = stream.raw.decode("utf-8")
-        assert len(text.splitlines()) == text.count("\n")  # no other line end, whoever splits it
+        assert len(text.splitlines()) == text.count("\n")  # no other line end of any kind
         for block in text.strip("\n").split("\n\n"):
             assert sum(line.startswith("data: {") for line in block.split("\n")) == 1
 
@@ -57,14 +57,14 @@ async def test_every_event_with_an_id_has_data_of_one_line(visitor: Visitor) -> 
 @rule("api#stream-head")
 @pytest.mark.parametrize("accept", [None, "*/*", "text/html", "text/*", "text/event-stream;q=0"])
 @pytest.mark.gen_test
-async def test_only_who_accepts_an_event_stream_gets_one(
+async def test_only_a_client_that_accepts_an_event_stream_gets_one(
     visitor: Visitor, accept: str | None
 ) -> None:
     jane = await visitor.sign_in("jane")
     headers = {} if accept is None else {"Accept": accept}
     answer = await jane.get("/api/messages", headers=headers)
     assert (answer.status, answer.json["code"]) == (406, "not_acceptable")
-    assert (await visitor.get("/api/messages", headers=headers)).status == 401  # which comes first
+    assert (await visitor.get("/api/messages", headers=headers)).status == 401  # comes first
 
 
 @rule("api#stream-by-head")
@@ -72,7 +72,7 @@ async def test_only_who_accepts_an_event_stream_gets_one(
     "accept", ["text/event-stream", "Text/Event-Stream; q=0.5", "text/html, text/event-stream, */*"]
 )
 @pytest.mark.gen_test
-async def test_head_answers_the_headers_and_ends(visitor: Visitor, accept: str) -> None:
+async def test_head_returns_the_headers_and_ends(visitor: Visitor, accept: str) -> None:
     jane = await visitor.sign_in("jane")
     answer = await jane.ask("HEAD", "/api/messages", headers={"Accept": accept})
     assert (answer.status, answer.body) == (200, b"")
@@ -107,7 +107,9 @@ async def test_pings_come_without_an_id(visitor: Visitor, app: Messenger) -> Non
 
 
 @pytest.mark.gen_test
-async def test_a_client_that_leaves_leaves_nothing_behind(visitor: Visitor, app: Messenger) -> None:
+async def test_a_disconnected_client_leaves_nothing_behind(
+    visitor: Visitor, app: Messenger
+) -> None:
     jane = await visitor.sign_in("jane")
     for leave in ("close", "reset"):
         async with jane.stream() as stream:
@@ -119,11 +121,11 @@ async def test_a_client_that_leaves_leaves_nothing_behind(visitor: Visitor, app:
 
 
 @pytest.mark.gen_test
-async def test_a_client_that_left_before_its_answer_is_not_registered(
+async def test_a_client_that_left_before_its_answer_is_not_subscribed(
     visitor: Visitor, base_url: str, app: Messenger, dsn: str
 ) -> None:
     jane = await visitor.sign_in("jane")
-    while app.services.db._idle:  # connecting anew gives the client time to leave
+    while app.services.db._idle:  # a new connection gives the client time to leave
         app.services.db._idle.pop().close()
     for _ in range(20):
         head = "GET /api/messages HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
@@ -152,7 +154,7 @@ async def test_a_client_that_ends_its_input_gets_no_stream_or_one_that_ends_with
             writer.write_eof()
             (stream,) = app.services.bus
             assert isinstance(stream, StreamHandler)
-            await eventually(lambda: stream.closed)  # and takes no room any more
+            await eventually(lambda: stream.closed)  # and no longer counts
         return await look_up(wanted)
 
     app.services.positions.look_up = position  # type: ignore[method-assign]
@@ -172,10 +174,10 @@ async def test_a_client_that_ends_its_input_gets_no_stream_or_one_that_ends_with
 
 
 @pytest.mark.gen_test
-async def test_a_stream_that_is_ended_just_after_its_client_left_is_left_in_peace(
+async def test_ending_a_stream_whose_client_just_left_is_no_error(
     visitor: Visitor, app: Messenger
 ) -> None:
-    """A drain or a sign-out must not stumble over it: the handler has not been told yet."""
+    """A drain or a sign-out may come before the handler is notified, and must not fail."""
     john, jane, conversation = await two(visitor)
     async with jane.stream() as stream:
         position = stream.hello.id
@@ -232,9 +234,7 @@ class TestLimits:
 
     @rule("api#retry-after", "api#most-streams")
     @pytest.mark.gen_test
-    async def test_a_user_has_so_many_streams_and_the_server_so_many_in_all(
-        self, visitor: Visitor
-    ) -> None:
+    async def test_streams_are_limited_for_each_user_and_in_all(self, visitor: Visitor) -> None:
         john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
         accept = {"Accept": "text/event-stream"}
         async with jane.stream(), jane.stream() as second:
@@ -254,7 +254,7 @@ class TestLimits:
 
     @rule("api#waiting-for-room")
     @pytest.mark.gen_test
-    async def test_a_client_that_leaves_makes_room_for_one_that_comes_in_the_same_moment(
+    async def test_a_departing_client_makes_room_for_one_that_arrives_at_the_same_moment(
         self, visitor: Visitor, app: Messenger, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         jane = await visitor.sign_in("jane")
@@ -277,7 +277,7 @@ class TestLimits:
     async def test_a_stream_without_room_waits_for_departures_but_not_for_long(
         self, visitor: Visitor, http_server: Listener
     ) -> None:
-        """Work that is queued before it takes longer than anybody should wait."""
+        """Earlier work in the queue takes longer than any stream should wait."""
         jane = await visitor.sign_in("jane")
         asked = asyncio.Event()
 
@@ -303,7 +303,7 @@ class TestLimits:
 
 class TestSessions:
     @pytest.mark.gen_test
-    async def test_a_user_sees_where_they_are_signed_in(self, visitor: Visitor) -> None:
+    async def test_a_user_sees_their_sessions(self, visitor: Visitor) -> None:
         login: Any = {"username": "jane"}
         first = await visitor.post("/api/login", login, headers={"User-Agent": "Phone/1.0"})
         jane = await visitor.sign_in("jane")

@@ -1,4 +1,4 @@
-"""All tabs of a browser share one stream, and lose nothing when the one that keeps it goes."""
+"""All tabs of a browser share one stream, and lose nothing when its leader goes."""
 
 import asyncio
 from pathlib import Path
@@ -21,7 +21,7 @@ async def shown(page: Page) -> list[str]:
 
 
 async def signed_in(tabs: Tabs, name: str) -> BrowserContext:
-    """The page it took is closed again."""
+    """Signs in, and closes the page that it needed."""
     page = await tabs.sign_in(name)
     context = page.context
     await page.goto("about:blank")
@@ -74,7 +74,7 @@ async def test_a_leader_that_is_closed_is_replaced_within_two_seconds_and_nothin
         sending = asyncio.create_task(go_on_sending())
         for _ in range(3):
             kept = await only_stream(app, jane)
-            await asyncio.sleep(0.3)  # in which messages are sent
+            await asyncio.sleep(0.3)  # messages are sent during these
             await pages.pop(0).close()
             await only_stream(app, jane, but=kept, within=2)
         await sending
@@ -118,7 +118,7 @@ async def test_a_leader_that_hangs_is_replaced_and_catches_up_when_it_goes_on(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_leader_that_is_put_to_sleep_is_replaced_and_catches_up_when_it_wakes(
+async def test_a_frozen_leader_is_replaced_and_catches_up_when_it_wakes(
     base_url: str, visitor: Visitor, app: Messenger, tmp_path: Path
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -137,7 +137,7 @@ async def test_a_leader_that_is_put_to_sleep_is_replaced_and_catches_up_when_it_
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_tab_that_missed_what_the_leader_passed_on_is_told_again(
+async def test_a_tab_that_missed_an_event_of_the_leader_gets_it_again(
     base_url: str, visitor: Visitor, app: Messenger
 ) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")

@@ -1,4 +1,4 @@
-"""Two people talk: what one sends reaches all who should have it, and nobody else."""
+"""Two people talk: each message reaches all participants' streams, and no one else's."""
 
 import asyncio
 import uuid
@@ -35,7 +35,7 @@ async def test_a_message_reaches_both_tabs_of_the_recipient_and_nobody_else(
 
 @rule("api#all-devices")
 @pytest.mark.gen_test
-async def test_the_senders_other_devices_get_the_message_as_their_own(visitor: Visitor) -> None:
+async def test_the_senders_other_devices_get_the_message_as_sent_by_them(visitor: Visitor) -> None:
     john, jane, _ = await three(visitor)
     phone = await visitor.sign_in("john")
     conversation = await john.talk_to(jane)
@@ -68,7 +68,7 @@ async def test_events_of_one_user_are_numbered_without_a_gap_in_the_order_of_the
 
 @rule("api#conversation-event")
 @pytest.mark.gen_test
-async def test_a_new_conversation_is_told_to_both_as_it_was_created(visitor: Visitor) -> None:
+async def test_a_new_conversation_is_published_to_both_as_created(visitor: Visitor) -> None:
     john, jane, _ = await three(visitor)
     async with john.stream() as his, jane.stream() as hers:
         conversation = await john.talk_to(jane)
@@ -88,7 +88,9 @@ async def test_a_new_conversation_is_told_to_both_as_it_was_created(visitor: Vis
 
 @rule("api#read-count")
 @pytest.mark.gen_test
-async def test_a_read_is_told_to_both_and_its_count_to_the_reader_alone(visitor: Visitor) -> None:
+async def test_a_read_is_published_to_both_and_its_count_to_the_reader_alone(
+    visitor: Visitor,
+) -> None:
     john, jane, _ = await three(visitor)
     conversation = await john.talk_to(jane)
     first = await john.send(conversation, "one")
@@ -103,7 +105,7 @@ async def test_a_read_is_told_to_both_and_its_count_to_the_reader_alone(visitor:
         event = await his.event()
         assert (event.name, event.data) == ("read", told)
         assert (await hers.event()).data == told | {"unreadCount": 1}
-        await jane.read(conversation, first["id"])  # moves nothing, and tells nothing
+        await jane.read(conversation, first["id"])  # moves nothing, and publishes nothing
         await john.send(conversation, "three")
         assert (await his.event()).name == "message"
 
@@ -121,7 +123,7 @@ COMMIT_SLOWLY = """
 
 @rule("api#after-commit")
 @pytest.mark.gen_test
-async def test_a_message_is_told_only_after_its_commit(visitor: Visitor, dsn: str) -> None:
+async def test_a_message_is_published_only_after_its_commit(visitor: Visitor, dsn: str) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     conversation = await john.talk_to(jane)
     ask(dsn, COMMIT_SLOWLY)

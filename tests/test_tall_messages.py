@@ -1,4 +1,4 @@
-"""A message of thousands of lines is folded, and takes no more room than what is shown of it."""
+"""A message of thousands of lines is folded, and costs only as much as its visible part."""
 
 import pytest
 from playwright.async_api import expect
@@ -15,7 +15,7 @@ TALL = "a" + "\n" * 3998 + "b"
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.gen_test(timeout=60)
-async def test_a_message_of_four_thousand_lines_is_folded_until_all_of_it_is_asked_for(
+async def test_a_message_of_four_thousand_lines_is_folded_until_it_is_expanded(
     base_url: str, visitor: Visitor, width: int
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -44,7 +44,7 @@ async def test_a_message_of_four_thousand_lines_is_folded_until_all_of_it_is_ask
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_four_hundred_of_them_scroll(base_url: str, visitor: Visitor, dsn: str) -> None:
+async def test_four_hundred_tall_messages_scroll(base_url: str, visitor: Visitor, dsn: str) -> None:
     john, jane, conversation = await two(visitor)
     fill(dsn, conversation, john, jane, 450)
     ask(dsn, "UPDATE messages SET content = %s", (TALL,))
@@ -58,7 +58,7 @@ async def test_four_hundred_of_them_scroll(base_url: str, visitor: Visitor, dsn:
             if await lines.count() == 400:
                 break
         await expect(lines).to_have_count(400)
-        # What is folded takes no part in the layout: else there would be 1.6 million lines of text.
+        # Folded text takes no part in the layout: otherwise it would have 1.6 million lines.
         height = await scroller.evaluate("e => e.scrollHeight")
         assert height < 400 * 1200
         await page.mouse.move(800, 400)

@@ -1,4 +1,4 @@
-"""Light and dark: as the system has it, or as chosen in this browser."""
+"""Light and dark: as in the system, or as chosen in this browser."""
 
 import re
 
@@ -10,7 +10,7 @@ from tests.support.browser import Tabs, browser, browser_here  # noqa: F401  # t
 from tests.support.people import Visitor
 
 LIGHT, DARK = "rgb(253, 252, 250)", "rgb(22, 24, 26)"
-# Taken where the first frame can be drawn: from then on a wrong colour would be seen.
+# Taken when the first frame can be drawn: a wrong colour would be visible from then on.
 NOTE_FIRST = """
   requestAnimationFrame(function look() {
     if (!document.body || document.readyState === "loading") return requestAnimationFrame(look);
@@ -39,7 +39,7 @@ async def expect_chosen(page: Page, name: str) -> None:
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_the_theme_is_the_systems_and_follows_it(base_url: str, visitor: Visitor) -> None:
+async def test_the_theme_follows_the_system(base_url: str, visitor: Visitor) -> None:
     async with browser(base_url) as tabs:
         page = await settings(tabs)
         await expect_chosen(page, "System")
@@ -49,7 +49,7 @@ async def test_the_theme_is_the_systems_and_follows_it(base_url: str, visitor: V
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_chosen_theme_holds_against_the_systems_in_all_tabs_and_after_a_reload(
+async def test_a_chosen_theme_overrides_the_systems_in_all_tabs_and_after_a_reload(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -84,7 +84,7 @@ async def test_the_theme_is_chosen_by_keyboard(base_url: str, visitor: Visitor) 
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_the_bars_of_a_phone_have_the_colour_of_the_list(
+async def test_a_phones_browser_bars_have_the_colour_of_the_list(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:

@@ -1,4 +1,4 @@
-"""Days and times: right where one is, and still right when a day begins or the zone changes."""
+"""Days and times are right for the user's zone, and stay right when a day or the zone changes."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from tests.support.postgres import ask
 
 
 async def lived(dsn: str, john: Person, conversation: str, times: list[datetime]) -> None:
-    """A message of john's at each of `times`."""
+    """Stores a message of john's at each of `times`."""
     for time in times:
         message = await john.send(conversation, f"at {time:%d %H:%M}")
         ask(dsn, "UPDATE messages SET created_at = %s WHERE id = %s", (time, message["id"]))
@@ -44,7 +44,7 @@ async def test_each_day_has_its_name_and_each_message_its_full_time_on_hover(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_one_person_writes_within_minutes_is_a_group(
+async def test_messages_of_one_user_within_minutes_form_a_group(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, jane, conversation = await two(visitor)
@@ -62,7 +62,7 @@ async def test_what_one_person_writes_within_minutes_is_a_group(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_days_are_named_anew_at_midnight(base_url: str, visitor: Visitor) -> None:
+async def test_days_are_renamed_at_midnight(base_url: str, visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)
     await john.send(conversation, "hello")
     async with browser(base_url) as tabs:
@@ -78,12 +78,12 @@ async def test_days_are_named_anew_at_midnight(base_url: str, visitor: Visitor) 
         await page.clock.run_for(61_000)
         await expect(page.locator(".messages .day")).to_have_text("Yesterday")
         await expect(time).to_have_text(re.compile(r"^\w{3}$"))
-        # Hours of a page's silence in a few seconds: it asks for more streams than one may have.
+        # The clock skips hours of silence, which opens more streams than a user may have.
         tabs.complaints = [line for line in tabs.complaints if "429" not in line]
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_times_are_told_anew_when_the_zone_changes(
+async def test_times_are_redrawn_when_the_zone_changes(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -98,13 +98,13 @@ async def test_times_are_told_anew_when_the_zone_changes(
         time = page.locator(".message time")
         await expect(time).to_have_text(f"{hours % 12 or 12}:05\u202fPM")
         await zone(devtools, "Asia/Tokyo")
-        await page.evaluate("dispatchEvent(new Event('focus'))")  # as one comes back to the page
+        await page.evaluate("dispatchEvent(new Event('focus'))")  # as on the user's return
         await expect(time).to_have_text("9:05\u202fPM")
         await expect(time).to_have_attribute("title", re.compile("9:05:"))
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_today_stands_once_where_the_clock_is_days_behind(
+async def test_today_appears_once_if_the_clock_is_days_behind(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -129,7 +129,7 @@ async def test_today_stands_once_where_the_clock_is_days_behind(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_reader_of_another_language_has_dates_in_the_pages_own(
+async def test_dates_are_in_the_pages_language_whatever_the_browsers(
     base_url: str, visitor: Visitor, dsn: str
 ) -> None:
     john, _, conversation = await two(visitor)
@@ -149,5 +149,5 @@ async def test_a_reader_of_another_language_has_dates_in_the_pages_own(
             [re.compile(r"^Sunday.* March 2025$"), "Today"]
         )
         time = german.locator(".message time").first
-        await expect(time).to_have_text("18:05")  # by the hours that one counts by there
+        await expect(time).to_have_text("18:05")  # in the hours of that language
         await expect(time).to_have_attribute("title", re.compile("Sunday.* March 2025"))

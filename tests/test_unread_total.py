@@ -1,4 +1,4 @@
-"""What is unread is counted beyond the list, and what is on its way counts as the last message."""
+"""The unread total includes conversations beyond the list; an unsent message counts as the last."""
 
 import pytest
 from playwright.async_api import expect
@@ -7,11 +7,11 @@ from tests.support.browser import browser, browser_here, write  # noqa: F401  # 
 from tests.support.outbox import cut_sends, forget_refusals
 from tests.support.people import Person, Visitor
 
-WRITERS = 30  # of which the first page of the list has 25
+WRITERS = 30  # the first page of the list has 25 of them
 
 
 async def many(visitor: Visitor, jane: Person) -> list[tuple[Person, str]]:
-    """Each has sent one message, the last one latest."""
+    """Returns many users; each has sent one message, the last one latest."""
     found = []
     for n in range(WRITERS):
         person = await visitor.sign_in(f"writer-{n}")
@@ -22,7 +22,7 @@ async def many(visitor: Visitor, jane: Person) -> list[tuple[Person, str]]:
 
 
 @pytest.mark.gen_test(timeout=90)
-async def test_the_title_counts_what_the_list_does_not_show(
+async def test_the_title_counts_unread_conversations_beyond_the_list(
     base_url: str, visitor: Visitor
 ) -> None:
     jane = await visitor.sign_in("jane")
@@ -41,7 +41,7 @@ async def test_the_title_counts_what_the_list_does_not_show(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_a_message_on_its_way_moves_its_conversation_and_is_its_preview(
+async def test_an_unsent_message_moves_its_conversation_and_is_its_preview(
     base_url: str, visitor: Visitor
 ) -> None:
     jane = await visitor.sign_in("jane")

@@ -1,4 +1,4 @@
-"""A database that answers and does not do what it is asked to: a 503, not ready, and back."""
+"""A database that answers but refuses to work: a 503, not ready, and recovery."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ from tests.support.postgres import Postgres, ask
 from tests.support.rules import rule
 
 ROLE = "talker"
-WAYS = {  # what is broken, and mended again
+WAYS = {  # the breakage, and its repair
     "read-only": (
         "ALTER DATABASE {name} SET default_transaction_read_only = on",
         "ALTER DATABASE {name} RESET default_transaction_read_only",
@@ -44,7 +44,7 @@ def owner_dsn(postgres: Postgres) -> Iterator[str]:
 
 @pytest.fixture
 def dsn(owner_dsn: str) -> Iterator[str]:
-    """Of a role that is no superuser."""
+    """Connects as a role that is no superuser."""
     ask(owner_dsn, f"CREATE ROLE {ROLE} LOGIN CONNECTION LIMIT 90")
     ask(owner_dsn, f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {ROLE}")
     try:
@@ -88,7 +88,7 @@ def times_said(caplog: pytest.LogCaptureFixture) -> int:
 @rule("api#outage")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.gen_test(timeout=60)
-async def test_a_database_that_refuses_is_unavailable_and_comes_back(
+async def test_a_refusing_database_is_unavailable_and_recovers(
     way: str,
     visitor: Visitor,
     owner_dsn: str,
@@ -105,7 +105,7 @@ async def test_a_database_that_refuses_is_unavailable_and_comes_back(
         for _ in range(3):
             began = time.monotonic()
             await is_refused(john, conversation)
-            # Answered as soon as PostgreSQL has said no, and not at the request's deadline.
+            # Answered as soon as PostgreSQL has refused, and not at the request's deadline.
             assert time.monotonic() - began < pool.REQUEST_SECONDS / 2
         ask(postgres.dsn("postgres"), mended)
         await is_back(john, conversation)
@@ -124,7 +124,7 @@ async def test_a_database_that_refuses_is_unavailable_and_comes_back(
     ids=["right to write", "right to read", "schema", "table"],
 )
 @pytest.mark.gen_test(timeout=60)
-async def test_what_was_taken_away_is_unavailable_and_comes_back(
+async def test_a_revoked_right_makes_the_database_unavailable_until_it_is_back(
     broken: str, mended: str, visitor: Visitor, owner_dsn: str
 ) -> None:
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
@@ -173,7 +173,7 @@ async def test_sessions_that_have_become_read_only_are_replaced(
 
 
 @pytest.mark.gen_test
-async def test_what_the_driver_cannot_send_is_an_error_of_ours_and_harms_nothing(
+async def test_a_value_that_the_driver_cannot_send_is_a_server_error_and_harms_nothing(
     db: Database,
 ) -> None:
     hostile: list[tuple[str, Any]] = [

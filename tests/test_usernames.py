@@ -15,7 +15,7 @@ async def found(visitor: Visitor, search: str) -> list[str]:
 
 @rule("api#search")
 @pytest.mark.gen_test
-async def test_names_are_found_by_prefix_without_regard_to_case_and_sorted_so(
+async def test_names_are_found_and_sorted_regardless_of_case(
     visitor: Visitor,
 ) -> None:
     for name in ("jane", "Jack", "JAMES", "bob", "xja", "j"):
@@ -29,7 +29,7 @@ async def test_names_are_found_by_prefix_without_regard_to_case_and_sorted_so(
 
 @rule("api#search")
 @pytest.mark.gen_test
-async def test_at_most_five_are_found_and_never_oneself(visitor: Visitor) -> None:
+async def test_at_most_five_names_are_found_and_never_ones_own(visitor: Visitor) -> None:
     for n in range(7):
         await visitor.sign_in(f"me-{n}")
     assert await found(visitor, "me") == [f"me-{n}" for n in range(5)]
@@ -56,7 +56,7 @@ async def test_an_empty_search_is_refused(visitor: Visitor, query: str) -> None:
 
 
 @pytest.mark.gen_test
-async def test_a_search_that_is_no_text_is_malformed(visitor: Visitor) -> None:
+async def test_a_search_that_is_no_text_is_refused_as_malformed(visitor: Visitor) -> None:
     me = await visitor.sign_in("me")
     assert (await me.get("/api/usernames?search=%ED%A0%80")).status == 400
     assert (await me.get("/api/usernames?search=%ff")).status == 400

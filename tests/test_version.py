@@ -1,4 +1,4 @@
-"""Which version runs, told wherever an operator looks."""
+"""The version of the server, wherever an operator looks."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A server process outlives each crash of its database, by whatever way it reaches that."""
+"""A server process outlives each crash of its database, over any way to it."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ WAYS = ["ipv4", "socket", "list", "name"]
 
 
 async def outlives(crashes: int, way: Way, folder: Path) -> None:
-    """`chaos` waits for answers after each crash, from one and the same process."""
+    """Waits for answers after each crash, all from the same process."""
     if way == "name" and not has_own_hosts():
         assert os.environ.get("CI") != "true", "CI needs root"
         pytest.skip("only root can give a process a hosts file of its own")

@@ -1,4 +1,4 @@
-"""Over plain http:// browsers have no Web Locks: tabs share one stream all the same."""
+"""Over plain http://, browsers have no Web Locks, and tabs share one stream all the same."""
 
 import dataclasses
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ TABS = 8  # a browser has six connections to a server over HTTP/1.1
 
 @pytest.fixture
 def config(http_port: int) -> Config:
-    """As on a home server; that people sign in by name is this test's own."""
+    """Configures a home server, with sign-in by name for the test."""
     flags = ["--port", str(http_port), "--origin", f"http://chat.lan:{http_port}"]
     parsed = options.parse([*flags, "--rate-limits", "off"], {})
     return dataclasses.replace(parsed, dev_login=True)
@@ -61,14 +61,14 @@ async def test_eight_tabs_are_live_on_one_stream_and_each_can_send(
             contents.append(f"from tab {n}")
             await expect_shown(pages, contents)
         assert await stored(john, conversation) == contents
-        await pages[0].close()  # the one that led
+        await pages[0].close()  # the former leader
         await john.send(conversation, "still here")
         await expect_shown(pages[1:], [*contents, "still here"])
         await only_stream(app, jane)
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_what_waits_in_several_tabs_is_sent_once_and_in_its_order(
+async def test_messages_waiting_in_several_tabs_are_sent_once_and_in_order(
     http_port: int, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)

@@ -1,4 +1,4 @@
-"""What the server says to people is said in plain sentences."""
+"""The server's sentences for people are plain."""
 
 import re
 from typing import Any
@@ -57,7 +57,7 @@ async def test_each_refusal_is_a_plain_sentence(visitor: Visitor) -> None:
 
 
 @pytest.mark.gen_test
-async def test_two_of_them_to_the_letter(visitor: Visitor) -> None:
+async def test_two_refusals_have_their_exact_sentence(visitor: Visitor) -> None:
     john = await visitor.sign_in("john")
     oneself = await john.post("/api/conversations", {"username": "john"})
     assert oneself.json["detail"] == "You can't start a conversation with yourself."
@@ -66,6 +66,6 @@ async def test_two_of_them_to_the_letter(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 405, 408, 413, 414, 417, 431, 501, 505])
-def test_what_is_no_request_is_refused_in_a_sentence(status: int) -> None:
+def test_a_malformed_request_is_refused_in_a_sentence(status: int) -> None:
     assert b'"detail":"' in problems.refusal(status)
     assert SENTENCES.fullmatch(problems.Framework(status).detail)

@@ -1,4 +1,4 @@
-"""Writing a message: lines, composed letters, a limit that is told in time, emoji."""
+"""Writing a message: lines, composed letters, a limit that is shown in time, emoji."""
 
 import pytest
 from playwright.async_api import Locator, Page, expect
@@ -8,7 +8,7 @@ from tests.support.people import Person, Visitor, two
 
 
 async def at_the_conversation(tabs: Tabs, visitor: Visitor) -> tuple[Page, Person]:
-    """Jane's page, and John, who reads what she writes."""
+    """Returns Jane's page, and John, who reads what she writes."""
     john, _, conversation = await two(visitor)
     page = await tabs.sign_in("jane")
     await page.goto(f"{visitor.base_url}/conversations/{conversation}")
@@ -34,7 +34,7 @@ async def height(element: Locator) -> float:
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_shift_and_enter_begin_a_line_and_enter_alone_sends_all_of_them(
+async def test_shift_enter_begins_a_line_and_enter_sends_all_lines(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -52,7 +52,7 @@ async def test_shift_and_enter_begin_a_line_and_enter_alone_sends_all_of_them(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_the_field_grows_up_to_a_part_of_the_window_and_then_scrolls(
+async def test_the_field_grows_to_a_part_of_the_window_and_then_scrolls(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -110,7 +110,7 @@ async def test_on_a_touch_screen_enter_begins_a_line_and_the_button_sends(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_near_the_limit_it_counts_code_points_and_beyond_it_nothing_is_sent_or_lost(
+async def test_the_field_counts_code_points_near_the_limit_and_sends_nothing_beyond_it(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -134,7 +134,7 @@ async def test_near_the_limit_it_counts_code_points_and_beyond_it_nothing_is_sen
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_what_no_server_takes_is_replaced_and_sent_all_the_same(
+async def test_characters_that_no_server_accepts_are_replaced_before_sending(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -153,9 +153,7 @@ async def test_what_no_server_takes_is_replaced_and_sent_all_the_same(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_what_is_written_from_right_to_left_begins_at_the_right(
-    base_url: str, visitor: Visitor
-) -> None:
+async def test_right_to_left_text_begins_at_the_right(base_url: str, visitor: Visitor) -> None:
     async with browser(base_url) as tabs:
         page, _ = await at_the_conversation(tabs, visitor)
         for text, direction in (("\u0645\u0631\u062d\u0628\u0627", "rtl"), ("hello", "ltr")):
@@ -164,7 +162,7 @@ async def test_what_is_written_from_right_to_left_begins_at_the_right(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_an_emoji_is_found_by_a_word_and_put_where_the_cursor_was_by_keys_alone(
+async def test_an_emoji_is_found_by_a_word_and_inserted_at_the_cursor_by_keys_alone(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -184,7 +182,7 @@ async def test_an_emoji_is_found_by_a_word_and_put_where_the_cursor_was_by_keys_
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_arrow_keys_move_among_the_emoji_and_escape_leads_back_to_the_text(
+async def test_arrow_keys_move_among_the_emoji_and_escape_returns_to_the_text(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -230,9 +228,7 @@ async def test_an_emoji_is_picked_by_pointer_and_a_click_elsewhere_closes_the_pi
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_undo_and_redo_know_of_an_emoji_that_was_picked(
-    base_url: str, visitor: Visitor
-) -> None:
+async def test_undo_and_redo_include_a_picked_emoji(base_url: str, visitor: Visitor) -> None:
     async with browser(base_url) as tabs:
         page, john = await at_the_conversation(tabs, visitor)
         await field(page).press_sequentially("hello world")
@@ -256,7 +252,7 @@ async def test_undo_and_redo_know_of_an_emoji_that_was_picked(
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_undo_after_sending_brings_no_piece_of_what_was_sent(
+async def test_undo_after_sending_restores_nothing_that_was_sent(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
@@ -276,7 +272,7 @@ async def test_undo_after_sending_brings_no_piece_of_what_was_sent(
 
 @pytest.mark.parametrize("keys", ["Control+Enter", "Meta+Enter", "Control+NumpadEnter"])
 @pytest.mark.gen_test(timeout=60)
-async def test_with_keys_beside_a_touch_screen_one_sends(
+async def test_a_hardware_keyboard_beside_a_touch_screen_sends(
     base_url: str, visitor: Visitor, keys: str
 ) -> None:
     async with browser(base_url) as tabs:
@@ -303,7 +299,7 @@ ESCAPE = {"key": "Escape", "code": "Escape", "windowsVirtualKeyCode": 27}
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_keys_of_a_composition_are_nobody_elses(base_url: str, visitor: Visitor) -> None:
+async def test_keys_of_a_composition_trigger_no_shortcut(base_url: str, visitor: Visitor) -> None:
     async with browser(base_url) as tabs:
         page, _ = await at_the_conversation(tabs, visitor)
         devtools = await page.context.new_cdp_session(page)
@@ -320,7 +316,7 @@ async def test_keys_of_a_composition_are_nobody_elses(base_url: str, visitor: Vi
         await devtools.send("Input.imeSetComposition", composed)
         await devtools.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", **ESCAPE})
         await expect(search).to_have_value("\u304b")
-        # Safari tells of the key that ends a composition by its code alone.
+        # Safari marks the key that ends a composition only by its code.
         for place in (start, search, field(page)):
             await place.evaluate("""(e) => {
                 for (const key of ["Escape", "Enter", "ArrowDown"]) e.dispatchEvent(

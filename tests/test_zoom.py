@@ -1,4 +1,7 @@
-"""At 400 % zoom a window of 1280 by 1024 has room for 320 by 256: all can be reached and read."""
+"""At 400 % zoom, a window of 320 by 256 pixels still shows everything that can be used or read.
+
+That is a window of 1280 by 1024 without zoom.
+"""
 
 import pytest
 from playwright.async_api import Locator, Page, expect
@@ -7,7 +10,7 @@ from tests.support.browser import browser, browser_here  # noqa: F401  # autouse
 from tests.support.people import Visitor
 from tests.support.states import Cast, states
 
-# Whatever is pressed or read, and cannot be brought into the window by scrolling.
+# Finds what can be pressed or read, and cannot be scrolled into the window.
 UNREACHABLE = """
   [...document.querySelectorAll("a[href], button, input, textarea, h1, p, [role=option]")]
     .filter((element) => element.checkVisibility({ visibilityProperty: true }))
@@ -50,7 +53,7 @@ async def low(page: Page) -> None:
 
 
 @pytest.mark.gen_test(timeout=60)
-async def test_suggestions_are_reached_by_keys_and_the_head_makes_room_for_what_is_said(
+async def test_keys_reach_suggestions_and_the_header_makes_room_for_messages(
     base_url: str, visitor: Visitor
 ) -> None:
     for name in ("ann", "ada", "alf", "amy", "abe"):
