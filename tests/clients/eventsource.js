@@ -1,4 +1,4 @@
-// Reads an event stream with an EventSource that others wrote, and prints its durable events.
+// Reads an event stream with other people's EventSource, and prints its durable events.
 // usage: node eventsource.js undici|eventsource|polyfill URL NUMBER NAME...
 
 import polyfill from 'event-source-polyfill'
@@ -9,7 +9,7 @@ const [kind, url, number, ...names] = process.argv.slice(2)
 const source = new { undici: Undici, eventsource: Npm, polyfill: WithHeader }[kind](url)
 let seen = 0
 
-/** What people take who must send a header: the token goes into one, the position into the query. */
+/** The client for users who must send a header: the token is in the header, the position in the query. */
 function WithHeader(url) {
   const target = new URL(url)
   const headers = { Authorization: `Bearer ${target.searchParams.get('token')}` }
@@ -17,7 +17,7 @@ function WithHeader(url) {
   return new polyfill.EventSourcePolyfill(target.href, { headers })
 }
 
-setInterval(() => {}, 1000) // while undici waits to come back, it does not keep Node running
+setInterval(() => {}, 1000) // undici does not keep Node running while it waits to reconnect
 
 for (const name of names) {
   source.addEventListener(name, (event) => {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import * as api from "../../static/api.js";
 
-/** Answers the next requests, and notes them. */
+/** Answers the next requests, and records them. */
 function answering(t, ...answers) {
   const asked = [];
   t.mock.method(globalThis, "fetch", async (path, init) => {
@@ -30,13 +30,13 @@ test("a snapshot has its position and the link to the next page", async (t) => {
   assert.equal((await api.conversations()).next, null);
 });
 
-test("a search is sent as it was typed", async (t) => {
+test("a search is sent exactly as typed", async (t) => {
   const asked = answering(t, Response.json([]));
   await api.usernames("a&b=%c", new AbortController().signal);
   assert.deepEqual(asked, [["GET", "/api/usernames?search=a%26b%3D%25c", undefined]]);
 });
 
-test("a refusal is a problem with its code, sentences, and how long to wait", async (t) => {
+test("a refusal is a problem with its code, sentences and waiting time", async (t) => {
   const body = { status: 429, code: "too_many", detail: "Slow down.", errors: { content: "is long" } };
   const problem = await refused(t, Response.json(body, { status: 429, headers: { "Retry-After": "3" } }));
   assert.ok(problem instanceof api.ApiProblem);
@@ -44,27 +44,27 @@ test("a refusal is a problem with its code, sentences, and how long to wait", as
   assert.deepEqual([problem.errors, problem.retryAfterSeconds], [{ content: "is long" }, 3]);
 });
 
-test("what a proxy refuses in its own words is a problem too", async (t) => {
+test("a refusal in a proxy's own format is a problem too", async (t) => {
   for (const body of ["<html>Bad gateway</html>", "null", "[]", '"no"', ""]) {
     const problem = await refused(t, new Response(body, { status: 502 }));
     assert.deepEqual([problem.status, problem.code, problem.errors], [502, "unknown", {}]);
   }
 });
 
-test("no answer, or one that is cut or no JSON, means that the server is out of reach", async (t) => {
+test("a missing, cut or non-JSON answer means that the server is unreachable", async (t) => {
   for (const answer of [new TypeError("Failed to fetch"), new Response("<html>"), new Response('[{"id"')]) {
     assert.equal((await refused(t, answer)).status, 0);
   }
 });
 
-test("only a refusal that no repeat mends is final", () => {
+test("only a refusal that no repeat can change is final", () => {
   const final = [0, 400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503].filter(
     (status) => new api.ApiProblem(status, "", "").isFinal,
   );
   assert.deepEqual(final, [400, 403, 404, 409, 413, 422]);
 });
 
-test("how long to wait is within a second and a minute, whatever a header says", async (t) => {
+test("the waiting time is one second to one minute, whatever a header says", async (t) => {
   const soon = new Date(Date.now() + 30_000).toUTCString();
   const asked = { 0: 1, "-5": 1, 2592000: 60, "1e99": 60, Infinity: 60, "0.5": 1, soon: 0, "": 0, NaN: 0, "Wed, 21 Oct 2015 07:28:00 GMT": 1 };
   for (const [header, seconds] of Object.entries(asked)) {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { codePoints, contentOf } from "../../static/lib/content.js";
 
-test("what is written is normalised as the server does it, and kept inside", () => {
+test("a text is normalised as on the server, and its middle is kept", () => {
   assert.equal(contentOf("\n \r\n  a \t b\n\n"), "  a \t b");
   assert.equal(contentOf("\u0085\n\u001c\u3000a\u001f\u2028"), "\u001c\u3000a");
   assert.equal(contentOf("\r\r\n\ta\r"), "\ta");
@@ -13,11 +13,11 @@ test("what is written is normalised as the server does it, and kept inside", () 
   for (const text of ["", " ", "\n\t\u00a0\u001d", "\u200b", " \u2800\u3164", "\uffa0\u{e0041}\ufe0f\u200d"]) assert.equal(contentOf(text), "");
 });
 
-test("what no server takes is replaced, so that the message is sent all the same", () => {
+test("characters that no server accepts are replaced, so that the message is sent", () => {
   assert.equal(contentOf("a\0b\ud83d"), "a\ufffdb\ufffd");
 });
 
-test("length is counted in code points", () => {
+test("the length is counted in code points", () => {
   assert.equal(codePoints("a😀"), 2);
   assert.equal(codePoints("👨‍👩‍👧"), 5);
 });

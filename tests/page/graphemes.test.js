@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { beginning } from "../../static/lib/graphemes.js";
 
-test("the beginning of a text ends between two letters, as people count them", () => {
+test("the beginning of a text ends between two graphemes", () => {
   const family = "👩‍👩‍👧‍👦";
   for (const letter of ["😀", family, "🇩🇪", "e\u0301", "\u0928\u093f", "👍🏽"]) {
     assert.equal(beginning(`${"x".repeat(199)}${letter}${letter}`, 200), `${"x".repeat(199)}${letter}`);

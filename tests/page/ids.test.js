@@ -3,13 +3,13 @@ import { test } from "node:test";
 
 import { compareIds, countBefore, countUpTo, pathOfConversation, pathOfMessage, placeAt } from "../../static/lib/ids.js";
 
-test("ids are compared as numbers, however long", () => {
+test("ids are compared as numbers of any length", () => {
   const sorted = ["1", "9", "10", "9007199254740993", "9007199254740994"];
   assert.deepEqual(sorted.toReversed().sort(compareIds), sorted);
   assert.equal(compareIds("7", "7"), 0);
 });
 
-test("messages are counted up to an id, whether it is one of them or not", () => {
+test("messages are counted up to an id, even one that is missing", () => {
   const messages = ["2", "9", "10", "400"].map((id) => ({ id }));
   const counts = (id) => [countBefore(messages, id), countUpTo(messages, id)];
   assert.deepEqual(
@@ -19,7 +19,7 @@ test("messages are counted up to an id, whether it is one of them or not", () =>
   assert.equal(countBefore([], "1"), 0);
 });
 
-test("an address leads to a conversation, and to a message in it", () => {
+test("a path leads to a conversation, and to a message in it", () => {
   assert.deepEqual(placeAt(pathOfConversation("12")), { conversationId: "12", messageId: undefined });
   assert.deepEqual(placeAt(pathOfMessage("12", "345")), { conversationId: "12", messageId: "345" });
   for (const path of ["/", "/conversations", "/conversations/0", "/conversations/1/", "/conversations/1/messages", "/conversations/1/messages/x", "/x/conversations/1"]) {

@@ -7,7 +7,7 @@ import { uuid } from "../../static/lib/uuid.js";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-test("a uuid is one of version 4, also where crypto.randomUUID is missing", (t) => {
+test("a uuid has version 4, even without crypto.randomUUID", (t) => {
   assert.match(uuid(), UUID);
   const getRandomValues = crypto.getRandomValues.bind(crypto);
   const before = Object.getOwnPropertyDescriptor(globalThis, "crypto");
@@ -18,21 +18,21 @@ test("a uuid is one of version 4, also where crypto.randomUUID is missing", (t) 
   assert.notEqual(uuid(), uuid());
 });
 
-test("pauses double, go no further than half a minute, and are spread over all of it", () => {
+test("pauses double up to half a minute, and are random below that", () => {
   const longest = [1, 2, 3, 5, 6, 60].map((failures) => backoff(failures, () => 1));
   assert.deepEqual(longest, [1000, 2000, 4000, 16_000, 30_000, 30_000]);
   assert.equal(backoff(6, () => 0.5), 15_000);
   assert.ok(backoff(60, () => 0) > 0);
 });
 
-test("a time is as short as it can be without being wrong", () => {
+test("a time is as short as it can be without ambiguity", () => {
   const now = new Date("2026-01-10T12:00:00");
   assert.equal(shortTime("2026-01-10T09:05:00", now), clockTime("2026-01-10T09:05:00"));
   assert.match(shortTime("2026-01-08T09:05:00", now), /Thu/);
   assert.match(shortTime("2025-12-24T09:05:00", now), /2025/);
 });
 
-test("days are told apart by midnight, not by hours", () => {
+test("days are separated by midnight, not by 24 hours", () => {
   const now = new Date("2026-01-10T00:10:00");
   assert.equal(dayName("2026-01-09T23:50:00", now), "Yesterday");
   assert.equal(dayName("2026-01-10T00:05:00", now), "Today");
@@ -40,11 +40,11 @@ test("days are told apart by midnight, not by hours", () => {
   assert.match(dayName("2026-01-01T00:20:00", now), /January/);
 });
 
-test("what is no time is an empty text, not an error", () => {
+test("an invalid time is an empty text, not an error", () => {
   for (const format of [clockTime, fullTime, shortTime, dayName]) assert.equal(format("no time"), "");
 });
 
-test("times of one day have one number, and those of others another", () => {
+test("times of one day have the same number, and other days have others", () => {
   const numbers = ["2026-01-31T23:59:59", "2026-02-01T00:00:00", "2026-02-01T23:59:00"].map(dayNumber);
   assert.notEqual(numbers[0], numbers[1]);
   assert.equal(numbers[1], numbers[2]);

@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { having, nameIn } from "../../static/lib/names.js";
 
-test("a name is found in whatever form it is typed or pasted", () => {
+test("a name is found in any form in which it is typed or pasted", () => {
   for (const typed of ["jack", "@jack", "＠ｊａｃｋ", "  @jack ", "@@jack", "@ jack", "\u200bjack\u200d", "\u2066@jack\u2069", "\ufeffjack\u3000"]) {
     assert.equal(nameIn(typed), "jack", JSON.stringify(typed));
   }
@@ -11,7 +11,7 @@ test("a name is found in whatever form it is typed or pasted", () => {
   for (const typed of ["", "@", " ＠ ", "\u200b"]) assert.equal(nameIn(typed), "");
 });
 
-test("a middle part of a name finds it, after those that begin so", () => {
+test("a middle part of a name finds it, after names that begin with it", () => {
   const names = ["maximilian-of-the-long-names", "ofelia", "jane"];
   assert.deepEqual(having(names, "OF"), ["ofelia", "maximilian-of-the-long-names"]);
   assert.deepEqual(having(names, "long"), ["maximilian-of-the-long-names"]);

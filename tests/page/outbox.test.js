@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Outbox } from "../../static/outbox.js";
 import { Store } from "../../static/store.js";
 
-// Browsers have these; the outbox listens to them for the network, and for its page coming and going.
+// Browsers have these; the outbox listens to them for changes of the network and of its page's visibility.
 globalThis.addEventListener ??= () => {};
 globalThis.document ??= new EventTarget();
 
@@ -28,7 +28,7 @@ function outbox(t, answer) {
   return { store, sent, problems, box };
 }
 
-/** When `condition` has come true. */
+/** Resolves when `condition` is true. */
 async function until(condition) {
   for (let n = 0; !condition(); n += 1) {
     assert.ok(n < 500, "waited in vain");
@@ -38,7 +38,7 @@ async function until(condition) {
 
 const contents = (sent) => sent.map(([content]) => content);
 
-test("messages of one conversation are sent one after another, in their order", async (t) => {
+test("messages of one conversation are sent one after another, in order", async (t) => {
   let atOnce = 0;
   const { store, sent, box } = outbox(t, async () => {
     assert.equal((atOnce += 1), 1);
@@ -51,7 +51,7 @@ test("messages of one conversation are sent one after another, in their order", 
   assert.deepEqual(contents(sent), ["a", "b", "c"]);
 });
 
-test("what may go better next time is sent again under the same client id, before the next one", async (t) => {
+test("a temporary failure is repeated under the same client id, before the next message", async (t) => {
   const { store, sent, box, problems } = outbox(t, (_, n) => (n === 1 ? 503 : 201));
   box.send("1", "a");
   box.send("1", "b");
@@ -70,7 +70,7 @@ test("a final refusal says why, and lets the next one pass", async (t) => {
   assert.equal(store.state.drafts[0].failure, "It is refused.");
 });
 
-test("one that failed may be tried again under its client id, or discarded", async (t) => {
+test("a failed message can be retried under its client id, or discarded", async (t) => {
   const { store, sent, box } = outbox(t, (_, n) => (n <= 2 ? 422 : 201));
   box.send("1", "a");
   box.send("1", "b");
@@ -92,10 +92,10 @@ test("a conversation does not wait for another one", async (t) => {
   assert.ok(contents(sent).includes("free"));
 });
 
-test("a stream that comes alive ends the pause before the next try, and a try that hangs", async (t) => {
+test("a stream that opens ends the pause before the next try, and a hanging try", async (t) => {
   const hanging = new Promise(() => {});
   const { store, sent, box } = outbox(t, (_, n) => (n === 1 ? 503 : n === 2 ? hanging : 201));
-  t.mock.method(Math, "random", () => 1); // the longest pause there is
+  t.mock.method(Math, "random", () => 1); // the longest possible pause
   const live = () => {
     store.dispatch({ type: "connection", status: "connecting" });
     store.dispatch({ type: "connection", status: "live" });
@@ -103,7 +103,7 @@ test("a stream that comes alive ends the pause before the next try, and a try th
   box.send("1", "a");
   for (const tries of [1, 2]) {
     await until(() => sent.length === tries);
-    await new Promise((resolve) => setTimeout(resolve, 50)); // into the pause, or into the try
+    await new Promise((resolve) => setTimeout(resolve, 50)); // during the pause, or during the try
     live();
   }
   await until(() => store.state.drafts.length === 0);
@@ -111,7 +111,7 @@ test("a stream that comes alive ends the pause before the next try, and a try th
   assert.equal(new Set(sent.map(([, clientId]) => clientId)).size, 1);
 });
 
-test("nothing is sent once the tabs have told each other that somebody else is signed in", async (t) => {
+test("nothing is sent once another tab reports a different user", async (t) => {
   let who = "1";
   globalThis.localStorage = { getItem: () => who };
   t.after(() => delete globalThis.localStorage);
@@ -119,7 +119,7 @@ test("nothing is sent once the tabs have told each other that somebody else is s
   box.send("1", "a");
   await until(() => sent.length === 1);
   who = "2";
-  store.dispatch({ type: "connection", status: "live" }); // which would have it tried at once
+  store.dispatch({ type: "connection", status: "live" }); // which would start a try at once
   await new Promise((resolve) => setTimeout(resolve, 300));
   assert.equal(sent.length, 1);
   assert.equal(store.state.drafts.length, 1);

@@ -12,7 +12,7 @@ async function pass(t, milliseconds) {
   for (let n = 0; n < 10; n += 1) await Promise.resolve();
 }
 
-test("the first is told at once, and of many that follow the last", async (t) => {
+test("the first is reported at once, and the last of many that follow", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const told = [];
   const marker = new ReadMarker(async (id) => told.push(id), () => true);
@@ -25,7 +25,7 @@ test("the first is told at once, and of many that follow the last", async (t) =>
   assert.deepEqual(told, ["8", "11", "12"]);
 });
 
-test("the marker never moves back, nor is anything told twice", async (t) => {
+test("the marker never moves back, and nothing is reported twice", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const told = [];
   const marker = new ReadMarker(async (id) => told.push(id), () => true);
@@ -36,7 +36,7 @@ test("the marker never moves back, nor is anything told twice", async (t) => {
   assert.deepEqual(told, ["10"]);
 });
 
-test("what could not be told is tried again until it is, with what has been read since", async (t) => {
+test("a failed report is repeated until it succeeds, and includes later reads", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const told = [];
   let isUp = false;
@@ -53,7 +53,7 @@ test("what could not be told is tried again until it is, with what has been read
   assert.deepEqual(told, ["2"]);
 });
 
-test("what is refused for good is not told again, and what comes next is", async (t) => {
+test("a finally refused report is dropped, and the next one is sent", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const tried = [];
   const tell = async (id) => {

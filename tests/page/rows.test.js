@@ -28,7 +28,7 @@ const stateOf = (messages, fields = {}) => ({
 const lines = (state, view = {}) => linesOf(state, "1", view, NOW);
 const seenBy = (otherLastReadMessageId) => [{ position: "e-1", conversation: { id: "1", otherLastReadMessageId } }];
 
-test("a conversation that is not there yet has no lines", () => {
+test("a conversation that has not loaded has no lines", () => {
   assert.deepEqual(lines(EMPTY), []);
 });
 
@@ -37,7 +37,7 @@ test("each day begins with its name", () => {
   assert.deepEqual(drawn.map((line) => line.day ?? line.key), ["Yesterday", "1", "Today", "2"]);
 });
 
-test("what one person writes within minutes is a group", () => {
+test("messages of one user within minutes form a group", () => {
   const at = "2026-01-03T09:0";
   const drawn = lines(stateOf([message(1, `${at}0:00`), message(2, `${at}1:00`), mine(3, `${at}2:00`), mine(4, `${at}9:00`)]));
   assert.deepEqual(
@@ -51,14 +51,14 @@ test("what one person writes within minutes is a group", () => {
   );
 });
 
-test("only the last of one's own messages that the other one has read is marked as seen", () => {
+test("only the last own message that the other user has read is marked as seen", () => {
   const at = "2026-01-03T09:00:00";
   const messages = [mine(9, at), mine(10, at), message(11, at), mine(12, at)];
   const seen = (upTo) => lines(stateOf(messages, { entries: seenBy(upTo) })).filter((l) => l.seen).map((l) => l.key);
   assert.deepEqual([seen(null), seen("9"), seen("11"), seen("12")], [[], ["9"], ["10"], ["12"]]);
 });
 
-test("a message has the key that it had while it was on its way", () => {
+test("a message keeps the key that it had before it was sent", () => {
   const draft = { conversationId: "1", clientId: "c", content: "hello", createdAt: "", failure: null };
   const other = { ...draft, conversationId: "2", clientId: "d" };
   const before = lines(stateOf([], { drafts: [draft, other] }));
@@ -66,18 +66,18 @@ test("a message has the key that it had while it was on its way", () => {
   assert.deepEqual([before.map((l) => l.key), after.at(-1).key], [["c"], "c"]);
 });
 
-test("keys are never twice the same, though the clock went back over midnight", () => {
+test("keys are unique even if the clock went back over midnight", () => {
   const drawn = lines(stateOf([message(1, "2026-01-03T00:01:00"), message(2, "2026-01-02T23:59:00"), message(3, "2026-01-03T00:02:00")]));
   assert.equal(new Set(drawn.map((line) => line.key)).size, drawn.length);
 });
 
-test("a time that is none does not keep the next message from being drawn", () => {
+test("an invalid time does not keep the next message from being drawn", () => {
   const broken = { ...message(1, NOW), createdAt: "yesterday, perhaps" };
   const drawn = lines(stateOf([broken, message(2, NOW)]));
   assert.deepEqual(drawn.filter((line) => line.kind === "message").map((line) => line.key), ["1", "2"]);
 });
 
-test("a stretch is drawn as if it were all, and what is on its way stands behind the newest alone", () => {
+test("a range is drawn as if it were all, and unsent messages follow only the newest", () => {
   const at = "2026-01-03T09:00:00";
   const draft = { conversationId: "1", clientId: "c", content: "hello", createdAt: "", failure: null };
   const state = stateOf([1, 2, 3, 4].map((id) => message(id, at)), { drafts: [draft] });
@@ -86,7 +86,7 @@ test("a stretch is drawn as if it were all, and what is on its way stands behind
   assert.deepEqual(keys({ from: 2 }), ["day 3", "3", "4", "c"]);
 });
 
-test("a line stands where the unread begin, and begins a group", () => {
+test("a line marks the first unread message, and begins a group", () => {
   const at = "2026-01-03T09:00:00";
   const state = stateOf([message(9, at), message(10, at), message(11, at)]);
   const drawn = lines(state, { unreadAfter: "9" });
@@ -96,7 +96,7 @@ test("a line stands where the unread begin, and begins a group", () => {
   assert.ok(lines(state, { unreadAfter: "11" }).every(({ kind }) => kind !== "unread"));
 });
 
-test("one's own messages are never the first unread one", () => {
+test("own messages are never the first unread one", () => {
   const at = "2026-01-03T09:00:00";
   const messages = [message(1, at), mine(2, at), message(3, at)];
   assert.equal(firstUnread(messages, true, "1").id, "3");
@@ -104,7 +104,7 @@ test("one's own messages are never the first unread one", () => {
   assert.equal(firstUnread(messages, true, "3"), undefined);
 });
 
-test("nobody knows where the unread begin before the message that was read last is there", () => {
+test("the first unread message is unknown until the last read message has loaded", () => {
   const at = "2026-01-03T09:00:00";
   const messages = [message(8, at), message(9, at)];
   assert.equal(firstUnread(messages, false, "5"), undefined);
@@ -112,7 +112,7 @@ test("nobody knows where the unread begin before the message that was read last 
   assert.equal(firstUnread(messages, false, "8").id, "9");
 });
 
-test("the line of the unread stays through a visit, and moves on when more come while nobody looks", () => {
+test("the unread line stays during a visit, and moves when more messages arrive unseen", () => {
   const read = { hasUnreadMessages: false, lastReadMessageId: "9" };
   const unread = { hasUnreadMessages: true, lastReadMessageId: "9" };
   assert.equal(unreadAfter(undefined, read, true), null);
@@ -126,7 +126,7 @@ test("the line of the unread stays through a visit, and moves on when more come 
   assert.equal(unreadAfter("5", read, false), "5");
 });
 
-test("of what came after a message the other one's count", () => {
+test("only the other user's messages after a message count", () => {
   const at = "2026-01-03T09:00:00";
   const messages = [message(1, at), mine(2, at), message(3, at), message(4, at)];
   assert.deepEqual(["0", "1", "3", "4"].map((id) => countAfter(messages, id)), [3, 2, 1, 0]);

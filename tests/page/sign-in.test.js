@@ -6,7 +6,7 @@ import { failure, wanted } from "../../static/lib/sign-in-failure.js";
 
 const at = (/** @type {string} */ path) => new URL(path, "http://localhost:8000");
 
-test("a device is named by its browser and its system", () => {
+test("a device is named after its browser and its system", () => {
   const known = {
     "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0": "Firefox on Linux",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Safari/537.36":
@@ -27,7 +27,7 @@ test("a device is named by its browser and its system", () => {
   assert.equal(deviceName("x".repeat(400)).length, 60);
 });
 
-test("a sign-in that failed is told in a sentence, whatever the word for it is", () => {
+test("a sentence explains a failed sign-in, whatever its code", () => {
   for (const code of ["denied", "expired", "refused", "unreachable", "unusable", "constructor", "<b>", ""]) {
     assert.match(failure(at(`/access?error=${code}`)) ?? "", /^[A-Z][^<>]*\.$/);
   }
@@ -35,7 +35,7 @@ test("a sign-in that failed is told in a sentence, whatever the word for it is",
   for (const path of ["/access", "/", "/conversations/1?error=denied"]) assert.equal(failure(at(path)), null);
 });
 
-test("a failure keeps the page first asked for, and no page of others", () => {
+test("a failure keeps the requested page, and no foreign one", () => {
   assert.equal(wanted(at("/conversations/7")), "/conversations/7");
   assert.equal(wanted(at("/access?error=denied&return_to=%2Fconversations%2F7")), "/conversations/7");
   const hostile = ["//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example", "javascript:alert(1)", ""];
@@ -44,7 +44,7 @@ test("a failure keeps the page first asked for, and no page of others", () => {
   }
 });
 
-test("a place to return to leads into the page, and nowhere else", () => {
+test("the return path leads into the page, and nowhere else", () => {
   for (const path of ["/", "/conversations/5", "/conversations/5/messages/7?x=/../api#y", "/a.b/c"]) {
     assert.equal(wanted(at(`/access?error=denied&return_to=${encodeURIComponent(path)}`)), path);
   }

@@ -75,20 +75,20 @@ test("a live message joins the thread, counts as unread and moves its conversati
   );
 });
 
-test("one's own message is never unread", () => {
+test("a user's own message is never unread", () => {
   const state = run(list(1, [conversation()]), event(2, "message", mine(4, null)));
   assert.equal(listed(state)[0].unreadCount, 0);
   assert.equal(listed(state)[0].hasUnreadMessages, false);
 });
 
-test("an event that a snapshot reflects already is not applied to it again", () => {
+test("an event that a snapshot reflects is not applied again", () => {
   const known = conversation({ lastMessage: message(4), unreadCount: 1, hasUnreadMessages: true });
   const state = run(list(2, [known]), page(2, [message(4)]), event(2, "message", message(4)));
   assert.deepEqual(ids(state), ["4"]);
   assert.equal(listed(state)[0].unreadCount, 1);
 });
 
-test("an event that came before an older snapshot is applied to it when that comes in", () => {
+test("an event received before an older snapshot is applied when the snapshot arrives", () => {
   const state = run(event(2, "message", message(4)), list(1, [conversation()]), page(1, []));
   assert.deepEqual(ids(state), ["4"]);
   assert.equal(listed(state)[0].unreadCount, 1);
@@ -106,13 +106,13 @@ test("each page of the list remembers its own position", () => {
   assert.equal(listed(state)[0].unreadCount, 2);
 });
 
-test("the count goes no further than a thousand", () => {
+test("the count stops at a thousand", () => {
   const many = conversation({ unreadCount: 1000, hasUnreadMessages: true });
   const state = run(list(1, [many]), event(2, "message", message(4)));
   assert.equal(listed(state)[0].unreadCount, 1000);
 });
 
-test("a message on its way is replaced by the answer and not doubled by the event", () => {
+test("the answer replaces an unsent message, and the event does not double it", () => {
   const sending = run(list(1, [conversation()]), page(1, []), { type: "sending", draft: draft("c") });
   assert.deepEqual(sending.drafts.map((d) => d.clientId), ["c"]);
   const answer = { type: "sent", message: mine(4, "c") };
@@ -126,7 +126,7 @@ test("a message on its way is replaced by the answer and not doubled by the even
   }
 });
 
-test("an answer that comes after newer messages leaves the order as it is", () => {
+test("an answer after newer messages does not change the order", () => {
   const state = run(
     list(1, [conversation()]),
     page(1, []),
@@ -144,7 +144,7 @@ test("ids are ordered as numbers of any length", () => {
   assert.deepEqual(ids(state), ["9", "10", "9007199254740993"]);
 });
 
-test("a failed message stays, says why, and may be tried again or discarded", () => {
+test("a failed message stays, says why, and can be retried or discarded", () => {
   const failed = run(
     { type: "sending", draft: draft("c") },
     { type: "sending", draft: draft("d") },
@@ -157,12 +157,12 @@ test("a failed message stays, says why, and may be tried again or discarded", ()
   assert.deepEqual(gone.drafts.map((d) => d.clientId), ["d"]);
 });
 
-test("a draft that turns out to be stored in a page of history is no draft any more", () => {
+test("an unsent message found in a page of history is no longer unsent", () => {
   const state = run({ type: "sending", draft: draft("c") }, page(2, [mine(4, "c")]));
   assert.deepEqual(state.drafts, []);
 });
 
-test("a read of mine sets the count, a read of the other one their mark", () => {
+test("the user's read sets the count, and the other user's read sets their marker", () => {
   const unread = conversation({ unreadCount: 3, hasUnreadMessages: true });
   const own = { conversationId: "1", userId: "1", lastReadMessageId: "4", unreadCount: 0 };
   const theirs = { conversationId: "1", userId: "2", lastReadMessageId: "3" };
@@ -174,14 +174,14 @@ test("a read of mine sets the count, a read of the other one their mark", () => 
   assert.equal(found.otherLastReadMessageId, "3");
 });
 
-test("a new conversation is on top, and once", () => {
+test("a new conversation is on top, and appears once", () => {
   const other = conversation({ id: "7", otherParticipant: jack });
   const told = event(2, "conversation", conversation());
   const state = run(list(1, [other]), told, told);
   assert.deepEqual(listed(state).map((c) => c.id), ["1", "7"]);
 });
 
-test("a message in a conversation that the list lacks asks for it, until it is there", () => {
+test("a message in an unlisted conversation requests it until it has loaded", () => {
   const state = run(list(1, []), event(2, "message", message(4)));
   assert.deepEqual(state.unknown, ["1"]);
   const snapshot = {
@@ -194,20 +194,20 @@ test("a message in a conversation that the list lacks asks for it, until it is t
   assert.equal(listed(found)[0].unreadCount, 1);
 });
 
-test("what a new first page has no room for any more stays below it", () => {
+test("conversations that a new first page has no room for stay below it", () => {
   const [empty, other] = [conversation({ id: "7" }), conversation({ id: "8", lastMessage: message(3) })];
   const state = run(list(1, [empty, other], "next"), list(5, [conversation({ lastMessage: message(4) })], "next"));
   assert.deepEqual(listed(state).map((c) => c.id), ["1", "7", "8"]);
 });
 
-test("a further page puts an empty conversation where the server has it", () => {
+test("a further page places an empty conversation as the server does", () => {
   const [first, empty] = [conversation({ lastMessage: message(9) }), conversation({ id: "7" })];
   const [above, below] = [5, 3].map((n) => conversation({ id: `8${n}`, lastMessage: message(n) }));
   const state = run(list(1, [first, below], "next"), list(1, [above, empty, below], null, true));
   assert.deepEqual(listed(state).map((c) => c.id), ["1", "85", "7", "83"]);
 });
 
-test("an answer that comes after the stream has told of later messages moves no conversation", () => {
+test("an answer after the events of later messages moves no conversation", () => {
   const other = conversation({ id: "7", otherParticipant: jack });
   const later = message(5, { conversationId: "7", userId: "3" });
   const answer = { type: "sent", message: mine(4, "c") };
@@ -215,7 +215,7 @@ test("an answer that comes after the stream has told of later messages moves no 
   assert.deepEqual(listed(state).map((c) => c.id), ["7", "1"]);
 });
 
-test("an answer that comes before the stream tells of it stands where its time belongs", () => {
+test("an answer before its own event is sorted by its time", () => {
   const other = conversation({ id: "7", otherParticipant: jack });
   const empty = conversation({ id: "8", otherParticipant: jack });
   const later = message(5, { conversationId: "7", userId: "3" });
@@ -224,7 +224,7 @@ test("an answer that comes before the stream tells of it stands where its time b
   assert.deepEqual(listed(state).map((c) => c.id), ["7", "1", "8"]);
 });
 
-test("a conversation that the list lacked goes above an empty one that was there before its message", () => {
+test("a newly listed conversation goes above an empty one that is older than its message", () => {
   const empty = conversation({ id: "7", otherParticipant: jack });
   const found = { position: "e-3", next: null, body: conversation({ lastMessage: message(4) }) };
   const told = { type: "conversation", snapshot: found };
@@ -234,33 +234,33 @@ test("a conversation that the list lacked goes above an empty one that was there
   assert.deepEqual(listed(after).map((c) => c.id), ["7", "1"]);
 });
 
-test("a conversation that began while the list was on its way is in it", () => {
+test("a conversation that began while the list was loading is in it", () => {
   const other = conversation({ id: "7", otherParticipant: jack });
   const begun = event(2, "conversation", conversation());
   const state = run(begun, event(3, "message", message(4)), list(1, [other]));
   assert.deepEqual(listed(state).map((c) => [c.id, c.unreadCount]), [["1", 1], ["7", 0]]);
 });
 
-test("an old conversation that is visited takes its place by its last message", () => {
+test("a visited old conversation is sorted by its last message", () => {
   const newer = conversation({ id: "7", otherParticipant: jack, lastMessage: message(9) });
   const snapshot = { position: "e-1", next: null, body: conversation({ lastMessage: message(4) }) };
   const state = run(list(1, [newer]), { type: "conversation", snapshot });
   assert.deepEqual(listed(state).map((c) => c.id), ["7", "1"]);
 });
 
-test("a renamed user is renamed wherever they are", () => {
+test("a renamed user is renamed everywhere", () => {
   const renamed = { ...jane, username: "janet" };
   const state = run(list(1, [conversation()]), event(2, "user", renamed));
   assert.deepEqual(listed(state)[0].otherParticipant, renamed);
 });
 
-test("who is renamed elsewhere sees it here", () => {
+test("a user who is renamed elsewhere sees it here", () => {
   const renamed = { ...jack, username: "jackie", avatarURL: "/avatars/1.png" };
   assert.deepEqual(run({ type: "signed in", user: jack }, event(2, "user", renamed)).me, renamed);
   assert.deepEqual(run({ type: "signed in", user: jack }, event(2, "user", jane)).me, jack);
 });
 
-test("older messages join on top, and the first page's position stands", () => {
+test("older messages join on top, and the first page's position remains", () => {
   const state = run(
     page(3, [message(6), message(5)], "/older"),
     page(9, [message(4), message(3)], null, true),
@@ -270,14 +270,14 @@ test("older messages join on top, and the first page's position stands", () => {
   assert.equal(state.threads["1"].older, null);
 });
 
-test("a fresh snapshot after a reset takes the place of what was known", () => {
+test("a fresh snapshot after a reset replaces the state", () => {
   const before = run(list(1, [conversation()]), page(1, [message(4)]), event(2, "message", message(5)));
   const fresh = { position: "new-7", next: null, body: [message(9)] };
   const state = apply(before, { type: "messages", conversationId: "1", snapshot: fresh, older: false });
   assert.deepEqual(ids(state), ["9"]);
 });
 
-test("signing out leaves nothing of what was known", () => {
+test("signing out clears the state", () => {
   const state = run({ type: "signed in", user: jane }, list(1, [conversation()]), { type: "signed out" });
   assert.deepEqual(state, { ...EMPTY, me: null });
 });
@@ -301,13 +301,13 @@ test("the state after events equals a fresh snapshot", () => {
   });
   assert.deepEqual(listed(lived), [fresh]);
   assert.deepEqual(lived.threads["1"].messages, [message(4), mine(5, "c"), message(6)]);
-  // The same when the events came first, and the snapshot that began before them came last.
+  // The same if the events arrive first, and the snapshot that began before them last.
   const late = [...events, page(1, []), list(1, [conversation()])].reduce(apply, EMPTY);
   assert.deepEqual(late.threads["1"].messages, lived.threads["1"].messages);
   assert.deepEqual(listed(late), listed(lived));
 });
 
-test("a reset lets go of what was heard before it, and of snapshots that were on their way", () => {
+test("a reset drops earlier events, and snapshots that were loading", () => {
   const before = run(list(1, [conversation()]), page(1, [message(4)]), event(2, "message", message(5)));
   const reset = apply(before, { type: "listening", position: "e-9" });
   assert.deepEqual([reset.threads, reset.recent], [{}, []]);
@@ -319,7 +319,7 @@ test("a reset lets go of what was heard before it, and of snapshots that were on
   assert.equal(listed(fresh)[0].lastMessage.id, "8");
 });
 
-test("what was fetched before the position that the stream starts from is let go of, and the rest kept", () => {
+test("snapshots from before the stream's first position are dropped, and others kept", () => {
   const visited = { position: "e-1", next: null, body: conversation() };
   const start = [{ type: "listening", position: "e-2" }, list(2, [])];
   const stale = run({ type: "conversation", snapshot: visited }, page(1, []), ...start);
@@ -343,12 +343,12 @@ test("after a reset to another epoch only that epoch's snapshots and events coun
   assert.equal(listed(state)[0].unreadCount, 1);
 });
 
-test("an older page that comes in when its conversation has been let go of is dropped", () => {
+test("an older page of a conversation that was dropped is dropped", () => {
   const state = run(list(1, [conversation()]));
   assert.equal(apply(state, page(1, [message(3)], null, true)), state);
 });
 
-test("a conversation that was visited before the list came in stays in it, in its place, and once", () => {
+test("a conversation visited before the list loaded stays in it, in its place, and once", () => {
   const visited = { position: "e-1", next: null, body: conversation({ lastMessage: message(4) }) };
   const others = [9, 8].map((id) => conversation({ id: `${id}`, lastMessage: message(id) }));
   const first = run({ type: "conversation", snapshot: visited }, list(1, others, "/next"));
@@ -358,14 +358,14 @@ test("a conversation that was visited before the list came in stays in it, in it
   assert.deepEqual(listed(second).map((c) => c.id), ["9", "8", "6", "1", "2"]);
 });
 
-test("a conversation that both an event and a visit told of before the list came in is there once", () => {
+test("a conversation known from an event and a visit before the list loaded appears once", () => {
   const visited = { position: "e-2", next: null, body: conversation() };
   const told = event(2, "conversation", conversation());
   const state = run(told, { type: "conversation", snapshot: visited }, list(1, []));
   assert.deepEqual(listed(state).map((c) => c.id), ["1"]);
 });
 
-test("of the drafts that are kept, those that the server is known to have are left out", () => {
+test("kept messages that the server has stored are left out", () => {
   const drafts = ["a", "b", "c"].map((id) => draft(id));
   const state = run(page(1, [mine(4, "a")]), event(2, "message", mine(5, "b")), { type: "drafts", drafts });
   assert.deepEqual(state.drafts.map((d) => d.clientId), ["c"]);
@@ -373,19 +373,19 @@ test("of the drafts that are kept, those that the server is known to have are le
   assert.equal(apply(none, { type: "drafts", drafts: [] }), none);
 });
 
-test("a message on its way stays through a reset", () => {
+test("an unsent message survives a reset", () => {
   const state = run({ type: "sending", draft: draft("c") }, { type: "listening", position: "e-9" });
   assert.deepEqual(state.drafts.map((d) => d.clientId), ["c"]);
 });
 
-test("a read of the other one leaves one's own count alone", () => {
+test("the other user's read does not change the unread count", () => {
   const unread = conversation({ unreadCount: 3, hasUnreadMessages: true });
   const read = { conversationId: "1", userId: "2", lastReadMessageId: "3" };
   const state = run(list(1, [unread]), event(2, "read", read));
   assert.equal(listed(state)[0].unreadCount, 3);
 });
 
-test("events are applied once however often they come", () => {
+test("events are applied once however often they arrive", () => {
   const events = [
     event(2, "message", message(4)),
     event(3, "message", mine(5, "c")),
@@ -398,7 +398,7 @@ test("events are applied once however often they come", () => {
   assert.deepEqual(twice.entries, once.entries);
 });
 
-test("apply leaves the state that it was given as it was", () => {
+test("apply does not change the given state", () => {
   const before = run(list(1, [conversation()]), page(1, [message(3)]), { type: "sending", draft: draft("c") });
   const copy = structuredClone(before);
   [event(2, "message", mine(4, "c")), { type: "sent", message: mine(4, "c") }, list(5, [])].reduce(apply, before);
@@ -407,7 +407,7 @@ test("apply leaves the state that it was given as it was", () => {
 
 const reading = (messageId) => ({ type: "reading", conversationId: "1", messageId });
 
-test("what is being looked at is read before the server says so", () => {
+test("a visible message counts as read before the server says so", () => {
   const before = run(list(1, [conversation()]), page(1, []), ...[4, 5, 6].map((id) => event(id, "message", message(id))));
   assert.equal(listed(before)[0].unreadCount, 3);
   const [found] = listed(apply(before, reading("5")));
@@ -416,7 +416,7 @@ test("what is being looked at is read before the server says so", () => {
   assert.deepEqual([all.lastReadMessageId, all.unreadCount, all.hasUnreadMessages], ["6", 0, false]);
 });
 
-test("the server's word on an earlier read does not bring back what has been read since", () => {
+test("the event of an earlier read does not undo later reads", () => {
   const told = (seq, lastReadMessageId, unreadCount) =>
     event(seq, "read", { conversationId: "1", userId: "1", lastReadMessageId, unreadCount });
   const state = run(
@@ -432,7 +432,7 @@ test("the server's word on an earlier read does not bring back what has been rea
   assert.deepEqual([both.lastReadMessageId, both.unreadCount], ["5", 0]);
 });
 
-test("reading moves nothing back, and nothing that is not there", () => {
+test("reading moves no marker back, and none of a missing conversation", () => {
   const read = conversation({ lastReadMessageId: "9" });
   const state = run(list(1, [read]), page(1, [message(9)]));
   assert.equal(apply(state, reading("9")), state);
@@ -440,7 +440,7 @@ test("reading moves nothing back, and nothing that is not there", () => {
   assert.equal(apply(EMPTY, reading("9")), EMPTY);
 });
 
-test("a page that overlaps with what is known is merged, each message once", () => {
+test("a page that overlaps with the state is merged, each message once", () => {
   const state = run(page(3, [message(6), message(5)], "/older"), page(9, [message(5), message(4)], null, true));
   assert.deepEqual(ids(state), ["4", "5", "6"]);
 });

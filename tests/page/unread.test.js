@@ -14,7 +14,7 @@ const state = (...counts) => ({
   })),
 });
 
-test("the title tells what is unread in all conversations, and which one is open", () => {
+test("the title has the unread total of all conversations, and the open one's name", () => {
   assert.equal(titleOf(state(2, 0, 1), "/"), "(3) Messenger");
   assert.equal(titleOf(state(0, 0), "/"), "Messenger");
   assert.equal(titleOf(state(2, 1), "/conversations/2"), "(3) jane2 · Messenger");
@@ -22,13 +22,13 @@ test("the title tells what is unread in all conversations, and which one is open
   assert.equal(titleOf(state(0), "/conversations/9"), "Messenger");
 });
 
-test("from a thousand on the title says that there are more", () => {
+test("from a thousand on, the title says that there are more", () => {
   assert.equal(titleOf(state(999), "/"), "(999) Messenger");
   assert.equal(titleOf(state(998, 2), "/"), "(999+) Messenger");
   assert.equal(unreadIn(state(1000, 1000)), 1000);
 });
 
-test("nothing is unread before anything is known, nor for one who is signed out", () => {
+test("nothing is unread before the first snapshot, nor after signing out", () => {
   assert.equal(titleOf(EMPTY, "/"), "Messenger");
   assert.equal(titleOf({ ...EMPTY, me: null }, "/conversations/1"), "Messenger");
 });

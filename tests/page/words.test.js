@@ -1,4 +1,4 @@
-/** What people read stands in words.js: files that no module can be imported into repeat it word for word. */
+/** The page's texts are in words.js; files that cannot import a module repeat them word for word. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ const texts = (/** @type {unknown} */ value) =>
 const KNOWN = new Set(texts(words));
 const read = (/** @type {string} */ name) => readFileSync(new URL(`../../static/${name}`, import.meta.url), "utf8");
 
-test("index.html says nothing that words.js does not say", () => {
+test("each text of index.html is in words.js", () => {
   const page = read("index.html").replaceAll(/<!--.*?-->/gs, "");
   const shown = [...page.matchAll(/>([^<]+)</g)].map(([, text]) => text.trim()).filter(Boolean);
   const spoken = [...page.matchAll(/\s(?:aria-label|title|placeholder|alt)="([^"]+)"/g)].map(([, text]) => text);
@@ -26,11 +26,11 @@ test("the manifest has the name and the tagline of words.js", () => {
   assert.deepEqual([name, short_name, description], [words.name, words.name, words.tagline]);
 });
 
-test("no text of words.js has a straight quotation mark where it quotes, or white space that nothing follows", () => {
+test("no text of words.js has straight quotation marks, or needless white space at its end", () => {
   for (const text of KNOWN) assert.doesNotMatch(text, /"|\s\s|\.\.\./, text);
 });
 
-test("counts are in the singular and in the plural", () => {
+test("counts have a singular and a plural", () => {
   assert.equal(words.account.unsent(1), "You have an unsent message. Sign out anyway?");
   assert.equal(words.account.unsent(2), "You have 2 unsent messages. Sign out anyway?");
   assert.equal(words.search.found(1), "1 person found");
