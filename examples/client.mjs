@@ -26,8 +26,10 @@ async function call(path, more = {}) {
   const headers = { Authorization: `Bearer ${process.env.TOKEN}`, ...more.headers }; // 1
   headers["Content-Type"] = "application/json";
   const answer = await fetch(new URL(path, url), { ...more, headers });
-  if (!answer.ok) throw Object.assign(new Error(`${path}: ${answer.status}`), { answer });
-  return answer;
+  if (answer.ok) return answer;
+  const wait = answer.headers.get("Retry-After");
+  const problem = answer.status < 429 ? await answer.json() : {}; // of a proxy, it may be no JSON
+  throw Object.assign(new Error(problem.detail), { status: problem.status, wait });
 }
 
 async function pages(path) { // 2: oldest first, and the position of the first page
@@ -71,7 +73,12 @@ async function follow() { // 4
 async function send() { // 9: what the outbox holds, in order
   for (const draft of outbox.values()) {
     const post = { method: "POST", body: JSON.stringify(draft) };
-    await insist(() => call(`/api/conversations/${draft.to}/messages`, post));
+    try {
+      await insist(() => call(`/api/conversations/${draft.to}/messages`, post));
+    } catch (error) {
+      if (error.status === 401) throw error; // it can be sent after a new sign-in
+      console.error(`Not sent: ${draft.content}: ${error.message}`);
+    }
     keep({ sent: draft.clientId });
   }
 }
@@ -81,8 +88,8 @@ async function insist(action) { // 7
     try {
       return await action();
     } catch (error) {
-      if (error.answer?.status < 429) throw error; // 10: it would be refused again
-      await sleep(1000 * (error.answer?.headers.get("Retry-After") ?? 0) + Math.random() * pause);
+      if (error.status < 429) throw error; // 10: it would be refused again
+      await sleep(1000 * (error.wait ?? 0) + Math.random() * pause);
     }
   }
 }

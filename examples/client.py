@@ -17,10 +17,16 @@ import httpx
 from httpx_sse import connect_sse
 
 
+def check(answer: httpx.Response) -> None:
+    if answer.is_error:
+        answer.read()  # what is wrong
+    answer.raise_for_status()
+
+
 class Client:
     def __init__(self, url: str, file: str, token: str) -> None:
         headers = {"Authorization": f"Bearer {token}"}  # 1
-        hooks = {"response": [httpx.Response.raise_for_status]}
+        hooks = {"response": [check]}
         self.http = httpx.Client(base_url=url, headers=headers, event_hooks=hooks, timeout=45)  # 6
         self.last: dict[str, int] = {}  # by conversation, the id of the last message kept
         self.outbox: dict[str, Any] = {}  # by client id
@@ -74,7 +80,12 @@ class Client:
     def send(self) -> None:
         while True:
             for client_id, draft in list(self.outbox.items()):
-                insist(self.http.post, f"/api/conversations/{draft['to']}/messages", json=draft)
+                try:
+                    insist(self.http.post, f"/api/conversations/{draft['to']}/messages", json=draft)
+                except httpx.HTTPStatusError as error:
+                    if error.response.status_code == 401:
+                        raise  # it can be sent after a new sign-in
+                    print("Not sent:", error.response.json()["detail"], file=sys.stderr)
                 self.keep(sent=client_id)
             time.sleep(0.1)
 
@@ -86,7 +97,8 @@ def insist(action: Any, *arguments: Any, **named: Any) -> Any:  # 7
             return action(*arguments, **named)
         except httpx.HTTPError as error:
             answer = getattr(error, "response", httpx.Response(503))
-            if answer.status_code < 429:
+            is_problem = "problem+json" in answer.headers.get("Content-Type", "")
+            if answer.status_code < 429 and is_problem:  # else a proxy answered
                 raise  # 10: it would be refused again
             time.sleep(float(answer.headers.get("Retry-After", 0)) + random.uniform(0, pause))
             pause = min(30, 2 * pause)

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from psycopg2.extensions import parse_dsn
 
 import config
 from tests.support import documents
-from tests.support.callers import Caller, contents, someone_talks
+from tests.support.callers import contents, someone_talks
 from tests.support.documents import DOCUMENTS, ROOT, Block, adapted, recipe, run
 from tests.support.postgres import Postgres
 from tests.support.processes import ServerProcess
@@ -63,11 +64,14 @@ def server(dsn: str, tmp_path: Path) -> Iterator[ServerProcess]:
 def test_the_examples_of_clients_run(server: ServerProcess, tmp_path: Path) -> None:
     documents.needs("node")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    in_python, in_javascript = (b.text for b in all_blocks() if b.document == CLIENT)
-    address = {"localhost:8000": server.url.removeprefix("http://")}
-    token = Caller(server.url, "jane").token
+    set_up, install, in_python, in_javascript = (
+        block.text for block in all_blocks() if block.document == CLIENT
+    )
+    assert install.split("install ")[1].split() == ["httpx", "httpx-sse"]
+    own = {"localhost:8000": server.url.removeprefix("http://")}
+    in_python = in_python.replace("/tmp/client/bin/python", sys.executable)
     for script, said in (in_python, ["Hello, John"]), (in_javascript, HELLOS):
-        printed = run(adapted(script, address), tmp_path, lines=len(said), TOKEN=token)
+        printed = run(adapted(set_up + script, own), tmp_path, lines=len(said))
         messages = printed.replace('}{"id"', '}\n{"id"').splitlines()[-len(said) :]
         assert [json.loads(message)["content"] for message in messages] == said
 
