@@ -39,6 +39,7 @@ class Config:
     origin: str
     database_url: str | None  # None: an embedded PostgreSQL under `data_dir`
     data_dir: Path
+    relay: str | None  # "postgres" or the URL of NATS: one of several servers on a database
     jwt_secret: str | None  # None: generated once and kept under `data_dir`
     github_client_id: str | None
     github_client_secret: str | None
@@ -84,6 +85,7 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> Config:
     given["origin"] = given["origin"] or f"http://localhost:{given['port']}"
     given["max_streams"] = given["max_streams"] or streams_that_fit()
     _check_github(given["github_client_id"], given["github_client_secret"])
+    _check_relay(given["relay"], given["database_url"], given["jwt_secret"])
     given["dev_login"] = _dev_login(given["dev_login"], given["address"], given["origin"])
     return Config(**given)
 
@@ -141,6 +143,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     option("--origin", _origin, None, "the URL in browsers (default: http://localhost:PORT)")
     option("--database-url", _text, None, "a PostgreSQL (default: an embedded one in the data dir)")
     option("--data-dir", _directory, default_data_dir(), "the embedded database and the secret")
+    option("--relay", _relay, None, "postgres, or nats://HOST: several servers on one database")
     option("--jwt-secret", _secret, None, "signs tokens (default: generated at the first start)")
     option("--github-client-id", _text, None, "GitHub sign-in: the application's id")
     option("--github-client-secret", _text, None, "GitHub sign-in: the application's secret")
@@ -295,6 +298,32 @@ def _networks(text: str) -> tuple[Network, ...]:
     if any(network.prefixlen == 0 for network in found):
         raise argparse.ArgumentTypeError("must not match all addresses: clients could forge theirs")
     return tuple(found)
+
+
+def _relay(text: str) -> str:
+    if text == "postgres":
+        return text
+    try:
+        parts = urllib.parse.urlsplit(text)
+        usable = parts.scheme in ("nats", "tls") and parts.hostname and parts.port != 0
+        usable = usable and not parts.path.strip("/") and not parts.query and text.isprintable()
+    except ValueError:
+        usable = False
+    if not usable:
+        raise argparse.ArgumentTypeError(
+            f"must be postgres, nats://HOST[:PORT] or tls://HOST[:PORT], not {text!r}"
+        )
+    return text
+
+
+def _check_relay(relay: str | None, database_url: str | None, secret: str | None) -> None:
+    """Raises `Invalid` if servers with a relay would share no database, or no secret."""
+    if relay is None:
+        return
+    if database_url is None:
+        raise Invalid("--relay needs --database-url: servers cannot share an embedded database")
+    if secret is None:
+        raise Invalid("--relay needs --jwt-secret, the same for all servers")
 
 
 def _check_github(client_id: str | None, secret: str | None) -> None:

@@ -36,8 +36,10 @@ from db.pool import Database
 from db.server import children, data_dir, startup
 from db.server.data_dir import DirectoryLock, Failed
 from db.server.embedded import EmbeddedPostgres
+from db.server.membership import Membership
 from db.server.pruning import Pruner
 from db.server.server_lock import ServerLock
+from handlers import cluster
 from handlers.application import Messenger
 from handlers.describing.openapi import Undescribed
 from handlers.requests import base, logs, problems
@@ -110,16 +112,20 @@ async def serve(config: Config) -> None:
     async with (
         background_task(children.reap_adopted),
         _database(config, end) as dsn,
-        _opened(config, dsn, end) as db,
+        _opened(config, secret, dsn, end) as (db, membership),
     ):
         app = make_app(config, db, secret)
         server = make_server(app)
         app.services.disk.look()
-        url = _listen(app, server, config)
-        for line in _access(app.services.config):
-            say(line)
-        say(f"Version {VERSION} of Messenger is ready at {url}")
-        async with background_task(app.services.disk.watch):
+        async with (
+            _taking_part(app.services, membership),
+            background_task(app.services.disk.watch),
+        ):
+            url = _listen(app, server, config)
+            for line in _access(app.services.config):
+                say(line)
+            relay = f" (relay: {cluster.shown(config.relay)})" if config.relay else ""
+            say(f"Version {VERSION} of Messenger is ready at {url}{relay}")
             await end.wait()
             say("draining …")
             await drain(app.services, server)
@@ -197,21 +203,43 @@ async def _take(lock: DirectoryLock, directory: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _opened(config: Config, dsn: str, end: Shutdown) -> AsyncIterator[Database]:
+async def _taking_part(services: Services, membership: Membership | None) -> AsyncIterator[None]:
+    """Takes part in a group of servers while the context is open, if there is a relay."""
+    if membership is None:
+        yield
+        return
+    async with contextlib.AsyncExitStack() as stack:
+        for work in services.cluster.background_tasks():
+            await stack.enter_async_context(background_task(work))
+        await services.cluster.begin(membership)
+        yield
+        await services.cluster.end()
+
+
+@contextlib.asynccontextmanager
+async def _opened(
+    config: Config, secret: str, dsn: str, end: Shutdown
+) -> AsyncIterator[tuple[Database, Membership | None]]:
     """Yields the database, locked for this server and with its schema up to date."""
+    own = cluster.own(config, secret) if config.relay else None
+    membership = None if own is None else Membership(own)
     await startup.wait_until_reachable(dsn, say)
-    lock = await ServerLock.take(dsn, say)
+    lock = await ServerLock.take(dsn, say, membership=membership)
     db = Database(dsn)
     try:
         await startup.prepare(dsn, new_epoch=config.new_epoch)
         db.adopt(await lock.identify())
+        if own is not None:
+            for warning in cluster.check(await lock.join(), own):
+                say(warning)
         pruner = Pruner(db, config.feed_retention_days)
         async with (
             background_task(partial(_end_when_lost, lock, db, end)),
             background_task(pruner.run),
         ):
-            yield db
+            yield db, membership
     finally:
+        await lock.leave()
         await db.close()
         lock.release()
 

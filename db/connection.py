@@ -1,7 +1,7 @@
 """One connection to PostgreSQL, with prepared statements, common settings and `db.errors`."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
@@ -72,6 +72,15 @@ class Connection:
             return await self._cursor.fetchall() if self._cursor.description else []
         except Exception as error:  # the driver or the loop may raise anything
             raise of_statement(error, is_open=self.usable) from None
+
+    @property
+    def on_notify(self) -> Callable[[str, str], None] | None:
+        """Called with channel and payload of each notification that the session listens for."""
+        return self._driver.on_notify
+
+    @on_notify.setter
+    def on_notify(self, act: Callable[[str, str], None]) -> None:
+        self._driver.on_notify = act
 
     def close(self) -> None:
         # aiopg returns a future that is done already, so there is nothing to await.

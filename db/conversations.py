@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from db import feed_append
-from db.kind import FeedRow, Kind
+from db.kind import FeedRow, Kind, appends
 from db.messages import Message
 from db.pool import Database
 from db.schema_types import Id
@@ -314,6 +314,7 @@ async def opened_before(db: Database, opening: Opening) -> int | None:
     return None if conversation_id is None else int(conversation_id)
 
 
+@appends(OPENED)
 async def open_all(db: Database, openings: Sequence[Opening]) -> list[WriteResult[Opened]]:
     """Opens conversations one at a time, each in one transaction and one round trip."""
     return [await _open(db, opening) for opening in openings]

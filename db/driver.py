@@ -10,7 +10,7 @@ after the loop has stopped watching it.
 import asyncio
 import os
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import aiopg
@@ -36,6 +36,7 @@ class Driver(aiopg.Connection):
 
     def __init__(self, params: Mapping[str, Any], seconds: float) -> None:
         self._connected = False
+        self.on_notify: Callable[[str, str], None] | None = None  # of channel and payload
         super().__init__(
             None,
             seconds,
@@ -67,10 +68,18 @@ class Driver(aiopg.Connection):
             self._watch_writing(state == POLL_WRITE)
         except Exception as error:
             return self._fail(error)
+        if self._conn.notifies:
+            self._pass_on_notifications()
         if state == POLL_OK:
             self._connected = True
             if self._waiter is not None and not self._waiter.done():
                 self._waiter.set_result(None)
+
+    def _pass_on_notifications(self) -> None:
+        notifications, self._conn.notifies = self._conn.notifies, []
+        if self.on_notify is not None:
+            for notification in notifications:
+                self.on_notify(notification.channel, notification.payload)
 
     def _fail(self, error: Exception) -> None:
         """Passes the error on. Closes the connection unless PostgreSQL refused a statement."""

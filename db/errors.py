@@ -10,6 +10,7 @@ DatabaseError
 ├── Deadlock         PostgreSQL ended the transaction: nothing was written
 ├── Duplicate        a unique constraint failed: nothing was written
 ├── Refused          wrong credentials or no such database: another attempt is useless
+├── Upgrading        another server cannot read the event yet: nothing was written
 └── InUse            another server uses this database
 
 Unexpected           a statement of this server was wrong
@@ -61,6 +62,10 @@ class Duplicate(DatabaseError):
 
 class Refused(DatabaseError):
     """PostgreSQL answers, but refuses to let this server in."""
+
+
+class Upgrading(DatabaseError):
+    """A server of an older version runs on this database, and cannot read this kind of event."""
 
 
 class InUse(DatabaseError):

@@ -4,7 +4,7 @@ The transaction that writes a durable fact also writes a row to the feed of each
 `db/feed_append.py`). Streams send these rows, and read them again after a gap.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -17,6 +17,10 @@ from db.pool import Database
 LARGEST_BATCH = 64  # feeds read in one statement
 MOST_EVENTS = 2048  # in one statement: about 20 ms of work for the loop
 LONGEST_PAGE = 64  # messages of 4,000 characters: 256 KB, in memory until a client has read them
+
+
+class UnknownKind(Exception):
+    """A newer server has written an event that this server cannot read."""
 
 
 class Event(NamedTuple):
@@ -47,13 +51,21 @@ class Page(NamedTuple):
 class FeedReader:
     """Reads pages of the feeds of many users, in batches."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, *, skips_unknown: bool = True) -> None:
+        """With `skips_unknown`, an event of an unknown kind has no data; see `check`."""
         self._db = db
+        self._skips_unknown = skips_unknown
         self._loader = BatchLoader[After, Page](self._pages, LARGEST_BATCH)
 
     async def read(self, user_id: int, after: int, limit: int = LONGEST_PAGE) -> Page:
         """Returns up to `limit` events after `after`. Raises `errors.DatabaseError`."""
         return await self._loader.load(After(user_id, after, limit))
+
+    def check(self, event: Event) -> None:
+        """Raises `UnknownKind` for an event that this server must not skip."""
+        unknown = event.kind is not None and event.kind not in KINDS
+        if unknown and not self._skips_unknown:
+            raise UnknownKind(f"it has an event of the kind {event.kind}, which is not known here")
 
     async def _pages(self, starts: Sequence[After]) -> list[Page]:
         limit = min(LONGEST_PAGE, MOST_EVENTS // len(starts))
@@ -113,19 +125,6 @@ async def pages(db: Database, starts: Sequence[After], limit: int) -> list[list[
         data = _shown(user_id, kind, FeedRow(*row))
         found[n - 1].append(Event(user_id, epoch, seq, kind, data))
     return found
-
-
-async def newest(db: Database, user_ids: Collection[int]) -> dict[int, int]:
-    """Returns the number of the last event in the feed of each user."""
-    rows = await db.rows(
-        """
-        SELECT user_id, last_seq
-        FROM feeds
-        WHERE user_id = ANY (%(user_ids)s::bigint[])
-        """,
-        {"user_ids": list(user_ids)},
-    )
-    return dict(rows)
 
 
 def _shown(user_id: int, kind: str | None, row: FeedRow) -> msgspec.Struct | None:

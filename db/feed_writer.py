@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from db import conversations, errors, github, messages, pool, reads
 from db.conversations import Opened, Opening
 from db.github import Account
+from db.kind import kinds_of
 from db.messages import Draft, Stored
 from db.pool import Database
 from db.reads import Reading
@@ -72,7 +73,8 @@ class FeedWriter:
 
     `write` accepts any write function. The methods above it list the errors of each. `publish` must
     neither block nor raise. `unsure` is called after a lost answer: the database may have stored
-    events that will never be published.
+    events that will never be published. `readable` tells whether all servers that run read this
+    kind of event.
     """
 
     def __init__(
@@ -80,10 +82,12 @@ class FeedWriter:
         db: Database,
         publish: Callable[[Appended], None],
         unsure: Callable[[], None] = lambda: None,
+        readable: Callable[[str], bool] = lambda kind: True,
     ) -> None:
         self._db = db
         self._publish = publish
         self._unsure = unsure
+        self._readable = readable
         self._waiting: Queue = deque()
         self._met_a_lock = False  # whether the last batch met a locked feed
         self._worker: asyncio.Task[None] | None = None
@@ -113,8 +117,13 @@ class FeedWriter:
     ) -> Result:
         """Queues the write. Returns the result of `store`, or raises its refusal.
 
+        Raises `errors.Upgrading` if a server that runs cannot read the event.
+
         `unbatched`: calls `store` with only this write, because it uses a transaction for each.
         """
+        for kind in kinds_of(store):
+            if not self._readable(kind.name):
+                raise errors.Upgrading(f"a server that runs cannot read {kind.name}")
         job = _Job(store, write, unbatched)
         self._waiting.append(job)
         self._work()

@@ -9,6 +9,7 @@ from itertools import count, islice
 from typing import NamedTuple
 
 from db import errors, feed_append
+from db.kind import appends
 from db.pool import Database
 from db.users import CHANGED, User
 from db.write_result import Appended, WriteResult
@@ -68,6 +69,7 @@ async def known(db: Database, provider: str, github_id: int) -> Known | None:
     return None if row is None else Known(User(*row[:3]), row[3])
 
 
+@appends(CHANGED)
 async def sign_in_all(db: Database, accounts: Sequence[Account]) -> list[WriteResult[SignedIn]]:
     """Signs in accounts one at a time, each in one transaction. Safe to repeat."""
     return [await _sign_in(db, account) for account in accounts]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -24,6 +24,24 @@ class Fact(Protocol):
 
     def seen_by(self, user_id: int) -> msgspec.Struct:
         """Returns what that user may see: a frozen struct, equal for users with the same view."""
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def appends(*kinds: "Kind") -> Callable[[Function], Function]:
+    """Declares the kinds of events that a write function appends; see `kinds_of`."""
+
+    def declare(function: Function) -> Function:
+        function.appends = kinds  # type: ignore[attr-defined]
+        return function
+
+    return declare
+
+
+def kinds_of(function: Callable[..., Any]) -> "tuple[Kind, ...]":
+    kinds: tuple[Kind, ...] = getattr(function, "appends", ())
+    return kinds
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from db import feed_append
-from db.kind import FeedRow, Kind
+from db.kind import FeedRow, Kind, appends
 from db.pool import Database
 from db.prepared import array
 from db.schema_types import Id, Time, Uuid
@@ -177,6 +177,7 @@ def _same(content: str, other: str) -> str:
     return f"({content} = {other} OR btrim({content}, {_SPACES}) = btrim({other}, {_SPACES}))"
 
 
+@appends(SENT)
 async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Stored]]:
     """Stores the drafts, in order, in one transaction and one round trip.
 

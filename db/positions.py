@@ -46,15 +46,18 @@ class StreamPositions:
 
     async def _look_up(self, wanted: Sequence[PositionRequest]) -> list[Position]:
         ends = self._sessions.ends
-        found = await _positions(self._db, wanted)
+        found = await of(self._db, wanted)
         asked = zip(wanted, found, strict=True)
         living = ((w.session_id, w.user_id) for w, position in asked if position.session_lives)
         self._sessions.remember(living, ends)
         return found
 
 
-async def _positions(db: Database, wanted: Sequence[PositionRequest]) -> list[Position]:
-    """Returns one position for each request, in the same order. Requests may repeat."""
+async def of(db: Database, wanted: Sequence[PositionRequest]) -> list[Position]:
+    """Returns one position for each request, in the same order. Requests may repeat.
+
+    Raises `errors.DatabaseError`.
+    """
     rows = await db.rows(
         """
         SELECT

@@ -7,7 +7,7 @@ import msgspec
 
 from db import feed_append
 from db.conversations import UNREAD
-from db.kind import FeedRow, Kind
+from db.kind import FeedRow, Kind, appends
 from db.pool import Database
 from db.schema_types import Id
 from db.snapshot import NotFound
@@ -54,6 +54,7 @@ class NoSuchMessage(Exception):
     """The conversation has no message with that id."""
 
 
+@appends(MOVED)
 async def mark(db: Database, readings: Sequence[Reading]) -> list[WriteResult[Read | None]]:
     """Moves the markers, in one transaction and one round trip. Safe to repeat.
 

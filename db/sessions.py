@@ -13,6 +13,7 @@ from db.errors import DatabaseError
 from db.pool import Database
 from db.prepared import array
 from db.schema_types import Id, Time
+from db.server.contact import Contact
 from db.snapshot import Keyset, NotFound, Page
 
 IDLE_DAYS = 30  # a session ends after this time without use
@@ -44,11 +45,12 @@ class _Living:
 class Sessions:
     """A cache of live sessions for a minute. All ends of sessions go through this object.
 
-    That is enough, because a database has only one server.
+    It is used while there is `contact`: then this server hears of the ends by others.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, contact: Contact | None = None) -> None:
         self._db = db
+        self._contact = contact or Contact(needed=False)
         self._living: TTLCache[int, _Living] = TTLCache(REMEMBERED, REMEMBERED_SECONDS)
         self._ended: LRUCache[int, None] = LRUCache(REMEMBERED)  # an end is final
         self.ends = 0  # counts ends: a look-up that began before one must not be cached after it
@@ -71,7 +73,7 @@ class Sessions:
 
     async def is_living(self, session_id: int, user_id: int) -> bool:
         """Whether the user has this session and it has not ended. Counts as a use of it."""
-        if (known := self._living.get(session_id)) is not None:
+        if self._contact.is_current and (known := self._living.get(session_id)) is not None:
             if known.user_id == user_id and not known.is_used:
                 known.is_used = True
                 self._write_soon(session_id)
@@ -100,14 +102,21 @@ class Sessions:
                 "idle_days": IDLE_DAYS,
             },
         )
-        if row is not None and ends == self.ends:
+        if row is not None and ends == self.ends and self._contact.is_current:
             self._living[session_id] = _Living(user_id, is_used=True)
         if row is None:
             self._ended[session_id] = None
         return row is not None
 
+    def drop(self, session_ids: Iterable[int]) -> None:
+        """Takes sessions out of the cache that have ended, on this server or on another."""
+        self.ends += 1
+        for session_id in session_ids:
+            self._ended[session_id] = None
+            self._living.pop(session_id, None)
+
     def forget(self) -> None:
-        """Clears the cache, because the server is connected to another database."""
+        """Clears the cache, after a change of the database or a loss of contact."""
         self.ends += 1
         self._living.clear()
         self._ended.clear()
@@ -119,7 +128,7 @@ class Sessions:
 
     def remember(self, living: Iterable[tuple[int, int]], ends: int) -> None:
         """Caches live sessions and their users, unless a session has ended since `ends`."""
-        if ends == self.ends:
+        if ends == self.ends and self._contact.is_current:
             for session_id, user_id in living:
                 if session_id not in self._living:
                     self._living[session_id] = _Living(user_id, is_used=False)

@@ -41,10 +41,13 @@ class Page(NamedTuple):
     limit: int  # number of events to read for the next page, if they have the same size
 
 
-async def read_page(feeds: FeedReader, user_id: int, after: int, limit: int) -> Page:
+async def read_page(
+    feeds: FeedReader, user_id: int, after: int, limit: int, epoch: str | None = None
+) -> Page:
     """Reads up to `limit` events after `after`, and encodes up to `PAGE_BYTES` of them.
 
-    Skips events that the user may no longer see. Raises `Pruned` and `errors.DatabaseError`.
+    Skips events that the user may no longer see. Raises `Pruned`, `feed.UnknownKind` and
+    `errors.DatabaseError`. Events of another epoch than `epoch` belong to another database.
     """
     events, more = await feeds.read(user_id, after, limit)
     pieces: list[Piece] = []
@@ -54,8 +57,9 @@ async def read_page(feeds: FeedReader, user_id: int, after: int, limit: int) -> 
         if size >= PAGE_BYTES:
             more = True
             break
-        if fact.seq != seq + 1:
+        if fact.seq != seq + 1 or epoch not in (None, fact.epoch):
             raise Pruned
+        feeds.check(fact)
         seq = fact.seq
         if fact.data is not None:
             frame = encoded(fact).plain

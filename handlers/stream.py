@@ -7,7 +7,7 @@ it has missed, and goes live in one synchronous step. Each event has this effect
 | ------------------- | --------- | ------------------ | ----------------------------- |
 | event from the bus  | held back | held back          | written; READING on a gap     |
 | position or page    | READING   | written; then LIVE |                               |
-| `catch_up`          |           |                    | READING if events are missing |
+| `catch_up`          | held back | read               | READING if events are missing |
 | ping                |           | written            | written                       |
 | token has expired   | refused   | `bye`; CLOSED      | `bye`; CLOSED                 |
 | `end`               | refused   | `bye`; CLOSED      | `bye`; CLOSED                 |
@@ -25,6 +25,7 @@ import logging
 import random
 import time
 from enum import Enum
+from operator import itemgetter
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from tornado.httputil import HTTPHeaders
@@ -33,7 +34,7 @@ from bus import event
 from bus.connection import SlowConsumer, StreamConnection, set_socket_options
 from bus.event import Frame
 from db.errors import DatabaseError
-from db.feed import LONGEST_PAGE
+from db.feed import LONGEST_PAGE, UnknownKind
 from db.positions import Position, PositionRequest
 from handlers import resuming
 from handlers.replays import Page, Pruned, read_page
@@ -51,6 +52,7 @@ DEPARTURES_SECONDS = 1.0  # a stream without room waits this long for others to 
 
 _EVENT_STREAM = Preference("text/event-stream")
 _NO_HEADERS = HTTPHeaders()
+_SEQ = itemgetter(0)
 _log = logging.getLogger("messenger.stream")
 
 
@@ -71,6 +73,7 @@ class StreamHandler(ApiHandler):
         self._state = State.NEW
         self._end_reason: str | None = None  # set if `end` is called while the stream is OPENING
         self._seq = 0  # of the last event written
+        self._newest_known = 0  # in the feed
         self._backlog: list[tuple[int, Frame]] | None = []  # None: it overflowed
         self._held_bytes = 0
         self._reading: asyncio.Task[None] | None = None
@@ -135,13 +138,17 @@ class StreamHandler(ApiHandler):
         elif seq == self._seq + 1:
             self._seq = seq
             self._write(frame)
+            if self._backlog:
+                self._write_held_back()
         elif seq > self._seq:
             self._hold_back(seq, frame)
-            self._read()
+            self._read_soon()
 
     def catch_up(self, seq: int) -> None:
-        if self._state is State.LIVE and seq > self._seq:
-            self._newest_known = seq
+        if self._state is State.OPENING:
+            self._backlog = None  # reads once more than the position demands
+        elif self._state is not State.CLOSED and seq > self._seq:
+            self._newest_known = max(self._newest_known, seq)
             self._read()
 
     def ping(self) -> None:
@@ -302,6 +309,18 @@ class StreamHandler(ApiHandler):
             self._state = State.READING
             self._reading = asyncio.create_task(self._read_up_to_date())
 
+    def _read_soon(self) -> None:
+        """Reads missing events, unless another server's message brings them at once."""
+        patience = self.services.order_seconds
+        if patience:
+            asyncio.get_running_loop().call_later(patience, self._read_if_missing)
+        else:
+            self._read()
+
+    def _read_if_missing(self) -> None:
+        if self._state is State.LIVE and self._backlog != []:
+            self._read()
+
     async def _read_up_to_date(self) -> None:
         """Writes the events after `_seq` until none is missing, and goes live."""
         limit = LONGEST_PAGE
@@ -315,6 +334,9 @@ class StreamHandler(ApiHandler):
             self.unsubscribe()
         except Pruned:
             self.abort()  # the client reconnects, and gets a `reset`
+        except UnknownKind as error:
+            _log.warning("a stream of user %d is ended: %s", self.user_id, error)
+            self.abort()  # the client reconnects, if possible to a newer server
         except Exception:
             _log.exception("a stream of user %d failed", self.user_id)
             self.abort()
@@ -345,12 +367,28 @@ class StreamHandler(ApiHandler):
     async def _page(self, limit: int) -> Page | None:
         """Reads the next page in the user's replay queue. Returns None if the stream has closed."""
         async with self.services.replay_queue.turn(self.user_id) as turn:
+            await self.services.contact.wait()
             if self._state is not State.READING:
                 return None
-            page = await read_page(self.services.feed_reader, self.user_id, self._seq, limit)
+            page = await read_page(
+                self.services.feed_reader, self.user_id, self._seq, limit, self.services.db.epoch
+            )
             turn.size = page.size
         self.services.fair_queue.charge(self.user_id, page.seconds, page.size)
         return page
+
+    def _write_held_back(self) -> None:
+        """Writes the live events that follow the last one. Keeps those after a gap."""
+        assert self._backlog is not None
+        kept = []
+        for seq, frame in sorted(self._backlog, key=_SEQ):
+            if seq == self._seq + 1 and self._state is State.LIVE:
+                self._seq = seq
+                self._write(frame)
+            elif seq > self._seq:
+                kept.append((seq, frame))
+        self._backlog = [] if self._state is State.CLOSED else kept
+        self._held_bytes = sum(len(frame) for _, frame in self._backlog)
 
     def _go_live(self) -> bool:
         """Writes the backlog and goes live. Returns False if it has a gap or has overflowed."""
@@ -358,7 +396,7 @@ class StreamHandler(ApiHandler):
         if backlog is None:
             self._newest_known = self._seq + 1
             return False
-        for seq, frame in backlog:
+        for seq, frame in sorted(backlog, key=_SEQ):
             if seq > self._seq + 1:
                 self._newest_known = seq
                 return False

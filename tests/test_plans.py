@@ -179,9 +179,7 @@ def marking(number: int) -> Act:
 
 
 def looking_up(number: int) -> Act:
-    return lambda db: positions._positions(
-        db, [PositionRequest(u, u, 3) for u in range(1, 1 + number)]
-    )
+    return lambda db: positions.of(db, [PositionRequest(u, u, 3) for u in range(1, 1 + number)])
 
 
 def reading(places: list[After]) -> Act:
@@ -258,11 +256,9 @@ STATEMENTS: dict[str, Act] = {
     "feed.pages short": reading([After(7, 0)]),
     "feed.pages deep": reading([After(READER, 500_000)]),
     "feed.pages most": reading([After(u, 3) for u in range(1, 1 + feed.LARGEST_BATCH)]),
-    "feed.newest one": lambda db: feed.newest(db, [7]),
-    "feed.newest most": lambda db: feed.newest(db, list(range(1, 201))),
-    "positions._positions one": looking_up(1),
-    "positions._positions three": looking_up(3),
-    "positions._positions most": looking_up(positions.LARGEST_BATCH),
+    "positions.of one": looking_up(1),
+    "positions.of three": looking_up(3),
+    "positions.of most": looking_up(positions.LARGEST_BATCH),
     "pruning._step first": lambda db: pruning._step(db, 0, time.time(), 30),
     "pruning._step later": lambda db: pruning._step(db, 10_000, time.time(), 0),
     "pruning._look_at_uses": lambda db: pruning._look_at_uses(db, 0),
@@ -325,7 +321,7 @@ async def test_a_list_of_conversations_with_a_million_unread_takes_under_50_ms(
         ("conversations.page longest", "conversations.page later", 6_000),  # 100,000 unread
         ("feed.pages short", "feed.pages deep", 1_500),  # 64 events
         ("feed.pages most", "feed.pages most", 40_000),  # 2,048 events
-        ("positions._positions most", "positions._positions most", 1_000),  # 64 streams
+        ("positions.of most", "positions.of most", 1_000),  # 64 streams
     ],
 )
 @pytest.mark.gen_test

@@ -23,7 +23,7 @@ from tests.support.callers import contents, someone_talks
 from tests.support.people import Person, Visitor, eventually, two
 from tests.support.processes import ServerProcess
 from tests.support.rules import rule
-from tests.support.unread import LONG, Unread, connection_of, number
+from tests.support.unread import LONG, Unread, connection_of, is_open, number
 
 
 @pytest.fixture
@@ -107,6 +107,7 @@ async def test_beyond_a_users_bound_its_stream_with_most_unread_bytes_ends_as_sl
     slow = [Unread(jane) for _ in range(2)]
     await eventually(lambda: app.services.bus.count_of(int(jane.id)) == 2)
     streams = app.services.bus.streams_of(int(jane.id))
+    await eventually(lambda: all(is_open(stream) for stream in streams))
     await send_until(
         john,
         conversation,

@@ -17,6 +17,7 @@ ROWS_AT_ONCE = 50  # of each feed, so that a step takes milliseconds
 SESSIONS_AT_ONCE = 500  # in one statement
 USES_AT_ONCE = 5000  # sessions in one statement, which takes milliseconds
 PAUSE_SECONDS = 0.05  # between steps
+PRUNING_LOCK = 0x6D657373656E6767  # one server prunes at a time; the others find nothing
 REST_SECONDS = 3600  # between rounds
 QUIET_SECONDS = 24 * 3600  # the longest believable time since the last use of any session
 
@@ -135,6 +136,7 @@ async def _step(
             SELECT user_id
             FROM feeds
             WHERE user_id > %(after)s
+                AND (SELECT pg_try_advisory_xact_lock(%(lock)s))
             ORDER BY user_id
             LIMIT %(feeds)s
         ),
@@ -181,6 +183,7 @@ async def _step(
             "feeds": FEEDS_AT_ONCE,
             "rows": ROWS_AT_ONCE,
             "days": retention_days,
+            "lock": PRUNING_LOCK,
         },
     )
     return rows[0][0], rows[0][1]
@@ -197,6 +200,7 @@ async def _sessions_step(db: Database, after: int, now: float) -> tuple[int | No
             SELECT id
             FROM sessions
             WHERE id > %(after)s
+                AND (SELECT pg_try_advisory_xact_lock(%(lock)s))
             ORDER BY id
             LIMIT %(sessions)s
         ),
@@ -213,6 +217,7 @@ async def _sessions_step(db: Database, after: int, now: float) -> tuple[int | No
             "after": after,
             "now": now,
             "sessions": SESSIONS_AT_ONCE,
+            "lock": PRUNING_LOCK,
             "idle_days": sessions.IDLE_DAYS,
         },
     )

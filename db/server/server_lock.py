@@ -1,4 +1,7 @@
-"""The lock that allows one server on a database, and its renewal after a lost connection."""
+"""The lock on a database, and its renewal after a lost connection.
+
+One server holds it alone. Servers with a relay share it.
+"""
 
 import asyncio
 import contextlib
@@ -7,8 +10,9 @@ from collections.abc import Callable
 
 from db import connection, errors
 from db.connection import Connection
-from db.server import identity
+from db.server import identity, pooler
 from db.server.identity import Identity
+from db.server.membership import Member, Membership
 
 _log = logging.getLogger("messenger.db")
 
@@ -19,23 +23,32 @@ class ServerLock:
     KEY = 0x6D657373656E6765  # "messenge", as a bigint
     PATIENCE_SECONDS = 15.0  # a second server waits this long for the first one to end
     LOOK_SECONDS = 1.0  # between checks of the session
+    SHARED_LOOK_SECONDS = 0.5  # others must learn soon that a server has gone
     PAUSE_SECONDS = 0.25  # between attempts to get the lock
 
-    def __init__(self, dsn: str, conn: Connection) -> None:
+    def __init__(self, dsn: str, conn: Connection, membership: Membership | None = None) -> None:
         self._dsn = dsn
         self._conn = conn
+        self._membership = membership
         self._identity: Identity | None = None
 
     @classmethod
     async def take(
-        cls, dsn: str, say: Callable[[str], None], patience: float = PATIENCE_SECONDS
+        cls,
+        dsn: str,
+        say: Callable[[str], None],
+        patience: float = PATIENCE_SECONDS,
+        membership: Membership | None = None,
     ) -> "ServerLock":
-        """Takes the lock. Raises `errors.InUse` if another server holds it for `patience` seconds.
+        """Takes the lock; with a `membership`, shares it.
+
+        Raises `errors.InUse` if another server holds it for `patience` seconds.
 
         Raises `errors.DatabaseError` if there is no connection.
         """
-        lock = cls(dsn, await connection.connect(dsn, 5))
+        lock = cls(dsn, await connection.connect(dsn, 5), membership)
         try:
+            await pooler.refuse(dsn, lock._conn)
             await lock._wait(say, patience)
         except BaseException:
             lock.release()
@@ -44,6 +57,17 @@ class ServerLock:
 
     def release(self) -> None:
         self._conn.close()
+
+    async def join(self) -> list[Member]:
+        """Joins the servers that share the lock, and returns them, this one included."""
+        assert self._membership is not None
+        await self._membership.join(self._conn)
+        return await self._membership.running(self._conn)
+
+    async def leave(self) -> None:
+        """Tells the servers that share the lock that this one goes."""
+        if self._membership is not None:
+            await self._membership.leave(self._conn)
 
     async def identify(self) -> Identity:
         """Reads the identity of the database. From now on, `lost` checks it every second."""
@@ -64,9 +88,10 @@ class ServerLock:
         `doubted` is set.
         """
         doubted = doubted or asyncio.Event()
+        pause = self.LOOK_SECONDS if self._membership is None else self.SHARED_LOOK_SECONDS
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.LOOK_SECONDS):
+                async with asyncio.timeout(pause):
                     await doubted.wait()
             if (doubted.is_set() or not await self._is_ours()) and not await self._taken_again(
                 changed
@@ -78,11 +103,19 @@ class ServerLock:
         try:
             if self._identity is None:
                 return bool(await self._conn.rows("SELECT 1", {}, 5))
-            return await identity.read(self._conn) == self._identity
-        except (errors.DatabaseError, errors.Unexpected):
+            if await identity.read(self._conn) != self._identity:
+                return False
+            if self._membership is not None:
+                await self._membership.running(self._conn)
+            return True
+        except errors.Unexpected:
             return self._conn.usable
+        except errors.DatabaseError:
+            return self._conn.usable and self._membership is None
 
     async def _taken_again(self, changed: Callable[[Identity], None]) -> bool:
+        if self._membership is not None:
+            self._membership.cut_off()
         while True:
             with contextlib.suppress(errors.DatabaseError, errors.Unexpected):
                 self._conn.close()
@@ -90,6 +123,8 @@ class ServerLock:
                 if not await self._wait_again():
                     return False
                 await self._settle(changed)
+                if self._membership is not None:
+                    await self.join()
                 return True
             await asyncio.sleep(self.PAUSE_SECONDS)
 
@@ -117,5 +152,6 @@ class ServerLock:
             await asyncio.sleep(self.PAUSE_SECONDS)
 
     async def _acquired(self) -> bool:
-        sql = "SELECT pg_try_advisory_lock(%(key)s)"
+        shared = "" if self._membership is None else "_shared"
+        sql = f"SELECT pg_try_advisory_lock{shared}(%(key)s)"
         return bool((await self._conn.rows(sql, {"key": self.KEY}, 5))[0][0])

@@ -21,6 +21,7 @@ from db.translation import of_connecting, sentence
 
 PATIENCE_SECONDS = 30.0  # the database may be starting as well
 LONGEST_PAUSE_SECONDS = 4.0
+PREPARING_LOCK = 0x6D657373656E6766  # the next key after that of the server's lock
 OLDEST_POSTGRESQL = 14  # the first with SQL-standard function bodies
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 YOYOS_TABLES = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock")
@@ -75,6 +76,19 @@ async def is_current(db: Database) -> bool:
 
 
 def _prepare(dsn: str, new_epoch: bool) -> None:
+    with _alone(dsn):
+        _prepare_alone(dsn, new_epoch)
+
+
+@contextlib.contextmanager
+def _alone(dsn: str) -> Iterator[None]:
+    """Holds an advisory lock: servers that start together prepare one after the other."""
+    with _session(dsn) as conn, conn.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (PREPARING_LOCK,))
+        yield
+
+
+def _prepare_alone(dsn: str, new_epoch: bool) -> None:
     with _session(dsn) as conn, conn.cursor() as cursor:
         _check_server(conn.server_version, cursor)
         rights.check_for_work(cursor, _tables())
@@ -124,8 +138,8 @@ def _check_server(version: int, cursor: psycopg2.extensions.cursor) -> None:
 def _migrate(dsn: str) -> None:
     backend = _backend(dsn)
     try:
-        # Without yoyo's lock, because a killed server would leave its row behind. The caller holds
-        # the server's advisory lock, which ends with its session.
+        # Without yoyo's lock, because a killed server would leave its row behind. `_alone` holds an
+        # advisory lock, which ends with its session.
         backend.apply_migrations(backend.to_apply(_migrations()))
     finally:
         backend.connection.close()

@@ -12,7 +12,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import Finish, HTTPError, RequestHandler
 
 from config import Config
-from db.errors import DatabaseError
+from db.errors import DatabaseError, Upgrading
 from handlers.requests import logs, problems
 from handlers.requests.fair_queue import Slot
 from handlers.requests.limits import network
@@ -228,6 +228,8 @@ def _problem(status: int, exc_info: Any) -> problems.Problem:
     error = exc_info[1] if exc_info else None
     if isinstance(error, problems.Problem):
         return error
+    if isinstance(error, Upgrading):
+        return problems.BeingUpgraded()
     if isinstance(error, DatabaseError):
         return problems.DatabaseUnavailable()
     if isinstance(error, HTTPError) and status < 500:

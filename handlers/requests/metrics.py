@@ -53,6 +53,25 @@ class Metrics:
             registry=self._registry,
         )
 
+        self._relayed = Counter(
+            "messenger_relay_messages_total",
+            "Messages of the relay, by direction: out or in.",
+            ["direction"],
+            registry=self._registry,
+        )
+        self._relay_lost = Counter(
+            "messenger_relay_lost_total",
+            "Messages of the relay that were lost or dropped, by reason. The events are looked up.",
+            ["reason"],
+            registry=self._registry,
+        )
+        self._relay_delay = Histogram(
+            "messenger_relay_delay_seconds",
+            "Time from the commit of an event to the streams of another server.",
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+
         # Cached, because looking up the labels takes as long as counting.
         self._answered = cache(lambda method, status: self._requests.labels(method, str(status)))
 
@@ -62,6 +81,24 @@ class Metrics:
     def refused(self, status: int) -> None:
         """Counts input that is not a request."""
         self._refused.labels(str(int(status))).inc()
+
+    def relay(self, is_up: Callable[[], bool]) -> None:
+        """Adds the gauge of the relay."""
+        gauge = Gauge(
+            "messenger_relay_up",
+            "1 while the relay to other servers works.",
+            registry=self._registry,
+        )
+        gauge.set_function(lambda: float(is_up()))
+
+    def relayed(self, direction: str, messages: int) -> None:
+        self._relayed.labels(direction).inc(messages)
+
+    def relay_lost(self, reason: str, messages: int = 1) -> None:
+        self._relay_lost.labels(reason).inc(messages)
+
+    def relay_delay(self, seconds: float) -> None:
+        self._relay_delay.observe(max(seconds, 0.0))
 
     def answered(self, method: str, status: int, seconds: float | None) -> None:
         """Counts a request. `seconds` is None for a stream."""

@@ -200,6 +200,14 @@ class DatabaseUnavailable(Unavailable):
         )
 
 
+class BeingUpgraded(Unavailable):
+    def __init__(self) -> None:
+        super().__init__(
+            "upgrading",
+            "The server is being updated, and can't do this yet. Please try again in a moment.",
+        )
+
+
 class StorageFull(Problem):
     status = HTTPStatus.INSUFFICIENT_STORAGE
 

@@ -10,9 +10,11 @@ from db.feed import FeedReader
 from db.feed_writer import FeedWriter
 from db.pool import Database
 from db.positions import StreamPositions
+from db.server.contact import Contact
 from db.server.disk import Disk
 from db.sessions import Sessions
 from handlers.assets import StaticAssets
+from handlers.cluster import Cluster
 from handlers.delivery import publisher
 from handlers.gaps import GapDetector
 from handlers.github import GitHub
@@ -27,6 +29,8 @@ from handlers.requests.proxies import Proxies
 from handlers.requests.tokens import Tokens
 from http1.backpressure import MAX_CLIENT_BYTES, Backpressure
 
+ORDER_SECONDS = 0.005  # an event waits this long for the one before it, from another server
+
 
 class Services:
     """The shared objects of one server. None of them imports a handler."""
@@ -35,6 +39,7 @@ class Services:
     asyncapi: bytes
 
     def __init__(self, config: Config, db: Database, secret: str) -> None:
+        """A server with a relay has a `cluster`, and `contact` may be lost."""
         self.use(config)
         self.secret = secret
         self.db = db
@@ -42,6 +47,9 @@ class Services:
         self.disk = Disk(embedded, config.disk_reserve)
         self.assets = StaticAssets(STATIC_DIR)
         self.bus = Bus()
+        has_relay = config.relay is not None
+        self.contact = Contact(needed=has_relay)
+        self.order_seconds = ORDER_SECONDS if has_relay else 0.0
         self.gaps = GapDetector(db, self.bus)
         self.heartbeat = Heartbeat(after=self.gaps.check)
         self.limits = Limits(config)
@@ -54,13 +62,29 @@ class Services:
         offered = config.github_client_id and config.github_client_secret
         self.github = GitHub(config, secret) if offered else None
         self.tokens = Tokens(secret)
-        self.sessions = Sessions(db)
+        self.sessions = Sessions(db, self.contact)
         self.avatars = Avatars(db)
         self.positions = StreamPositions(db, self.sessions)
-        self.feed_reader = FeedReader(db)
+        self.feed_reader = FeedReader(db, skips_unknown=not has_relay)
         self.replay_queue = ReplayQueue()
-        self.writer = FeedWriter(db, publisher(self.bus), self.gaps.check_all)
         self.metrics = Metrics(lambda: len(self.bus), lambda: db.unavailable)
+        if has_relay:
+            self.cluster = Cluster(
+                config,
+                secret,
+                db=db,
+                bus=self.bus,
+                sessions=self.sessions,
+                gaps=self.gaps,
+                contact=self.contact,
+                metrics=self.metrics,
+            )
+            self.metrics.relay(lambda: self.cluster.is_up)
+            self.writer = FeedWriter(
+                db, self.cluster.publish, self.gaps.check_all, self.cluster.reads
+            )
+        else:
+            self.writer = FeedWriter(db, publisher(self.bus), self.gaps.check_all)
         self.in_flight = InFlight()
         self.draining = False
         db.on_another(self._begin_anew)

@@ -44,6 +44,12 @@ def number(event: Any) -> int:
     return int(event.data["content"].split()[0])
 
 
+def is_open(stream: object) -> bool:
+    """Whether one of the bus's subscribers has its first bytes."""
+    assert isinstance(stream, StreamHandler)
+    return isinstance(stream.connection, StreamConnection)
+
+
 def connection_of(stream: object) -> StreamConnection:
     """Returns the connection of a subscriber of the bus."""
     assert isinstance(stream, StreamHandler)

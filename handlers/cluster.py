@@ -1,0 +1,309 @@
+"""One of several servers on a database: tells the others, hears them, and looks when unsure.
+
+The relay and the notifications of the database may be lost. Each of these causes a look at the
+sessions and feeds of all streams: lost contact with the database, a gap in the numbers of another
+server's messages, its silence, its end, and a message that cannot be read.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import time
+import urllib.parse
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from time import monotonic
+from typing import Any
+
+from bus import event
+from bus.bus import Bus
+from config import VERSION, Config
+from db import errors
+from db.events import KINDS
+from db.pool import Database
+from db.server.contact import Contact
+from db.server.membership import Member, Membership, Own
+from db.server.notifier import LARGEST_MESSAGE, Notifier
+from db.sessions import Sessions
+from db.write_result import Appended
+from handlers.gaps import GapDetector
+from handlers.requests.metrics import Metrics
+from relay.message import Event, Seal, Sender
+from relay.nats import NatsEngine
+from relay.relay import Engine, Received, Relay, Unsent
+
+POSTGRES = "postgres"
+LOOK_SECONDS = 1.0  # between looks while another server is silent
+AGAIN_SECONDS = 0.25  # between other looks, and after one that failed
+CHECK_SECONDS = 0.25  # between checks for silent servers
+START_SECONDS = 2.0  # the start waits this long for the relay
+END_SECONDS = 1.0  # the end waits this long for it
+
+_OTHER_SETTINGS = (
+    "Another server on this database has other options. Limits, sign-in, --origin and --relay"
+    " should be the same on all."
+)
+_log = logging.getLogger("messenger.relay")
+
+
+def own(config: Config, secret: str) -> Own:
+    """Returns what this server tells the others of itself."""
+    settings = [
+        config.origin,
+        config.allowed_hosts,
+        config.feed_retention_days,
+        config.rate_limits,
+        config.max_streams_per_user,
+        config.requests_at_once,
+        config.requests_per_second,
+        config.sends_at_once,
+        config.sends_per_second,
+        config.conversations_per_minute,
+        config.searches_at_once,
+        config.searches_per_second,
+        config.sign_ins_per_minute,
+        config.max_header_bytes,
+        config.max_body_bytes,
+        config.dev_login,
+        config.github_client_id,
+        config.github_client_secret,
+        config.github_authorize_url,
+        config.github_token_url,
+        config.github_api_url,
+        config.relay,
+    ]
+    return Own(VERSION, sorted(KINDS), _digest("secret", secret), _digest(secret, repr(settings)))
+
+
+def _digest(key: str, text: str) -> str:
+    """Slow on purpose: whoever reads the database must not find a short secret by trying."""
+    return hashlib.scrypt(text.encode(), salt=key.encode(), n=2**14, r=8, p=1, dklen=16).hex()
+
+
+def shown(relay: str) -> str:
+    """Returns the relay without its password."""
+    address = urllib.parse.urlsplit(relay)
+    return (
+        relay
+        if "@" not in address.netloc
+        else relay.replace(address.netloc, address.netloc.rpartition("@")[2])
+    )
+
+
+def check(members: Sequence[Member], own: Own) -> list[str]:
+    """Returns warnings about other servers. Raises `errors.Refused` if one has another secret."""
+    if any(member.secret != own.secret for member in members):
+        raise errors.Refused(
+            "--jwt-secret is not that of the servers that run on this database already"
+        )
+    if any(member.settings != own.settings for member in members):
+        return [_OTHER_SETTINGS]
+    return []
+
+
+class _PostgresEngine:
+    """The relay over PostgreSQL. The connection of the server's lock receives."""
+
+    largest_message = LARGEST_MESSAGE
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+        self._is_up = True
+        self.is_listening = False
+
+    @property
+    def is_up(self) -> bool:
+        return self._is_up and self.is_listening
+
+    async def send(self, messages: Sequence[bytes]) -> None:
+        try:
+            await self._notifier.send([message.decode() for message in messages])
+            self._is_up = True
+        except (errors.DatabaseError, errors.Unexpected) as error:
+            self._is_up = False
+            raise Unsent from error
+
+
+class Cluster:
+    """Connects the relay and the membership with the bus, the sessions and the gap detector."""
+
+    def __init__(
+        self,
+        config: Config,
+        secret: str,
+        *,
+        db: Database,
+        bus: Bus,
+        sessions: Sessions,
+        gaps: GapDetector,
+        contact: Contact,
+        metrics: Metrics,
+    ) -> None:
+        assert config.relay is not None
+        self._db = db
+        self._bus = bus
+        self._sessions = sessions
+        self._gaps = gaps
+        self._contact = contact
+        self._metrics = metrics
+        self._owed = asyncio.Event()  # a look
+        self._is_listening = False
+        self._kinds: frozenset[str] = frozenset(KINDS)
+        self._postgres: _PostgresEngine | None = None
+        self._nats: NatsEngine | None = None
+        engine: Engine
+        if config.relay == POSTGRES:
+            self._notifier = Notifier(db.dsn)
+            engine = self._postgres = _PostgresEngine(self._notifier)
+        else:
+            subject = "messenger." + _digest("subject", secret)
+            engine = self._nats = NatsEngine(config.relay, subject, self._receive, self._miss_for)
+        self._relay = Relay(
+            engine, Seal.of(secret), metrics, deliver=self._deliver, missed=self._owed.set
+        )
+
+    @property
+    def is_up(self) -> bool:
+        return self._relay.is_up
+
+    def reads(self, kind: str) -> bool:
+        """Whether all servers that run read this kind of event."""
+        return kind in self._kinds
+
+    def background_tasks(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        """Returns what must run as long as this server takes part."""
+        work = [self._contact.tick, self._relay.send, self._relay.beat, self._look]
+        return work if self._nats is None else [*work, self._nats.run]
+
+    async def begin(self, membership: Membership) -> None:
+        """Takes part. Returns when this server hears the others, or its patience has ended."""
+        if self._nats is not None:
+            await _within(START_SECONDS, self._nats.subscribed())
+        membership.attach(self)
+        await _within(START_SECONDS, self._contact.wait())
+
+    async def end(self) -> None:
+        """Hands the last events to the relay."""
+        await _within(END_SECONDS, self._relay.drained())
+        if self._postgres is not None:
+            self._notifier.close()
+
+    # Telling: called by the writer of feeds, in commit order.
+
+    def publish(self, appended: Appended) -> None:
+        """Hands an event to the streams of this server, and tells the others."""
+        kind, fact, epoch, user_ids, seqs = appended
+        views: dict[object, tuple[list[int], list[int]]] = {}  # users with the same view share one
+        for user_id, seq in zip(user_ids, seqs, strict=True):
+            users, numbers = views.setdefault(fact.seen_by(user_id), ([], []))
+            users.append(user_id)
+            numbers.append(seq)
+        for seen, (users, numbers) in views.items():
+            body = event.body(seen, kind.name)
+            self._hand_out(epoch, Event(body, users, numbers))
+            self._relay.tell(epoch, Event(body, users, numbers))
+
+    def _hand_out(self, epoch: str, told: Event) -> None:
+        if not self._contact.is_current:
+            self._owed.set()
+            return
+        for user_id, seq in zip(told.user_ids, told.seqs, strict=True):
+            if self._bus.count_of(user_id):
+                if told.body is None:
+                    for stream in self._bus.streams_of(user_id):
+                        stream.catch_up(seq)
+                else:
+                    self._bus.publish(user_id, seq, event.numbered(f"{epoch}-{seq}", told.body))
+
+    # Hearing: called by the relay, and by the connection of the server's lock.
+
+    def _receive(self, data: bytes) -> None:
+        self._relay.receive(data)
+
+    def _miss_for(self, reason: str) -> None:
+        self._relay.missed_some(reason)
+
+    def _deliver(self, received: Received) -> None:
+        if received.events and received.epoch != self._db.epoch:
+            self._metrics.relay_lost("epoch")
+            self._owed.set()
+            return
+        for told in received.events:
+            self._hand_out(received.epoch, told)
+        if received.events:
+            self._metrics.relay_delay(time.time() - received.committed_at)
+
+    def joined(self, server: int, start: str) -> None:
+        self._is_listening = True
+        self._relay.begin(Sender(server, start))
+        if self._postgres is not None:
+            self._postgres.is_listening = True
+        self._owed.set()
+
+    def cut_off(self) -> None:
+        self._is_listening = False
+        if self._postgres is not None:
+            self._postgres.is_listening = False
+        self._contact.lose()
+
+    def looked(self, asked_at: float, running: list[Member]) -> None:
+        self._contact.answered(asked_at)
+        self._kinds = frozenset.intersection(*(frozenset(member.kinds) for member in running))
+        self._relay.expect({Sender(member.id, member.start) for member in running})
+
+    def heard(self, data: bytes) -> None:
+        if self._postgres is not None:
+            self._relay.receive(data)
+
+    def sessions_ended(self, ended: list[tuple[int, int]]) -> None:
+        self._sessions.drop([session_id for _, session_id in ended])
+        by_user: defaultdict[int, list[int]] = defaultdict(list)
+        for user_id, session_id in ended:
+            by_user[user_id].append(session_id)
+        for user_id, session_ids in by_user.items():
+            self._bus.end_sessions(user_id, session_ids)
+
+    # Looking.
+
+    async def _look(self) -> None:
+        """Looks at all streams whenever that is owed, until cancelled."""
+        was_up = True
+        while True:
+            await self._until_a_look_is_owed()
+            if self._relay.is_up != was_up:
+                was_up = not was_up
+                _log.warning("the relay is %s", "back" if was_up else "unavailable")
+            self._owed.clear()
+            if not await self._look_once():
+                self._owed.set()
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _until_a_look_is_owed(self) -> None:
+        since = monotonic()
+        while not self._owed.is_set():
+            await _within(CHECK_SECONDS, self._owed.wait())
+            if not self._contact.is_current:
+                return
+            if not self._relay.hears_all and monotonic() - since >= LOOK_SECONDS - AGAIN_SECONDS:
+                return
+
+    async def _look_once(self) -> bool:
+        """Looks at sessions and feeds of all streams. Returns whether that was possible."""
+        asked_at, losses = monotonic(), self._contact.losses
+        if not self._contact.is_current:
+            if not self._is_listening:
+                return False
+            losses = self._contact.losses
+            self._sessions.forget()
+        if not await self._gaps.compare_all():
+            return False
+        self._contact.renew(asked_at, losses)
+        return True
+
+
+async def _within(seconds: float, work: Awaitable[object]) -> None:
+    """Awaits `work` for at most so many seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await work
