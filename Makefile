@@ -36,6 +36,7 @@ measure: .venv/test.stamp node_modules/.package-lock.json
 # The tests that take minutes, storms of all kinds and the benchmarks: by hand, in an hour or two.
 prove: .venv/bench.stamp .venv/test.stamp $(GO)
 	tools/browser
+	tools/other-browsers
 	tools/peers
 	python -m pytest -m prove
 	python -m tests.chaos.prove
