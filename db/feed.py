@@ -31,6 +31,7 @@ class Event(NamedTuple):
     seq: int
     kind: str | None
     data: msgspec.Struct | None  # as the user sees it
+    appended_at: float = 0.0  # seconds since 1970
 
 
 class After(NamedTuple):
@@ -94,12 +95,13 @@ async def pages(db: Database, starts: Sequence[After], limit: int) -> list[list[
             m.content,
             rfc3339(m.created_at),
             CASE WHEN m.client_id_given THEN m.client_id::text END,
-            e.payload
+            e.payload,
+            extract(epoch FROM e.created_at)::float8
         FROM unnest(%(user_ids)s::bigint[], %(seqs)s::bigint[], %(limits)s::bigint[])
             WITH ORDINALITY AS wanted (user_id, seq, most, n)
         JOIN meta ON meta.only_row
         CROSS JOIN LATERAL (
-            SELECT user_id, seq, kind, conversation_id, message_id, payload
+            SELECT user_id, seq, kind, conversation_id, message_id, payload, created_at
             FROM feed_events
             WHERE feed_events.user_id = wanted.user_id
                 AND feed_events.seq > wanted.seq
@@ -121,9 +123,9 @@ async def pages(db: Database, starts: Sequence[After], limit: int) -> list[list[
         },
     )
     found: list[list[Event]] = [[] for _ in starts]
-    for n, user_id, epoch, seq, kind, *row in rows:
+    for n, user_id, epoch, seq, kind, *row, appended_at in rows:
         data = _shown(user_id, kind, FeedRow(*row))
-        found[n - 1].append(Event(user_id, epoch, seq, kind, data))
+        found[n - 1].append(Event(user_id, epoch, seq, kind, data, appended_at))
     return found
 
 

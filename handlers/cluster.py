@@ -22,7 +22,7 @@ from config import VERSION, Config
 from db import errors
 from db.events import KINDS
 from db.pool import Database
-from db.server.contact import Contact
+from db.server.contact import Contact, awake
 from db.server.membership import Member, Membership, Own
 from db.server.notifier import LARGEST_MESSAGE, Notifier
 from db.sessions import Sessions
@@ -149,6 +149,7 @@ class Cluster:
         self._metrics = metrics
         self._owed = asyncio.Event()  # a look
         self._is_listening = False
+        self._was_up = True
         self._kinds: frozenset[str] = frozenset(KINDS)
         self._postgres: _PostgresEngine | None = None
         self._nats: NatsEngine | None = None
@@ -204,10 +205,12 @@ class Cluster:
             self._hand_out(epoch, Event(body, users, numbers))
             self._relay.tell(epoch, Event(body, users, numbers))
 
-    def _hand_out(self, epoch: str, told: Event) -> None:
+    def _hand_out(self, epoch: str, told: Event) -> int:
+        """Returns how many users have a stream that got the event."""
         if not self._contact.is_current:
             self._owed.set()
-            return
+            return 0
+        count = 0
         for user_id, seq in zip(told.user_ids, told.seqs, strict=True):
             if self._bus.count_of(user_id):
                 if told.body is None:
@@ -215,6 +218,8 @@ class Cluster:
                         stream.catch_up(seq)
                 else:
                     self._bus.publish(user_id, seq, event.numbered(f"{epoch}-{seq}", told.body))
+                    count += 1
+        return count
 
     # Hearing: called by the relay, and by the connection of the server's lock.
 
@@ -230,9 +235,8 @@ class Cluster:
             self._owed.set()
             return
         for told in received.events:
-            self._hand_out(received.epoch, told)
-        if received.events:
-            self._metrics.relay_delay(time.time() - received.committed_at)
+            for _ in range(self._hand_out(received.epoch, told)):
+                self._metrics.relay_delay(time.time() - received.committed_at)
 
     def joined(self, server: int, start: str) -> None:
         self._is_listening = True
@@ -268,12 +272,8 @@ class Cluster:
 
     async def _look(self) -> None:
         """Looks at all streams whenever that is owed, until cancelled."""
-        was_up = True
         while True:
             await self._until_a_look_is_owed()
-            if self._relay.is_up != was_up:
-                was_up = not was_up
-                _log.warning("the relay is %s", "back" if was_up else "unavailable")
             self._owed.clear()
             if not await self._look_once():
                 self._owed.set()
@@ -283,14 +283,23 @@ class Cluster:
         since = monotonic()
         while not self._owed.is_set():
             await _within(CHECK_SECONDS, self._owed.wait())
+            self._say_if_it_changed()
             if not self._contact.is_current:
                 return
             if not self._relay.hears_all and monotonic() - since >= LOOK_SECONDS - AGAIN_SECONDS:
                 return
 
+    def _say_if_it_changed(self) -> None:
+        is_up = self._relay.is_up
+        if is_up and not self._was_up:
+            _log.warning("the relay works")
+        elif not is_up and self._was_up:
+            _log.warning("the relay is unavailable: events of other servers are looked up")
+        self._was_up = is_up
+
     async def _look_once(self) -> bool:
         """Looks at sessions and feeds of all streams. Returns whether that was possible."""
-        asked_at, losses = monotonic(), self._contact.losses
+        asked_at, losses = awake(), self._contact.losses
         if not self._contact.is_current:
             if not self._is_listening:
                 return False

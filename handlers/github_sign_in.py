@@ -6,7 +6,7 @@ import urllib.parse
 from tornado.auth import OAuth2Mixin
 
 from db import github as accounts
-from db import pool
+from db import pool, used_once
 from db.users import User
 from handlers.github import Failed, GitHub
 from handlers.oauth_states import LIFETIME_SECONDS, TAG, Attempt, Unknown, tag
@@ -84,11 +84,11 @@ class CallbackHandler(GitHubHandler):
     async def get(self) -> None:
         try:
             attempt = self._attempt()
+            address = limits.network(self.request.remote_ip)
+            self.services.limits.check(self.services.limits.sign_ins, address)
+            await self._finish(attempt)
         except Unknown:
             return await self._lead_on()
-        address = limits.network(self.request.remote_ip)
-        self.services.limits.check(self.services.limits.sign_ins, address)
-        self._finish(attempt)
         try:
             user = await self._user(attempt)
         except Failed as failure:
@@ -104,12 +104,13 @@ class CallbackHandler(GitHubHandler):
         _, cookie = next(own, ("", None))
         return self.github.attempts.living(cookie, state)
 
-    def _finish(self, attempt: Attempt) -> None:
-        """Ends the attempt before GitHub is called, so that it is used once.
+    async def _finish(self, attempt: Attempt) -> None:
+        """Ends the attempt before GitHub is called, so that it is used once, on any server.
 
-        Attempts of other tabs stay.
+        Attempts of other tabs stay. Raises `Unknown` if it was used before.
         """
-        self.github.attempts.finish(attempt)
+        if not await used_once.use(self.services.db, attempt.state, LIFETIME_SECONDS):
+            raise Unknown
         self.clear_attempt(attempt.tag)
 
     async def _lead_on(self) -> None:

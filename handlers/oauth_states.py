@@ -1,8 +1,8 @@
 """Sign-ins under way: the OAuth `state` that the browser must bring back from GitHub.
 
 Each attempt has a signed cookie with a lifetime (`tornado.web.create_signed_value`), so that two
-tabs can sign in at once. The server stores no attempt that has only begun. It remembers used ones
-until they would expire. A restart forgets them, but GitHub accepts a code only once.
+tabs can sign in at once. The server stores no attempt that has only begun, and any server with the
+same secret may finish it. `db/used_once.py` remembers used ones until they would expire.
 """
 
 import base64
@@ -13,15 +13,12 @@ import time
 from collections.abc import Callable, Iterable
 
 import msgspec
-from cachetools import TTLCache
 from tornado.web import create_signed_value, decode_signed_value
 
 from handlers.requests import return_paths
 
 LIFETIME_SECONDS = 600  # as long as the code that GitHub issues
 MOST_COOKIE_BYTES = 6 * 1024  # for the attempts of one browser; all headers may have 16 KiB
-
-MOST_USED = 100_000  # used attempts in memory, at about 200 bytes each
 
 _DAY_SECONDS = 24 * 3600
 _NAME = "github-sign-in"  # part of the signature, so that other signed values are not accepted
@@ -31,7 +28,7 @@ TAG = f"[0-9a-f]{{{_TAG_LENGTH}}}"
 
 
 class Unknown(Exception):
-    """The attempt is invalid: of another browser or server, expired, or used before."""
+    """The attempt is invalid: of another browser or secret, expired, or used before."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -60,7 +57,6 @@ class OAuthStates:
     def __init__(self, secret: str, now: Callable[[], float] = time.time) -> None:
         self._secret = secret
         self._now = now
-        self._used: TTLCache[str, bool] = TTLCache(MOST_USED, LIFETIME_SECONDS, now)
 
     def begin(self, return_to: str) -> tuple[Attempt, str]:
         """Returns a new attempt and its cookie."""
@@ -75,17 +71,13 @@ class OAuthStates:
         return attempt, cookie.decode()
 
     def living(self, cookie: str | None, state: str) -> Attempt:
-        """Returns the attempt of this cookie and state, unless it was used. Raises `Unknown`."""
+        """Returns the attempt of this cookie and state. Raises `Unknown`."""
         attempt = self._read(cookie)
-        if attempt is None or attempt.state in self._used:
+        if attempt is None:
             raise Unknown
         if not hmac.compare_digest(attempt.state.encode(), state.encode()):
             raise Unknown
         return attempt
-
-    def finish(self, attempt: Attempt) -> None:
-        """Marks the attempt as used."""
-        self._used[attempt.state] = True
 
     def surplus(self, cookies: Iterable[tuple[str, str]], new: str) -> list[str]:
         """Returns the tags of the `cookies` (tag and value) to delete when `new` is set.

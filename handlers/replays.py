@@ -39,6 +39,7 @@ class Page(NamedTuple):
     seconds: float  # time of the loop that encoding took
     more: bool
     limit: int  # number of events to read for the next page, if they have the same size
+    appended_at: list[float]  # of each event, in seconds since 1970
 
 
 async def read_page(
@@ -51,6 +52,7 @@ async def read_page(
     """
     events, more = await feeds.read(user_id, after, limit)
     pieces: list[Piece] = []
+    times: list[float] = []
     piece, size, seq = b"", 0, after
     seconds, began, budget = 0.0, time.monotonic(), TimeBudget(ENCODING_SECONDS)
     for fact in events:
@@ -61,6 +63,7 @@ async def read_page(
             raise Pruned
         feeds.check(fact)
         seq = fact.seq
+        times.append(fact.appended_at)
         if fact.data is not None:
             frame = encoded(fact).plain
             piece += frame
@@ -75,7 +78,8 @@ async def read_page(
     pieces.append(Piece(piece, seq))
     seconds += time.monotonic() - began
     limit_that_fits = (seq - after) * PAGE_BYTES // max(size, 1)
-    return Page(pieces, seq, size, seconds, more, min(max(limit_that_fits, 1), LONGEST_PAGE))
+    limit = min(max(limit_that_fits, 1), LONGEST_PAGE)
+    return Page(pieces, seq, size, seconds, more, limit, times)
 
 
 class ReplayTurn:

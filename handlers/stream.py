@@ -74,6 +74,7 @@ class StreamHandler(ApiHandler):
         self._end_reason: str | None = None  # set if `end` is called while the stream is OPENING
         self._seq = 0  # of the last event written
         self._newest_known = 0  # in the feed
+        self._is_catching_up = False  # when it reads: it was live before
         self._backlog: list[tuple[int, Frame]] | None = []  # None: it overflowed
         self._held_bytes = 0
         self._reading: asyncio.Task[None] | None = None
@@ -360,6 +361,8 @@ class StreamHandler(ApiHandler):
             self._seq = seq
             if data:
                 await self._stream.write_and_drain(data)
+        if self._is_catching_up:
+            self.services.metrics.looked_up(page.appended_at)
         if not page.more:
             self._newest_known = page.seq
         return page.limit
@@ -405,6 +408,7 @@ class StreamHandler(ApiHandler):
                 self._seq = seq
         if self._state is State.READING:
             self._state = State.LIVE
+            self._is_catching_up = self.services.config.relay is not None
         return True
 
     def _hold_back(self, seq: int, frame: Frame) -> None:

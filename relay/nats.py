@@ -97,9 +97,7 @@ class NatsEngine:
         self._missed("slow" if isinstance(error, nats.errors.SlowConsumerError) else "error")
 
     async def _disconnected(self) -> None:
-        _log.warning("the relay is unavailable; events of other servers are looked up")
         self._missed("disconnected")
 
     async def _reconnected(self) -> None:
-        _log.warning("the relay is back")
         self._missed("reconnected")

@@ -13,7 +13,18 @@ from psycopg2.extensions import parse_dsn
 from tornado.ioloop import IOLoop
 
 import db as package
-from db import avatars, connection, conversations, feed, github, messages, positions, reads, users
+from db import (
+    avatars,
+    connection,
+    conversations,
+    feed,
+    github,
+    messages,
+    positions,
+    reads,
+    used_once,
+    users,
+)
 from db.connection import Row
 from db.conversations import Opening
 from db.feed import After
@@ -259,6 +270,7 @@ STATEMENTS: dict[str, Act] = {
     "positions.of one": looking_up(1),
     "positions.of three": looking_up(3),
     "positions.of most": looking_up(positions.LARGEST_BATCH),
+    "used_once.use": lambda db: used_once.use(db, "a state", 600),
     "pruning._step first": lambda db: pruning._step(db, 0, time.time(), 30),
     "pruning._step later": lambda db: pruning._step(db, 10_000, time.time(), 0),
     "pruning._look_at_uses": lambda db: pruning._look_at_uses(db, 0),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.server.contact import ANSWER_SECONDS, PAUSE_SECONDS, Contact
+from db.server.contact import ANSWER_SECONDS, PAUSE_SECONDS, Contact, awake
 from relay.message import Event, Invalid, Message, Seal, Sender, packed
 from relay.peers import SILENT_SECONDS, Heard, Peers
 
@@ -171,7 +171,7 @@ async def test_those_who_wait_for_contact_go_on_when_it_is_renewed() -> None:
     waiting = asyncio.ensure_future(kept.wait())
     await asyncio.sleep(0)
     assert not waiting.done()
-    kept.renew(asyncio.get_running_loop().time(), kept.losses)
+    kept.renew(awake(), kept.losses)
     await waiting
 
 

@@ -5,12 +5,18 @@ trusts no remembered session, and writes no event, until it has looked at the da
 """
 
 import asyncio
+import time
 from collections.abc import Callable
-from time import monotonic
 
 ANSWER_SECONDS = 2.0  # contact lasts this long after the database was last asked
 PAUSE_SECONDS = 1.0  # after a longer pause of the loop, such as a SIGSTOP, contact is lost
 TICK_SECONDS = 0.25
+
+
+def awake() -> float:
+    """Returns seconds of a clock that also counts while the machine sleeps (Linux)."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
 
 
 class Contact:
@@ -19,7 +25,7 @@ class Contact:
     A server without a relay needs none, and `is_current` is always true.
     """
 
-    def __init__(self, *, needed: bool, now: Callable[[], float] = monotonic) -> None:
+    def __init__(self, *, needed: bool, now: Callable[[], float] = awake) -> None:
         self._needed = needed
         self._now = now
         self._ticked = now()
@@ -51,7 +57,10 @@ class Contact:
         return self._losses
 
     def answered(self, asked_at: float) -> None:
-        """Extends the contact, if it is not lost. `asked_at`: when the database was asked."""
+        """Extends the contact, if it is not lost.
+
+        `asked_at` is when the database was asked, in the clock of `awake`.
+        """
         if self.is_current:
             self._until = max(self._until, asked_at + ANSWER_SECONDS)
 

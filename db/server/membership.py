@@ -6,12 +6,11 @@ nothing is heard; a new connection makes a new row.
 
 import contextlib
 import secrets
-from time import monotonic
 from typing import NamedTuple, Protocol
 
 from db import errors
 from db.connection import Connection
-from db.server import notifier
+from db.server import contact, notifier
 
 SECONDS = 2.0  # time-out of each statement
 LOCK_CLASS = 0x4D455353  # "MESS": the first key of the advisory lock of each server
@@ -132,7 +131,7 @@ class Membership:
 
         Raises `errors.DatabaseError`.
         """
-        asked_at = monotonic()
+        asked_at = contact.awake()
         rows = await conn.rows(
             _LOOK,
             {"id": self._id, "lock_class": LOCK_CLASS, "hung_seconds": HUNG_SECONDS},

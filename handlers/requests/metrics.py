@@ -1,6 +1,7 @@
 """The metrics for Prometheus."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -99,6 +100,12 @@ class Metrics:
 
     def relay_delay(self, seconds: float) -> None:
         self._relay_delay.observe(max(seconds, 0.0))
+
+    def looked_up(self, appended_at: Iterable[float]) -> None:
+        """Counts events that the relay did not bring in time."""
+        now = time.time()
+        for at in appended_at:
+            self.relay_delay(now - at)
 
     def answered(self, method: str, status: int, seconds: float | None) -> None:
         """Counts a request. `seconds` is None for a stream."""
