@@ -150,7 +150,7 @@ class Cluster:
         self._owed = asyncio.Event()  # a look
         self._is_listening = False
         self._was_up = True
-        self._kinds: frozenset[str] = frozenset(KINDS)
+        self._kinds: frozenset[str] = frozenset()  # that all servers read
         self._postgres: _PostgresEngine | None = None
         self._nats: NatsEngine | None = None
         engine: Engine

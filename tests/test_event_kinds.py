@@ -2,8 +2,8 @@
 
 import re
 import uuid
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,91 +14,18 @@ from bus import event
 from bus.bus import Bus
 from bus.event import Frame
 from config import STATIC_DIR
-from db import events, feed_append, users
+from db import events, users
 from db.conversations import Opening
 from db.feed_writer import FeedWriter
-from db.kind import FeedRow, Kind
 from db.messages import Draft
-from db.pool import Database
-from db.schema_types import Id
 from db.snapshot import NotFound
-from db.write_result import Appended, WriteResult
 from handlers.application import Messenger
 from handlers.delivery import publisher
 from handlers.describing import asyncapi
 from tests.support.feeds import Counting
 from tests.support.people import Visitor, two
 from tests.support.postgres import ask
-
-# All that a new kind consists of: a user waves, and only they see how often they did.
-
-
-class Waved(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    conversation_id: Id
-    user_id: Id
-    times: int | None = None
-
-    @classmethod
-    def from_row(cls, row: FeedRow) -> "Waved":
-        return cls(row.conversation_id, **row.payload)
-
-    def seen_by(self, user_id: int) -> "Waved":
-        return self if self.user_id == str(user_id) else msgspec.structs.replace(self, times=None)
-
-
-WAVED = Kind(
-    name="waved",
-    from_row=Waved.from_row,
-    summary="Somebody waved",
-    sent_to="Every participant gets it.",
-    example=Waved("12", "7", 3),
-)
-
-
-class Wave(NamedTuple):
-    conversation_id: int
-    user_id: int
-    times: int
-
-
-async def wave(db: Database, waves: Sequence[Wave]) -> list[WriteResult[None]]:
-    return [await _wave(db, wave) for wave in waves]
-
-
-async def _wave(db: Database, wave: Wave) -> WriteResult[None]:
-    rows = await db.rows(
-        f"""
-        {feed_append.LOCK}
-
-        WITH new_events AS (
-            SELECT
-                1 AS n,
-                everyone.user_id,
-                '{WAVED.name}' AS kind,
-                me.conversation_id,
-                NULL::bigint AS message_id,
-                jsonb_build_object('user_id', me.user_id::text, 'times', %(times)s::int) AS payload
-            FROM participants me
-            JOIN participants everyone USING (conversation_id)
-            WHERE (me.conversation_id, me.user_id)
-                = ((%(conversation_ids)s::bigint[])[1], (%(user_ids)s::bigint[])[1])
-        ),
-        {feed_append.APPEND}
-        SELECT meta.epoch, recipients.user_ids, recipients.seqs
-        FROM recipients
-        JOIN meta ON meta.only_row
-        """,
-        {
-            "conversation_ids": [wave.conversation_id],
-            "user_ids": [wave.user_id],
-            "times": wave.times,
-        },
-        twice=False,
-    )
-    if not rows:
-        return WriteResult(NotFound())
-    waved = Waved(str(wave.conversation_id), str(wave.user_id), wave.times)
-    return WriteResult(None, Appended(WAVED, waved, *rows[0]))
+from tests.support.waved import WAVED, Wave, wave
 
 
 @pytest.fixture

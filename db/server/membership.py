@@ -107,11 +107,14 @@ class Membership:
         self._listener: Listener | None = None
         self._id = 0
         self._start = ""
+        self._asked_at = 0.0
+        self._found: list[Member] = []
 
     def attach(self, listener: Listener) -> None:
         """Tells this listener from now on. Call it once, when this server has joined."""
         self._listener = listener
         listener.joined(self._id, self._start)
+        listener.looked(self._asked_at, self._found)
 
     async def join(self, conn: Connection) -> None:
         """Listens, and makes a row. Raises `errors.DatabaseError`."""
@@ -137,12 +140,12 @@ class Membership:
             {"id": self._id, "lock_class": LOCK_CLASS, "hung_seconds": HUNG_SECONDS},
             SECONDS,
         )
-        found = [Member(*row) for row in rows]
-        if self._id not in {member.id for member in found}:
+        self._asked_at, self._found = asked_at, [Member(*row) for row in rows]
+        if self._id not in {member.id for member in self._found}:
             raise errors.Unavailable("the row of this server is gone")
         if self._listener is not None:
-            self._listener.looked(asked_at, found)
-        return found
+            self._listener.looked(asked_at, self._found)
+        return self._found
 
     def cut_off(self) -> None:
         if self._listener is not None:
