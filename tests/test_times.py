@@ -103,6 +103,11 @@ async def test_times_are_redrawn_when_the_zone_changes(
         await expect(time).to_have_attribute("title", re.compile("9:05:"))
 
 
+def day_of(day: datetime, now: datetime) -> str:
+    """With the year, unless it is the present one."""
+    return f"{day:%A, %B} {day.day}" + (f", {day.year}" if day.year != now.year else "")
+
+
 @pytest.mark.gen_test(timeout=120)
 async def test_today_appears_once_if_the_clock_is_days_behind(
     base_url: str, visitor: Visitor, dsn: str
@@ -117,11 +122,7 @@ async def test_today_appears_once_if_the_clock_is_days_behind(
         days = page.locator(".messages .day")
         await expect(days).to_have_count(4)
         assert await days.all_text_contents() == [
-            *[
-                f"{noon - timedelta(days=n):%A, %B} {(noon - timedelta(days=n)).day}, "
-                f"{(noon - timedelta(days=n)).year}"
-                for n in (3, 2)
-            ],
+            *[day_of(noon - timedelta(days=n), noon) for n in (3, 2)],
             "Yesterday",
             "Today",
         ]

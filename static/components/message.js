@@ -120,7 +120,7 @@ function failure(draft, outbox) {
   retry.addEventListener("click", () => outbox.retry(draft));
   discard.addEventListener("click", () => outbox.discard(draft));
   const why = el("span", { role: "alert" }, words.message.notSent(draft.failure ?? ""));
-  return el("span", { class: "state" }, why, retry, discard);
+  return el("span", { class: "state" }, why, el("span", { class: "ways" }, retry, discard));
 }
 
 /** @param {...(string | false)} names */

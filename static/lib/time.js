@@ -16,8 +16,10 @@ function formatsHere() {
   return {
     clock: format({ hour: "numeric", minute: "2-digit" }),
     weekday: format({ weekday: "short" }),
-    date: format({ day: "numeric", month: "short", year: "numeric" }),
-    day: format({ weekday: "long", day: "numeric", month: "long", year: "numeric" }),
+    date: format({ day: "numeric", month: "short" }),
+    dateOfYear: format({ day: "numeric", month: "short", year: "numeric" }),
+    day: format({ weekday: "long", day: "numeric", month: "long" }),
+    dayOfYear: format({ weekday: "long", day: "numeric", month: "long", year: "numeric" }),
     full: format({ dateStyle: "full", timeStyle: "medium" }),
   };
 }
@@ -38,14 +40,15 @@ export const clockTime = (at) => formatted("clock", at);
 export const fullTime = (at) => formatted("full", at);
 
 /**
- * The shortest clear form: a time today, a weekday this week, else a date.
+ * The shortest clear form: a time today, a weekday this week, else a date, with the year if it is another one.
  * @param {string} at
  * @param {Date} [now]
  */
 export function shortTime(at, now = new Date()) {
   const days = daysBetween(new Date(at), now);
   if (days === 0) return clockTime(at);
-  return formatted(days > 0 && days < 7 ? "weekday" : "date", at);
+  if (days > 0 && days < 7) return formatted("weekday", at);
+  return formatted(isOfYear(at, now) ? "date" : "dateOfYear", at);
 }
 
 /**
@@ -55,8 +58,15 @@ export function shortTime(at, now = new Date()) {
 export function dayName(at, now = new Date()) {
   const days = daysBetween(new Date(at), now);
   if (days === 0) return words.days.today;
-  return days === 1 ? words.days.yesterday : formatted("day", at);
+  if (days === 1) return words.days.yesterday;
+  return formatted(isOfYear(at, now) ? "day" : "dayOfYear", at);
 }
+
+/**
+ * @param {string} at
+ * @param {Date} now
+ */
+const isOfYear = (at, now) => new Date(at).getFullYear() === now.getFullYear();
 
 /**
  * The current time by the clock of this machine; the latest of `times` if the clock is behind.
