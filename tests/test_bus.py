@@ -61,7 +61,8 @@ class Broken(Recorder):
     ping = None  # type: ignore[assignment]
 
 
-def test_an_event_goes_to_all_streams_of_its_user_and_to_no_others() -> None:
+@pytest.mark.gen_test
+async def test_an_event_goes_to_all_streams_of_its_user_and_to_no_others() -> None:
     bus, one, two, other = Bus(), Recorder(), Recorder(), Recorder(user_id=2)
     for stream in (one, two, other):
         bus.subscribe(stream)
@@ -83,7 +84,8 @@ def test_a_user_without_streams_leaves_nothing_behind() -> None:
 
 
 @pytest.mark.expects_errors
-def test_a_stream_that_fails_is_aborted_and_the_next_has_its_event() -> None:
+@pytest.mark.gen_test
+async def test_a_stream_that_fails_is_aborted_and_the_next_has_its_event() -> None:
     bus, streams = Bus(), [Recorder(), Broken(), Recorder()]
     for stream in streams:
         bus.subscribe(stream)
@@ -126,6 +128,21 @@ async def test_many_streams_of_one_user_do_not_delay_the_events_of_others() -> N
     assert len(crowd[-1].seqs) + len(crowd[0].seqs) < 20
     await eventually(lambda: all(len(stream.seqs) == 10 for stream in crowd))
     assert not bus._queues
+
+
+@pytest.mark.gen_test
+async def test_a_batch_for_many_users_is_cut_into_slices_and_keeps_the_order() -> None:
+    bus, streams = slow_bus(), [Recorder(user_id=n) for n in range(10 * SLICE)]
+    for stream in streams:
+        bus.subscribe(stream)
+    for seq in (1, 2):
+        for stream in streams:
+            bus.publish(stream.user_id, seq, FRAME)
+    at_once = [stream for stream in streams if stream.seqs]
+    assert 0 < len(at_once) < len(streams) / 2  # others wait for the next slices
+    await eventually(lambda: all(stream.seqs == [1, 2] for stream in streams))
+    bus.publish(1, 3, FRAME)
+    assert streams[1].seqs == [1, 2, 3]  # at once: the next iteration has its own time
 
 
 @pytest.mark.gen_test
