@@ -1,7 +1,6 @@
 """Ten thousand streams of every kind open and end, and leave nothing behind."""
 
 import asyncio
-import re
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from handlers.application import Messenger
 from handlers.stream import StreamHandler
-from tests.support.callers import Caller
+from tests.support.callers import Caller, streams_open
 from tests.support.people import Visitor, eventually
 from tests.support.processes import ServerProcess
 
@@ -105,11 +104,6 @@ class Crowd:
 
 class QuickServer(ServerProcess):
     program = "tests/support/fast_heartbeat.py"
-
-
-def streams_open(url: str) -> int:
-    text = Caller(url).open("/metrics").read().decode()
-    return int(float(re.findall(r"^messenger_streams_open (\S+)$", text, re.MULTILINE)[0]))
 
 
 @pytest.mark.gen_test(timeout=170)

@@ -1,6 +1,7 @@
 """Clients outside the server's process, which send one request after another."""
 
 import json
+import re
 import time
 import urllib.request
 from typing import Any
@@ -54,6 +55,11 @@ def until_ready(url: str, seconds: float = 45) -> None:
         except OSError:
             assert time.monotonic() < until
             time.sleep(0.05)
+
+
+def streams_open(url: str) -> int:
+    text = Caller(url).open("/metrics").read().decode()
+    return int(float(re.findall(r"^messenger_streams_open (\S+)$", text, re.MULTILINE)[0]))
 
 
 def contents(caller: Caller, path: str) -> list[str]:
