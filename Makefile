@@ -9,7 +9,7 @@ NODE := $(shell node -e 'process.exit(Number(parseInt(process.versions.node) < 2
 GO := $(shell PATH=$$PATH:/usr/local/go/bin go version 2>/dev/null \
 	| grep -qE 'go(1\.(2[5-9]|[3-9][0-9])|[2-9])' || echo .venv/go.stamp)
 
-.PHONY: setup run test measure prove rules check fmt screenshots chaos bench bench-full compare lock
+.PHONY: setup run test measure prove rules check fmt screenshots chaos chaos-cluster bench bench-full compare lock
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 test measure prove rules check fmt: export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -54,6 +54,10 @@ screenshots: .venv/test.stamp
 # Kills the server 100 times and its database 20 times under load, and counts losses: some minutes.
 chaos: .venv/test.stamp
 	.venv/bin/python -m tests.chaos.run $(ARGS)
+
+# Breaks three servers, their relay and their database under load, three times: half an hour.
+chaos-cluster: .venv/bench.stamp .venv/test.stamp
+	.venv/bin/python -m tests.chaos.prove several
 
 # Measures this server and alternatives in turn: quickly, or for the tables in the documents.
 bench: .venv/bench.stamp $(GO)

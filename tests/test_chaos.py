@@ -1,10 +1,12 @@
-"""The storm of `make chaos`, as much of it as fits into a test."""
+"""The storms of `make chaos` and `make chaos-cluster`, as much of them as fits into a test."""
 
 from pathlib import Path
 
 import pytest
 
+from tests.chaos import cluster
 from tests.chaos.run import Plan, chaos
+from tests.support.cluster import Engine
 from tests.support.rules import rule
 
 
@@ -19,3 +21,29 @@ async def test_nothing_is_lost_whatever_is_killed(tmp_path: Path) -> None:
     assert figures.answered > 100
     assert (figures.lost, figures.doubled, figures.out_of_order, figures.gaps) == (0, 0, 0, 0)
     assert figures.resets == 0
+
+
+LATE_SECONDS = 5  # three are promised; machines of tests are busy
+
+
+@rule("api#promise")
+@pytest.mark.parametrize("engine", ["postgres", "nats"])
+@pytest.mark.gen_test(timeout=300)
+async def test_several_servers_lose_nothing_whatever_breaks(tmp_path: Path, engine: Engine) -> None:
+    plan = cluster.Plan(
+        calm_seconds=1,
+        kills=5,
+        kills_after_commit=2,
+        freezes=2,
+        drains=1,
+        crashes=1,
+        broker_kills=1,
+        broker_freezes=1,
+    )
+    figures = await cluster.chaos(tmp_path, plan, seed=1, engine=engine)
+    assert figures.kills_after_commit == plan.kills_after_commit
+    assert figures.answered > 100
+    assert figures.events_of_other_servers > 100
+    assert (figures.lost, figures.doubled, figures.out_of_order, figures.gaps) == (0, 0, 0, 0)
+    assert (figures.resets, figures.faults_logged) == (0, 0)
+    assert figures.delay_worst_ms < LATE_SECONDS * 1000

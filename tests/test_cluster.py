@@ -39,8 +39,7 @@ async def people(client: AsyncHTTPClient, server: ServerProcess) -> tuple[Person
 
 def at(person: Person, server: ServerProcess) -> Person:
     """The same person, who asks another server."""
-    login = {"token": person.token, "authUser": {"id": person.id, "username": person.username}}
-    return Person(person._client, cluster.url(server), login)
+    return person.at(cluster.url(server))
 
 
 async def stream_of(person: Person, server: ServerProcess) -> EventStream:

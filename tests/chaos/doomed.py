@@ -1,9 +1,11 @@
-"""The server, with one addition: it can kill itself after a commit and before the answer.
+"""The server, with two additions: it can die after a commit, and lose messages of its relay.
 
-It does so when its data directory has a file `die`. Everything else is `server.py` unchanged.
+It kills itself between a commit and the answer when its data directory has a file `die`. It loses
+the share of relay messages that the file `lose` says, from 0 to 1. The rest is `server.py`.
 """
 
 import os
+import random
 import signal
 import sys
 from pathlib import Path
@@ -14,12 +16,19 @@ sys.path.insert(0, str(ROOT))
 
 import server  # noqa: E402
 from db.feed_writer import FeedWriter  # noqa: E402
+from relay.relay import Relay  # noqa: E402
 
 DYING = "dying between COMMIT and answer"
 
 
 def main() -> int:
-    order = Path(sys.argv[sys.argv.index("--data-dir") + 1]) / "die"
+    orders = Path(sys.argv[sys.argv.index("--data-dir") + 1])
+    die_when_told(orders / "die")
+    lose_when_told(orders / "lose")
+    return server.main()
+
+
+def die_when_told(order: Path) -> None:
     settle = FeedWriter._settle
 
     def settle_or_die(self: FeedWriter, batch: list[Any], outcomes: list[Any]) -> None:
@@ -30,7 +39,16 @@ def main() -> int:
         settle(self, batch, outcomes)
 
     FeedWriter._settle = settle_or_die  # type: ignore[method-assign]
-    return server.main()
+
+
+def lose_when_told(order: Path) -> None:
+    receive = Relay.receive
+
+    def receive_or_lose(self: Relay, data: bytes) -> None:
+        if not order.exists() or random.random() >= float(order.read_text()):
+            receive(self, data)
+
+    Relay.receive = receive_or_lose  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

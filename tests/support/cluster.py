@@ -1,6 +1,7 @@
 """Several servers on one database, and the broker of their relay."""
 
 import contextlib
+import signal
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.request import urlopen
 
-from tests.support.processes import ServerProcess, free_port
+from tests.support.processes import DoomedServer, ServerProcess, free_port
 
 SECRET = "a secret that all servers of a test have, 32 bytes"
 NATS_SERVER = Path(sys.executable).with_name("nats-server")
@@ -40,6 +41,15 @@ class Broker:
             self.process.kill()
             self.process.wait()
 
+    def freeze(self) -> None:
+        """Stops it: it still accepts connections, and answers nothing."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
 
 @contextlib.contextmanager
 def relay(engine: Engine) -> Iterator[tuple[str, Broker | None]]:
@@ -55,10 +65,8 @@ def relay(engine: Engine) -> Iterator[tuple[str, Broker | None]]:
         broker.kill()
 
 
-class ForgetfulServer(ServerProcess):
+class ForgetfulServer(DoomedServer):
     """A server whose relay loses a share of the messages that it receives."""
-
-    program = "tests/chaos/forgetful.py"
 
     def lose(self, share: float) -> None:
         self.data_dir.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """People with tokens, who use the server as a browser or a program does."""
 
 import asyncio
+import copy
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -94,6 +95,12 @@ class Person(Visitor):
 
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
+
+    def at(self, base_url: str) -> "Person":
+        """Returns the same person, who asks another server."""
+        other = copy.copy(self)
+        other.base_url = base_url
+        return other
 
     @property
     def cookie(self) -> Any:

@@ -58,6 +58,12 @@ class Postgres:
     def revive(self) -> None:
         assert self._embedded.start(lambda line: None) == self._admin_dsn
 
+    def configure(self, setting: str) -> None:
+        """Changes a setting that needs a restart, such as `max_connections = 20`."""
+        self._admin(f"ALTER SYSTEM SET {setting}")
+        self.crash()
+        self.revive()
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Stops all its processes: it still accepts connections, and answers nothing."""

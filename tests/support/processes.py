@@ -127,6 +127,13 @@ class ServerProcess:
         self._reader.join()
         return status
 
+    def freeze(self) -> None:
+        """Stops the process: it still accepts connections, and does nothing."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
     @property
     def postgres_pid(self) -> int | None:
         """Returns the process id in the database's own file, or None after a stop."""
@@ -150,6 +157,15 @@ class ServerProcess:
         with process.stdout:
             for line in process.stdout:
                 self.output.append(line.rstrip("\n"))
+
+
+class DoomedServer(ServerProcess):
+    """A server that can be told to die after its next commit."""
+
+    program = "tests/chaos/doomed.py"
+
+    def die_after_commit(self) -> None:
+        (self.data_dir / "die").touch()
 
 
 def has_own_hosts() -> bool:
