@@ -300,6 +300,11 @@ def _access(config: Config) -> Iterator[str]:
             "No user can sign in: development sign-in is off (it needs a loopback --address and"
             " --origin), and GitHub sign-in needs --github-client-id and --github-client-secret."
         )
+    if config.relay and cluster.is_exposed(config.relay):
+        yield (
+            "The relay is not encrypted: who can read the network between the servers can read"
+            " messages. Use tls:// unless that network is private."
+        )
     if not ipaddress.ip_address(config.address).is_loopback:
         hosts = ", ".join(options.served_hosts(config))
         yield f"Only requests for these hosts are served (--origin, --allowed-hosts): {hosts}"

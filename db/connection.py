@@ -22,7 +22,7 @@ LOCK_TIMEOUT_SECONDS = 0.5  # one locked row must not delay a whole batch of sen
 _SETTINGS = {
     "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
     "lock_timeout": f"{int(LOCK_TIMEOUT_SECONDS * 1000)}ms",
-    "idle_in_transaction_session_timeout": "10s",
+    "idle_in_transaction_session_timeout": "5s",
     "synchronous_commit": "on",  # an answered message survives a power cut
     "timezone": "UTC",
     "plan_cache_mode": "force_generic_plan",  # see db/prepared.py

@@ -8,6 +8,7 @@ server's messages, its silence, its end, and a message that cannot be read.
 import asyncio
 import contextlib
 import hashlib
+import ipaddress
 import logging
 import time
 import urllib.parse
@@ -18,11 +19,11 @@ from typing import Any
 
 from bus import event
 from bus.bus import Bus
-from config import VERSION, Config
+from config import VERSION, Config, is_loopback_name
 from db import errors
 from db.events import KINDS
 from db.pool import Database
-from db.server.contact import Contact, awake
+from db.server.contact import Contact
 from db.server.membership import Member, Membership, Own
 from db.server.notifier import LARGEST_MESSAGE, Notifier
 from db.sessions import Sessions
@@ -89,6 +90,17 @@ def shown(relay: str) -> str:
         if "@" not in address.netloc
         else relay.replace(address.netloc, address.netloc.rpartition("@")[2])
     )
+
+
+def is_exposed(relay: str) -> bool:
+    """Whether messages of the relay pass a network without TLS."""
+    parts = urllib.parse.urlsplit(relay)
+    host = parts.hostname or ""
+    try:
+        is_loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = is_loopback_name(host)
+    return parts.scheme == "nats" and not is_loopback
 
 
 def check(members: Sequence[Member], own: Own) -> list[str]:
@@ -299,15 +311,14 @@ class Cluster:
 
     async def _look_once(self) -> bool:
         """Looks at sessions and feeds of all streams. Returns whether that was possible."""
-        asked_at, losses = awake(), self._contact.losses
         if not self._contact.is_current:
             if not self._is_listening:
                 return False
-            losses = self._contact.losses
             self._sessions.forget()
+        losses = self._contact.losses
         if not await self._gaps.compare_all():
             return False
-        self._contact.renew(asked_at, losses)
+        self._contact.renew(losses)
         return True
 
 

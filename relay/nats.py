@@ -94,7 +94,8 @@ class NatsEngine:
 
     async def _failed(self, error: Exception) -> None:
         _log.info("the relay: %s", str(error) or type(error).__name__)
-        self._missed("slow" if isinstance(error, nats.errors.SlowConsumerError) else "error")
+        if isinstance(error, nats.errors.SlowConsumerError):
+            self._missed("slow")
 
     async def _disconnected(self) -> None:
         self._missed("disconnected")

@@ -152,15 +152,17 @@ class Relay:
     def receive(self, data: bytes) -> None:
         """Takes a message of any server, this one included."""
         if data.startswith(self._sender.prefix):
-            return None
+            return
         try:
             message = self._seal.decode(data)
         except Invalid:
             self._counts.relay_lost("forged")
-            return self._missed()
+            self._missed()
+            return
         heard = self._peers.hear(message.sender, message.number)
         if heard is Heard.REPEATED:
-            return self._counts.relay_lost("repeated")
+            self._counts.relay_lost("forged")
+            return
         self._counts.relayed("in", 1)
         self._deliver(Received(message.epoch, message.committed_at, message.events))
         if heard is Heard.GAP:

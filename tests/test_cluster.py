@@ -1,16 +1,19 @@
 """Several servers on one database: events and ends of sessions reach the streams of all."""
 
+import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from tornado.httpclient import AsyncHTTPClient
 
+from relay.message import Event, Message, Seal, Sender
 from tests.support import cluster
-from tests.support.cluster import Engine, ForgetfulServer
+from tests.support.cluster import SECRET, Engine, ForgetfulServer
 from tests.support.people import Person, Visitor
+from tests.support.postgres import ask
 from tests.support.processes import ServerProcess
 from tests.support.sse import EventStream
 
@@ -128,3 +131,65 @@ async def test_an_event_whose_server_dies_after_the_commit_reaches_the_streams_o
         await john.send(talk, "the last words")
         one.process.kill()
         assert (await stream.event(LATE_SECONDS)).data["content"] == "the last words"
+
+
+@pytest.mark.gen_test
+async def test_messages_that_nobody_with_the_secret_has_sent_are_dropped_and_counted(
+    http_client: AsyncHTTPClient, dsn: str, tmp_path: Path
+) -> None:
+    with cluster.servers(dsn, tmp_path, "postgres", 2) as (one, other):
+        john, jane = await people(http_client, one)
+        talk = await john.talk_to(jane)
+        with closing(await stream_of(jane, other)) as stream:
+            real = Seal.of(SECRET).encode(Message(Sender(999, "00"), 1, "", 1.0, []))
+            forged = Seal.of("no secret of these servers, by any means").encode(
+                Message(Sender(1, "00"), 1, "", 1.0, [Event(b"data: 1\n\n", [int(jane.id)], [2])])
+            )
+            for text in (real, real, forged, b"no message at all"):
+                ask(dsn, "SELECT pg_notify('messenger_relay', %s)", (text.decode(),))
+            await john.send(talk, "a real one")
+            assert (await stream.event()).data["content"] == "a real one"
+        lost = 'messenger_relay_lost_total{reason="forged"} 3.0'
+        assert lost in cluster.metrics(other)
+
+
+@pytest.mark.gen_test
+async def test_the_relay_takes_credentials_and_tls(
+    http_client: AsyncHTTPClient, dsn: str, tmp_path: Path
+) -> None:
+    key, certificate = self_signed(tmp_path)
+    broker = cluster.Broker(
+        *("--tls", "--tlscert", str(certificate), "--tlskey", str(key)),
+        *("--user", "messenger", "--pass", "s3cret"),
+    )
+    broker.start()
+    url = f"tls://messenger:s3cret@localhost:{broker.port}"
+    with ExitStack() as running:
+        running.callback(broker.kill)
+        one, other = (
+            cluster.server(dsn, tmp_path / str(n), url, kind=ForgetfulServer) for n in range(2)
+        )
+        for server in (one, other):
+            server.environ["SSL_CERT_FILE"] = str(certificate)
+            running.enter_context(server)
+            assert f"(relay: tls://localhost:{broker.port})" in server.output[-1]
+        john, jane = await people(http_client, one)
+        with closing(await stream_of(jane, other)) as stream:
+            await john.talk_to(jane)
+            assert (await stream.event()).name == "conversation"
+        assert cluster.metric(other, "messenger_relay_up") == 1
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A key and a certificate for localhost."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-keyout", str(key), "-out", str(certificate), "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return key, certificate

@@ -125,7 +125,8 @@ def test_a_server_that_says_nothing_is_silent_until_it_is_heard_or_gone() -> Non
 
 def contact(clock: Clock) -> Contact:
     found = Contact(needed=True, now=clock)
-    found.renew(clock.now, found.losses)
+    found.answered(clock.now)
+    found.renew(found.losses)
     assert found.is_current
     return found
 
@@ -160,9 +161,30 @@ def test_a_look_that_began_before_a_loss_does_not_count() -> None:
     kept.lose()
     found = []
     for seen in (losses, kept.losses):
-        kept.renew(clock.now, seen)
+        kept.renew(seen)
         found.append(kept.is_current)
     assert found == [False, True]
+
+
+def test_a_look_may_take_long_while_the_database_answers() -> None:
+    clock = Clock()
+    kept = contact(clock)
+    kept.lose()
+    losses = kept.losses
+    for _ in range(10):
+        kept._ticked = clock.now = clock.now + 0.5
+        kept.answered(clock.now)
+    kept.renew(losses)
+    assert kept.is_current
+
+
+def test_a_look_does_not_count_if_the_database_answers_no_more() -> None:
+    clock = Clock()
+    kept = contact(clock)
+    kept.lose()
+    kept._ticked = clock.now = clock.now + ANSWER_SECONDS
+    kept.renew(kept.losses)
+    assert not kept.is_current
 
 
 @pytest.mark.gen_test
@@ -171,7 +193,8 @@ async def test_those_who_wait_for_contact_go_on_when_it_is_renewed() -> None:
     waiting = asyncio.ensure_future(kept.wait())
     await asyncio.sleep(0)
     assert not waiting.done()
-    kept.renew(awake(), kept.losses)
+    kept.answered(awake())
+    kept.renew(kept.losses)
     await waiting
 
 

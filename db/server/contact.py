@@ -53,24 +53,26 @@ class Contact:
 
     @property
     def losses(self) -> int:
-        """Counts losses. Pass it to `renew`, so that a loss during the look is not overlooked."""
+        """Counts losses. Pass it to `renew`, so that a loss during the look counts."""
         return self._losses
 
     def answered(self, asked_at: float) -> None:
-        """Extends the contact, if it is not lost.
+        """Extends the contact, unless it is lost.
 
         `asked_at` is when the database was asked, in the clock of `awake`.
         """
-        if self.is_current:
+        if self.is_current or self._is_lost:
             self._until = max(self._until, asked_at + ANSWER_SECONDS)
 
-    def renew(self, asked_at: float, losses: int) -> None:
-        """Restores contact after a look at all sessions and feeds that began at `asked_at`."""
+    def renew(self, losses: int) -> None:
+        """Restores contact after a look at all sessions and feeds, if none was lost since `losses`.
+
+        A look at many streams may take long. So the answers to other questions show whether the
+        database can still be reached.
+        """
         now = self._now()
-        is_recent = now < asked_at + ANSWER_SECONDS and not self._has_paused(now)
-        if losses == self._losses and is_recent:
+        if losses == self._losses and now < self._until and not self._has_paused(now):
             self._is_lost = False
-            self._until = asked_at + ANSWER_SECONDS
             self._renewed.set()
 
     async def wait(self) -> None:

@@ -21,7 +21,8 @@ Engine = Literal["postgres", "nats"]
 class Broker:
     """A NATS server of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *flags: str) -> None:
+        self.flags = flags
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -31,7 +32,7 @@ class Broker:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [NATS_SERVER, "-a", "127.0.0.1", "-p", str(self.port)],
+            [NATS_SERVER, "-a", "127.0.0.1", "-p", str(self.port), *self.flags],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -101,9 +102,14 @@ def url(server: ServerProcess) -> str:
     return f"http://localhost:{server.flags[1]}"
 
 
+def metrics(server: ServerProcess) -> str:
+    with urlopen(f"{url(server)}/metrics", timeout=10) as answer:
+        return str(answer.read().decode())
+
+
 def metric(server: ServerProcess, name: str) -> float:
     """The value of a metric, or the sum over its labels."""
-    text = urlopen(f"{url(server)}/metrics", timeout=10).read().decode()
+    text = metrics(server)
     lines = [line for line in text.splitlines() if line.startswith((name + " ", name + "{"))]
     return sum(float(line.rpartition(" ")[2]) for line in lines)
 
