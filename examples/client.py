@@ -1,5 +1,4 @@
 """Keeps the messages of one user in a file, and loses none: the steps of docs/client.md.
-
 TOKEN=… python client.py http://localhost:8000 messages.jsonl CONVERSATION"""
 
 import json
@@ -10,6 +9,7 @@ import threading
 import time
 import uuid
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +17,14 @@ import httpx
 from httpx_sse import connect_sse
 
 
-def check(answer: httpx.Response) -> None:
-    if answer.is_error:
-        answer.read()  # what is wrong
-    answer.raise_for_status()
-
-
 class Client:
     def __init__(self, url: str, file: str, token: str) -> None:
         headers = {"Authorization": f"Bearer {token}"}  # 1
-        hooks = {"response": [check]}
+        hooks = {"response": [lambda r: r.is_error and r.read(), httpx.Response.raise_for_status]}
         self.http = httpx.Client(base_url=url, headers=headers, event_hooks=hooks, timeout=45)  # 6
         self.last: dict[str, int] = {}  # by conversation, the id of the last message kept
         self.outbox: dict[str, Any] = {}  # by client id
-        self.position = ""
-        self.file = Path(file).open("a+b", buffering=0)  # noqa: SIM115
+        self.position, self.file = "", Path(file).open("a+b", buffering=0)  # noqa: SIM115
         self.file.truncate(Path(file).read_bytes().rfind(b"\n") + 1)  # a crash may have cut a line
         for line in Path(file).read_text().splitlines():
             self.apply(json.loads(line))
@@ -72,6 +65,19 @@ class Client:
                 if event.id:
                     self.keep(messages=new, position=event.id)
 
+    def insist(self, action: Any, *arguments: Any, **named: Any) -> Any:  # 7
+        for attempt in count():
+            try:
+                return action(*arguments, **named)
+            except httpx.HTTPError as error:
+                answer = getattr(error, "response", httpx.Response(503))
+                if answer.status_code == 401:
+                    raise  # 10: sign in again
+                if answer.status_code < 429 and "problem" in answer.headers.get("Content-Type", ""):
+                    return print("Refused:", answer.json()["detail"], file=sys.stderr)
+                pause = random.uniform(0, 2 ** min(attempt, 7) / 4)
+                time.sleep(float(answer.headers.get("Retry-After", 0)) + pause)
+
     def read(self, conversation: str) -> None:  # 9: into the outbox before anything is sent
         for line in sys.stdin:
             draft = {"content": line.strip("\n"), "clientId": str(uuid.uuid4()), "to": conversation}
@@ -80,33 +86,15 @@ class Client:
     def send(self) -> None:
         while True:
             for client_id, draft in list(self.outbox.items()):
-                try:
-                    insist(self.http.post, f"/api/conversations/{draft['to']}/messages", json=draft)
-                except httpx.HTTPStatusError as error:
-                    if error.response.status_code == 401:
-                        raise  # it can be sent after a new sign-in
-                    print("Not sent:", error.response.json()["detail"], file=sys.stderr)
+                path = f"/api/conversations/{draft['to']}/messages"
+                self.insist(self.http.post, path, json=draft)
                 self.keep(sent=client_id)
             time.sleep(0.1)
-
-
-def insist(action: Any, *arguments: Any, **named: Any) -> Any:  # 7
-    pause = 0.25
-    while True:
-        try:
-            return action(*arguments, **named)
-        except httpx.HTTPError as error:
-            answer = getattr(error, "response", httpx.Response(503))
-            is_problem = "problem+json" in answer.headers.get("Content-Type", "")
-            if answer.status_code < 429 and is_problem:  # else a proxy answered
-                raise  # 10: it would be refused again
-            time.sleep(float(answer.headers.get("Retry-After", 0)) + random.uniform(0, pause))
-            pause = min(30, 2 * pause)
 
 
 client = Client(sys.argv[1], sys.argv[2], os.environ["TOKEN"])
 threading.Thread(target=client.read, args=sys.argv[3:], daemon=True).start()
 threading.Thread(target=client.send, daemon=True).start()
 while True:
-    insist(client.follow if client.position else client.synchronise)
+    client.insist(client.follow if client.position else client.synchronise)
     time.sleep(random.random())

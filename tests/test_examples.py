@@ -21,14 +21,14 @@ from tests.support.rules import rule
 
 EXAMPLES = ROOT / "examples"
 PROGRAMS = {"client.py": sys.executable, "client.mjs": "node"}
-LONGEST = 115  # lines
+LONGEST = {"client.py": 100, "client.mjs": 110}  # lines
 MISSED = 120  # messages: more than one page
 SECONDS = 60  # for anything to arrive: both clients wait up to some seconds before they try again
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_an_example_has_about_a_hundred_lines(name: str) -> None:
-    assert len((EXAMPLES / name).read_text().splitlines()) <= LONGEST
+    assert len((EXAMPLES / name).read_text().splitlines()) <= LONGEST[name]
 
 
 class Client:
