@@ -41,6 +41,7 @@ from db.server.pruning import Pruner
 from db.server.server_lock import ServerLock
 from handlers import cluster
 from handlers.application import Messenger
+from handlers.assets import StaticAssets
 from handlers.describing.openapi import Undescribed
 from handlers.requests import base, logs, problems
 from handlers.requests.arrival import query_bytes
@@ -64,8 +65,10 @@ FAREWELL_SECONDS = 1.5  # a drain spreads the ends of streams over this time
 _log = logging.getLogger("messenger")
 
 
-def make_app(config: Config, db: Database, secret: str) -> Messenger:
-    return Messenger(Services(config, db, secret), ROUTES)
+def make_app(
+    config: Config, db: Database, secret: str, assets: StaticAssets | None = None
+) -> Messenger:
+    return Messenger(Services(config, db, secret, assets), ROUTES)
 
 
 def make_server(app: Messenger) -> Listener:

@@ -13,6 +13,7 @@ import config as options
 from config import Config
 from db.pool import Database
 from handlers.application import Messenger
+from handlers.assets import StaticAssets
 from http1.listener import Listener
 from server import make_app, make_server
 from tests.support import secret_leaks
@@ -107,8 +108,18 @@ def io_loop(request: pytest.FixtureRequest) -> Iterator[IOLoop]:
 
 
 @pytest.fixture
-def db(io_loop: IOLoop, dsn: str) -> Iterator[Database]:
-    database = Database(dsn)
+def server_dsn(request: pytest.FixtureRequest, postgres: Postgres) -> Iterator[str]:
+    """The test's own `dsn` where it has one; else one that other tests have had before."""
+    if "dsn" in request.fixturenames:
+        yield request.getfixturevalue("dsn")
+    else:
+        with postgres.lent() as dsn:
+            yield dsn
+
+
+@pytest.fixture
+def db(io_loop: IOLoop, server_dsn: str) -> Iterator[Database]:
+    database = Database(server_dsn)
     yield database
     io_loop.run_sync(what_is_under_way)
     io_loop.run_sync(database.close)
@@ -122,9 +133,15 @@ async def what_is_under_way() -> None:
         await asyncio.wait(others, timeout=2)
 
 
+@pytest.fixture(scope="session")
+def assets() -> StaticAssets:
+    """Compressing them takes longer than most tests."""
+    return StaticAssets(options.STATIC_DIR)
+
+
 @pytest.fixture
-def app(config: Config, db: Database) -> Messenger:
-    return make_app(config, db, SECRET)
+def app(config: Config, db: Database, assets: StaticAssets) -> Messenger:
+    return make_app(config, db, SECRET, assets)
 
 
 @pytest.fixture

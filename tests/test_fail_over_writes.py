@@ -20,6 +20,8 @@ from tests.support.processes import ServerProcess
 from tests.support.sse import Ended
 from tests.support.standalone import StandalonePostgres
 
+pytestmark = pytest.mark.usefixtures("dsn")  # not one that other tests have had
+
 
 @pytest.fixture
 def fragile() -> Iterator[StandalonePostgres]:

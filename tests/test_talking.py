@@ -9,6 +9,8 @@ from tests.support.people import Person, Visitor
 from tests.support.postgres import ask
 from tests.support.rules import rule
 
+pytestmark = pytest.mark.usefixtures("dsn")  # not one that other tests have had
+
 
 async def three(visitor: Visitor) -> tuple[Person, Person, Person]:
     john, jane, mallory = [await visitor.sign_in(name) for name in ("john", "jane", "mallory")]

@@ -38,14 +38,19 @@ class Services:
     openapi: bytes  # the encoded descriptions; the application sets both
     asyncapi: bytes
 
-    def __init__(self, config: Config, db: Database, secret: str) -> None:
-        """A server with a relay has a `cluster`, and `contact` may be lost."""
+    def __init__(
+        self, config: Config, db: Database, secret: str, assets: StaticAssets | None = None
+    ) -> None:
+        """A server with a relay has a `cluster`, and `contact` may be lost.
+
+        Reads the page's files, unless another server of this process has them in `assets`.
+        """
         self.use(config)
         self.secret = secret
         self.db = db
         embedded = [config.data_dir / "postgres"] if config.database_url is None else []
         self.disk = Disk(embedded, config.disk_reserve)
-        self.assets = StaticAssets(STATIC_DIR)
+        self.assets = assets or StaticAssets(STATIC_DIR)
         self.bus = Bus()
         has_relay = config.relay is not None
         self.contact = Contact(needed=has_relay)
