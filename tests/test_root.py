@@ -41,6 +41,7 @@ def test_postgresql_has_a_user_of_its_own_and_no_secret_of_ours(tmp_path: Path) 
     before = modes(data_dir, ROOT / "server.py")
     with ServerProcess(
         data_dir,
+        makes_cluster=True,
         JWT_SECRET=SECRET,
         GITHUB_CLIENT_ID="x",
         GITHUB_CLIENT_SECRET=SECRET,

@@ -22,7 +22,7 @@ from tests.support.rules import rule
 
 
 def test_a_server_that_starts_again_keeps_all_it_knows(tmp_path: Path) -> None:
-    with ServerProcess(tmp_path) as server:
+    with ServerProcess(tmp_path, makes_cluster=True) as server:
         server.wait_for("creating the database in .* …")
         server.wait_for("any client of this port can sign in as any user")
         john, path = someone_talks(server.url)
