@@ -10,6 +10,7 @@ from bench.servers import Messenger, find_go
 TINY = Sizes(streams=20, most_streams=40, send_seconds=0.2, latency_seconds=0.5, leave_seconds=0.2)
 
 
+@pytest.mark.measure
 @pytest.mark.skipif(not find_go(), reason="there is no Go for the load program: it is optional")
 def test_each_figure_is_taken_of_this_server() -> None:
     figures = [figure for figure in FIGURES if figure != "history"]  # a million messages
@@ -32,6 +33,7 @@ def test_each_figure_is_taken_of_this_server() -> None:
         assert medians[figure][number]["Messenger"] > 0, (figure, number)
 
 
+@pytest.mark.measure
 @pytest.mark.skipif(not find_go(), reason="there is no Go for the load program: it is optional")
 def test_floods_are_aimed_at_this_server_and_at_another(
     capsys: pytest.CaptureFixture[str],
@@ -69,6 +71,7 @@ def test_readme_shows_some_figures_of_some_servers() -> None:
     }
 
 
+@pytest.mark.measure
 @pytest.mark.skipif(not find_go(), reason="there is no Go for the load program: it is optional")
 def test_a_commit_is_compared_with_this_tree() -> None:
     tiny = compare.Sizes(senders=2, users=20, seconds=0.3, few_streams=10, streams=30)

@@ -106,6 +106,7 @@ class QuickServer(ServerProcess):
     program = "tests/support/fast_heartbeat.py"
 
 
+@pytest.mark.measure
 @pytest.mark.gen_test(timeout=170)
 async def test_ten_thousand_streams_come_and_go_and_leave_nothing_behind(tmp_path: Path) -> None:
     with QuickServer(tmp_path, "--max-streams-per-user", str(ROUNDS)) as server:
