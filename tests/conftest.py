@@ -109,7 +109,7 @@ def io_loop(request: pytest.FixtureRequest) -> Iterator[IOLoop]:
 
 @pytest.fixture
 def server_dsn(request: pytest.FixtureRequest, postgres: Postgres) -> Iterator[str]:
-    """The test's own `dsn` where it has one; else one that other tests have had before."""
+    """Returns the test's own `dsn` if it asks for one, or else a database that tests share."""
     if "dsn" in request.fixturenames:
         yield request.getfixturevalue("dsn")
     else:
@@ -135,7 +135,7 @@ async def what_is_under_way() -> None:
 
 @pytest.fixture(scope="session")
 def assets() -> StaticAssets:
-    """Compressing them takes longer than most tests."""
+    """Reads the page's files once: compressing them takes longer than most tests."""
     return StaticAssets(options.STATIC_DIR)
 
 

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, ViewportSize, expect
 
 from tests.support.browser import browser, browser_here, write  # noqa: F401  # autouse
 from tests.support.people import Visitor, two
@@ -35,6 +35,21 @@ OUTSIDE = """
     return isOut(element);
   }).map((element) => element.outerHTML.slice(0, 120))
 """
+# Finds what can be pressed or read, and cannot be scrolled into the window.
+UNREACHABLE = """
+  [...document.querySelectorAll("a[href], button, input, textarea, h1, p, [role=option]")]
+    .filter((element) => element.checkVisibility({ visibilityProperty: true }))
+    .filter((element) => !element.closest("[aria-hidden=true], .visually-hidden"))
+    .filter((element) => element.textContent || element.matches("input, textarea, [aria-label]"))
+    .filter((element) => {
+      element.scrollIntoView({ block: "center" });
+      const { top, bottom, height, width } = element.getBoundingClientRect();
+      const middle = height > innerHeight ? Math.max(top, 0) : (top + bottom) / 2;
+      return width > 1 && (middle < 0 || middle > innerHeight);
+    }).map((element) => element.outerHTML.slice(0, 100))
+"""
+ZOOMED: ViewportSize = {"width": 320, "height": 256}  # 1280 by 1024 pixels at 400 %
+PRESSED = ["access", "home", "conversation", "failed", "devices"]
 FOCUSABLE = """
   [...document.querySelectorAll("a[href], button, input, textarea, select, [tabindex='0']")]
     .filter((element) => element.checkVisibility({ visibilityProperty: true }) && !element.disabled)
@@ -76,53 +91,62 @@ async def found_by_axe(page: Page, rules: list[str] | None) -> list[Any]:
     ]
 
 
+class Found:
+    """Faults by state."""
+
+    def __init__(self) -> None:
+        self.by_axe: dict[str, list[Any]] = {}
+        self.outside: dict[str, list[str]] = {}
+        self.unreachable: dict[str, list[str]] = {}
+
+    async def run_axe(self, name: str, page: Page) -> None:
+        for scheme, rules in THEMES:
+            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            self.by_axe[f"{name}, {scheme}"] = await found_by_axe(page, rules)
+        await page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+
+    async def find_outside(self, name: str, page: Page) -> None:
+        for width in WIDTHS:
+            await page.set_viewport_size({"width": width, "height": 700})
+            if there := await page.evaluate(OUTSIDE):
+                self.outside[f"{name} at {width}"] = there
+
+    async def find_unreachable(self, name: str, page: Page) -> None:
+        await page.set_viewport_size(ZOOMED)
+        if there := await page.evaluate(UNREACHABLE):
+            self.unreachable[name] = there
+
+
+# All checks share one walk, because reaching a state takes longer than checking it.
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.gen_test(timeout=300)
-async def test_axe_finds_nothing_in_any_state_and_theme(
+async def test_in_each_state_axe_finds_nothing_and_everything_is_visible_and_reachable(
     base_url: str, visitor: Visitor, dsn: str, width: int
 ) -> None:
+    """Checks both themes, widths from 320 to 2560 pixels, 400 % zoom, and the Tab key."""
     cast = Cast(visitor, dsn)
     await cast.prepare()
-    found: dict[str, list[Any]] = {}
+    found = Found()
+    pressed = []
     async with browser(base_url) as tabs:
         async for name, page in states(tabs, cast, width):
-            for scheme, rules in THEMES:
-                await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-                found[f"{name}, {scheme}"] = await found_by_axe(page, rules)
-        tabs.complaints.clear()
-    assert len(found) > 20, "it has looked"
-    assert {state: what for state, what in found.items() if what} == {}
-
-
-@pytest.mark.gen_test(timeout=300)
-async def test_from_320_to_2560_pixels_everything_is_visible(
-    base_url: str, visitor: Visitor, dsn: str
-) -> None:
-    cast = Cast(visitor, dsn)
-    await cast.prepare()
-    outside: dict[str, list[str]] = {}
-    async with browser(base_url) as tabs:
-        async for name, page in states(tabs, cast, 1280):
-            for width in WIDTHS:
-                await page.set_viewport_size({"width": width, "height": 700})
-                if there := await page.evaluate(OUTSIDE):
-                    outside[f"{name} at {width}"] = there
-            await page.set_viewport_size({"width": 1280, "height": 800})
-        tabs.complaints.clear()
-    assert outside == {}
-
-
-@pytest.mark.gen_test(timeout=300)
-async def test_tab_reaches_each_control_and_the_focus_is_visible(
-    base_url: str, visitor: Visitor, dsn: str
-) -> None:
-    cast = Cast(visitor, dsn)
-    await cast.prepare()
-    async with browser(base_url) as tabs:
-        async for name, page in states(tabs, cast, 1280):
-            if name in ("access", "home", "conversation", "failed", "devices"):
+            await found.run_axe(name, page)
+            before = page.viewport_size
+            assert before is not None
+            if width == 1280:
+                await found.find_outside(name, page)
+            else:
+                await found.find_unreachable(name, page)
+            await page.set_viewport_size(before)
+            if width == 1280 and name in PRESSED:
                 await reached_by_tab(page, name)
+                pressed.append(name)
         tabs.complaints.clear()
+    assert len(found.by_axe) > 20, "it has looked"
+    assert {state: what for state, what in found.by_axe.items() if what} == {}
+    assert found.outside == {}
+    assert found.unreachable == {}
+    assert pressed == (PRESSED if width == 1280 else [])
 
 
 async def reached_by_tab(page: Page, name: str) -> None:
@@ -207,7 +231,7 @@ async def test_only_new_messages_are_read_out(base_url: str, visitor: Visitor) -
     for n in range(60):
         await john.send(conversation, f"old {n}")
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
+        page = await tabs.signed_in("jane")
         await page.add_init_script(LISTEN)
         await page.goto(f"{base_url}/conversations/{conversation}")
         log = page.get_by_role("log")
@@ -270,8 +294,7 @@ async def test_an_on_screen_keyboard_covers_neither_the_field_nor_the_messages(
         await john.send(conversation, f"number {n}")
     await jane.read(conversation)
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane", width=390)
-        await page.goto(f"{base_url}/conversations/{conversation}")
+        page = await tabs.sign_in("jane", f"/conversations/{conversation}", width=390)
         await expect(page.locator(".message").last).to_contain_text("number 29")
         if laid_over:  # as in Safari; Chromium has no such keyboard
             await page.evaluate("""

@@ -28,7 +28,10 @@ async def test_the_page_shows_what_it_saw_last_and_unsent_messages_until_the_ser
     base_url: str, http_port: int, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
-    async with browser(base_url) as tabs, BadGateway(http_port).open() as proxy:
+    async with (
+        browser(base_url, service_workers=True) as tabs,
+        BadGateway(http_port).open() as proxy,
+    ):
         page = await open_conversation(tabs, proxy.url, jane, conversation)
         await john.send(conversation, "seen by jane")
         await until_kept(page, "seen by jane")
@@ -64,7 +67,10 @@ async def test_a_conversation_that_cannot_be_refetched_stays_with_its_draft(
     base_url: str, http_port: int, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
-    async with browser(base_url) as tabs, BadGateway(http_port).open() as proxy:
+    async with (
+        browser(base_url, service_workers=True) as tabs,
+        BadGateway(http_port).open() as proxy,
+    ):
         page = await open_conversation(tabs, proxy.url, jane, conversation)
         await john.send(conversation, "seen by jane")
         await until_kept(page, "seen by jane")
@@ -100,7 +106,7 @@ async def test_the_page_polls_where_a_proxy_holds_back_the_stream(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True) as tabs:
         page = await tabs.open("/no-such-file.txt")
         await page.context.add_cookies([jane.cookie])
         held: list[Route] = []

@@ -40,8 +40,7 @@ async def test_the_arrow_leads_to_the_list_after_any_other_page(
 ) -> None:
     *_, conversation = await two(visitor)
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane", width=390)
-        await page.goto(f"{base_url}/conversations/{conversation}")
+        page = await tabs.sign_in("jane", f"/conversations/{conversation}", width=390)
         await page.get_by_role("link", name="Back").click()
         await expect(page).to_have_url(base_url + "/")
         await expect(page.locator(".conversations a")).to_be_visible()

@@ -80,8 +80,7 @@ async def test_the_stream_reconnects_by_itself_and_nothing_is_lost(
     john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
     conversation = await john.talk_to(jane)
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
-        await page.goto(f"{base_url}/conversations/{conversation}")
+        page = await tabs.sign_in("jane", f"/conversations/{conversation}")
         await john.send(conversation, "before")
         await expect(page.locator(".message")).to_have_count(1)
         for stream in app.services.bus.streams_of(int(jane.id)):
@@ -99,8 +98,7 @@ async def test_signing_out_leads_to_the_access_page_and_an_unknown_path_says_so(
     base_url: str, visitor: Visitor
 ) -> None:
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
-        await page.goto(f"{base_url}/no/such/place")
+        page = await tabs.sign_in("jane", "/no/such/place")
         await expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
         await page.goto(f"{base_url}/conversations/999")
         await expect(page.get_by_role("heading", name="Page not found")).to_be_visible()

@@ -58,7 +58,7 @@ async def test_a_hundred_messages_force_no_layout_and_hardly_ask_the_browser(
     john, jane, conversation = await two(visitor)
     fill(dsn, conversation, john, jane, 300)
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
+        page = await tabs.signed_in("jane")
         await page.add_init_script(COUNT)
         await page.goto(f"{base_url}/conversations/{conversation}")
         await expect(page.locator("connection-line").first).to_have_attribute("data-status", "live")

@@ -15,7 +15,7 @@ from tests.support.postgres import ask
 from tests.support.processes import free_port
 from tests.support.rules import rule
 
-pytestmark = pytest.mark.usefixtures("dsn")  # not one that other tests have had
+pytestmark = pytest.mark.usefixtures("dsn")  # no shared database
 SLEEP = "SELECT pg_sleep(%(seconds)s)"
 
 

@@ -11,7 +11,7 @@ from tests.support.people import Visitor, two
 @pytest.mark.gen_test(timeout=60)
 async def test_an_emoji_is_picked_offline(base_url: str, visitor: Visitor) -> None:
     _, jane, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True) as tabs:
         page = await open_conversation(tabs, base_url, jane, conversation)
         await page.context.set_offline(True)
         await expect_line(page, OFFLINE)

@@ -20,7 +20,7 @@ from tests.support.processes import ServerProcess
 from tests.support.sse import Ended
 from tests.support.standalone import StandalonePostgres
 
-pytestmark = pytest.mark.usefixtures("dsn")  # not one that other tests have had
+pytestmark = pytest.mark.usefixtures("dsn")  # no shared database
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ async def test_messages_during_an_absence_are_read_from_the_first_on(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, windows=True) as tabs:
         page, gaze = await looking_away(tabs, john, jane, conversation)
         await send(john, conversation, 60)
         await expect(page.locator(".badge")).to_have_text("60")
@@ -164,7 +164,7 @@ async def test_messages_on_an_unwatched_screen_count_as_unseen(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, windows=True) as tabs:
         page, gaze = await looking_away(tabs, john, jane, conversation)
         for n in range(24):  # each is drawn separately, the last of them below the first unread one
             await send(john, conversation, 1, n)

@@ -143,8 +143,7 @@ async def test_a_device_that_is_signed_out_leaves_the_focus_on_the_page(
 ) -> None:
     await visitor.sign_in("jane")
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
-        await page.goto(f"{base_url}/sessions")
+        page = await tabs.sign_in("jane", "/sessions")
         await page.get_by_role("button", name="Sign out all other devices").focus()
         await page.evaluate(WATCH_FOCUS)
         await page.keyboard.press("Enter")

@@ -103,7 +103,7 @@ async def test_as_messages_that_arrive_they_are_text_and_the_next_one_comes(
 ) -> None:
     john, _, conversation = await two(visitor)
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
+        page = await tabs.signed_in("jane")
         kinds = await watched(page, f"{base_url}/conversations/{conversation}")
         for n in range(0, len(SENDABLE), AT_ONCE):
             texts = SENDABLE[n : n + AT_ONCE]
@@ -123,7 +123,7 @@ async def test_in_a_history_they_are_text_even_if_the_server_should_have_refused
     john, _, conversation = await two(visitor)
     await john.send(conversation, "the one that was before")
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
+        page = await tabs.signed_in("jane")
 
         texts: list[str] = []
 
@@ -152,7 +152,7 @@ async def test_as_names_and_avatars_they_are_text_in_every_place(
 ) -> None:
     *_, conversation = await two(visitor)
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
+        page = await tabs.signed_in("jane")
 
         def people(conversations: list[Any]) -> list[Any]:
             [conversation] = conversations

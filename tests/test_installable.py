@@ -30,7 +30,7 @@ COMPARE = """
 async def test_chromium_finds_nothing_that_keeps_the_page_from_being_installed(
     base_url: str, visitor: Visitor
 ) -> None:
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True) as tabs:
         page = await tabs.open()
         devtools = await page.context.new_cdp_session(page)
         found = await devtools.send("Page.getAppManifest")
@@ -60,7 +60,7 @@ def size_of(png: bytes) -> tuple[int, ...]:
 
 @pytest.mark.gen_test(timeout=60)
 async def test_the_icons_match_the_drawing(base_url: str, visitor: Visitor) -> None:
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True) as tabs:
         page = await tabs.open()
         await page.goto("about:blank")
         for name in DRAWN:

@@ -62,7 +62,7 @@ async def test_the_theme_and_notification_choice_of_an_earlier_page_remain(
     base_url: str, visitor: Visitor
 ) -> None:
     _, jane, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, windows=True) as tabs:
         page = await tabs.open()
         await page.context.grant_permissions(["notifications"], origin=base_url)
         await page.evaluate(CHOOSE, jane.id)

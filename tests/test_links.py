@@ -41,8 +41,7 @@ async def test_a_link_opens_an_old_message_in_a_new_tab(
     fill(dsn, conversation, john, jane, 1200)
     [(wanted,)] = ask(dsn, "SELECT id FROM messages ORDER BY id OFFSET 100 LIMIT 1")
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
-        await page.goto(f"{base_url}/conversations/{conversation}/messages/{wanted}")
+        page = await tabs.sign_in("jane", f"/conversations/{conversation}/messages/{wanted}")
         line = page.locator(".message[aria-current=true]")
         await expect(line.locator(".content")).to_have_text("number 100", timeout=20_000)
         await expect(line).to_be_in_viewport(ratio=1)
@@ -61,8 +60,7 @@ async def test_a_linked_message_can_be_scrolled_from_in_both_directions(
     fill(dsn, conversation, john, jane, 400)
     [(wanted,)] = ask(dsn, "SELECT id FROM messages ORDER BY id OFFSET 200 LIMIT 1")
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
-        await page.goto(f"{base_url}/conversations/{conversation}/messages/{wanted}")
+        page = await tabs.sign_in("jane", f"/conversations/{conversation}/messages/{wanted}")
         await expect(page.locator(".message[aria-current=true]")).to_be_in_viewport()
         drawn = await page.locator(".message .content").all_text_contents()
         numbers = [int(found[1]) for text in drawn if (found := re.match(r"number (\d+)", text))]

@@ -248,7 +248,7 @@ async def test_a_warm_load_requests_only_data_and_all_of_it_at_once(
 ) -> None:
     john, _, conversation = await two(visitor)
     await john.send(conversation, "hello")
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True) as tabs:
         page = await tabs.sign_in("jane")
         await page.evaluate("navigator.serviceWorker.ready.then(() => null)")
         devtools = await page.context.new_cdp_session(page)
@@ -279,7 +279,7 @@ async def test_a_warm_page_accepts_input_within_half_a_second(
 ) -> None:
     john, _, conversation = await two(visitor)
     await john.send(conversation, "hello")
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True) as tabs:
         page = await tabs.sign_in("jane")
         await page.evaluate("navigator.serviceWorker.ready.then(() => null)")
         devtools = await page.context.new_cdp_session(page)

@@ -12,8 +12,7 @@ async def shown(tabs: Tabs, visitor: Visitor, *contents: str) -> Page:
     john, _, conversation = await two(visitor)
     for content in contents:
         await john.send(conversation, content)
-    page = await tabs.sign_in("jane")
-    await page.goto(f"{visitor.base_url}/conversations/{conversation}")
+    page = await tabs.sign_in("jane", f"/conversations/{conversation}")
     await expect(page.locator(".message")).to_have_count(len(contents))
     return page
 

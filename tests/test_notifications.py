@@ -32,7 +32,7 @@ async def test_the_question_waits_for_a_message_that_the_user_did_not_see(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True, windows=True) as tabs:
         page = await somebody(tabs, "jane", allowed=False)
         offer = page.get_by_role("button", name="Turn on notifications")
         await john.send(conversation, "while she looks")
@@ -58,7 +58,7 @@ async def test_not_now_ends_the_question_and_the_bell_turns_notifications_on_and
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True, windows=True) as tabs:
         page = await somebody(tabs, "jane", allowed=False)
         offer = page.get_by_role("button", name="Turn on notifications")
         await elsewhere(page)
@@ -93,7 +93,7 @@ async def test_a_message_makes_one_notification_however_many_tabs_there_are(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True, windows=True) as tabs:
         page = await somebody(tabs, "jane")
         pages = [page, *[await another_tab(page, base_url) for _ in range(4)]]
         await elsewhere(page)
@@ -110,7 +110,7 @@ async def test_a_message_makes_one_notification_however_many_tabs_there_are(
 @pytest.mark.gen_test(timeout=60)
 async def test_another_tab_notifies_if_the_leader_fails_to(base_url: str, visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True, windows=True) as tabs:
         page = await somebody(tabs, "jane")
         other = await another_tab(page, base_url)
         await elsewhere(page)
@@ -128,7 +128,7 @@ async def test_a_message_notifies_unless_its_conversation_is_seen_in_any_tab(
     john, jane, conversation = await two(visitor)
     mary = await visitor.sign_in("mary")
     with_mary = await mary.talk_to(jane)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True, windows=True) as tabs:
         page = await somebody(tabs, "jane")
         reading = await another_tab(page, f"{base_url}/conversations/{conversation}")
         await john.send(conversation, "she reads this")
@@ -147,7 +147,7 @@ async def test_many_messages_are_summed_up_in_a_notification(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True, windows=True) as tabs:
         page = await somebody(tabs, "jane")
         await elsewhere(page)
         for n in range(40):
@@ -177,7 +177,7 @@ async def test_a_click_focuses_a_tab_and_opens_the_conversation_there(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True, windows=True) as tabs:
         page = await somebody(tabs, "jane")
         await elsewhere(page)
         await john.send(conversation, "look here")
@@ -193,7 +193,7 @@ async def test_a_click_when_no_tab_is_left_opens_one_at_the_conversation(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True, windows=True) as tabs:
         page = await somebody(tabs, "jane")
         await elsewhere(page)
         await john.send(conversation, "look here")
@@ -208,7 +208,7 @@ async def test_without_a_worker_the_tab_itself_notifies_and_is_focused(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True, windows=True) as tabs:
         page = await somebody(tabs, "jane")
         await page.evaluate(
             "navigator.serviceWorker.getRegistration = async () => undefined; void 0"
@@ -229,7 +229,7 @@ async def test_a_notification_closes_when_its_message_is_read_on_another_device(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True, windows=True) as tabs:
         page = await somebody(tabs, "jane")
         await elsewhere(page)
         await john.send(conversation, "never mind")
@@ -243,7 +243,7 @@ async def test_a_late_message_that_was_read_elsewhere_makes_no_notification(
     base_url: str, visitor: Visitor, app: Messenger
 ) -> None:
     john, jane, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True, windows=True) as tabs:
         page = await somebody(tabs, "jane")
         await elsewhere(page)
         await page.context.set_offline(True)

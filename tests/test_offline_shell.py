@@ -49,7 +49,7 @@ async def test_the_page_opens_while_its_server_is_away_and_continues_when_it_is_
     tmp_path: Path,
 ) -> None:
     with ServerProcess(tmp_path / "data") as server:
-        async with browser(server.url) as tabs:
+        async with browser(server.url, service_workers=True) as tabs:
             page = await tabs.sign_in("jane")
             await kept(page)
             server.process.kill()
@@ -62,6 +62,7 @@ async def test_the_page_opens_while_its_server_is_away_and_continues_when_it_is_
             server.start()
             await asyncio.to_thread(server.wait_until_ready)
             await expect(page.locator(".account .name")).to_have_text("jane", timeout=45_000)
+            await page.goto("about:blank")  # it tells of no more failures
             without_network_errors(tabs)
 
 
@@ -70,7 +71,7 @@ async def test_the_page_and_its_files_are_kept_and_no_message(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True) as tabs:
         page = await tabs.sign_in("jane")
         assert await kept(page) == {"/", *named_by_the_page()}
         await page.goto(f"{base_url}/conversations/{conversation}")  # through the worker
@@ -122,7 +123,7 @@ async def test_a_page_from_the_cache_learns_of_a_new_release_and_is_new_at_the_n
     base_url: str, app: Messenger, visitor: Visitor, tmp_path: Path
 ) -> None:
     static = a_release(app, tmp_path)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True) as tabs:
         page = await tabs.sign_in("jane")
         await kept(page)
         await expect(page.locator("html")).to_have_css("background-color", LIGHT)
@@ -142,7 +143,7 @@ async def test_no_window_gets_files_of_two_releases(
     base_url: str, app: Messenger, visitor: Visitor, tmp_path: Path
 ) -> None:
     static = a_release(app, tmp_path)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True) as tabs:
         old = await tabs.sign_in("jane")
         await kept(old)
         await old.reload()
@@ -165,7 +166,7 @@ async def test_an_incomplete_release_is_not_kept(
     base_url: str, app: Messenger, visitor: Visitor, tmp_path: Path
 ) -> None:
     static = a_release(app, tmp_path)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True) as tabs:
         page = await tabs.sign_in("jane")
         before = await kept(page)
         change(static)
@@ -189,7 +190,7 @@ async def bad_gateway(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 @pytest.mark.gen_test(timeout=120)
 async def test_a_proxy_without_its_server_counts_as_no_network(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server:
-        async with browser(server.url) as tabs:
+        async with browser(server.url, service_workers=True) as tabs:
             page = await tabs.sign_in("jane")
             await kept(page)
             server.process.kill()
@@ -208,7 +209,7 @@ async def test_a_proxy_without_its_server_counts_as_no_network(tmp_path: Path) -
 @pytest.mark.gen_test(timeout=60)
 async def test_no_request_goes_to_another_host(base_url: str, visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True) as tabs:
         page = await tabs.open()
         asked: set[str] = set()
         page.context.on("request", lambda request: asked.add(request.url))
@@ -228,7 +229,7 @@ async def test_no_request_goes_to_another_host(base_url: str, visitor: Visitor) 
 async def test_a_page_that_the_network_substitutes_is_not_kept(
     base_url: str, app: Messenger, visitor: Visitor, tmp_path: Path
 ) -> None:
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True) as tabs:
         page = await tabs.sign_in("jane")
         before = await kept(page)
         (tmp_path / "index.html").write_text("<title>Pay for this network</title>")
@@ -243,7 +244,7 @@ async def test_a_page_that_the_network_substitutes_is_not_kept(
 
 @pytest.mark.gen_test(timeout=60)
 async def test_requests_to_the_api_bypass_the_worker(base_url: str, visitor: Visitor) -> None:
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True) as tabs:
         page = await tabs.sign_in("jane")
         await kept(page)
         await page.reload()

@@ -253,7 +253,7 @@ async def test_a_tab_that_hangs_with_its_turn_does_not_keep_the_others_from_send
 async def test_a_browser_without_storage_still_sends(base_url: str, visitor: Visitor) -> None:
     john, _, conversation = await two(visitor)
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
+        page = await tabs.signed_in("jane")
         await page.add_init_script("""
             for (const name of ["indexedDB", "localStorage"]) {
                 Object.defineProperty(window, name, {
@@ -448,7 +448,7 @@ async def test_without_web_locks_each_tab_is_live_and_nothing_is_doubled(
     """Like plain http:// to another machine, where browsers have no Web Locks."""
     john, _, conversation = await two(visitor)
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
+        page = await tabs.signed_in("jane")
         await page.context.add_init_script(
             "Object.defineProperty(navigator, 'locks', { value: undefined })"
         )

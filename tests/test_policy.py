@@ -19,7 +19,7 @@ ATTEMPTS = {
 @pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=ATTEMPTS.keys())
 @pytest.mark.gen_test(timeout=60)
 async def test_text_becomes_neither_markup_nor_code(base_url: str, attempt: str) -> None:
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True) as tabs:
         page = await tabs.open("/access")
         attempted = f"try {{ {attempt}; tell('done') }} catch (error) {{ tell(error.name) }}"
         # In a separate task: the policy does not apply to a debugger's own evaluation.
@@ -35,7 +35,7 @@ async def test_text_becomes_neither_markup_nor_code(base_url: str, attempt: str)
 async def test_no_request_goes_to_or_comes_from_another_host(base_url: str, http_port: int) -> None:
     """127.0.0.1 is another origin than localhost, and the same server."""
     other = f"http://127.0.0.1:{http_port}"
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True) as tabs:
         page = await tabs.open("/access")
         fetched = await page.evaluate(
             "(url) => fetch(url, {mode: 'no-cors'}).then(() => 'done', (error) => error.name)",

@@ -62,7 +62,7 @@ async def test_a_message_is_not_read_before_the_page_has_the_focus(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, windows=True) as tabs:
         page = await at(tabs, "jane", conversation)
         gaze = Gaze(page)
         await gaze.elsewhere()
@@ -139,7 +139,7 @@ async def test_a_line_marks_the_first_unread_message_and_stays_during_reading(
     await jane.read(conversation)
     for n in (1, 2):
         await john.send(conversation, f"unread {n}")
-    async with browser(base_url) as tabs:
+    async with browser(base_url, windows=True) as tabs:
         page = await at(tabs, "jane", conversation)
         lines = page.locator(".messages > :not(.day)")
         line = page.locator(".messages > .unread")
@@ -214,7 +214,7 @@ async def test_a_message_read_in_one_tab_is_read_on_all_devices_within_a_second(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, windows=True) as tabs:
         page = await at(tabs, "jane", conversation)
         tab = await page.context.new_page()
         await tab.goto(base_url)

@@ -15,7 +15,7 @@ from tests.support.people import Visitor, eventually_equal
 from tests.support.postgres import Postgres
 from tests.support.releases import DATA, ORIGIN, profile, restored, unpack
 
-pytestmark = pytest.mark.usefixtures("dsn")  # not one that other tests have had
+pytestmark = pytest.mark.usefixtures("dsn")  # no shared database
 RELEASES = sorted(DATA.iterdir())
 BY_WORKER = "performance.getEntriesByType('navigation')[0].workerStart > 0"
 

@@ -15,7 +15,7 @@ async def test_a_session_ended_by_another_device_closes_its_notifications(
     base_url: str, visitor: Visitor
 ) -> None:
     john, jane, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True, windows=True) as tabs:
         page = await somebody(tabs, "jane")
         counts: list[int] = []
 
@@ -47,7 +47,7 @@ async def test_sign_out_works_although_storage_never_answers(
 ) -> None:
     john, _, conversation = await two(visitor)
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
+        page = await tabs.signed_in("jane")
         await page.context.add_init_script("IDBFactory.prototype.open = () => new EventTarget()")
         await page.goto(f"{base_url}/conversations/{conversation}")
         await write(page, "all the same")
@@ -62,7 +62,7 @@ async def test_notifications_appear_although_storage_never_answers(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
-    async with browser(base_url) as tabs:
+    async with browser(base_url, service_workers=True, windows=True) as tabs:
         page = await somebody(tabs, "jane")
         await page.context.add_init_script("IDBFactory.prototype.open = () => new EventTarget()")
         await at(page, page.url)

@@ -9,7 +9,7 @@ from tests.support.people import Person, Visitor
 from tests.support.postgres import ask
 from tests.support.rules import rule
 
-pytestmark = pytest.mark.usefixtures("dsn")  # not one that other tests have had
+pytestmark = pytest.mark.usefixtures("dsn")  # no shared database
 
 
 async def three(visitor: Visitor) -> tuple[Person, Person, Person]:

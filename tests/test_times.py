@@ -66,8 +66,8 @@ async def test_days_are_renamed_at_midnight(base_url: str, visitor: Visitor) -> 
     john, _, conversation = await two(visitor)
     await john.send(conversation, "hello")
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
-        await page.clock.install()
+        page = await tabs.signed_in("jane")
+        await page.clock.install(time=datetime.now(UTC).astimezone().replace(hour=23, minute=50))
         await page.goto(f"{base_url}/conversations/{conversation}")
         time = page.locator(".conversations time")
         await expect(page.locator(".messages .day")).to_have_text("Today")
@@ -78,7 +78,7 @@ async def test_days_are_renamed_at_midnight(base_url: str, visitor: Visitor) -> 
         await page.clock.run_for(61_000)
         await expect(page.locator(".messages .day")).to_have_text("Yesterday")
         await expect(time).to_have_text(re.compile(r"^\w{3}$"))
-        # The clock skips hours of silence, which opens more streams than a user may have.
+        # The clock skips minutes of silence, which opens more streams than a user may have.
         tabs.complaints = [line for line in tabs.complaints if "429" not in line]
 
 
@@ -90,7 +90,7 @@ async def test_times_are_redrawn_when_the_zone_changes(
     noon = (datetime.now(UTC) - timedelta(days=2)).replace(hour=12, minute=5)
     await lived(dsn, john, conversation, [noon])
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
+        page = await tabs.signed_in("jane")
         devtools = await page.context.new_cdp_session(page)
         await zone(devtools, "Europe/London")
         await page.goto(f"{base_url}/conversations/{conversation}")
@@ -116,7 +116,7 @@ async def test_today_appears_once_if_the_clock_is_days_behind(
     noon = datetime.now(UTC).replace(hour=12)
     await lived(dsn, john, conversation, [noon - timedelta(days=n) for n in (3, 2, 1, 0)])
     async with browser(base_url) as tabs:
-        page = await tabs.sign_in("jane")
+        page = await tabs.signed_in("jane")
         await page.clock.set_fixed_time(noon - timedelta(days=3))
         await page.goto(f"{base_url}/conversations/{conversation}")
         days = page.locator(".messages .day")

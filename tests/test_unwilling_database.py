@@ -18,7 +18,7 @@ from tests.support.people import Person, Visitor, eventually_equal
 from tests.support.postgres import Postgres, ask
 from tests.support.rules import rule
 
-pytestmark = pytest.mark.usefixtures("dsn")  # not one that other tests have had
+pytestmark = pytest.mark.usefixtures("dsn")  # no shared database
 ROLE = "talker"
 WAYS = {  # the breakage, and its repair
     "read-only": (

@@ -10,8 +10,7 @@ from tests.support.people import Person, Visitor, two
 async def at_the_conversation(tabs: Tabs, visitor: Visitor) -> tuple[Page, Person]:
     """Returns Jane's page, and John, who reads what she writes."""
     john, _, conversation = await two(visitor)
-    page = await tabs.sign_in("jane")
-    await page.goto(f"{visitor.base_url}/conversations/{conversation}")
+    page = await tabs.sign_in("jane", f"/conversations/{conversation}")
     await expect(field(page)).to_be_visible()
     return page, john
 

@@ -8,40 +8,6 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.support.browser import browser, browser_here  # noqa: F401  # autouse
 from tests.support.people import Visitor
-from tests.support.states import Cast, states
-
-# Finds what can be pressed or read, and cannot be scrolled into the window.
-UNREACHABLE = """
-  [...document.querySelectorAll("a[href], button, input, textarea, h1, p, [role=option]")]
-    .filter((element) => element.checkVisibility({ visibilityProperty: true }))
-    .filter((element) => !element.closest("[aria-hidden=true], .visually-hidden"))
-    .filter((element) => element.textContent || element.matches("input, textarea, [aria-label]"))
-    .filter((element) => {
-      element.scrollIntoView({ block: "center" });
-      const { top, bottom, height, width } = element.getBoundingClientRect();
-      const middle = height > innerHeight ? Math.max(top, 0) : (top + bottom) / 2;
-      return width > 1 && (middle < 0 || middle > innerHeight);
-    }).map((element) => element.outerHTML.slice(0, 100))
-"""
-
-
-@pytest.mark.gen_test(timeout=300)
-async def test_every_state_can_be_reached_and_read(
-    base_url: str, visitor: Visitor, dsn: str
-) -> None:
-    cast = Cast(visitor, dsn)
-    await cast.prepare()
-    hidden = {}
-    async with browser(base_url) as tabs:
-        async for name, page in states(tabs, cast, 390):
-            before = page.viewport_size
-            assert before is not None
-            await page.set_viewport_size({"width": 320, "height": 256})
-            if there := await page.evaluate(UNREACHABLE):
-                hidden[name] = there
-            await page.set_viewport_size(before)
-        tabs.complaints.clear()
-    assert hidden == {}
 
 
 async def in_window(part: Locator) -> None:

@@ -20,8 +20,10 @@ from tests.support.browser_loop import CHROMIUM, browser_loop
 
 EXPECT_SECONDS = 20  # Playwright's 5 is too little for a machine that runs four tests at once
 # Chromium's own lines about refused requests, and about requests that the page makes in vain
-# after its session has ended.
-EXPECTED_NOISE = re.compile(r"status of (401|404)|preloaded using link preload but not used")
+# after its session has ended. Playwright's own about a service worker that it blocks.
+EXPECTED_NOISE = re.compile(
+    r"status of (401|404)|preloaded using link preload but not used|blocked by Playwright"
+)
 
 expect.set_options(timeout=EXPECT_SECONDS * 1000)
 
@@ -37,8 +39,9 @@ def browser_here() -> None:
 class Tabs:
     """Pages of different people, and all that their consoles complained about."""
 
-    def __init__(self, browser: Browser, base_url: str) -> None:
+    def __init__(self, browser: Browser, base_url: str, *, service_workers: bool) -> None:
         self._browser = browser
+        self._service_workers = service_workers
         self.base_url = base_url
         self.now: datetime | None = None  # the time at which the browsers' clocks begin, if not now
         self.zone: str | None = None
@@ -50,7 +53,16 @@ class Tabs:
         await page.goto(self.base_url + path)
         return page
 
-    async def sign_in(self, username: str, *, width: int = 1280, scheme: str = "light") -> Page:
+    async def sign_in(
+        self, username: str, path: str = "/", *, width: int = 1280, scheme: str = "light"
+    ) -> Page:
+        """Signs in, and opens the page at `path`."""
+        page = await self.signed_in(username, width=width, scheme=scheme)
+        await page.goto(self.base_url + path)
+        await expect(page.locator(".account .name")).to_have_text(username)
+        return page
+
+    async def signed_in(self, username: str, *, width: int = 1280, scheme: str = "light") -> Page:
         """Signs in as the page does, without loading the page."""
         page = await self._new_page(width, scheme)
         answer = await page.context.request.post(
@@ -59,8 +71,6 @@ class Tabs:
             headers={"Origin": self.base_url},
         )
         assert answer.ok, await answer.text()
-        await page.goto(self.base_url)
-        await expect(page.locator(".account .name")).to_have_text(username)
         return page
 
     async def _new_page(self, width: int, scheme: str) -> Page:
@@ -68,6 +78,7 @@ class Tabs:
             viewport={"width": width, "height": 800},
             color_scheme="dark" if scheme == "dark" else "light",
             timezone_id=self.zone,
+            service_workers="allow" if self._service_workers else "block",
         )
         self._contexts.append(context)
         if self.now is not None:
@@ -93,14 +104,21 @@ class Tabs:
 
 
 @asynccontextmanager
-async def browser(base_url: str) -> AsyncIterator[Tabs]:
-    """Makes contexts of the worker's Chromium, and closes them at the end."""
-    tabs = Tabs(await browser_loop().chromium(), base_url)
+async def browser(
+    base_url: str, *, service_workers: bool = False, windows: bool = False
+) -> AsyncIterator[Tabs]:
+    """Makes contexts of the worker's Chromium, and closes them at the end.
+
+    With `service_workers`, the page stores itself, which doubles the cost of a load. With
+    `windows`, a page can lose the focus to another page, at twice the CPU.
+    """
+    chromium = await browser_loop().chromium(windows=windows)
+    tabs = Tabs(chromium, base_url, service_workers=service_workers)
     try:
         yield tabs
     finally:
         await tabs.close()
-    assert tabs.complaints == []
+    assert not tabs.complaints, tabs.complaints
 
 
 async def sign_out(page: Page) -> None:

@@ -10,8 +10,7 @@ async def at(
     tabs: Tabs, name: str, conversation: str, *, width: int = 1280, scheme: str = "light"
 ) -> Page:
     """Opens the page at the conversation."""
-    page = await tabs.sign_in(name, width=width, scheme=scheme)
-    await page.goto(f"{tabs.base_url}/conversations/{conversation}")
+    page = await tabs.sign_in(name, f"/conversations/{conversation}", width=width, scheme=scheme)
     await expect(page.locator("conversation-view h1")).to_be_visible()
     await expect(page.locator(".message, .empty:visible").first).to_be_visible()
     return page

@@ -37,13 +37,13 @@ TOLD = "told.map(({ title, body, tag }) => ({ title, body, tag }))"
 
 async def somebody(tabs: Tabs, name: str, *, allowed: bool = True) -> Page:
     """Opens a page with real focus: Playwright makes every page believe that it has the focus."""
-    page = await tabs.sign_in(name)
+    page = await tabs.signed_in(name)
     context = page.context
     await context.add_init_script(LISTEN)
     await context.expose_function("allow", lambda: context.grant_permissions(["notifications"]))
     if allowed:
         await context.grant_permissions(["notifications"])
-    await at(page, page.url)
+    await at(page, tabs.base_url)
     return page
 
 

@@ -1,5 +1,7 @@
 """Messages that wait in a page to be sent, and ways to stop them."""
 
+from urllib.parse import urlsplit
+
 from playwright.async_api import BrowserContext, Page, Route, expect
 
 from tests.support.browser import Tabs, write
@@ -33,8 +35,7 @@ async def spoil_sends(context: BrowserContext, *, but: str = "") -> None:
 
 
 async def at_the_conversation(tabs: Tabs, url: str) -> Page:
-    page = await tabs.sign_in("jane")
-    await page.goto(url)
+    page = await tabs.sign_in("jane", urlsplit(url).path)
     await expect(page.locator("conversation-view h1")).to_have_text("john")
     return page
 

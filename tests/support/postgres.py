@@ -16,7 +16,7 @@ from db.server import startup
 from db.server.embedded import PROGRAMS, EmbeddedPostgres
 
 _TEMPLATE = "messenger_template"
-# Ends all other connections, deletes all rows, begins all ids anew, and tells what is left.
+# Ends all other connections, deletes all rows, restarts all ids, and returns what is left.
 _EMPTY = """
     SELECT pg_terminate_backend(pid, 5000)
     FROM pg_stat_activity
@@ -114,7 +114,7 @@ class Postgres:
     def database(self, template: str = _TEMPLATE) -> Iterator[str]:
         """Makes a new database, yields its connection string, and drops it at the end."""
         name = f"messenger_{os.getpid()}_{next(self._numbers)}"
-        # To copy the files takes less than half of the CPU that logging each of their blocks takes.
+        # Copying files takes half the CPU of logging each of their blocks.
         self._admin(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         try:
             yield self.dsn(name)
@@ -123,9 +123,9 @@ class Postgres:
 
     @contextmanager
     def lent(self) -> Iterator[str]:
-        """The connection string of an empty database, which is emptied at the end, and lent again.
+        """Lends an empty database, and returns its connection string. Empties it at the end.
 
-        For a test that changes it by way of the server alone: to make one costs ten times as much.
+        It is for tests that only let the server write. Making a database costs ten times as much.
         """
         dsn = self._free.pop() if self._free else self._made()
         yield dsn

@@ -54,7 +54,7 @@ def run(*flags: str, seconds: float = 90, **environ: str) -> subprocess.Complete
 
 @functools.cache
 def new_cluster() -> Path:
-    """What `initdb` makes, for servers to begin with: a copy takes a tenth of its CPU."""
+    """Makes a cluster for servers to start with. A copy takes a tenth of the CPU of `initdb`."""
     folder = Path(tempfile.mkdtemp(prefix="messenger-cluster-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     embedded = EmbeddedPostgres(folder)
