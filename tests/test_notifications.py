@@ -150,9 +150,10 @@ async def test_many_messages_are_summed_up_in_a_notification(
     async with browser(base_url, service_workers=True, windows=True) as tabs:
         page = await somebody(tabs, "jane")
         await elsewhere(page)
-        for n in range(40):
-            await john.send(conversation, f"number {n}")
-        await until(page, "told.at(-1)?.body === 'number 39'")
+        # At once: notifications are summed up by time, and a busy machine sends one by one slowly.
+        await asyncio.gather(*(john.send(conversation, f"number {n}") for n in range(39)))
+        await john.send(conversation, "the last one")
+        await until(page, "told.at(-1)?.body === 'the last one'")
         found = await told(page)
         assert len(found) <= 12
         assert any("new messages" in one["title"] for one in found)
