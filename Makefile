@@ -25,7 +25,7 @@ test: .venv/test.stamp node_modules/.package-lock.json
 	tools/browser
 	tools/proxies
 	npm test --silent
-	python -m pytest -m 'not measure and not prove' --numprocesses 4 --dist loadfile
+	python -m pytest -m 'not measure and not prove' --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The tests that measure time, CPU or memory: run nothing else on the machine.
 measure: .venv/test.stamp node_modules/.package-lock.json

@@ -31,6 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if mark := item.get_closest_marker("gen_test"):
             seconds = max(mark.kwargs.get("timeout", 0), TEST_SECONDS)
             item.add_marker(pytest.mark.gen_test(timeout=seconds), append=False)
+    # Files with long tests first: several workers then end at about the same time.
+    items.sort(key=lambda item: "browser_here" not in getattr(item, "fixturenames", ()))
 
 
 FIGURES = pytest.StashKey[Figures]()
