@@ -67,7 +67,7 @@ async def test_pipelined_requests_are_answered_one_by_one_in_order(
 class TestPatience:
     @pytest.fixture
     def config(self, config: Config) -> Config:
-        return dataclasses.replace(config, header_timeout=2, body_timeout=2)
+        return dataclasses.replace(config, header_timeout=1, body_timeout=1)
 
     @pytest.mark.parametrize("close", [b"", b"Connection: close\r\n"], ids=["kept alive", "closed"])
     @pytest.mark.gen_test
@@ -95,7 +95,7 @@ class TestPatience:
         async with client(http_port) as patient:
             await patient.say(SCRIPT)
             began = time.monotonic()
-            while time.monotonic() < began + 5:  # longer than a head may take, twice
+            while time.monotonic() < began + 2.5:  # longer than a head may take, twice
                 await asyncio.sleep(0.1)
                 assert http_server._open
             for read in waiting:
@@ -117,9 +117,9 @@ class TestPatience:
             waited = 0.0  # for this client, by the server
             while left:
                 left -= len(await slow.reader.readexactly(min(left, 512)))
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2 if waited < 3 else 0)
                 waited = time.monotonic() - began if connection.write_paused else waited
-            assert waited > 4  # longer than a head may take, twice
+            assert waited > 2  # longer than a head may take, twice
 
 
 @pytest.mark.gen_test

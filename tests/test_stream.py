@@ -102,7 +102,7 @@ async def test_pings_come_without_an_id(visitor: Visitor, app: Messenger) -> Non
     app.services.heartbeat = Heartbeat(lambda: 0)
     jane = await visitor.sign_in("jane")
     async with jane.stream() as stream:
-        ping = await stream.event(pings=True)
+        ping = await stream.event(10, pings=True)
         assert (ping.name, ping.data, ping.id) == ("ping", {}, None)
 
 
