@@ -84,9 +84,10 @@ type asker struct {
 
 func newAsker(p *poller, spec *Spec, id int) *asker {
 	a := &asker{poller: p, id: id}
-	file, made := p.dial(address(spec, id), a, 0)
+	address := address(spec)
+	file, made := p.dial(&address, a, 0)
 	if !made {
-		fail("nobody listens at " + spec.addr(id))
+		fail("nobody listens at " + spec.Addr)
 	}
 	a.file = file
 	return a

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,15 @@ class Proxy:
     @classmethod
     def needed(cls) -> None:
         """Skips the test if the program is missing; in CI, it fails."""
-        if shutil.which(cls.program) is None:
+        if not cls.is_installed():
             assert os.environ.get("CI") != "true", f"{cls.program} is missing"
             pytest.skip(f"{cls.program} is missing")
 
-    @property
+    @classmethod
+    def is_installed(cls) -> bool:
+        return shutil.which(cls.program) is not None
+
+    @cached_property
     def tls(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.folder / "chat.example.crt"))
 
@@ -55,9 +60,12 @@ class Proxy:
             process.wait(10)
 
     def write(self) -> None:
+        self.folder.mkdir(exist_ok=True)
         _make_certificate(self.folder)
-        written = recipe("docs/operating.md", _SECTION, self.language)
-        self._file.write_text(self._wrapped(adapted(written, self._changes())))
+        self._file.write_text(self._wrapped(adapted(self._text(), self._changes())))
+
+    def _text(self) -> str:
+        return recipe("docs/operating.md", _SECTION, self.language)
 
     @property
     def _file(self) -> Path:
