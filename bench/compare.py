@@ -23,10 +23,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
-from bench.database import FILL, SECRET, Postgres, ask, processor_seconds
-from bench.servers import ROOT, Messenger, Tools
+from bench.database import FILL, SECRET, Postgres, ask
+from bench.servers import ROOT, Messenger, Spent, Tools
 
 STORED = "a stored message: server's CPU, us"
 STORED_DATABASE = "a stored message: database's CPU, us"
@@ -170,26 +168,6 @@ def _pages(server: Deployed, sizes: Sizes) -> Costs:
         "pages/s": found["perSecond"],
         "page: p99 ms": found["p99Ms"],
     }
-
-
-class Spent:
-    """Seconds of CPU that the server and its database spend inside a `with`."""
-
-    def __init__(self, server: Deployed) -> None:
-        self._server = server
-        self.server = self.database = 0.0
-
-    def __enter__(self) -> "Spent":
-        self._had = self._now()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        now = self._now()
-        self.server, self.database = now[0] - self._had[0], now[1] - self._had[1]
-
-    def _now(self) -> tuple[float, float]:
-        own: list[psutil.Process] = self._server.processes()
-        return sum(map(processor_seconds, own)), self._server.postgres.processor_seconds()
 
 
 def interval(ratios: list[float]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The figures: each function puts a load on one server, and returns the measured numbers."""
+"""The figures: each function puts a load on a server, and returns the measured numbers."""
 
 import json
 import math
@@ -6,12 +6,15 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from bench.database import PEOPLE
-from bench.servers import ALL, Go, GoSql, Kind, Messenger, Server
+from bench.cluster import CLUSTERS, Cluster
+from bench.database import PEOPLE, ask
+from bench.servers import ALL, Go, GoSql, Kind, Messenger, Server, Spent
+from bench.table import SEVERAL
 
 SENDERS = (1, 8, 32, 128)
+CLUSTER_SENDERS = (32, 99)
 PER_SECOND = 300  # messages, in latency
 MISSED = 3  # messages, by each stream of a restart
 AT_ONCE = 256  # streams that open at the same time
@@ -200,6 +203,92 @@ def _kill_and_start(server: Messenger) -> None:
     server.start()
 
 
+def several(server: Server, sizes: Sizes) -> Taken:
+    """Puts the same load on one server and on several, which share a database.
+
+    Opens the streams of 10,000 people. Each server has a part of them, and each message is sent to
+    a server without the recipient's stream. Then the streams leave, and senders store messages on
+    all servers. Each is in a conversation of its own.
+    """
+    assert isinstance(server, Cluster)
+    with server.running():
+        found, load_share = deliver(server, sizes)
+        time.sleep(sizes.leave_seconds)
+        load_shares = [load_share]
+        for senders in CLUSTER_SENDERS:
+            stored = store(server, senders, sizes.send_seconds)
+            found.update(_named(f"{senders} senders", stored))
+            load_shares.append(stored.load_share)
+        return {SEVERAL: {**found, LOAD: max(load_shares)}}
+
+
+def deliver(server: Cluster, sizes: Sizes) -> tuple[Numbers, float]:
+    """Returns the numbers, and the load's share of a core."""
+    people = min(PEOPLE, sizes.streams)
+    found = load(
+        server,
+        "latency",
+        open=[server.stream(user) for user in range(1, 1 + people)],
+        streams=people,
+        atOnce=AT_ONCE,
+        requests=[server.send(n, 2 * n - 1, "{stamp}") for n in range(1, 1 + people // 2)],
+        clients=128,
+        perSecond=PER_SECOND,
+        seconds=sizes.latency_seconds,
+    )
+    numbers = {
+        "opened/s": found["openedPerSecond"],
+        "opening, servers' share of a core": found["openingServerShare"],
+        "delivered, p50 ms": found["p50Ms"],
+        "delivered, p99 ms": found["p99Ms"],
+        "never delivered": found["sent"] - found["arrived"],
+        "delivering, servers' share of a core": found["serverShare"],
+    }
+    return numbers, max(found["loadShare"], found["openingLoadShare"])
+
+
+class Stored(NamedTuple):
+    """What it took to store messages. CPU is in microseconds a message."""
+
+    per_second: float
+    p99_ms: float
+    servers_cpu: float
+    database_cpu: float
+    broker_cpu: float | None
+    load_share: float
+
+
+def store(server: Cluster, senders: int, seconds: float) -> Stored:
+    """Stores messages on all servers, from senders in a conversation of their own each."""
+    requests = [server.send(n, 2 * n) for n in range(1, 1 + senders)]
+    count = "SELECT count(*) FROM messages"
+    had, broker_had = int(ask(server.dsn, count) or 0), server.broker_seconds()
+    with Spent(server) as spent:
+        found = load(server, "requests", requests=requests, clients=senders, seconds=seconds)
+    broker_has = server.broker_seconds()
+    stored = int(ask(server.dsn, count) or 0) - had
+    return Stored(
+        found["perSecond"],
+        found["p99Ms"],
+        spent.server / stored * 1e6,
+        spent.database / stored * 1e6,
+        None if broker_had is None else ((broker_has or 0) - broker_had) / stored * 1e6,
+        found["loadShare"],
+    )
+
+
+def _named(name: str, stored: Stored) -> Numbers:
+    numbers = {
+        f"{name}, stored/s": stored.per_second,
+        f"{name}, p99 ms": stored.p99_ms,
+        f"{name}, servers' CPU, µs a message": stored.servers_cpu,
+        f"{name}, database's CPU, µs a message": stored.database_cpu,
+    }
+    if stored.broker_cpu is not None:
+        numbers[f"{name}, broker's CPU, µs a message"] = stored.broker_cpu
+    return numbers
+
+
 def holds(server: Server, until: float = math.inf) -> Numbers:
     if not isinstance(server, Messenger):
         return {}
@@ -216,4 +305,5 @@ FIGURES: dict[str, tuple[Figure, Sequence[Kind]]] = {
     "latency": (latency, [Messenger, Go]),
     "history": (history, [Messenger]),
     "restart": (restart, [Messenger]),
+    SEVERAL: (several, CLUSTERS),
 }

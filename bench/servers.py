@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 import urllib.request
@@ -16,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from bench.database import SECRET, Postgres, token
+from bench.database import SECRET, Postgres, processor_seconds, token
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -119,7 +120,10 @@ class Server:
 
     def spec(self, **more: Any) -> dict[str, Any]:
         pids = [process.pid for process in self.processes()]
-        return {"addr": f"127.0.0.1:{self.port}", "pids": pids, "opened": self.hello, **more}
+        return {"addrs": self.addresses(), "pids": pids, "opened": self.hello, **more}
+
+    def addresses(self) -> list[str]:
+        return [f"127.0.0.1:{self.port}"]
 
     def request(self, line: str, body: dict[str, Any] | str | None = None, *headers: str) -> str:
         lines = [f"{line} HTTP/1.1", f"Host: localhost:{self.port}", *headers]
@@ -300,6 +304,26 @@ ALL: list[Kind] = [
 ]
 
 
+class Spent:
+    """Seconds of CPU that a server and its database spend inside a `with`."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.server = self.database = 0.0
+
+    def __enter__(self) -> "Spent":
+        self._had = self._now()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        now = self._now()
+        self.server, self.database = now[0] - self._had[0], now[1] - self._had[1]
+
+    def _now(self) -> tuple[float, float]:
+        own = self._server.processes()
+        return sum(map(processor_seconds, own)), self._server.postgres.processor_seconds()
+
+
 class Tools:
     """The programs built for a run, and their folder."""
 
@@ -357,6 +381,17 @@ class Tools:
         if ended.returncode:
             raise RuntimeError(ended.stderr)
         return dict(json.loads(ended.stdout))
+
+
+@contextmanager
+def equipment() -> Iterator[tuple[Tools, Postgres]]:
+    """Yields the tools and a PostgreSQL, in a folder that is removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="messenger-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "tmp").mkdir()
+        with Postgres(folder / "postgres") as postgres:
+            yield Tools(folder), postgres
 
 
 def output(*command: str) -> str:

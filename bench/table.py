@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 Medians = dict[str, dict[str, dict[str, float]]]  # figure → number → server → median
 
 OURS = "Messenger"
+SEVERAL = "several"  # the figure of several servers: its columns are not the peers
+ALONE = "one server"  # its first column
 # The panels of the plot, and whether more is better. A figure with many peers has its own panel.
 # Figures with only the Go server as a peer share one.
 MANY = {
@@ -47,6 +49,16 @@ def few(medians: Medians) -> Medians:
     return chosen
 
 
+def beside_peers(medians: Medians) -> Medians:
+    """Returns the figures of one server and of its peers."""
+    return {figure: numbers for figure, numbers in medians.items() if figure != SEVERAL}
+
+
+def of_several(medians: Medians) -> Medians:
+    """Returns the figure of several servers, if it was taken."""
+    return {figure: numbers for figure, numbers in medians.items() if figure == SEVERAL}
+
+
 def text(medians: Medians) -> str:
     """Returns a Markdown table: a row per number, a column per server, with ratios."""
     servers = list(dict.fromkeys(s for f in medians.values() for n in f.values() for s in n))
@@ -67,12 +79,17 @@ def aligned(row: list[str], widths: list[int]) -> str:
 
 
 def cell(by_server: dict[str, float], server: str) -> str:
+    """Returns a value, and Messenger's divided by it; or it divided by that of one of several."""
     if server not in by_server:
         return ""
     value = by_server[server]
-    if server == OURS or not value or OURS not in by_server:
+    if server in (OURS, ALONE) or not value:
         return shown(value)
-    return f"{shown(value)} ({by_server[OURS] / value:.2f})"
+    if by_server.get(ALONE):
+        return f"{shown(value)} ({value / by_server[ALONE]:.2f})"
+    if OURS in by_server:
+        return f"{shown(value)} ({by_server[OURS] / value:.2f})"
+    return shown(value)
 
 
 def shown(value: float) -> str:

@@ -1,8 +1,10 @@
 """A pytest plugin that removes one mechanism from the server: the one that MUTATION names.
 
+It does so in the process of the tests, and in the servers of tests/chaos/doomed.py.
 tests/test_mutations.py shows that a test fails for each.
 """
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,9 +19,14 @@ from db.connection import Connection, Row
 from db.feed import Event
 from db.feed_writer import FeedWriter
 from db.messages import Message
+from db.server.contact import Contact
+from db.sessions import Sessions
 from handlers import delivery, replays
 from handlers import stream as streams
+from handlers.cluster import Cluster
 from handlers.stream import StreamHandler
+from relay.peers import Heard, Peers
+from relay.relay import Relay
 
 
 def no_dedup_at_the_seam() -> None:
@@ -101,6 +108,68 @@ def no_exp_required() -> None:
     jwt.decode = lenient  # type: ignore[assignment]
 
 
+def relay_before_commit() -> None:
+    """Tells other servers of a message while its transaction is open."""
+    publish_before_commit()
+
+
+def no_look_at_a_missing_number() -> None:
+    hear = Peers.hear
+
+    def careless(self: Peers, *args: Any) -> Heard:
+        heard = hear(self, *args)
+        return Heard.NEXT if heard is Heard.GAP else heard
+
+    Peers.hear = careless  # type: ignore[assignment, method-assign]
+
+
+def no_beat() -> None:
+    async def beat(self: Relay) -> None:
+        await asyncio.Event().wait()
+
+    Relay.beat = beat  # type: ignore[method-assign]
+
+
+def no_look_at_silence() -> None:
+    Relay.hears_all = property(lambda self: True)  # type: ignore[assignment, method-assign]
+
+
+def sessions_trusted_without_contact() -> None:
+    init = Sessions.__init__
+
+    def trusting(self: Sessions, db: Any, contact: Contact | None = None) -> None:
+        init(self, db, None)
+
+    Sessions.__init__ = trusting  # type: ignore[method-assign]
+
+
+def sessions_kept_after_lost_contact() -> None:
+    Sessions.forget = lambda self: None  # type: ignore[method-assign]
+
+
+def events_passed_on_without_contact() -> None:
+    hand_out = Cluster._hand_out
+
+    def pass_on(self: Cluster, *args: Any) -> Any:
+        contact, self._contact = self._contact, Contact(needed=False)
+        try:
+            return hand_out(self, *args)
+        finally:
+            self._contact = contact
+
+    Cluster._hand_out = pass_on  # type: ignore[assignment, method-assign]
+
+
+def a_look_that_failed_is_not_repeated() -> None:
+    look_once = Cluster._look_once
+
+    async def look_and_forget(self: Cluster) -> bool:
+        await look_once(self)
+        return True
+
+    Cluster._look_once = look_and_forget  # type: ignore[method-assign]
+
+
 MUTATIONS: dict[str, Callable[[], None]] = {
     mutate.__name__: mutate
     for mutate in (
@@ -111,6 +180,14 @@ MUTATIONS: dict[str, Callable[[], None]] = {
         no_look_at_closed_before_subscribing,
         no_buffer_limit,
         no_exp_required,
+        relay_before_commit,
+        no_look_at_a_missing_number,
+        no_beat,
+        no_look_at_silence,
+        sessions_trusted_without_contact,
+        sessions_kept_after_lost_contact,
+        events_passed_on_without_contact,
+        a_look_that_failed_is_not_repeated,
     )
 }
 

@@ -1,20 +1,29 @@
 """The benchmarks run: at a tiny size, without a look at how fast anything is."""
 
+from urllib.request import urlopen
+
 import pytest
 
 from bench import compare, floods, table
 from bench.__main__ import Run
-from bench.figures import FIGURES, Sizes
-from bench.servers import Messenger, find_go
+from bench.cluster import OneNotifying, TwoNotifying
+from bench.figures import FIGURES, PER_SECOND, Sizes, deliver, store
+from bench.servers import Messenger, equipment, find_go
 
+SENT = 'messenger_requests_total{method="POST",status="201"}'
+TOLD = "messenger_relay_delay_seconds_count"  # events of another server
 TINY = Sizes(streams=20, most_streams=40, send_seconds=0.2, latency_seconds=0.5, leave_seconds=0.2)
+
+
+class TwoOverNats(TwoNotifying):
+    relay = "nats"
 
 
 @pytest.mark.measure
 @pytest.mark.skipif(not find_go(), reason="there is no Go for the load program: it is optional")
 def test_each_figure_is_taken_of_this_server() -> None:
     figures = [figure for figure in FIGURES if figure != "history"]  # a million messages
-    run = Run(figures, [Messenger], TINY)
+    run = Run(figures, [Messenger, OneNotifying], TINY)
 
     run.take(1)
 
@@ -22,6 +31,8 @@ def test_each_figure_is_taken_of_this_server() -> None:
     medians = run.medians()
     assert set(medians) == set(figures)
     assert medians["latency"]["never arrived"] == {"Messenger": 0}
+    assert medians["several"]["never delivered"] == {"one, NOTIFY": 0}
+    assert medians["several"]["99 senders, stored/s"]["one, NOTIFY"] > 0
     for figure, number in [
         ("opening", "opened/s"),
         ("opening", "resumed/s"),
@@ -48,6 +59,31 @@ def test_floods_are_aimed_at_this_server_and_at_another(
     assert all(float(number) > 0 for _, *numbers in cells for number in numbers), cells
 
 
+@pytest.mark.measure
+@pytest.mark.skipif(not find_go(), reason="there is no Go for the load program: it is optional")
+def test_each_message_is_sent_to_a_server_without_its_recipients_stream() -> None:
+    with equipment() as (tools, postgres), TwoOverNats(tools, postgres).running() as server:
+        assert isinstance(server, TwoOverNats)
+        found, _ = deliver(server, TINY)
+        sent = [metric(address, SENT) for address in server.addresses()]
+        told = [metric(address, TOLD) for address in server.addresses()]
+        stored = store(server, 9, TINY.send_seconds)
+
+        assert found["never delivered"] == 0
+        # Recipients have the streams with odd numbers, and these are on the second server.
+        assert sent == [PER_SECOND * TINY.latency_seconds, 0]
+        assert told[1] > 0
+        assert stored.per_second > 0
+        assert stored.broker_cpu is not None
+        assert "WARN" not in server.log.read_text()
+
+
+def metric(address: str, name: str) -> float:
+    text = urlopen(f"http://{address}/metrics", timeout=10).read().decode()
+    lines = [line for line in text.splitlines() if line.startswith(f"{name} ")]
+    return sum(float(line.split()[1]) for line in lines)
+
+
 def test_the_table_has_ours_divided_by_theirs() -> None:
     medians = {"opening": {"opened/s": {"Messenger": 90.0, "nchan": 120.0, "idle": 0.0}}}
 
@@ -56,6 +92,12 @@ def test_the_table_has_ours_divided_by_theirs() -> None:
         "| ----------------- | --------: | ---------: | ---: |",
         "| opening: opened/s |      90.0 | 120 (0.75) |  0.0 |",
     ]
+
+
+def test_the_table_of_several_servers_has_theirs_divided_by_that_of_one() -> None:
+    medians = {"several": {"opened/s": {"one server": 90.0, "two, NOTIFY": 120.0}}}
+
+    assert table.text(medians).splitlines()[2] == "| several: opened/s |       90.0 |  120 (1.33) |"
 
 
 def test_readme_shows_some_figures_of_some_servers() -> None:

@@ -1,11 +1,13 @@
 """Several servers on one database: events and ends of sessions reach the streams of all."""
 
+import asyncio
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 from tornado.httpclient import AsyncHTTPClient
 
@@ -13,7 +15,7 @@ from relay.message import Event, Message, Seal, Sender
 from tests.support import cluster
 from tests.support.cluster import SECRET, Engine, ForgetfulServer
 from tests.support.people import Person, Visitor
-from tests.support.postgres import ask
+from tests.support.postgres import COMMIT_SLOWLY, ask
 from tests.support.processes import ServerProcess
 from tests.support.sse import EventStream
 
@@ -178,6 +180,55 @@ async def test_the_relay_takes_credentials_and_tls(
             await john.talk_to(jane)
             assert (await stream.event()).name == "conversation"
         assert cluster.metric(other, "messenger_relay_up") == 1
+
+
+@pytest.mark.gen_test
+async def test_a_relay_message_that_was_lost_is_noticed_by_the_number_of_the_next(
+    http_client: AsyncHTTPClient, pair: list[ForgetfulServer]
+) -> None:
+    one, other = pair
+    john, jane = await people(http_client, one)
+    talk = await john.talk_to(jane)
+    with closing(await stream_of(jane, other)) as stream:
+        for n in range(5):
+            other.lose(1)
+            message = await john.send(talk, f"message {n}")
+            await asyncio.sleep(0.2)  # for the relay; a beat is due in the next second
+            other.lose(0)
+            assert (await stream.event(LATE_SECONDS)).data["id"] == message["id"]
+
+
+@pytest.mark.gen_test
+async def test_a_look_that_fails_is_repeated(
+    http_client: AsyncHTTPClient, pair: list[ForgetfulServer], dsn: str
+) -> None:
+    one, other = pair
+    john, jane = await people(http_client, one)
+    talk = await john.talk_to(jane)
+    with closing(await stream_of(jane, other)) as stream:
+        other.lose(1)
+        message = await john.send(talk, "lost")
+        with closing(psycopg2.connect(dsn)) as conn, conn.cursor() as cursor:
+            cursor.execute("LOCK TABLE feeds IN ACCESS EXCLUSIVE MODE")
+            other.lose(0)
+            assert await stream.silent(2)  # the next beat has caused a look
+            conn.rollback()
+        assert (await stream.event(LATE_SECONDS)).data["id"] == message["id"]
+
+
+@pytest.mark.gen_test
+async def test_a_message_reaches_another_server_only_after_its_commit(
+    http_client: AsyncHTTPClient, pair: list[ForgetfulServer], dsn: str
+) -> None:
+    one, other = pair
+    john, jane = await people(http_client, one)
+    talk = await john.talk_to(jane)
+    ask(dsn, COMMIT_SLOWLY)
+    with closing(await stream_of(jane, other)) as stream:
+        sent = asyncio.create_task(john.send(talk, "hello"))
+        event = await stream.event()
+        assert ask(dsn, "SELECT id::text FROM messages") == [(event.data["id"],)]
+        assert (await sent)["id"] == event.data["id"]
 
 
 def self_signed(folder: Path) -> tuple[Path, Path]:

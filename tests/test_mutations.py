@@ -10,6 +10,9 @@ from tests.mutations import MUTATIONS
 from tests.support.postgres import Postgres
 from tests.support.processes import ROOT
 
+_CUT_OFF = (
+    "test_partitions.py::test_a_server_without_the_database_passes_on_nothing_and_trusts_no_session"
+)
 # The test that fails for each. The suite as a whole shows that it passes otherwise.
 NOTICED_BY = {
     "no_dedup_at_the_seam": "test_resuming.py::"
@@ -23,6 +26,17 @@ NOTICED_BY = {
     "no_buffer_limit": "test_slow.py::"
     "test_a_client_that_does_not_read_is_ended_and_resumes_without_a_gap",
     "no_exp_required": "test_credentials.py",
+    "relay_before_commit": "test_cluster.py::"
+    "test_a_message_reaches_another_server_only_after_its_commit",
+    "no_look_at_a_missing_number": "test_cluster.py::"
+    "test_a_relay_message_that_was_lost_is_noticed_by_the_number_of_the_next",
+    "no_beat": "test_relay.py::test_a_server_with_nothing_to_tell_beats",
+    "no_look_at_silence": "test_cluster.py::test_what_the_relay_loses_is_looked_up",
+    "sessions_trusted_without_contact": f"{_CUT_OFF}[database-cut]",
+    "sessions_kept_after_lost_contact": "test_ended_everywhere.py::"
+    "test_a_session_that_ends_on_one_server_is_soon_refused_by_the_other[postgres-terminated-3.0]",
+    "events_passed_on_without_contact": f"{_CUT_OFF}[database-hang]",
+    "a_look_that_failed_is_not_repeated": "test_cluster.py::test_a_look_that_fails_is_repeated",
 }
 
 

@@ -1,6 +1,7 @@
 """The relay's messages, the watch over other servers, and the contact with the database."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from db.server.contact import ANSWER_SECONDS, PAUSE_SECONDS, Contact, awake
 from relay.message import Event, Invalid, Message, Seal, Sender, packed
 from relay.peers import SILENT_SECONDS, Heard, Peers
+from relay.relay import BEAT_SECONDS, Relay
 
 SEAL = Seal.of("a secret of at least 32 bytes, for tests")
 ONE, OTHER = Sender(1, "00aa"), Sender(2, "00bb")
@@ -202,3 +204,34 @@ def test_a_server_without_a_relay_needs_no_contact() -> None:
     alone = Contact(needed=False)
     alone.lose()
     assert alone.is_current
+
+
+class Sent:
+    """An engine that keeps what it is to send, and the counts of a relay."""
+
+    largest_message = 7900
+    is_up = True
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+
+    async def send(self, messages: Sequence[bytes]) -> None:
+        self.messages += messages
+
+    def relayed(self, direction: str, messages: int) -> None: ...
+    def relay_lost(self, reason: str, messages: int = 1) -> None: ...
+
+
+@pytest.mark.gen_test
+async def test_a_server_with_nothing_to_tell_beats() -> None:
+    sent = Sent()
+    relay = Relay(sent, SEAL, sent, deliver=lambda received: None, missed=lambda: None)
+    relay.begin(ONE)
+    work = [asyncio.create_task(relay.send()), asyncio.create_task(relay.beat())]
+    await asyncio.sleep(3 * BEAT_SECONDS)
+    for task in work:
+        task.cancel()
+    beats = [SEAL.decode(message) for message in sent.messages]
+    assert len(beats) >= 2
+    assert [beat.number for beat in beats] == list(range(1, len(beats) + 1))
+    assert not any(beat.events for beat in beats)

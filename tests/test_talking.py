@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from tests.support.people import Person, Visitor
-from tests.support.postgres import ask
+from tests.support.postgres import COMMIT_SLOWLY, ask
 from tests.support.rules import rule
 
 pytestmark = pytest.mark.usefixtures("dsn")  # no shared database
@@ -110,17 +110,6 @@ async def test_a_read_is_published_to_both_and_its_count_to_the_reader_alone(
         await jane.read(conversation, first["id"])  # moves nothing, and publishes nothing
         await john.send(conversation, "three")
         assert (await his.event()).name == "message"
-
-
-COMMIT_SLOWLY = """
-    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        PERFORM pg_sleep(0.3);
-        RETURN NULL;
-    END $$;
-    CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON messages
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()
-"""
 
 
 @rule("api#after-commit")

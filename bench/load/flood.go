@@ -20,7 +20,6 @@ type flooder struct {
 type flood struct {
 	*poller
 	spec     *Spec
-	address  syscall.SockaddrInet4
 	requests [][]byte
 	prepared []*request
 	answers  map[string]int // by status
@@ -32,7 +31,7 @@ type flood struct {
 // floods: so many clients of one user, each on a connection, with `pipelined` requests under way; where they are
 // `fresh`, each of those connections is closed at the first bytes of an answer; to `hangUp` is not to wait for them.
 func floods(spec *Spec) map[string]any {
-	f := &flood{poller: newPoller(), spec: spec, address: address(spec), answers: map[string]int{}}
+	f := &flood{poller: newPoller(), spec: spec, answers: map[string]int{}}
 	f.prepared = prepare(spec)
 	for n := range spec.Clients {
 		f.again = append(f.again, &flooder{flood: f, id: n, file: -1, next: n})
@@ -64,7 +63,7 @@ func floods(spec *Spec) map[string]any {
 }
 
 func (o *flooder) connect() {
-	file, made := o.dial(&o.address, o, o.id)
+	file, made := o.dial(address(o.spec, o.id), o, o.id)
 	if !made {
 		o.again = append(o.again, o)
 		return

@@ -40,25 +40,51 @@ func (a *arrivals) received(stream int, data []byte) {
 	}
 }
 
+// idleAskers are the connections without a request, by the server that they lead to.
+type idleAskers [][]*asker
+
+func (idle idleAskers) add(a *asker) {
+	at := a.id % len(idle)
+	idle[at] = append(idle[at], a)
+}
+
+// takeFor a message to this stream: one to a server that does not have it, where there are several. Nil: all are busy.
+func (idle idleAskers) takeFor(stream int) *asker {
+	first := rand.IntN(len(idle))
+	for n := range idle {
+		at := (first + n) % len(idle)
+		isOther := at != stream%len(idle) || len(idle) == 1
+		if last := len(idle[at]) - 1; isOther && last >= 0 {
+			a := idle[at][last]
+			idle[at] = idle[at][:last]
+			return a
+		}
+	}
+	return nil
+}
+
 // latency: messages at a steady pace, whatever the answers do, and how long each was under way from the
 // moment when it was due until the other side's stream had it. Request n is for stream 2n + 1.
+// Where there are several servers, one that does not have this stream is asked.
 func latency(spec *Spec) map[string]any {
 	c := newCrowd(spec)
-	c.openUpTo(spec.Streams)
+	opening := begin(spec)
+	openedPerSecond := float64(spec.Streams) / c.openUpTo(spec.Streams)
+	opening.pause()
 	c.idle(time.Second)
 	arrived := &arrivals{rest: make([][]byte, spec.Streams)}
 	c.onData = arrived.received
 	prepared := prepare(spec)
-	var idle []*asker
+	idle := make(idleAskers, len(spec.Addrs))
 	var answeredMs []float64
 	dues := make([]time.Time, spec.Clients)
 	for n := range spec.Clients {
 		a := newAsker(c.poller, spec, n)
 		a.answered = func(int) {
 			answeredMs = append(answeredMs, milliseconds(time.Since(dues[n])))
-			idle = append(idle, a)
+			idle.add(a)
 		}
-		idle = append(idle, a)
+		idle.add(a)
 	}
 	total, late := int(spec.PerSec*spec.Seconds), 0
 	watch := begin(spec)
@@ -70,16 +96,16 @@ func latency(spec *Spec) map[string]any {
 			c.poll(ahead)
 			continue
 		}
-		if len(idle) == 0 { // each has a request under way: this one waits, and its time runs
+		n := rand.IntN(len(prepared))
+		a := idle.takeFor(2*n + 1)
+		if a == nil { // each has a request under way: this one waits, and its time runs
 			late++
-			for len(idle) == 0 {
+			for a == nil {
 				c.poll(time.Second)
+				a = idle.takeFor(2*n + 1)
 			}
 		}
-		n := rand.IntN(len(prepared))
 		prepared[n].stamp(due, 2*n+1)
-		a := idle[len(idle)-1]
-		idle = idle[:len(idle)-1]
 		dues[a.id] = due
 		a.ask(prepared[n])
 		i++
@@ -89,10 +115,12 @@ func latency(spec *Spec) map[string]any {
 		c.poll(100 * time.Millisecond)
 	}
 	found := map[string]any{
-		"sent":    total,
-		"arrived": len(arrived.tookMs),
-		"waited":  late, // for a connection of the load's
+		"openedPerSecond": openedPerSecond,
+		"sent":            total,
+		"arrived":         len(arrived.tookMs),
+		"waited":          late, // for a connection of the load's
 	}
+	opening.into(found, "opening")
 	watch.into(found, "")
 	found["closedAt"] = now()
 	c.close()

@@ -17,8 +17,9 @@ import (
 
 // Spec is what is asked for; each command reads its own part of it.
 type Spec struct {
-	Addr string `json:"addr"` // 127.0.0.1:port
-	Pids []int  `json:"pids"` // of the server, for its memory and time
+	// 127.0.0.1:port of each server. Stream n and client n connect to address n mod their number.
+	Addrs []string `json:"addrs"`
+	Pids  []int    `json:"pids"` // of the servers, for their memory and time
 
 	// streams, latency, reconnect
 	Open    []string `json:"open"`    // requests that open streams, in turn

@@ -84,10 +84,9 @@ type asker struct {
 
 func newAsker(p *poller, spec *Spec, id int) *asker {
 	a := &asker{poller: p, id: id}
-	address := address(spec)
-	file, made := p.dial(&address, a, 0)
+	file, made := p.dial(address(spec, id), a, 0)
 	if !made {
-		fail("nobody listens at " + spec.Addr)
+		fail("nobody listens at " + spec.addr(id))
 	}
 	a.file = file
 	return a

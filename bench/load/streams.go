@@ -15,21 +15,20 @@ const mark = '~'
 // crowd is many open streams.
 type crowd struct {
 	*poller
-	spec    *Spec
-	address syscall.SockaddrInet4
-	opened  []byte
-	files   []int    // by stream: its descriptor, or -1
-	heads   [][]byte // by stream: what came while it was opening, where that took several reads
-	isOpen  []bool
-	lastID  []string
-	open    int
-	closed  int
-	marks   int // seen in all
-	onData  func(stream int, data []byte)
+	spec   *Spec
+	opened []byte
+	files  []int    // by stream: its descriptor, or -1
+	heads  [][]byte // by stream: what came while it was opening, where that took several reads
+	isOpen []bool
+	lastID []string
+	open   int
+	closed int
+	marks  int // seen in all
+	onData func(stream int, data []byte)
 }
 
 func newCrowd(spec *Spec) *crowd {
-	c := &crowd{poller: newPoller(), spec: spec, address: address(spec), opened: []byte(spec.Opened)}
+	c := &crowd{poller: newPoller(), spec: spec, opened: []byte(spec.Opened)}
 	c.files = make([]int, spec.Streams)
 	c.heads = make([][]byte, spec.Streams)
 	c.isOpen = make([]bool, spec.Streams)
@@ -40,19 +39,22 @@ func newCrowd(spec *Spec) *crowd {
 	return c
 }
 
-func address(spec *Spec) syscall.SockaddrInet4 {
-	host, port, err := net.SplitHostPort(spec.Addr)
+// addr is the server's that has stream n, or client n.
+func (spec *Spec) addr(n int) string { return spec.Addrs[n%len(spec.Addrs)] }
+
+func address(spec *Spec, n int) *syscall.SockaddrInet4 {
+	host, port, err := net.SplitHostPort(spec.addr(n))
 	check(err)
 	number, err := strconv.Atoi(port)
 	check(err)
 	address := syscall.SockaddrInet4{Port: number}
 	copy(address.Addr[:], net.ParseIP(host).To4())
-	return address
+	return &address
 }
 
 // connect begins a stream; `header` goes in front of the others. False: nobody listens.
 func (c *crowd) connect(stream int, header string) bool {
-	file, made := c.dial(&c.address, c, stream)
+	file, made := c.dial(address(c.spec, stream), c, stream)
 	if !made {
 		return false
 	}
@@ -75,7 +77,7 @@ func (c *crowd) openUpTo(streams int) float64 {
 	for c.open < streams {
 		for begun < streams && begun-c.open < c.spec.AtOnce {
 			if !c.connect(begun, "") {
-				fail("nobody listens at " + c.spec.Addr)
+				fail("nobody listens at " + c.spec.addr(begun))
 			}
 			begun++
 			if begun%16 == 0 {

@@ -38,6 +38,17 @@ _EMPTY = """
     ORDER BY relname, attnum
 """
 
+# After it, each COMMIT of a message takes a moment.
+COMMIT_SLOWLY = """
+    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM pg_sleep(0.3);
+        RETURN NULL;
+    END $$;
+    CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON messages
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()
+"""
+
 
 class Postgres:
     """The embedded server, with a template database that has all migrations."""

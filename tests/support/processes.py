@@ -205,5 +205,6 @@ def with_hosts(file: Path, lines: str) -> tuple[str, ...]:
 
 def _environment(more: dict[str, str]) -> dict[str, str]:
     """Returns the environment without any variable that is an option."""
-    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+    names = ("PATH", "HOME", "LANG", "MUTATION")
+    kept = {key: os.environ[key] for key in names if key in os.environ}
     return {**kept, **more}
