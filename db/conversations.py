@@ -146,6 +146,7 @@ _COLUMNS = f"""
     other.id::text,
     other.username,
     other.avatar_url,
+    other.display_name,
     last.id::text,
     last.conversation_id::text,
     last.user_id::text,
@@ -160,7 +161,12 @@ _COLUMNS = f"""
 
 _SIDES = """
     CROSS JOIN LATERAL (
-        SELECT users.id, users.username, users.avatar_url, participants.last_read_message_id
+        SELECT
+            users.id,
+            users.username,
+            users.avatar_url,
+            users.display_name,
+            participants.last_read_message_id
         FROM participants
         JOIN users ON users.id = participants.user_id
         WHERE participants.conversation_id = mine.conversation_id
@@ -254,7 +260,12 @@ async def other_participant(db: Database, user_id: int, conversation_id: int) ->
     """Returns the other participant. Raises `NotFound`."""
     row = await db.row(
         """
-        SELECT meta.epoch || '-' || feeds.last_seq, users.id::text, username, avatar_url
+        SELECT
+            meta.epoch || '-' || feeds.last_seq,
+            users.id::text,
+            username,
+            avatar_url,
+            display_name
         FROM participants mine
         JOIN feeds ON feeds.user_id = mine.user_id
         JOIN meta ON meta.only_row
@@ -360,7 +371,7 @@ async def _open(db: Database, opening: Opening) -> WriteResult[Opened]:
             RETURNING id
         ),
         people AS (
-            SELECT users.id, users.username, users.avatar_url
+            SELECT users.id, users.username, users.avatar_url, users.display_name
             FROM pair
             JOIN users ON users.id = ANY (ARRAY[pair.low, pair.high])
         ),
@@ -379,7 +390,8 @@ async def _open(db: Database, opening: Opening) -> WriteResult[Opened]:
                 jsonb_build_object(
                     'id', other.id::text,
                     'username', other.username,
-                    'avatar_url', other.avatar_url
+                    'avatar_url', other.avatar_url,
+                    'display_name', other.display_name
                 ) AS payload
             FROM made
             CROSS JOIN people
@@ -392,6 +404,7 @@ async def _open(db: Database, opening: Opening) -> WriteResult[Opened]:
             ARRAY(SELECT id FROM people ORDER BY id),
             ARRAY(SELECT username FROM people ORDER BY id),
             ARRAY(SELECT avatar_url FROM people ORDER BY id),
+            ARRAY(SELECT display_name FROM people ORDER BY id),
             meta.epoch,
             recipients.user_ids,
             recipients.seqs
@@ -419,12 +432,12 @@ async def _open(db: Database, opening: Opening) -> WriteResult[Opened]:
 
 
 def _conversation(row: Sequence[Any]) -> Conversation:
-    conversation_id, other_id, username, avatar_url = row[:4]
-    unread, last_read, other_last_read = row[11:]
+    conversation_id, *other = row[:5]
+    unread, last_read, other_last_read = row[12:]
     return Conversation(
         id=conversation_id,
-        other_participant=User(other_id, username, avatar_url),
-        last_message=None if row[4] is None else Message(*row[4:11]),
+        other_participant=User(*other),
+        last_message=None if row[5] is None else Message(*row[5:12]),
         unread_count=unread,
         has_unread_messages=unread > 0,
         last_read_message_id=last_read,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from db import errors, feed_append
 from db.kind import appends
 from db.pool import Database
-from db.users import CHANGED, User
+from db.users import CHANGED, CHANGED_EVENTS, User
 from db.write_result import Appended, WriteResult
 
 LONGEST_NAME = 39  # the limit of the table
@@ -58,7 +58,12 @@ async def known(db: Database, provider: str, github_id: int) -> Known | None:
     """Returns the user of a GitHub account, or None before the first sign-in."""
     row = await db.row(
         """
-        SELECT users.id::text, users.username, users.avatar_url, github_accounts.name
+        SELECT
+            users.id::text,
+            users.username,
+            users.avatar_url,
+            users.display_name,
+            github_accounts.name
         FROM github_accounts
         JOIN users ON users.id = github_accounts.user_id
         WHERE github_accounts.provider = %(provider)s
@@ -66,7 +71,7 @@ async def known(db: Database, provider: str, github_id: int) -> Known | None:
         """,
         {"provider": provider, "github_id": github_id},
     )
-    return None if row is None else Known(User(*row[:3]), row[3])
+    return None if row is None else Known(User(*row[:4]), row[4])
 
 
 @appends(CHANGED)
@@ -143,7 +148,7 @@ async def _signed_in(
             SELECT name, %(path)s::text
             FROM free
             WHERE NOT EXISTS (SELECT FROM account)
-            RETURNING id, username, avatar_url
+            RETURNING id, username, avatar_url, display_name
         ),
         fed AS (
             INSERT INTO feeds (user_id)
@@ -160,7 +165,8 @@ async def _signed_in(
                 users.id,
                 CASE WHEN account.name = %(name)s THEN users.username ELSE free.name END
                     AS username,
-                CASE WHEN %(keeps_picture)s THEN users.avatar_url ELSE %(path)s END AS avatar_url
+                CASE WHEN %(keeps_picture)s THEN users.avatar_url ELSE %(path)s END AS avatar_url,
+                users.display_name
             FROM account
             JOIN users ON users.id = account.user_id
             JOIN free ON true
@@ -179,13 +185,13 @@ async def _signed_in(
             WHERE users.id = wanted.id
                 AND (users.username, users.avatar_url)
                     IS DISTINCT FROM (wanted.username, wanted.avatar_url)
-            RETURNING users.id, users.username, users.avatar_url
+            RETURNING users.id, users.username, users.avatar_url, users.display_name
         ),
         person AS (
-            SELECT id, username, avatar_url
+            SELECT id, username, avatar_url, display_name
             FROM made
             UNION ALL
-            SELECT id, username, avatar_url
+            SELECT id, username, avatar_url, display_name
             FROM wanted
         ),
         pictured AS (
@@ -205,33 +211,13 @@ async def _signed_in(
             WHERE avatars.user_id = wanted.id
                 AND wanted.avatar_url IS NULL
         ),
-        new_events AS (
-            SELECT
-                1 AS n,
-                concerned.user_id,
-                '{CHANGED.name}' AS kind,
-                NULL::bigint AS conversation_id,
-                NULL::bigint AS message_id,
-                jsonb_build_object(
-                    'id', changed.id::text,
-                    'username', changed.username,
-                    'avatar_url', changed.avatar_url
-                ) AS payload
-            FROM changed
-            CROSS JOIN LATERAL (
-                SELECT changed.id AS user_id
-                UNION
-                SELECT other.user_id
-                FROM participants mine
-                JOIN participants other USING (conversation_id)
-                WHERE mine.user_id = changed.id
-            ) concerned
-        ),
+        {CHANGED_EVENTS},
         {feed_append.APPEND}
         SELECT
             person.id::text,
             person.username,
             person.avatar_url,
+            person.display_name,
             meta.epoch,
             recipients.user_ids,
             recipients.seqs

@@ -27,6 +27,10 @@ Username = Annotated[
         pattern="^[A-Za-z0-9]([A-Za-z0-9-]{0,37}[A-Za-z0-9])?$",
     ),
 ]
+DisplayName = Annotated[
+    str,
+    _shaped("What people see instead of the user name, in any script.", minLength=1, maxLength=60),
+]
 Uuid = Annotated[
     str,
     _shaped(

@@ -1,12 +1,20 @@
-"""Checks user names, and derives them from the names of other sites."""
+"""Checks user names and display names, and derives user names from those of other sites."""
 
 import re
 
+from handlers import content
 from handlers.requests import problems
 
 LONGEST = 39
+LONGEST_DISPLAY_NAME = 60  # code points
 
-_ALPHABET = "Usernames can use letters, numbers and hyphens. They can't start or end with a hyphen."
+# Control characters, line and paragraph separators, changes of the writing direction.
+_HIDDEN = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+DISPLAY_NAME_PATTERN = (  # means the same in Python and in JSON Schema
+    rf"^[^{_HIDDEN}]*[^{_HIDDEN}{content.SPACE}{content.INVISIBLE}][^{_HIDDEN}]*$"
+)
+_NOT_SHOWN = re.compile(rf"[{_HIDDEN}]")
+_DELETED = "deleted-"  # how the names of deleted people begin
 _USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?")
 
 
@@ -20,6 +28,28 @@ def checked(username: str) -> str:
         )
         raise problems.Invalid({"username": sentences})
     return username
+
+
+def checked_new(username: str) -> str:
+    """Like `checked`, for a name that somebody chooses for themselves."""
+    if checked(username).lower().startswith(_DELETED):
+        raise problems.Invalid({"username": f"Usernames can't start with {_DELETED}"})
+    return username
+
+
+def checked_display_name(name: str) -> str:
+    """Returns the name without white space at its ends, or raises `problems.Invalid`."""
+    name = name.strip()
+    sentence = None
+    if len(name) > LONGEST_DISPLAY_NAME:
+        sentence = f"Names can have at most {LONGEST_DISPLAY_NAME} characters."
+    elif _NOT_SHOWN.search(name):
+        sentence = "Names can't contain line breaks or invisible control characters."
+    elif not content.shows(name):
+        sentence = "Names can't be empty."
+    if sentence is not None:
+        raise problems.Invalid({"displayName": sentence})
+    return name
 
 
 def derive_username(login: str, number: int) -> str:

@@ -22,6 +22,7 @@ from handlers.sign_in import (
 )
 from handlers.stream import StreamHandler
 from handlers.usernames import UsernamesHandler
+from handlers.users import UsersHandler
 
 _ID = "([1-9][0-9]*)"
 
@@ -36,6 +37,7 @@ ROUTES = [  # tried in this order: the most frequent ones come first
     (r"/api/sessions", SessionsHandler),
     (rf"/api/sessions/{_ID}", SessionHandler),
     (r"/api/usernames", UsernamesHandler),
+    (r"/api/users", UsersHandler),
     (r"/api/conversations", ConversationsHandler),
     (rf"/api/conversations/{_ID}", OneConversationHandler),
     (rf"/api/conversations/{_ID}/other_participant", OtherParticipantHandler),

@@ -2,13 +2,13 @@
 
 import ipaddress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from db import snapshot, users
 from db.schema_types import Time, Username
-from db.users import User
+from db.users import Renaming, User, UsernameTaken
 from handlers import names
 from handlers.requests import limits, problems
 from handlers.requests.api import ApiHandler
@@ -104,12 +104,67 @@ class LogoutHandler(SignInHandler):
         self.set_status(204)
 
 
+NewDisplayName = Annotated[
+    str,
+    msgspec.Meta(
+        description="White space at both ends is removed. It must show something.",
+        extra_json_schema={
+            "maxLength": names.LONGEST_DISPLAY_NAME,
+            "pattern": names.DISPLAY_NAME_PATTERN,
+        },
+    ),
+]
+
+
+class NameFields(msgspec.Struct, rename="camel"):
+    """The names to change. A display name of null removes it."""
+
+    username: Username | msgspec.UnsetType = msgspec.UNSET
+    display_name: NewDisplayName | msgspec.UnsetType | None = msgspec.UNSET
+
+
 class AuthUserHandler(ApiHandler):
     async def get(self) -> None:
         try:
             self.reply(await users.one(self.services.db, self.me.user_id))
         except snapshot.NotFound:
             raise problems.Unauthorized from None
+
+    async def patch(self) -> None:
+        renaming = self._renaming(self.fields(NameFields))
+        self.services.limits.check(self.services.limits.sends, self.me.user_id)
+        try:
+            user = await self.services.writer.write(users.rename_all, renaming, unbatched=True)
+        except snapshot.NotFound:
+            raise problems.Unauthorized from None
+        except UsernameTaken:
+            raise problems.Conflict("username_taken", "That username is taken.") from None
+        self.reply(user)
+
+    def _renaming(self, fields: NameFields) -> Renaming:
+        """Raises `problems.Invalid` with a sentence for each name that is wrong."""
+        errors: dict[str, str] = {}
+        username, shown = fields.username, fields.display_name
+        try:
+            if isinstance(username, str):
+                username = names.checked_new(username)
+        except problems.Invalid as problem:
+            errors.update(problem.errors or {})
+        try:
+            if isinstance(shown, str):
+                shown = names.checked_display_name(shown)
+        except problems.Invalid as problem:
+            errors.update(problem.errors or {})
+        if errors:
+            raise problems.Invalid(errors)
+        unset = msgspec.UNSET
+        return Renaming(
+            self.me.user_id,
+            username is not unset,
+            None if username is unset else username,
+            shown is not unset,
+            None if shown is unset else shown,
+        )
 
 
 class SignInMethodsHandler(ApiHandler):

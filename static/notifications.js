@@ -13,6 +13,7 @@ import { read, write } from "./lib/storage.js";
 import { beginning } from "./lib/graphemes.js";
 import { Notified } from "./notified.js";
 import { words } from "./words.js";
+import { nameOf } from "./lib/names.js";
 
 /** @typedef {import("./types.js").FeedEvent} FeedEvent */
 /** @typedef {import("./types.js").Message} Message */
@@ -183,8 +184,9 @@ export class Notifications {
    * @param {number} [count] the number of messages that the last one stands for
    */
   async #show(messages, conversationId, count) {
-    const name = this.#entry(conversationId)?.otherParticipant.username ?? words.name;
-    const icon = avatarPath(this.#entry(conversationId)?.otherParticipant) ?? ICON;
+    const other = this.#entry(conversationId)?.otherParticipant;
+    const name = other ? nameOf(other) : words.name;
+    const icon = avatarPath(other) ?? ICON;
     for (const { id, content } of messages) {
       /** @type {Place} */
       const data = { userId: this.#userId, conversationId, messageId: id, path: `/conversations/${conversationId}` };

@@ -1,7 +1,7 @@
 /**
  * The types of the API, and of the page's state.
  *
- * @typedef {{id: string, username: string, avatarURL: string | null}} User
+ * @typedef {{id: string, username: string, avatarURL: string | null, displayName?: string}} User
  *
  * @typedef {object} Message
  * @property {string} id

@@ -33,7 +33,7 @@ def test_each_operation_is_documented_with_an_example() -> None:
     described = {
         f"{method.upper()} {path}"
         for path, item in openapi.description(ROUTES)["paths"].items()
-        for method in item.keys() & {"get", "post", "delete"}
+        for method in item.keys() & {"get", "post", "put", "patch", "delete"}
     }
     assert described == set(re.findall(r"(?m)^### ([A-Z]+ /\S+)$", API))
     assert described <= {b.section for b in documents.blocks("docs/api.md") if b.language == "sh"}

@@ -178,6 +178,9 @@ def talk_of(user_id: int) -> int:
     return TALKS + 1 + (user_id - 2) * 5
 
 
+NEW_NAME = users.Renaming(7, True, "user-seven", True, "User Seven")
+
+
 def storing(number: int) -> Act:
     """Has that many users send, each with a new draft at each call."""
     return lambda db: messages.store(
@@ -219,6 +222,9 @@ STATEMENTS: dict[str, Act] = {
     "users.sign_in known": lambda db: users.sign_in(db, "User7"),
     "users.sign_in new": lambda db: users.sign_in(db, "somebody"),
     "users.one": lambda db: users.one(db, 7),
+    "users.search few": lambda db: users.search(db, 7, "user777"),
+    "users.search all": lambda db: users.search(db, 7, "u"),
+    "users.rename_all": lambda db: users.rename_all(db, [NEW_NAME]),
     "users.usernames few": lambda db: users.usernames(db, 7, "USER777"),
     "users.usernames all": lambda db: users.usernames(db, 7, "u"),
     "sessions.begin": lambda db: Sessions(db).begin(7, "a browser"),

@@ -11,12 +11,12 @@ from db.sessions import Session
 from db.users import User
 from handlers.conversations import OpeningFields
 from handlers.messages import MessageFields, ReadFields
-from handlers.sign_in import Grant, Login, LoginFields, SignInMethods
+from handlers.sign_in import Grant, Login, LoginFields, NameFields, SignInMethods
 
 _TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl"  # noqa: S105
 _TIME = "2026-11-29T12:34:56.789Z"
 _CLIENT_ID = "123e4567-e89b-12d3-a456-426614174000"
-_JANE = User("7", "jane", None)
+_JANE = User("7", "jane", None, "Jane Doe")
 _JOHN = User("8", "john", None)
 _MESSAGE = Message("345", "12", "8", "Hello, Jane", _TIME, mine=False, client_id=None)
 
@@ -28,6 +28,7 @@ _EXAMPLES: Mapping[Any, object] = {
     Grant: Grant(_TOKEN, _TIME),
     Login: Login(_TOKEN, _TIME, auth_user=_JANE),
     LoginFields: LoginFields("jane"),
+    NameFields: NameFields(display_name="Jane Doe"),
     SignInMethods: SignInMethods(dev=False, github=True),
     OpeningFields: OpeningFields("john"),
     MessageFields: MessageFields("Hello, John", _CLIENT_ID),

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from handlers import content
 from handlers.describing import examples
 from handlers.describing.operations import CODES, NO_OPERATIONS, OPERATIONS, TAGS, Answer, Operation
 from handlers.requests import cursors, problems
@@ -56,6 +57,13 @@ _PARAMETERS: Mapping[str, Json] = {
     "search": {
         "schema": {"type": "string", "minLength": 1},
         "description": "The beginning of the name.",
+        "example": "ja",
+        "required": True,
+    },
+    "search for people": {
+        "name": "search",
+        "schema": {"type": "string", "pattern": rf"[^{content.SPACE}\u0000-\u001f@\uff20\ufe6b]"},
+        "description": "The beginning of a name. An `@` before it is removed.",
         "example": "ja",
         "required": True,
     },
@@ -283,7 +291,8 @@ def _curl(path: str, handler: type[Handler], method: str, operation: Operation) 
     """Returns the request as a curl command."""
     for name, parameter in _PATH_PARAMETERS.items():
         path = path.replace(f"{{{name}}}", parameter["example"])
-    query = "?search=ja" if "search" in operation.query else ""
+    searches = any(name.startswith("search") for name in operation.query)
+    query = "?search=ja" if searches else ""
     words = ["curl", *([] if method == "GET" else ["-X", method])]
     if _security(handler):
         words.append("-H 'Authorization: Bearer TOKEN'")

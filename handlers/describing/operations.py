@@ -26,12 +26,14 @@ from handlers.sign_in import (
     LoginFields,
     LoginHandler,
     LogoutHandler,
+    NameFields,
     RefreshTokenHandler,
     SignInMethods,
     SignInMethodsHandler,
 )
 from handlers.stream import StreamHandler
 from handlers.usernames import UsernamesHandler
+from handlers.users import UsersHandler
 
 TAGS = {
     "signing in": "Tokens, sessions, and sign-in methods.",
@@ -109,7 +111,17 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "Get the user that is signed in",
             "Returns the user that the credential belongs to.",
             {200: Answer("The user.", User)},
-        )
+        ),
+        "PATCH": Operation(
+            "rename",
+            "people",
+            "Change your names",
+            "Changes the user name, the display name, or both. A display name of null removes it."
+            " Everyone who shares a conversation with you gets a `user` event.",
+            {200: Answer("The user with the new names.", User)},
+            body=NameFields,
+            refusals=(409, 422, 429),
+        ),
     },
     SignInMethodsHandler: {
         "GET": Operation(
@@ -180,6 +192,18 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             " name is never among them.",
             {200: Answer("The names, sorted.", list[str])},
             query=("search",),
+            refusals=(422,),
+        )
+    },
+    UsersHandler: {
+        "GET": Operation(
+            "users",
+            "people",
+            "Search people",
+            "Finds at most five people. Their user name, or a word of their display name, begins"
+            " with the text, without regard to case and accents. You are never among them.",
+            {200: Answer("The people, sorted by user name.", list[User])},
+            query=("search for people",),
             refusals=(422,),
         )
     },
@@ -353,6 +377,7 @@ CODES: Mapping[int, Mapping[str, str]] = {
     406: {"not_acceptable": "`Accept` does not include `text/event-stream`."},
     409: {
         "client_id_reused": "The `clientId` belongs to another message.",
+        "username_taken": "Another user has that user name.",
         "other_user": "The credential belongs to another user than `X-User` names.",
     },
     413: {"content_too_large": "The body is larger than 64 KiB."},
@@ -370,6 +395,7 @@ CODES: Mapping[int, Mapping[str, str]] = {
         "database_unavailable": "The database cannot be reached, or accepts no writes.",
         "draining": "The server is about to stop.",
         "full": "The server has no room for one more stream.",
+        "upgrading": "A server of an older version still runs, and cannot read this yet.",
         "migrations_pending": "The schema is not up to date.",
     },
     507: {"storage_full": "The server's disk is almost full."},

@@ -5,11 +5,12 @@ import { icon } from "../lib/icon.js";
 import { words } from "../words.js";
 import { avatar } from "./avatar.js";
 import { Component } from "./context.js";
+import { nameOf } from "../lib/names.js";
 
 /** @typedef {import("../types.js").User} User */
 
 class AccountBar extends Component {
-  #name = el("span", { class: "name" });
+  #name = el("bdi", { class: "name" });
   #link = el("a", { href: "/settings" }, this.#name, el("span", { class: "visually-hidden" }, words.settings.title), icon("settings"));
   /** @type {User | null} */
   #drawn = null;
@@ -27,7 +28,7 @@ class AccountBar extends Component {
     this.#drawn = me;
     this.querySelector(".avatar")?.remove();
     this.#name.before(avatar(me));
-    this.#name.textContent = me.username;
+    this.#name.textContent = nameOf(me);
   }
 
   #mark() {

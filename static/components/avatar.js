@@ -1,6 +1,7 @@
 /** The picture of a user, or two letters of the name on a colour derived from it. */
 
 import { el } from "../lib/dom.js";
+import { nameOf } from "../lib/names.js";
 
 /** @typedef {import("../types.js").User} User */
 
@@ -26,18 +27,18 @@ export function avatarPath(user) {
   return isOwn && new URL(path, location.origin).origin === location.origin ? path : null;
 }
 
-/** @param {User} user */
-function initials({ username }) {
-  const letters = username.normalize("NFC").toLowerCase();
-  return el("span", { class: "avatar", "data-colour": `${hashOf(letters) % COLOURS}`, "aria-hidden": "true" }, lettersOf(username));
+/** The colour stays with the user name when a display name changes. @param {User} user */
+function initials(user) {
+  const name = user.username.normalize("NFC").toLowerCase();
+  return el("span", { class: "avatar", "data-colour": `${hashOf(name) % COLOURS}`, "aria-hidden": "true" }, lettersOf(nameOf(user)));
 }
 
 /**
  * The first letter, and the first of the second part of the name if there is one: "JA" for jane, "MO" for max-of-the-sea.
- * @param {string} username
+ * @param {string} name
  */
-export function lettersOf(username) {
-  const [first = "", second] = username.split(/[-\s]+/u).filter(Boolean);
+export function lettersOf(name) {
+  const [first = "", second] = name.split(/[-\s]+/u).filter(Boolean);
   const [one = "", two = ""] = first;
   return (one + (second?.[Symbol.iterator]().next().value ?? two)).toUpperCase();
 }

@@ -6,6 +6,7 @@ import { beginning } from "../lib/graphemes.js";
 import { fullTime, shortTime } from "../lib/time.js";
 import { words } from "../words.js";
 import { avatar } from "./avatar.js";
+import { nameOf } from "../lib/names.js";
 
 /** @typedef {import("../types.js").Conversation} Conversation */
 /**
@@ -18,7 +19,7 @@ const ALIKE = /** @type {const} */ (["conversation", "current", "times"]);
 
 class RowParts {
   link = el("a");
-  #name = el("span", { class: "name" });
+  #name = el("bdi", { class: "name" });
   #time = el("time");
   #prefix = document.createTextNode("");
   #text = el("bdi");
@@ -46,7 +47,7 @@ class RowParts {
   /** @param {import("../types.js").User} other */
   #drawOther(other) {
     this.link.querySelector(".avatar")?.remove();
-    setText(this.#name, other.username);
+    setText(this.#name, nameOf(other));
     this.link.prepend(avatar(other), this.#name);
   }
 

@@ -13,6 +13,7 @@ import { Component, make } from "./context.js";
 import "./message-list.js";
 import { action, nothingHere, notice } from "./notice.js";
 import { words } from "../words.js";
+import { nameOf } from "../lib/names.js";
 
 /** @typedef {import("../types.js").State} State */
 
@@ -22,7 +23,7 @@ const STALE_PAUSE_MILLISECONDS = 500; // before fetching again after an answer o
 
 class ConversationView extends Component {
   conversationId = "";
-  #title = el("h1", { tabindex: "-1" });
+  #title = el("h1", { tabindex: "-1", dir: "auto" });
   #with = el("div", { class: "who" }, this.#title);
   #header = el(
     "header",
@@ -139,7 +140,7 @@ class ConversationView extends Component {
   #drawTitle(other) {
     this.#drawn = other;
     this.#header.querySelector(".avatar")?.replaceWith(avatar(other));
-    this.#title.textContent = other.username;
+    this.#title.textContent = nameOf(other);
   }
 
   /** @param {Event} event of message-list */

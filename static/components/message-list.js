@@ -17,6 +17,7 @@ import { copyWhole } from "./message-text.js";
 import { drawDay, drawDraft, drawMessage, drawUnread } from "./message.js";
 import * as range from "./visible-range.js";
 import { words } from "../words.js";
+import { nameOf } from "../lib/names.js";
 
 /** @typedef {import("./rows.js").Line} Line */
 /** @typedef {import("../types.js").State} State */
@@ -257,7 +258,7 @@ class MessageList extends Component {
 
   /** Draws the author again quietly when the name arrives or changes. */
   #noteAuthor() {
-    const author = this.#conversation?.otherParticipant.username ?? "";
+    const author = this.#conversation ? nameOf(this.#conversation.otherParticipant) : "";
     if (author !== this.#author) this.#quietly();
     this.#author = author;
   }

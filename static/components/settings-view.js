@@ -7,6 +7,7 @@ import { avatar } from "./avatar.js";
 import { Component, make } from "./context.js";
 import "./sign-out.js";
 import "./theme-switch.js";
+import { nameOf } from "../lib/names.js";
 
 /** @typedef {import("../types.js").User} User */
 
@@ -30,7 +31,7 @@ class SettingsView extends Component {
 
   /** @param {User} me */
   #draw(me) {
-    this.#profile.replaceChildren(avatar(me), el("bdi", { class: "name" }, me.username));
+    this.#profile.replaceChildren(avatar(me), el("bdi", { class: "name" }, nameOf(me)));
   }
 }
 

@@ -1,6 +1,14 @@
-/** Reads a user name that was typed or pasted. Pure. */
+/** Names of people: the one that is shown, and user names that were typed or pasted. Pure. */
+
+/** @typedef {import("../types.js").User} User */
 
 const INVISIBLE = /\p{Default_Ignorable_Code_Point}/gu; // may surround a copied name
+
+/**
+ * The name that people see.
+ * @param {User} user
+ */
+export const nameOf = (user) => user.displayName ?? user.username;
 
 /**
  * Removes characters around a name: `@jack`, full-width `＠ｊａｃｋ`, spaces.
