@@ -104,7 +104,12 @@ async def _rename(db: Database, renaming: Renaming) -> WriteResult[User]:
                 UNION
                 SELECT other.user_id
                 FROM participants mine
-                JOIN participants other USING (conversation_id)
+                CROSS JOIN LATERAL (
+                    SELECT user_id
+                    FROM participants
+                    WHERE participants.conversation_id = mine.conversation_id
+                    OFFSET 0
+                ) other
                 WHERE mine.user_id = %(user_id)s
             ))
             ORDER BY user_id
