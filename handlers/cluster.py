@@ -266,7 +266,10 @@ class Cluster:
     def looked(self, asked_at: float, running: list[Member]) -> None:
         self._contact.answered(asked_at)
         self._kinds = frozenset.intersection(*(frozenset(member.kinds) for member in running))
-        self._relay.expect({Sender(member.id, member.start) for member in running})
+        if self._relay.expect({Sender(member.id, member.start) for member in running}):
+            # Its last messages may be lost, and PostgreSQL may still commit its last statements.
+            self._owed.set()
+            self._gaps.check_all()
 
     def heard(self, data: bytes) -> None:
         if self._postgres is not None:

@@ -2,7 +2,7 @@
 
 Publishing may fail, and news from other servers may be lost. Each stream is checked at its
 heartbeat. So an event that was stored but not published arrives one heartbeat late at most. After a
-write with an unknown outcome, all streams are checked at once.
+write with an unknown outcome, and after the end of another server, all streams are checked at once.
 """
 
 import asyncio

@@ -175,10 +175,9 @@ class Relay:
         self._counts.relay_lost(reason)
         self._missed()
 
-    def expect(self, running: Collection[Sender]) -> None:
-        """Takes the servers that run, this one included."""
-        if self._peers.expect([sender for sender in running if sender != self._sender]):
-            self._missed()  # the last messages of the server that has gone
+    def expect(self, running: Collection[Sender]) -> bool:
+        """Takes the servers that run, this one included. Returns whether one has gone."""
+        return self._peers.expect([sender for sender in running if sender != self._sender])
 
     @property
     def hears_all(self) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 from tornado.httpclient import AsyncHTTPClient
+from tornado.simple_httpclient import HTTPStreamClosedError
 
 from relay.message import Event, Message, Seal, Sender
 from tests.support import cluster
@@ -133,6 +134,33 @@ async def test_an_event_whose_server_dies_after_the_commit_reaches_the_streams_o
         await john.send(talk, "the last words")
         one.process.kill()
         assert (await stream.event(LATE_SECONDS)).data["content"] == "the last words"
+
+
+@pytest.mark.gen_test
+async def test_an_event_that_is_committed_after_the_end_of_its_server_reaches_another(
+    http_client: AsyncHTTPClient, pair: list[ForgetfulServer], dsn: str
+) -> None:
+    one, other = pair
+    john, jane = await people(http_client, one)
+    talk = await john.talk_to(jane)
+    ask(dsn, COMMIT_SLOWLY.replace("0.3", "2.5"))
+    with closing(await stream_of(jane, other)) as stream:
+        sending = asyncio.create_task(john.send(talk, "the last words"))
+        while not ask(dsn, COMMITTING):
+            await asyncio.sleep(0.01)
+        one.process.kill()
+        assert await stream.silent(2)  # the other has looked, and there was nothing
+        assert (await stream.event(LATE_SECONDS)).data["content"] == "the last words"
+        with pytest.raises(HTTPStreamClosedError):
+            await sending
+
+
+COMMITTING = """
+    SELECT pid
+    FROM pg_stat_activity
+    WHERE datname = current_database()
+        AND wait_event = 'PgSleep'
+"""
 
 
 @pytest.mark.gen_test
