@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -19,12 +20,13 @@ from tests.support import site as sites
 from tests.support.balancers import BALANCERS, HOST, Balancer, HAProxyBalancer, NginxBalancer
 from tests.support.callers import wait_for_a_lock
 from tests.support.measures import Figures
-from tests.support.people import eventually
+from tests.support.people import eventually, eventually_equal
 from tests.support.postgres import Postgres
 from tests.support.processes import ServerProcess
 from tests.support.residents import another_token
 from tests.support.site import Load, Site, User
 from tests.support.sse import EventStream
+from tests.support.standalone import StandalonePostgres
 
 REQUESTS = "messenger_requests_total"
 COOKIES = ("messenger-session", "__Host-messenger-session")
@@ -91,15 +93,20 @@ async def test_a_token_in_the_query_opens_a_stream_and_is_in_no_log(
     assert (await stream.event()).name == "hello"
     balancer.log()
     await stream.left()
-    logged = ""
+    assert user.token not in await logged(balancer, "GET /api/messages 200")
 
-    def has_ended() -> bool:
-        nonlocal logged
-        logged += balancer.log()
-        return "GET /api/messages 200" in logged
 
-    await eventually(has_ended)
-    assert user.token not in logged
+async def logged(balancer: Balancer, *wanted: str) -> str:
+    """Waits until the balancer has logged these texts. Returns all that it logs until then."""
+    told = ""
+
+    def has_told() -> bool:
+        nonlocal told
+        told += balancer.log()
+        return all(text in told for text in wanted)
+
+    await eventually(has_told)
+    return told
 
 
 @pytest.mark.gen_test
@@ -251,6 +258,35 @@ async def test_haproxy_holds_requests_from_one_server_to_several_and_back(
             one.flags = alone
             await site.restart(0)
     load.check()
+
+
+@pytest.mark.gen_test
+async def test_while_the_database_is_away_clients_get_503_and_then_all_is_well(
+    balancer: Balancer, tmp_path: Path
+) -> None:
+    postgres = StandalonePostgres()
+    postgres.start()
+    with ExitStack() as stack:
+        stack.callback(postgres.stop)
+        dsn = stack.enter_context(postgres.database())
+        server = stack.enter_context(sites.server(dsn, tmp_path / "server"))
+        # One that is three, because three need the time of three.
+        front = stack.enter_context(sites.balancer(type(balancer), tmp_path, [server] * 3))
+        user = User(front, dsn)
+
+        postgres.crash()
+        if isinstance(front, HAProxyBalancer):
+            await logged(front, *(f"messenger/{n} is DOWN" for n in ("one", "two", "three")))
+        for _ in range(3):
+            answer = await user.ask("GET", "/api/conversations")
+            assert answer.status_code == 503, answer.text
+            assert answer.headers["Retry-After"]
+        postgres.revive()
+        await eventually_equal(200, partial(status_of, user))
+
+
+async def status_of(user: User) -> int:
+    return (await user.ask("GET", "/api/conversations")).status_code
 
 
 @pytest.mark.gen_test
