@@ -28,6 +28,7 @@ from db.server.membership import Member, Membership, Own
 from db.server.notifier import LARGEST_MESSAGE, Notifier
 from db.sessions import Sessions
 from db.write_result import Appended
+from handlers import gaps
 from handlers.gaps import GapDetector
 from handlers.requests.metrics import Metrics
 from relay.message import Event, Seal, Sender
@@ -37,6 +38,7 @@ from relay.relay import Engine, Received, Relay, Unsent
 POSTGRES = "postgres"
 LOOK_SECONDS = 1.0  # between looks while another server is silent
 AGAIN_SECONDS = 0.25  # between other looks, and after one that failed
+UNSURE_SECONDS = (0, *gaps.AGAIN_SECONDS)  # after a lost answer, the others are made to look
 CHECK_SECONDS = 0.25  # between checks for silent servers
 START_SECONDS = 2.0  # the start waits this long for the relay
 END_SECONDS = 1.0  # the end waits this long for it
@@ -148,7 +150,7 @@ class Cluster:
         db: Database,
         bus: Bus,
         sessions: Sessions,
-        gaps: GapDetector,
+        detector: GapDetector,
         contact: Contact,
         metrics: Metrics,
     ) -> None:
@@ -156,11 +158,12 @@ class Cluster:
         self._db = db
         self._bus = bus
         self._sessions = sessions
-        self._gaps = gaps
+        self._gaps = detector
         self._contact = contact
         self._metrics = metrics
         self._owed = asyncio.Event()  # a look
         self._is_listening = False
+        self._skips: list[asyncio.TimerHandle] = []
         self._was_up = True
         self._kinds: frozenset[str] = frozenset()  # that all servers read
         self._postgres: _PostgresEngine | None = None
@@ -216,6 +219,14 @@ class Cluster:
             body = event.body(seen, kind.name)
             self._hand_out(epoch, Event(body, users, numbers))
             self._relay.tell(epoch, Event(body, users, numbers))
+
+    def unsure(self) -> None:
+        """Has all servers look: a write may be stored, or be stored soon, that nobody tells of."""
+        self._gaps.check_all()
+        while self._skips:
+            self._skips.pop().cancel()
+        loop = asyncio.get_running_loop()
+        self._skips = [loop.call_later(after, self._relay.skip) for after in UNSURE_SECONDS]
 
     def _hand_out(self, epoch: str, told: Event) -> int:
         """Returns how many users have a stream that got the event."""

@@ -14,7 +14,7 @@ from tests.support import cluster
 from tests.support.cluster import Broker, ForgetfulServer
 from tests.support.links import Link
 from tests.support.people import Person, Visitor, eventually, eventually_equal
-from tests.support.postgres import ask
+from tests.support.postgres import COMMIT_SLOWLY, ask
 from tests.support.sse import Event, EventStream
 from tests.support.standalone import StandalonePostgres
 
@@ -44,16 +44,21 @@ class Pair(NamedTuple):
 
 
 @pytest.fixture
-def pair(over_tcp: StandalonePostgres, tmp_path: Path) -> Iterator[Pair]:
+def dsn_of_pair(over_tcp: StandalonePostgres) -> Iterator[str]:
+    with over_tcp.database() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def pair(over_tcp: StandalonePostgres, dsn_of_pair: str, tmp_path: Path) -> Iterator[Pair]:
     broker = Broker()
     broker.start()
     with ExitStack() as stack:
         stack.callback(broker.kill)
-        dsn = stack.enter_context(over_tcp.database())
         to_broker = stack.enter_context(Link(broker.port))
         to_database = stack.enter_context(Link(over_tcp.port))
-        near = cluster.server(dsn, tmp_path / "one", broker.url, kind=ForgetfulServer)
-        linked = make_dsn(dsn, port=to_database.port)
+        near = cluster.server(dsn_of_pair, tmp_path / "one", broker.url, kind=ForgetfulServer)
+        linked = make_dsn(dsn_of_pair, port=to_database.port)
         relay = f"nats://127.0.0.1:{to_broker.port}"
         far = cluster.server(linked, tmp_path / "other", relay, kind=ForgetfulServer)
         for server in (near, far):
@@ -170,6 +175,28 @@ async def test_a_server_without_the_database_passes_on_nothing_and_trusts_no_ses
                 return status
 
             await eventually_equal(401, refusal)
+
+
+@pytest.mark.gen_test
+async def test_an_event_whose_writer_never_learned_of_its_commit_reaches_the_other_server(
+    http_client: AsyncHTTPClient, pair: Pair, dsn_of_pair: str
+) -> None:
+    async with talk(http_client, pair) as talking:
+        ask(dsn_of_pair, COMMIT_SLOWLY)
+        sending = asyncio.create_task(talking.send_at(pair.other, "hello"))
+        while not (committing := ask(dsn_of_pair, COMMITTING)):
+            await asyncio.sleep(0.01)
+        pair.to_database.cut_connection(committing[0][0])
+        await both_have(talking, ["hello"])
+        await sending
+
+
+COMMITTING = """
+    SELECT client_port
+    FROM pg_stat_activity
+    WHERE datname = current_database()
+        AND wait_event = 'PgSleep'
+"""
 
 
 async def asked(person: Person) -> int:

@@ -80,13 +80,13 @@ class Services:
                 db=db,
                 bus=self.bus,
                 sessions=self.sessions,
-                gaps=self.gaps,
+                detector=self.gaps,
                 contact=self.contact,
                 metrics=self.metrics,
             )
             self.metrics.relay(lambda: self.cluster.is_up)
             self.writer = FeedWriter(
-                db, self.cluster.publish, self.gaps.check_all, self.cluster.reads
+                db, self.cluster.publish, self.cluster.unsure, self.cluster.reads
             )
         else:
             self.writer = FeedWriter(db, publisher(self.bus), self.gaps.check_all)

@@ -50,6 +50,10 @@ class Link:
         """Passes nothing on over the connection with this port on the side of `to_port`."""
         self._run(self._hang_connection(local_port))
 
+    def cut_connection(self, local_port: int) -> None:
+        """Breaks the connection with this port on the side of `to_port`."""
+        self._run(self._cut_connection(local_port))
+
     def leads(self, local_port: int) -> bool:
         """Whether a connection with this port on the side of `to_port` is open."""
         return local_port in self._local_ports
@@ -83,6 +87,11 @@ class Link:
 
     async def _hang_connection(self, local_port: int) -> None:
         self._hung.add(local_port)
+
+    async def _cut_connection(self, local_port: int) -> None:
+        for writer in [*self._writers]:
+            if writer.get_extra_info("sockname")[1] == local_port:
+                writer.transport.abort()
 
     async def _mend(self) -> None:
         self._refuses = False
