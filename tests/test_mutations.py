@@ -32,7 +32,8 @@ NOTICED_BY = {
     "test_a_relay_message_that_was_lost_is_noticed_by_the_number_of_the_next",
     "no_beat": "test_relay.py::test_a_server_with_nothing_to_tell_beats",
     "no_look_at_silence": "test_cluster.py::test_what_the_relay_loses_is_looked_up",
-    "sessions_trusted_without_contact": f"{_CUT_OFF}[database-cut]",
+    "sessions_trusted_without_contact": "test_sessions.py::"
+    "test_a_server_out_of_contact_asks_the_database_about_each_session",
     "sessions_kept_after_lost_contact": "test_ended_everywhere.py::"
     "test_a_session_that_ends_on_one_server_is_soon_refused_by_the_other[postgres-terminated-3.0]",
     "events_passed_on_without_contact": f"{_CUT_OFF}[database-hang]",

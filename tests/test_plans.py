@@ -224,7 +224,7 @@ STATEMENTS: dict[str, Act] = {
     "users.one": lambda db: users.one(db, 7),
     "users.search few": lambda db: users.search(db, 7, "user777"),
     "users.search all": lambda db: users.search(db, 7, "u"),
-    "users.rename_all": lambda db: users.rename_all(db, [NEW_NAME]),
+    "users._rename": lambda db: users.rename_all(db, [NEW_NAME]),
     "users.usernames few": lambda db: users.usernames(db, 7, "USER777"),
     "users.usernames all": lambda db: users.usernames(db, 7, "u"),
     "sessions.begin": lambda db: Sessions(db).begin(7, "a browser"),

@@ -80,7 +80,7 @@ async def test_an_unknown_route_is_not_found_whatever_the_method(
         ("/api/login", "POST"),
         ("/api/refresh_token", "POST"),
         ("/api/logout", "POST"),
-        ("/api/auth_user", "GET, HEAD"),
+        ("/api/auth_user", "GET, HEAD, PATCH"),
         ("/api/sign_in_methods", "GET, HEAD"),
         ("/api/sessions", "GET, HEAD, DELETE"),
         ("/api/sessions/1", "DELETE"),

@@ -7,11 +7,14 @@ from typing import Any
 import psycopg2
 import pytest
 
-from db import errors
+from db import errors, users
 from db.connection import Row
 from db.pool import Database
+from db.server.contact import Contact, awake
+from db.sessions import Sessions
 from handlers.application import Messenger
 from tests.support.people import Person, Visitor
+from tests.support.postgres import ask
 from tests.support.rules import rule
 
 LONG_AGO = "UPDATE sessions SET last_seen_at = now() - interval '10 minutes'"
@@ -243,3 +246,20 @@ async def test_expired_sessions_are_not_listed(visitor: Visitor, dsn: str) -> No
         )
     conn.close()
     assert [s["current"] for s in await sessions(jane)] == [True]
+
+
+@pytest.mark.gen_test
+async def test_a_server_out_of_contact_asks_the_database_about_each_session(
+    db: Database, dsn: str
+) -> None:
+    contact = Contact(needed=True)
+    contact.answered(awake())
+    contact.renew(contact.losses)
+    john = await users.sign_in(db, "john")
+    known = Sessions(db, contact)
+    session = await known.begin(int(john.id), "a browser")
+    assert await known.is_living(session, int(john.id))
+    ask(dsn, "DELETE FROM sessions")
+    assert await known.is_living(session, int(john.id))  # remembered: others would have told
+    contact.lose()
+    assert not await known.is_living(session, int(john.id))
