@@ -56,8 +56,8 @@ from shutdown import Shutdown
 BACKLOG = 4096  # thousands of clients return at once after a restart; the kernel may cap it
 PATIENCE_SECONDS = ServerLock.PATIENCE_SECONDS
 # New objects between collections of the youngest generation, such collections between those of the
-# next one, and those between full ones. The first two take 1 ms and 7 ms at most.
-GARBAGE_THRESHOLDS = (10_000, 5, 4000)
+# next one, and those between full ones. The first two take some milliseconds each.
+GARBAGE_THRESHOLDS = (5_000, 2, 8_000)
 FINISH_SECONDS = 5.0  # a drain waits this long for requests in flight
 BEGIN_ANEW_SECONDS = 5.0  # before a failed background task restarts, so that it cannot fill the log
 FAREWELL_SECONDS = 1.5  # a drain spreads the ends of streams over this time
