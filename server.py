@@ -307,7 +307,7 @@ def _access(config: Config) -> Iterator[str]:
         )
     if config.relay and cluster.is_exposed(config.relay):
         yield (
-            "The relay is not encrypted: who can read the network between the servers can read"
+            "The relay is not encrypted: anyone on the network between the servers can read"
             " messages. Use tls:// unless that network is private."
         )
     if not ipaddress.ip_address(config.address).is_loopback:

@@ -42,8 +42,8 @@ CHANGED = Kind(
     example=User("7", "jane", None, "Jane Doe"),
 )
 
-# The events of a CTE `changed` with the columns of users that are shown: for the user, and for all
-# who share a conversation with them.
+# The events of a CTE `changed` with the columns of users that are shown. The user gets one, and so
+# does everyone with a shared conversation.
 CHANGED_EVENTS = f"""
     new_events AS (
         SELECT

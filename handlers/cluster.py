@@ -80,18 +80,14 @@ def own(config: Config, secret: str) -> Own:
 
 
 def _digest(key: str, text: str) -> str:
-    """Slow on purpose: whoever reads the database must not find a short secret by trying."""
+    """Returns a slow hash, so that a reader of the database cannot guess a short secret."""
     return hashlib.scrypt(text.encode(), salt=key.encode(), n=2**14, r=8, p=1, dklen=16).hex()
 
 
 def shown(relay: str) -> str:
     """Returns the relay without its password."""
-    address = urllib.parse.urlsplit(relay)
-    return (
-        relay
-        if "@" not in address.netloc
-        else relay.replace(address.netloc, address.netloc.rpartition("@")[2])
-    )
+    netloc = urllib.parse.urlsplit(relay).netloc
+    return relay.replace(netloc, netloc.rpartition("@")[2]) if netloc else relay
 
 
 def is_exposed(relay: str) -> bool:
@@ -216,9 +212,9 @@ class Cluster:
             users.append(user_id)
             numbers.append(seq)
         for seen, (users, numbers) in views.items():
-            body = event.body(seen, kind.name)
-            self._hand_out(epoch, Event(body, users, numbers))
-            self._relay.tell(epoch, Event(body, users, numbers))
+            told = Event(event.body(seen, kind.name), users, numbers)
+            self._hand_out(epoch, told)
+            self._relay.tell(epoch, told)
 
     def unsure(self) -> None:
         """Has all servers look: a write may be stored, or be stored soon, that nobody tells of."""

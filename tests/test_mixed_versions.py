@@ -20,8 +20,7 @@ class NextRelease(ServerProcess):
 
 def at(person: Person, server: ServerProcess) -> Person:
     """The same person, who asks another server."""
-    login = {"token": person.token, "authUser": {"id": person.id, "username": person.username}}
-    return Person(person._client, cluster.url(server), login)
+    return person.at(cluster.url(server))
 
 
 async def wave(person: Person, server: ServerProcess, talk: str) -> int:
