@@ -1,43 +1,75 @@
 """Conversations: one for each pair of users, as each of them sees it."""
 
+import sys
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
 
-from db import feed_append
+from db import feed_append, message
 from db.kind import FeedRow, Kind, appends
-from db.messages import Message
+from db.message import History, Message
 from db.pool import Database
 from db.schema_types import Id
 from db.snapshot import Keyset, NotFound, Page, Snapshot
+from db.unread import UNREAD, UNREAD_MENTIONS, UNREAD_TOTAL
 from db.users import User
 from db.write_result import Appended, WriteResult
 
-MOST_UNREAD = 1000  # counts stop here: it means 1000 or more
 NEWEST = (2**63 - 1, 2**63 - 1)  # beyond every conversation: (active_id, id)
 
+Role = Literal["admin", "member"]
+Notify = Literal["all", "mentions", "none"]
 
-class Conversation(msgspec.Struct, frozen=True, rename="camel"):
-    """A conversation as one participant sees it."""
+
+def same(notify: str) -> Notify:
+    """Returns the object that equals it. msgspec leaves out a default only if it is that object."""
+    return cast("Notify", sys.intern(notify))
+
+
+class Group(msgspec.Struct, frozen=True, rename="camel"):
+    """What a conversation of any number of people has, as one of them sees it."""
+
+    name: str
+    member_count: int
+    role: Role
+    history: History
+
+
+class Conversation(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A conversation as one participant sees it. A field that is absent has its default."""
 
     id: Id
-    other_participant: User
+    other_participant: User | None  # None in a group
     last_message: Message | None
     unread_count: int
     has_unread_messages: bool
     last_read_message_id: Id | None
     other_last_read_message_id: Id | None
+    group: Group | None = None
+    unread_mention_count: int = 0
+    notify: Notify = "all"
 
     @classmethod
     def new(cls, conversation_id: str, other_participant: User) -> "Conversation":
-        """Returns a conversation in the state after its creation."""
+        """Returns a pair in the state after its creation."""
         return cls(conversation_id, other_participant, None, 0, False, None, None)
+
+    @classmethod
+    def joined(cls, notice: Message | None, group: Group, notify: Notify) -> "Conversation":
+        """Returns a group in the state in which somebody came into it, with that notice."""
+        assert notice is not None
+        return cls(
+            notice.conversation_id, None, notice, 0, False, notice.id, None, group, 0, same(notify)
+        )
 
     @classmethod
     def from_row(cls, row: FeedRow) -> "Conversation":
         """Returns the conversation as the owner of the feed has seen it."""
-        return cls.new(row.conversation_id, User(**row.payload))
+        if "group" not in row.payload:
+            return cls.new(row.conversation_id, User(**row.payload))
+        group = msgspec.convert(row.payload["group"], Group)
+        return cls.joined(Message.from_row(row), group, row.payload["notify"])
 
     def seen_by(self, user_id: int) -> "Conversation":
         return self
@@ -47,7 +79,8 @@ OPENED = Kind(
     name="conversation",
     from_row=Conversation.from_row,
     summary="A new conversation",
-    sent_to="Both participants get it, in the state after its creation.",
+    sent_to="Both of a pair get it, and everyone who comes into a group. A group is as it was"
+    " then, and its history is for the client to fetch.",
     example=Conversation.new("12", User("8", "john", None)),
 )
 
@@ -82,85 +115,29 @@ class WithOneself(Exception):
     """A user cannot open a conversation with themselves."""
 
 
-UNREAD = f"""
-    SELECT count(*)
-    FROM (
-        SELECT
-        FROM participants author
-        CROSS JOIN LATERAL (
-            SELECT
-            FROM messages
-            WHERE messages.conversation_id = mine.conversation_id
-                AND messages.user_id = author.user_id
-                AND messages.id > coalesce(mine.last_read_message_id, 0)
-            LIMIT {MOST_UNREAD}
-        ) unread
-        WHERE author.conversation_id = mine.conversation_id
-            AND author.user_id <> mine.user_id
-        LIMIT {MOST_UNREAD}
-    ) counted
-"""
-"""Counts messages of others after the marker of `mine`, a row of participants.
-
-It counts one author at a time along an index, and so never reads the user's own messages.
-"""
-
-_UNREAD_TOTAL = f"""
-    SELECT count(*)
-    FROM (
-        SELECT
-        FROM participants mine
-        CROSS JOIN LATERAL (
-            SELECT
-            FROM messages
-            WHERE messages.conversation_id = mine.conversation_id
-                AND messages.id > coalesce(mine.last_read_message_id, 0)
-            LIMIT 1
-        ) beyond
-        CROSS JOIN LATERAL (
-            SELECT user_id
-            FROM participants
-            WHERE participants.conversation_id = mine.conversation_id
-                AND participants.user_id <> mine.user_id
-            OFFSET 0
-        ) author
-        CROSS JOIN LATERAL (
-            SELECT
-            FROM messages
-            WHERE messages.conversation_id = mine.conversation_id
-                AND messages.user_id = author.user_id
-                AND messages.id > coalesce(mine.last_read_message_id, 0)
-            LIMIT {MOST_UNREAD}
-        ) unread
-        WHERE mine.user_id = feeds.user_id
-        LIMIT {MOST_UNREAD}
-    ) counted
-"""
-"""Sums `UNREAD` over all conversations of the user of `feeds`.
-
-A conversation without unread messages costs one index look-up.
-"""
-
 _COLUMNS = f"""
     mine.conversation_id::text,
     other.id::text,
     other.username,
     other.avatar_url,
     other.display_name,
-    last.id::text,
-    last.conversation_id::text,
-    last.user_id::text,
-    last.content,
-    rfc3339(last.created_at),
-    last.user_id = mine.user_id,
-    CASE WHEN last.user_id = mine.user_id AND last.client_id_given THEN last.client_id::text END,
     ({UNREAD}),
     mine.last_read_message_id::text,
-    other.last_read_message_id::text
+    other.last_read_message_id::text,
+    CASE WHEN mine.role IS NOT NULL THEN (
+        SELECT jsonb_build_object(
+            'name', name, 'memberCount', member_count, 'role', mine.role, 'history', history
+        )
+        FROM conversations
+        WHERE conversations.id = mine.conversation_id
+    ) END,
+    ({UNREAD_MENTIONS}),
+    mine.notify,
+    {message.columns("last", viewer="mine.user_id", is_group="mine.role IS NOT NULL")}
 """
 
 _SIDES = """
-    CROSS JOIN LATERAL (
+    LEFT JOIN LATERAL (
         SELECT
             users.id,
             users.username,
@@ -169,13 +146,14 @@ _SIDES = """
             participants.last_read_message_id
         FROM participants
         JOIN users ON users.id = participants.user_id
-        WHERE participants.conversation_id = mine.conversation_id
+        WHERE mine.role IS NULL
+            AND participants.conversation_id = mine.conversation_id
             AND participants.user_id <> mine.user_id
         ORDER BY users.id
         LIMIT 1
-    ) other
+    ) other ON true
     LEFT JOIN LATERAL (
-        SELECT id, conversation_id, user_id, content, created_at, client_id, client_id_given
+        SELECT *
         FROM messages
         WHERE messages.conversation_id = mine.conversation_id
         ORDER BY id DESC
@@ -198,7 +176,7 @@ async def page(db: Database, user_id: int, *, before: Keyset = NEWEST, limit: in
         FROM feeds
         JOIN meta ON meta.only_row
         CROSS JOIN LATERAL (
-            SELECT CASE WHEN %(is_first)s::boolean THEN ({_UNREAD_TOTAL}) END AS total
+            SELECT CASE WHEN %(is_first)s::boolean THEN ({UNREAD_TOTAL}) END AS total
             OFFSET 0 -- once, and not for each row
         ) unread
         LEFT JOIN LATERAL (
@@ -208,7 +186,9 @@ async def page(db: Database, user_id: int, *, before: Keyset = NEWEST, limit: in
                     participants.conversation_id,
                     participants.user_id,
                     participants.last_read_message_id,
-                    conversations.active_id
+                    conversations.active_id,
+                    participants.role,
+                    participants.notify
                 FROM participants
                 JOIN conversations ON conversations.id = participants.conversation_id
                 WHERE participants.user_id = feeds.user_id
@@ -272,6 +252,7 @@ async def other_participant(db: Database, user_id: int, conversation_id: int) ->
         JOIN participants other
             ON other.conversation_id = mine.conversation_id
             AND other.user_id <> mine.user_id
+            AND mine.role IS NULL
         JOIN users ON users.id = other.user_id
         WHERE mine.user_id = %(user_id)s
             AND mine.conversation_id = %(conversation_id)s
@@ -428,18 +409,21 @@ async def _open(db: Database, opening: Opening) -> WriteResult[Opened]:
     opened = Opened(conversation_id, created, participants)
     if not created:
         return WriteResult(opened)
-    return WriteResult(opened, Appended(OPENED, opened, epoch, user_ids, seqs))
+    return WriteResult(opened, [Appended(OPENED, opened, epoch, user_ids, seqs)])
 
 
 def _conversation(row: Sequence[Any]) -> Conversation:
     conversation_id, *other = row[:5]
-    unread, last_read, other_last_read = row[12:]
+    unread, last_read, other_last_read, group, unread_mentions, notify = row[5:11]
     return Conversation(
         id=conversation_id,
-        other_participant=User(*other),
-        last_message=None if row[5] is None else Message(*row[5:12]),
+        other_participant=None if other[0] is None else User(*other),
+        last_message=None if row[11] is None else Message.of(row[11:]),
         unread_count=unread,
         has_unread_messages=unread > 0,
         last_read_message_id=last_read,
         other_last_read_message_id=other_last_read,
+        group=None if group is None else msgspec.convert(group, Group),
+        unread_mention_count=unread_mentions,
+        notify=same(notify),
     )

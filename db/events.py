@@ -1,8 +1,10 @@
 """The list of all kinds of events in feeds."""
 
-from db import conversations, messages, reads, users
+from db import conversations, message, reads, users
+from db.groups import gone
 
 # By name. The reader of feeds, the streams and the AsyncAPI description use this table.
 KINDS = {
-    kind.name: kind for kind in (messages.SENT, conversations.OPENED, users.CHANGED, reads.MOVED)
+    kind.name: kind
+    for kind in (message.SENT, conversations.OPENED, gone.GONE, users.CHANGED, reads.MOVED)
 }

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from db import message
 from db.batch_loader import BatchLoader
 from db.events import KINDS
+from db.groups.gone import GONE
 from db.kind import FeedRow
 from db.pool import Database
 
@@ -78,25 +80,26 @@ class FeedReader:
 async def pages(db: Database, starts: Sequence[After], limit: int) -> list[list[Event]]:
     """Returns for each start up to `limit` events after it, oldest first.
 
-    Checks access again. An event keeps its number, but has no data in three cases: the user has
-    left the conversation, the message was deleted, or this server does not know the kind.
+    Checks access again. An event keeps its number, but has no data in two cases: the user has left
+    the conversation since, or this server does not know the kind.
     """
     rows = await db.rows(
-        """
+        f"""
         SELECT
             wanted.n,
             e.user_id,
             meta.epoch,
             e.seq,
-            CASE WHEN p.user_id IS NOT NULL OR e.conversation_id IS NULL THEN e.kind END,
+            CASE
+                WHEN e.conversation_id IS NULL
+                    OR e.kind = '{GONE.name}'
+                    OR e.seq >= p.came_at_seq
+                THEN e.kind
+            END,
+            extract(epoch FROM e.created_at)::float8,
             e.conversation_id::text,
-            m.id::text,
-            m.user_id::text,
-            m.content,
-            rfc3339(m.created_at),
-            CASE WHEN m.client_id_given THEN m.client_id::text END,
             e.payload,
-            extract(epoch FROM e.created_at)::float8
+            {message.columns("m", viewer="e.user_id", is_group="p.role IS NOT NULL")}
         FROM unnest(%(user_ids)s::bigint[], %(seqs)s::bigint[], %(limits)s::bigint[])
             WITH ORDINALITY AS wanted (user_id, seq, most, n)
         JOIN meta ON meta.only_row
@@ -123,8 +126,9 @@ async def pages(db: Database, starts: Sequence[After], limit: int) -> list[list[
         },
     )
     found: list[list[Event]] = [[] for _ in starts]
-    for n, user_id, epoch, seq, kind, *row, appended_at in rows:
-        data = _shown(user_id, kind, FeedRow(*row))
+    for n, user_id, epoch, seq, kind, appended_at, conversation_id, payload, *shown in rows:
+        row = FeedRow(conversation_id, payload, None if shown[0] is None else shown)
+        data = _shown(user_id, kind, row)
         found[n - 1].append(Event(user_id, epoch, seq, kind, data, appended_at))
     return found
 

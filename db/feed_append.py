@@ -1,22 +1,64 @@
 """Appends events to feeds: the SQL that all statements with feed rows share.
 
 A writer sends `LOCK`, and then a statement that includes `APPEND`, as one string. So both take one
-round trip and one transaction. `LOCK` locks the feeds in ascending order of user id, so that no
-deadlock is possible. The second statement begins after that, with a new snapshot (READ COMMITTED).
-Its ids, times and feed numbers agree with the order of commits, for every viewer.
+round trip and one transaction. `LOCK` locks groups in ascending order of id, and then feeds in
+ascending order of user id, so that no deadlock is possible. Each statement begins after the one
+before, with a new snapshot (READ COMMITTED). So the members of a group cannot change after the
+first, and ids, times and feed numbers agree with the order of commits, for every viewer.
+"""
+
+_WRITERS = """
+    unnest(%(conversation_ids)s::bigint[], %(user_ids)s::bigint[])
+        AS writer (conversation_id, user_id)
+"""
+
+LOCK_GROUPS = f"""
+    SELECT id
+    FROM conversations
+    WHERE name IS NOT NULL
+        AND id IN (
+            SELECT conversation_id
+            FROM {_WRITERS}
+            JOIN participants me USING (conversation_id, user_id)
+            WHERE me.role IS NOT NULL
+        )
+    ORDER BY id
+    FOR NO KEY UPDATE;
 """
 
 # Locks the feeds of all participants of the conversations that (conversation_ids, user_ids) write
 # to, pairwise. A user outside of a conversation locks none of its feeds.
-LOCK = """
+LOCK = f"""
+    {LOCK_GROUPS}
+
     SELECT user_id
     FROM feeds
     WHERE user_id IN (
         SELECT everyone.user_id
-        FROM unnest(%(conversation_ids)s::bigint[], %(user_ids)s::bigint[])
-            AS writer (conversation_id, user_id)
+        FROM {_WRITERS}
         JOIN participants me USING (conversation_id, user_id)
         JOIN participants everyone USING (conversation_id)
+    )
+    ORDER BY user_id
+    FOR NO KEY UPDATE;
+"""
+
+# Like `LOCK`, for writes that only their users hear of if the conversation is a group.
+LOCK_OWN = f"""
+    SELECT user_id
+    FROM feeds
+    WHERE user_id IN (
+        SELECT concerned.user_id
+        FROM {_WRITERS}
+        JOIN participants me USING (conversation_id, user_id)
+        CROSS JOIN LATERAL (
+            SELECT me.user_id
+            UNION ALL
+            SELECT other.user_id
+            FROM participants other
+            WHERE me.role IS NULL
+                AND other.conversation_id = me.conversation_id
+        ) concerned
     )
     ORDER BY user_id
     FOR NO KEY UPDATE;

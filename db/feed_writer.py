@@ -250,9 +250,9 @@ class FeedWriter:
     def _settle(self, batch: list[AnyJob], outcomes: list[WriteResult[Any]]) -> None:
         for outcome in outcomes:
             # Skips events of a former database, after another one has replaced it.
-            appended = outcome.appended
-            if appended is not None and self._db.epoch in (None, appended.epoch):
-                self._publish(appended)
+            for appended in outcome.appended:
+                if self._db.epoch in (None, appended.epoch):
+                    self._publish(appended)
         for job, outcome in zip(batch, outcomes, strict=True):
             if not job.future.done():
                 job.future.set_result(outcome)

@@ -243,4 +243,4 @@ async def _signed_in(
     user = User(*person)
     if user_ids is None:
         return WriteResult(SignedIn(user))
-    return WriteResult(SignedIn(user), Appended(CHANGED, user, epoch, user_ids, seqs))
+    return WriteResult(SignedIn(user), [Appended(CHANGED, user, epoch, user_ids, seqs)])

@@ -1,6 +1,6 @@
 """The kinds of events: each has a name, reads its rows, and describes itself for the API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -11,12 +11,8 @@ class FeedRow(NamedTuple):
     """A row of a feed, with the message that it refers to, if that still exists."""
 
     conversation_id: Any  # text; None for an event without a conversation
-    message_id: str | None
-    author_id: str
-    content: str
-    created_at: str
-    client_id: str | None  # None if the server made it
     payload: Any  # the JSON that the write function has stored
+    message: Sequence[Any] | None  # for `Message.of`
 
 
 class Fact(Protocol):

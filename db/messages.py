@@ -1,64 +1,19 @@
 """Messages: stores batches, each client id once, and reads pages, newest first."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import msgspec
-
-from db import feed_append
-from db.kind import FeedRow, Kind, appends
+from db import feed_append, message
+from db.kind import appends
+from db.message import SENT, Message
 from db.pool import Database
 from db.prepared import array
-from db.schema_types import Id, Time, Uuid
 from db.snapshot import Keyset, NotFound, Page, Snapshot
 from db.write_result import Appended, WriteResult
 
 NEWEST = (2**63 - 1,)  # beyond every message id
 
 _SPACES = f"'{''.join(c for c in map(chr, range(0x3001)) if c.isspace())}'"  # none higher
-
-
-class Message(msgspec.Struct, frozen=True, rename="camel"):
-    """A message as one viewer sees it. Only its sender sees the `clientId`."""
-
-    id: Id
-    conversation_id: Id
-    user_id: Id
-    content: str
-    created_at: Time
-    mine: bool
-    client_id: Uuid | None
-
-    @classmethod
-    def from_row(cls, row: FeedRow) -> "Message | None":
-        """Returns the message as its sender sees it, or None if it was deleted."""
-        if row.message_id is None:
-            return None
-        return cls(
-            row.message_id,
-            row.conversation_id,
-            row.author_id,
-            row.content,
-            row.created_at,
-            True,
-            row.client_id,
-        )
-
-    def seen_by(self, user_id: int) -> "Message":
-        if self.user_id == str(user_id):
-            return self
-        return msgspec.structs.replace(self, mine=False, client_id=None)
-
-
-SENT = Kind(
-    name="message",
-    from_row=Message.from_row,
-    summary="A message",
-    sent_to="Every participant gets it, and so do the sender's other tabs.",
-    example=Message(
-        "345", "12", "8", "Hello, Jane", "2026-11-29T12:34:56.789Z", mine=False, client_id=None
-    ),
-)
 
 
 class Draft(NamedTuple):
@@ -69,6 +24,8 @@ class Draft(NamedTuple):
     content: str
     client_id: str  # a UUID in lower case
     client_id_given: bool  # False: the server made it, so that it can repeat the write
+    reply_to_id: int | None = None
+    names: Sequence[str] = ()  # that the content may mention, each once in any case
 
 
 class Stored(NamedTuple):
@@ -77,7 +34,11 @@ class Stored(NamedTuple):
 
 
 class ClientIdReused(Exception):
-    """The client id belongs to a message with other content or in another conversation."""
+    """The client id belongs to another message."""
+
+
+class NoSuchReply(Exception):
+    """The message to reply to is not one that the sender sees, or it is a notice."""
 
 
 async def page(
@@ -94,23 +55,18 @@ async def page(
     Raises `NotFound`.
     """
     rows = await db.rows(
-        """
+        f"""
         SELECT
             meta.epoch || '-' || feeds.last_seq,
-            m.id::text,
-            m.conversation_id::text,
-            m.user_id::text,
-            m.content,
-            rfc3339(m.created_at),
-            m.user_id = me.user_id,
-            CASE WHEN m.user_id = me.user_id AND m.client_id_given THEN m.client_id::text END
+            {message.columns("m", viewer="me.user_id", is_group="me.role IS NOT NULL")}
         FROM participants me
         JOIN feeds USING (user_id)
         JOIN meta ON meta.only_row
         LEFT JOIN LATERAL (
-            SELECT id, conversation_id, user_id, content, created_at, client_id, client_id_given
+            SELECT *
             FROM messages
             WHERE conversation_id = me.conversation_id
+                AND id >= me.sees_from
                 AND id < %(before)s
                 AND id > %(after)s
             ORDER BY id DESC
@@ -130,7 +86,7 @@ async def page(
     )
     if not rows:
         raise NotFound
-    found = [Message(*row[1:]) for row in rows if row[1] is not None]
+    found = [Message.of(row[1:]) for row in rows if row[1] is not None]
     page = Page(found[:limit], len(found) > limit, lambda index: (int(found[index].id),))
     return Snapshot(rows[0][0], page)
 
@@ -143,15 +99,8 @@ async def stored_before(db: Database, draft: Draft) -> Message | None:
     row = await db.row(
         f"""
         SELECT
-            earlier.id::text,
-            me.conversation_id::text,
-            me.user_id::text,
-            earlier.content,
-            rfc3339(earlier.created_at),
-            true,
-            earlier.client_id::text,
-            earlier.conversation_id = me.conversation_id
-                AND {_same("earlier.content", "%(content)s::text")}
+            {_is_repeat("earlier", "me.conversation_id", "%(content)s::text", "%(reply_to_id)s")},
+            {message.columns("earlier", viewer="me.user_id", is_group="me.role IS NOT NULL")}
         FROM participants me
         LEFT JOIN messages earlier
             ON earlier.user_id = me.user_id
@@ -159,14 +108,31 @@ async def stored_before(db: Database, draft: Draft) -> Message | None:
         WHERE me.user_id = %(user_id)s
             AND me.conversation_id = %(conversation_id)s
         """,
-        draft._asdict(),
+        {name: value for name, value in draft._asdict().items() if name != "names"},
     )
     if row is None:
         raise NotFound
-    *message, same = row
-    if same is False:
+    is_repeat, *shown = row
+    if shown[0] is None:
+        return None
+    if not is_repeat:
         raise ClientIdReused
-    return Message(*message) if same else None
+    return Message.of(shown)
+
+
+def _is_repeat(earlier: str, conversation_id: str, content: str, reply_to_id: str) -> str:
+    """Returns SQL for whether a draft is the earlier message with its client id.
+
+    After an edit or a deletion, the first content is not known any more.
+    """
+    return f"""(
+        {earlier}.conversation_id = {conversation_id}
+        AND (
+            {earlier}.version > 1
+            OR {_same(f"{earlier}.content", content)}
+                AND {earlier}.reply_to_id IS NOT DISTINCT FROM {reply_to_id}::bigint
+        )
+    )"""
 
 
 def _same(content: str, other: str) -> str:
@@ -181,41 +147,66 @@ def _same(content: str, other: str) -> str:
 async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Stored]]:
     """Stores the drafts, in order, in one transaction and one round trip.
 
-    Refusals are `NotFound` and `ClientIdReused`. Safe to repeat: a client id is stored once.
+    Refusals are `NotFound`, `ClientIdReused` and `NoSuchReply`. Safe to repeat: a client id is
+    stored once.
     """
     rows = await db.rows(
         f"""
         {feed_append.LOCK}
 
         WITH drafts AS (
-            SELECT n, conversation_id, user_id, content, client_id, client_id_given
+            SELECT *
             FROM unnest(
                 %(conversation_ids)s::bigint[],
                 %(user_ids)s::bigint[],
                 %(contents)s::text[],
                 %(client_ids)s::uuid[],
-                %(client_ids_given)s::boolean[]
+                %(client_ids_given)s::boolean[],
+                %(reply_to_ids)s::bigint[]
             ) WITH ORDINALITY
-                AS draft (conversation_id, user_id, content, client_id, client_id_given, n)
+                AS draft (
+                    conversation_id, user_id, content, client_id, client_id_given, reply_to_id, n
+                )
         ),
         allowed AS (
             SELECT
                 drafts.*,
-                row_number() OVER (PARTITION BY user_id, client_id ORDER BY n) AS nth
+                NULL::bigint AS message_id,
+                participants.role,
+                drafts.reply_to_id IS NULL OR reply.id IS NOT NULL AS is_reply_right,
+                row_number() OVER (
+                    PARTITION BY drafts.user_id, drafts.client_id ORDER BY drafts.n
+                ) AS nth
             FROM drafts
             JOIN participants USING (user_id, conversation_id)
+            LEFT JOIN messages reply
+                ON reply.conversation_id = drafts.conversation_id
+                AND reply.id = drafts.reply_to_id
+                AND reply.id >= participants.sees_from
+                AND reply.notice IS NULL
         ),
+        {message.CALLED},
         stored AS (
             INSERT INTO messages (
-                conversation_id, user_id, content, client_id, client_id_given, created_at
+                conversation_id, user_id, content, client_id, client_id_given, reply_to_id,
+                mentions, created_at
             )
             SELECT
-                conversation_id, user_id, content, client_id, client_id_given, clock_timestamp()
+                conversation_id, user_id, content, client_id, client_id_given, reply_to_id,
+                called.mentions, clock_timestamp()
             FROM allowed
+            LEFT JOIN called USING (n)
             WHERE nth = 1
+                AND is_reply_right
             ORDER BY n
             ON CONFLICT (user_id, client_id) DO NOTHING
-            RETURNING id, conversation_id, user_id, content, client_id, client_id_given, created_at
+            RETURNING *
+        ),
+        mentioned AS (
+            INSERT INTO mentions (user_id, conversation_id, message_id)
+            SELECT (mention ->> 'userId')::bigint, stored.conversation_id, stored.id
+            FROM stored, jsonb_array_elements(stored.mentions) mention
+            WHERE (mention ->> 'userId')::bigint <> stored.user_id
         ),
         touched AS (
             UPDATE conversations
@@ -240,31 +231,30 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Store
             JOIN participants ON participants.conversation_id = stored.conversation_id
             WHERE allowed.nth = 1
         ),
-        {feed_append.APPEND}
+        {feed_append.APPEND},
+        shown AS (
+            SELECT allowed.n, true AS is_new, stored.*
+            FROM allowed
+            JOIN stored USING (user_id, client_id)
+            UNION ALL
+            SELECT drafts.n, false, earlier.*
+            FROM drafts
+            JOIN messages earlier USING (user_id, client_id)
+        )
         SELECT
             allowed.n IS NOT NULL,
-            coalesce(stored.id, earlier.id)::text,
-            drafts.conversation_id::text,
-            drafts.user_id::text,
-            coalesce(stored.content, earlier.content),
-            rfc3339(coalesce(stored.created_at, earlier.created_at)),
-            coalesce(stored.client_id_given, earlier.client_id_given),
-            drafts.client_id::text,
-            stored.id IS NOT NULL AND allowed.nth = 1,
-            coalesce(stored.conversation_id, earlier.conversation_id) = drafts.conversation_id
-                AND {_same("coalesce(stored.content, earlier.content)", "drafts.content")},
+            allowed.is_reply_right,
+            m.is_new AND allowed.nth = 1,
+            {_is_repeat("m", "drafts.conversation_id", "drafts.content", "drafts.reply_to_id")},
+            drafts.client_id_given,
+            {message.columns("m", viewer="drafts.user_id", is_group="allowed.role IS NOT NULL")},
             meta.epoch,
             recipients.user_ids,
             recipients.seqs
         FROM drafts
         JOIN meta ON meta.only_row
         LEFT JOIN allowed ON allowed.n = drafts.n
-        LEFT JOIN stored
-            ON stored.user_id = drafts.user_id
-            AND stored.client_id = drafts.client_id
-        LEFT JOIN messages earlier
-            ON earlier.user_id = drafts.user_id
-            AND earlier.client_id = drafts.client_id
+        LEFT JOIN shown m ON m.n = drafts.n
         LEFT JOIN recipients ON recipients.n = drafts.n
         ORDER BY drafts.n
         """,
@@ -274,34 +264,26 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Store
             "contents": [d.content for d in drafts],
             "client_ids": array(d.client_id for d in drafts),
             "client_ids_given": array(d.client_id_given for d in drafts),
+            "reply_to_ids": array(d.reply_to_id for d in drafts),
+            **message.called(d.names for d in drafts),
         },
         twice=False,  # `FeedWriter` repeats it, and calls `unsure`
     )
-    return [_outcome(*row) for row in rows]
+    return [_outcome(row) for row in rows]
 
 
-def _outcome(
-    allowed: bool,
-    message_id: str,
-    conversation_id: str,
-    user_id: str,
-    content: str,
-    created_at: str,
-    client_id_given: bool,
-    client_id: str,
-    created: bool,
-    same: bool,
-    epoch: str,
-    user_ids: list[int] | None,
-    seqs: list[int],
-) -> WriteResult[Stored]:
+def _outcome(row: Sequence[Any]) -> WriteResult[Stored]:
+    allowed, is_reply_right, created, is_repeat, client_id_given, *shown, epoch, user_ids, seqs = (
+        row
+    )
     if not allowed:
         return WriteResult(NotFound())
-    if not same:
+    if shown[0] is None:
+        return WriteResult(NoSuchReply() if not is_reply_right else ClientIdReused())
+    if not is_repeat:
         return WriteResult(ClientIdReused())
-    shown = client_id if client_id_given else None
-    message = Message(message_id, conversation_id, user_id, content, created_at, True, shown)
-    stored = Stored(message, created or not client_id_given)
+    message = Message.of(shown)
+    stored = Stored(message, bool(created) or not client_id_given)
     if user_ids is None:
         return WriteResult(stored)
-    return WriteResult(stored, Appended(SENT, message, epoch, user_ids, seqs))
+    return WriteResult(stored, [Appended(SENT, message, epoch, user_ids, seqs)])

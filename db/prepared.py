@@ -31,12 +31,12 @@ def prepared(sql: str, prefix: str) -> Prepared:
     return Prepared("".join(p.prepare for p in parts), "; ".join(p.execute for p in parts))
 
 
-def array(values: Iterable[int | str]) -> str:
+def array(values: Iterable[int | str | None]) -> str:
     """Returns an array literal of PostgreSQL. Numbers, booleans and UUIDs need no quotes.
 
     The driver would take a microsecond for each value of a list.
     """
-    return "{" + ",".join(map(str, values)) + "}"
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 
 def _prepared(statement: str, name: str) -> Prepared:

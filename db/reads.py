@@ -6,21 +6,22 @@ from typing import NamedTuple
 import msgspec
 
 from db import feed_append
-from db.conversations import UNREAD
 from db.kind import FeedRow, Kind, appends
 from db.pool import Database
 from db.schema_types import Id
 from db.snapshot import NotFound
+from db.unread import UNREAD, UNREAD_MENTIONS
 from db.write_result import Appended, WriteResult
 
 
 class Read(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A marker that moved. Only the reader gets the `unreadCount`."""
+    """A marker that moved. Only the reader gets the counts. An absent count of mentions is 0."""
 
     conversation_id: Id
     user_id: Id
     last_read_message_id: Id
     unread_count: int | None = None
+    unread_mention_count: int = 0
 
     @classmethod
     def from_row(cls, row: FeedRow) -> "Read":
@@ -30,14 +31,14 @@ class Read(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     def seen_by(self, user_id: int) -> "Read":
         if self.user_id == str(user_id):
             return self
-        return msgspec.structs.replace(self, unread_count=None)
+        return msgspec.structs.replace(self, unread_count=None, unread_mention_count=0)
 
 
 MOVED = Kind(
     name="read",
     from_row=Read.from_row,
     summary="A read marker moved",
-    sent_to="Every participant gets it. Only the reader gets `unreadCount`.",
+    sent_to="Both of a pair get it; in a group only the reader. Only the reader gets the counts.",
     example=Read("12", "7", "345", 0),
 )
 
@@ -64,7 +65,7 @@ async def mark(db: Database, readings: Sequence[Reading]) -> list[WriteResult[Re
     # The statement that counts begins after the lock, so that its snapshot is current.
     rows = await db.rows(
         f"""
-        {feed_append.LOCK}
+        {feed_append.LOCK_OWN}
 
         WITH wanted AS (
             SELECT n, conversation_id, user_id, message_id
@@ -84,6 +85,7 @@ async def mark(db: Database, readings: Sequence[Reading]) -> list[WriteResult[Re
             LEFT JOIN messages message
                 ON message.conversation_id = wanted.conversation_id
                 AND message.id = wanted.message_id
+                AND message.id >= participants.sees_from
             LEFT JOIN LATERAL (
                 SELECT id
                 FROM messages
@@ -110,26 +112,39 @@ async def mark(db: Database, readings: Sequence[Reading]) -> list[WriteResult[Re
                 furthest.n,
                 participants.conversation_id,
                 participants.user_id,
+                participants.role,
                 participants.last_read_message_id
         ),
         counted AS (
-            SELECT mine.*, ({UNREAD})::integer AS unread_count
+            SELECT
+                mine.*,
+                ({UNREAD})::integer AS unread_count,
+                ({UNREAD_MENTIONS})::integer AS unread_mention_count
             FROM moved mine
         ),
         new_events AS (
             SELECT
                 counted.n,
-                participants.user_id,
+                told.user_id,
                 '{MOVED.name}' AS kind,
                 counted.conversation_id,
                 NULL::bigint AS message_id,
                 jsonb_build_object(
                     'user_id', counted.user_id::text,
                     'last_read_message_id', counted.last_read_message_id::text,
-                    'unread_count', counted.unread_count
+                    'unread_count', counted.unread_count,
+                    'unread_mention_count', counted.unread_mention_count
                 ) AS payload
             FROM counted
-            JOIN participants USING (conversation_id)
+            CROSS JOIN LATERAL (
+                SELECT counted.user_id
+                UNION ALL
+                SELECT other.user_id
+                FROM participants other
+                WHERE counted.role IS NULL
+                    AND other.conversation_id = counted.conversation_id
+                    AND other.user_id <> counted.user_id
+            ) told
         ),
         {feed_append.APPEND}
         SELECT
@@ -139,6 +154,7 @@ async def mark(db: Database, readings: Sequence[Reading]) -> list[WriteResult[Re
             wanted.user_id::text,
             counted.last_read_message_id::text,
             counted.unread_count,
+            counted.unread_mention_count,
             meta.epoch,
             recipients.user_ids,
             recipients.seqs
@@ -166,6 +182,7 @@ def _outcome(
     user_id: str,
     last_read_message_id: str | None,
     unread_count: int,
+    unread_mention_count: int,
     epoch: str,
     user_ids: list[int],
     seqs: list[int],
@@ -176,5 +193,6 @@ def _outcome(
         return WriteResult(NoSuchMessage())
     if last_read_message_id is None:
         return WriteResult(None)
-    read = Read(conversation_id, user_id, last_read_message_id, unread_count)
-    return WriteResult(read, Appended(MOVED, read, epoch, user_ids, seqs))
+    counts = unread_count, unread_mention_count
+    read = Read(conversation_id, user_id, last_read_message_id, *counts)
+    return WriteResult(read, [Appended(MOVED, read, epoch, user_ids, seqs)])

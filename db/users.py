@@ -71,6 +71,18 @@ CHANGED_EVENTS = f"""
 """
 
 
+def as_json(user: str) -> str:
+    """Returns SQL for a row of users, with this alias, as the JSON of a `User`."""
+    return f"""
+        jsonb_build_object(
+            'id', {user}.id::text,
+            'username', {user}.username,
+            'avatarURL', {user}.avatar_url,
+            'displayName', {user}.display_name
+        )
+    """
+
+
 class Renaming(NamedTuple):
     """New names of a user. A name that is not `changes_…` stays."""
 
@@ -175,7 +187,7 @@ async def _rename(db: Database, renaming: Renaming) -> WriteResult[User]:
     user = User(*shown_columns)
     if user_ids is None:
         return WriteResult(user)
-    return WriteResult(user, Appended(CHANGED, user, epoch, user_ids, seqs))
+    return WriteResult(user, [Appended(CHANGED, user, epoch, user_ids, seqs)])
 
 
 def folded(text: str) -> str:

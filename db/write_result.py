@@ -1,5 +1,6 @@
-"""The outcome of a write: its result or refusal, and the event that it appended to feeds."""
+"""The outcome of a write: its result or refusal, and the events that it appended to feeds."""
 
+from collections.abc import Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from db.kind import Fact, Kind
@@ -19,4 +20,4 @@ class Appended(NamedTuple):
 
 class WriteResult(NamedTuple, Generic[Result]):
     result: Result | Exception  # refusals are returned: each concerns one write only
-    appended: Appended | None = None
+    appended: Sequence[Appended] = ()  # in feed order

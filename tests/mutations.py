@@ -18,7 +18,7 @@ from db import connection
 from db.connection import Connection, Row
 from db.feed import Event
 from db.feed_writer import FeedWriter
-from db.messages import Message
+from db.message import Message
 from db.server.contact import Contact
 from db.sessions import Sessions
 from handlers import delivery, replays

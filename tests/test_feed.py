@@ -15,7 +15,8 @@ from db.events import KINDS
 from db.feed import Event
 from db.feed_writer import FeedWriter
 from db.github import Account, Picture
-from db.messages import Draft, Message
+from db.message import Message
+from db.messages import Draft
 from db.pool import Database
 from db.positions import Position, PositionRequest, StreamPositions
 from db.reads import Read, Reading

@@ -14,13 +14,15 @@ import pytest
 from tornado.ioloop import IOLoop
 
 from db import conversations, errors, messages, pool, users
-from db.conversations import MOST_UNREAD, Conversation, Opening, WithOneself
+from db.conversations import Conversation, Opening, WithOneself
 from db.feed import Event
 from db.feed_writer import FeedWriter
-from db.messages import ClientIdReused, Draft, Message, Stored
+from db.message import Message
+from db.messages import ClientIdReused, Draft, Stored
 from db.pool import Database
 from db.reads import NoSuchMessage, Read, Reading
 from db.snapshot import NotFound
+from db.unread import MOST_UNREAD
 from tests.support import feeds
 from tests.support.feeds import Counting
 from tests.support.postgres import ask
@@ -457,6 +459,7 @@ async def test_a_hundred_openings_from_both_sides_make_one_conversation(
     assert sorted((event.user_id, event.seq) for event in told) == [(john, 1), (jane, 1)]
     for event in told:
         assert isinstance(event.data, Conversation)
+        assert event.data.other_participant is not None
         assert event.data.other_participant.username == {john: "jane", jane: "john"}[event.user_id]
     assert ask(dsn, "SELECT count(*) FROM conversations") == [(1,)]
     assert ask(dsn, "SELECT count(*) FROM participants") == [(2,)]

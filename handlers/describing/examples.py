@@ -6,7 +6,7 @@ from typing import Any, get_args
 import msgspec
 
 from db.conversations import Conversation
-from db.messages import Message
+from db.message import Message
 from db.sessions import Session
 from db.users import User
 from handlers.conversations import OpeningFields

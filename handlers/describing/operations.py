@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from db.conversations import Conversation
-from db.messages import Message
+from db.message import Message
 from db.sessions import Session
 from db.users import User
 from handlers import avatars, descriptions, health, pages

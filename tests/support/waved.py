@@ -79,4 +79,4 @@ async def _wave(db: Database, wave: Wave) -> WriteResult[None]:
     if not rows:
         return WriteResult(NotFound())
     waved = Waved(str(wave.conversation_id), str(wave.user_id), wave.times)
-    return WriteResult(None, Appended(WAVED, waved, *rows[0]))
+    return WriteResult(None, [Appended(WAVED, waved, *rows[0])])
