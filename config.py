@@ -61,6 +61,9 @@ class Config:
     sends_at_once: int
     sends_per_second: int
     conversations_per_minute: int
+    max_group_members: int
+    members_at_once: int
+    members_per_minute: int
     searches_at_once: int
     searches_per_second: int
     sign_ins_per_minute: int
@@ -164,6 +167,9 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     option("--sends-at-once", _count(1), 60, "burst of messages of one user")
     option("--sends-per-second", _count(1), 10, "messages of one user after a burst")
     option("--conversations-per-minute", _count(1), 20, "new conversations of one user")
+    option("--max-group-members", _count(2, 5000), 1000, "members of a group")
+    option("--members-at-once", _count(1), 1000, "burst of people that one user adds to groups")
+    option("--members-per-minute", _count(1), 200, "people that one user adds after a burst")
     option("--searches-at-once", _count(1), 20, "burst of searches for names by one user")
     option("--searches-per-second", _count(1), 5, "searches of one user after a burst")
     option("--sign-ins-per-minute", _count(1), 60, "sign-ins from one address")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from db import errors, feed_append
 from db.kind import appends
 from db.pool import Database
-from db.users import CHANGED, CHANGED_EVENTS, User
+from db.users import CHANGED, CHANGED_EVENTS, User, lock_contacts
 from db.write_result import Appended, WriteResult
 
 LONGEST_NAME = 39  # the limit of the table
@@ -101,6 +101,14 @@ def _names(name: str) -> Iterator[str]:
         yield name[: LONGEST_NAME - len(suffix)].rstrip("-") + suffix
 
 
+_USER = """
+    SELECT user_id
+    FROM github_accounts
+    WHERE provider = %(provider)s
+        AND id = %(github_id)s
+"""
+
+
 async def _signed_in(
     db: Database, account: Account, names: list[str]
 ) -> WriteResult[SignedIn] | None:
@@ -108,23 +116,7 @@ async def _signed_in(
     picture = account.picture
     rows = await db.rows(
         f"""
-        SELECT user_id
-        FROM feeds
-        WHERE user_id IN (
-            SELECT user_id
-            FROM github_accounts
-            WHERE provider = %(provider)s
-                AND id = %(github_id)s
-            UNION ALL
-            SELECT other.user_id
-            FROM github_accounts
-            JOIN participants mine USING (user_id)
-            JOIN participants other USING (conversation_id)
-            WHERE provider = %(provider)s
-                AND id = %(github_id)s
-        )
-        ORDER BY user_id
-        FOR NO KEY UPDATE;
+        {lock_contacts(_USER)}
 
         WITH account AS (
             SELECT user_id, name

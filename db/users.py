@@ -42,8 +42,54 @@ CHANGED = Kind(
     example=User("7", "jane", None, "Jane Doe"),
 )
 
+
+def _conversations_of(user_ids: str) -> str:
+    """Returns SQL for the conversations that show the users: they are or were in them."""
+    return f"""
+        SELECT conversation_id
+        FROM participants
+        WHERE user_id IN ({user_ids})
+        UNION
+        SELECT conversation_id
+        FROM former_participants
+        WHERE user_id IN ({user_ids})
+    """
+
+
+def lock_contacts(user_ids: str) -> str:
+    """Returns SQL that locks the feeds of all who hear of a change of the users.
+
+    `user_ids` is a query. Groups are locked first; see db/feed_append.py.
+    """
+    return f"""
+        SELECT id
+        FROM conversations
+        WHERE name IS NOT NULL
+            AND id = ANY (ARRAY({_conversations_of(user_ids)}))
+        ORDER BY id
+        FOR NO KEY UPDATE;
+
+        SELECT user_id
+        FROM feeds
+        WHERE user_id = ANY (ARRAY(
+            {user_ids}
+            UNION
+            SELECT other.user_id
+            FROM ({_conversations_of(user_ids)}) shared
+            CROSS JOIN LATERAL (
+                SELECT user_id
+                FROM participants
+                WHERE participants.conversation_id = shared.conversation_id
+                OFFSET 0
+            ) other
+        ))
+        ORDER BY user_id
+        FOR NO KEY UPDATE;
+    """
+
+
 # The events of a CTE `changed` with the columns of users that are shown. The user gets one, and so
-# does everyone with a shared conversation.
+# does everyone in a conversation that shows the user.
 CHANGED_EVENTS = f"""
     new_events AS (
         SELECT
@@ -63,9 +109,8 @@ CHANGED_EVENTS = f"""
             SELECT changed.id AS user_id
             UNION
             SELECT other.user_id
-            FROM participants mine
+            FROM ({_conversations_of("changed.id")}) shared
             JOIN participants other USING (conversation_id)
-            WHERE mine.user_id = changed.id
         ) concerned
     )
 """
@@ -109,23 +154,7 @@ async def _rename(db: Database, renaming: Renaming) -> WriteResult[User]:
     try:
         rows = await db.rows(
             f"""
-            SELECT user_id
-            FROM feeds
-            WHERE user_id = ANY (ARRAY(
-                SELECT %(user_id)s::bigint
-                UNION
-                SELECT other.user_id
-                FROM participants mine
-                CROSS JOIN LATERAL (
-                    SELECT user_id
-                    FROM participants
-                    WHERE participants.conversation_id = mine.conversation_id
-                    OFFSET 0
-                ) other
-                WHERE mine.user_id = %(user_id)s
-            ))
-            ORDER BY user_id
-            FOR NO KEY UPDATE;
+            {lock_contacts("SELECT %(user_id)s::bigint")}
 
             WITH wanted AS (
                 SELECT

@@ -1,19 +1,12 @@
 """/api/conversations, /api/conversations/{id}, and …/other_participant."""
 
-import msgspec
-
 from db import conversations, snapshot
 from db.conversations import Opening, WithOneself
-from db.schema_types import Username
-from handlers import names
+from db.groups import changing
+from handlers import groups, names
+from handlers.groups import GroupHandler, OpeningFields, PairFields, of_group
 from handlers.requests import limits, problems
 from handlers.requests.api import ApiHandler, ConversationHandler, of_conversation
-
-
-class OpeningFields(msgspec.Struct):
-    """The body of a request that starts a conversation with `username`."""
-
-    username: Username
 
 
 class ConversationsHandler(ApiHandler):
@@ -28,7 +21,14 @@ class ConversationsHandler(ApiHandler):
         self.reply_page("conversations", found.page, limit=limit)
 
     async def post(self) -> None:
-        username = names.checked(self.fields(OpeningFields).username)
+        wanted = self.fields(OpeningFields)
+        if wanted.is_group:
+            if wanted.username is not None:
+                raise problems.Invalid({"username": "A group has usernames instead."})
+            conversation_id, created = await groups.make(self, groups.making_of(self))
+            assert conversation_id is not None
+            return await self._reply_made(conversation_id, created)
+        username = names.checked(self.fields(PairFields).username)
         try:
             conversation_id, created = await self._opened(Opening(self.me.user_id, username))
         except snapshot.NotFound:
@@ -37,7 +37,13 @@ class ConversationsHandler(ApiHandler):
             raise problems.Forbidden(
                 "conversation_with_oneself", "You can't start a conversation with yourself."
             ) from None
-        _, made = await conversations.one(self.services.db, self.me.user_id, conversation_id)
+        await self._reply_made(conversation_id, created)
+
+    async def _reply_made(self, conversation_id: int, created: bool) -> None:
+        try:
+            _, made = await conversations.one(self.services.db, self.me.user_id, conversation_id)
+        except snapshot.NotFound:  # a group that the user has left
+            raise problems.NotFound from None
         self.set_header("Location", f"/api/conversations/{made.id}")
         self.reply(made, 201 if created else 200)
 
@@ -56,9 +62,15 @@ class ConversationsHandler(ApiHandler):
         return known, False
 
 
-class OneConversationHandler(ConversationHandler):
+class OneConversationHandler(GroupHandler):
     @of_conversation
     async def get(self, conversation_id: int) -> None:
+        found = await conversations.one(self.services.db, self.me.user_id, conversation_id)
+        self.reply_snapshot(*found)
+
+    @of_group
+    async def patch(self, conversation_id: int) -> None:
+        await self.stored(changing.change_all, groups.changing_of(self, conversation_id))
         found = await conversations.one(self.services.db, self.me.user_id, conversation_id)
         self.reply_snapshot(*found)
 

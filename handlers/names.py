@@ -13,6 +13,11 @@ _HIDDEN = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u061c\u200e\u200f\u202a-\u202
 DISPLAY_NAME_PATTERN = (  # means the same in Python and in JSON Schema
     rf"^[^{_HIDDEN}]*[^{_HIDDEN}{content.SPACE}{content.INVISIBLE}][^{_HIDDEN}]*$"
 )
+LONGEST_GROUP_NAME = 80  # code points
+# What a line of text may not have: as above, without the marks of a direction.
+_CONTROL = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+LINE_PATTERN = rf"^[^{_CONTROL}]*[^{_CONTROL}{content.SPACE}{content.INVISIBLE}][^{_CONTROL}]*$"
+_IN_NO_LINE = re.compile(rf"[{_CONTROL}]")
 _NOT_SHOWN = re.compile(rf"[{_HIDDEN}]")
 _DELETED = "deleted-"  # how the names of deleted people begin
 _USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?")
@@ -49,6 +54,21 @@ def checked_display_name(name: str) -> str:
         sentence = "Names can't be empty."
     if sentence is not None:
         raise problems.Invalid({"displayName": sentence})
+    return name
+
+
+def checked_group_name(name: str) -> str:
+    """Returns the name without white space at its ends, or raises `problems.Invalid`."""
+    name = name.strip()
+    sentence = None
+    if len(name) > LONGEST_GROUP_NAME:
+        sentence = f"Group names can have at most {LONGEST_GROUP_NAME} characters."
+    elif _IN_NO_LINE.search(name):
+        sentence = "Group names can't contain line breaks or invisible control characters."
+    elif not content.shows(name):
+        sentence = "Group names can't be empty."
+    if sentence is not None:
+        raise problems.Invalid({"name": sentence})
     return name
 
 

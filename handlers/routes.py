@@ -8,6 +8,7 @@ from handlers.conversations import (
 )
 from handlers.descriptions import AsyncApiHandler, OpenApiHandler
 from handlers.github_sign_in import BeginHandler, CallbackHandler
+from handlers.groups import MemberHandler, MembersHandler
 from handlers.health import LiveHandler, MetricsHandler, ReadyHandler
 from handlers.messages import MessagesHandler, ReadMessagesHandler
 from handlers.pages import PageHandler
@@ -42,6 +43,8 @@ ROUTES = [  # tried in this order: the most frequent ones come first
     (rf"/api/conversations/{_ID}", OneConversationHandler),
     (rf"/api/conversations/{_ID}/other_participant", OtherParticipantHandler),
     (rf"/api/conversations/{_ID}/read_messages", ReadMessagesHandler),
+    (rf"/api/conversations/{_ID}/members", MembersHandler),
+    (rf"/api/conversations/{_ID}/members/{_ID}", MemberHandler),
     (r"/api/oauth/github", BeginHandler),
     (r"/api/oauth/github/callback", CallbackHandler),
     (r"/api/openapi.json", OpenApiHandler),

@@ -17,7 +17,7 @@ import { compareIds, countUpTo, reflects, steps } from "./lib/ids.js";
 /** @typedef {import("./types.js").Thread} Thread */
 
 /** The events of a feed that `apply` knows. @type {Record<FeedEvent["name"], null>} */
-const EVENTS = { message: null, conversation: null, user: null, read: null };
+const EVENTS = { message: null, conversation: null, user: null, read: null, gone: null };
 export const EVENT_NAMES = /** @type {FeedEvent["name"][]} */ (Object.keys(EVENTS));
 
 const MOST_UNREAD = 1000; // the server counts no further
@@ -238,6 +238,7 @@ function listening(state, position) {
 function withEvent(state, event) {
   const recent = [...state.recent.slice(1 - RECENT), event];
   let next = { ...state, recent };
+  if (event.name === "gone") return withoutConversation(next, event.data.conversationId);
   if (event.name === "conversation") {
     return state.entries ? withEntry(next, event.data, event.id) : next;
   }
@@ -249,6 +250,16 @@ function withEvent(state, event) {
   next.entries = next.entries && entriesAfter(next.entries, event);
   next.threads = mapValues(next.threads, (thread, id) => threadAfter(thread, id, event));
   return next;
+}
+
+/**
+ * @param {State} state
+ * @param {string} id
+ * @returns {State}
+ */
+function withoutConversation(state, id) {
+  const threads = Object.fromEntries(Object.entries(state.threads).filter(([key]) => key !== id));
+  return { ...state, threads, entries: state.entries && state.entries.filter(({ conversation }) => conversation.id !== id) };
 }
 
 /**

@@ -39,9 +39,12 @@
  */
 
 /**
+ * @typedef {{conversationId: string, reason: "left" | "removed"}} Gone
+ *
  * @typedef {{type: "event", id: string, name: "message", data: Message}
  *   | {type: "event", id: string, name: "conversation", data: Conversation}
  *   | {type: "event", id: string, name: "user", data: User}
+ *   | {type: "event", id: string, name: "gone", data: Gone}
  *   | {type: "event", id: string, name: "read", data: Read}} FeedEvent
  *
  * @typedef {"connecting" | "live" | "offline"} Connection

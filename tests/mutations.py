@@ -57,8 +57,8 @@ def publish_before_commit() -> None:
         conn = await connection.connect(self._db.dsn, 5)
         outcomes = await batch[0].store(Begun(conn), [job.write for job in batch])
         for outcome in outcomes:
-            if outcome.appended is not None:
-                self._publish(outcome.appended)
+            for appended in outcome.appended:
+                self._publish(appended)
         await conn.rows("COMMIT", {}, 5)
         conn.close()
         return outcomes

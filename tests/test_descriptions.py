@@ -202,6 +202,7 @@ async def test_every_event_fits_its_description(visitor: Visitor, app: Any) -> N
         await john.send(conversation, "hello")
         await john.send(conversation, "again", "123e4567-e89b-12d3-a456-426614174000")
         await jane.read(conversation)
+        await jane.remove(await john.group("Team", jane), jane)
         await app.services.writer.idle()
         for stream in list(app.services.bus):
             stream.ping()
@@ -266,4 +267,6 @@ def test_the_api_does_what_it_says(case: Any, server: ServerProcess) -> None:
         excluded.append(
             positive_data_acceptance
         )  # a message of that conversation, which no schema requires
+    if isinstance(case.body, dict) and "usernames" in case.body:
+        excluded.append(positive_data_acceptance)  # names of users, who need not exist
     case.call_and_validate(base_url=server.url, excluded_checks=excluded)

@@ -13,7 +13,7 @@ from tests.support import documents
 from tests.support.documents import Block, adapted, run
 from tests.support.processes import ServerProcess
 
-VARYING = {"token", "expiresAt", "createdAt", "lastSeenAt", "userAgent", "github"}
+VARYING = {"joinedAt", "token", "expiresAt", "createdAt", "lastSeenAt", "userAgent", "github"}
 PARTIAL = ({"openapi", "info"}, {"asyncapi", "info"}, {"title"})  # the document shortens the rest
 
 

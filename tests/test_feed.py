@@ -15,6 +15,8 @@ from db.events import KINDS
 from db.feed import Event
 from db.feed_writer import FeedWriter
 from db.github import Account, Picture
+from db.groups import making
+from db.groups.making import Making
 from db.message import Message
 from db.messages import Draft
 from db.pool import Database
@@ -97,8 +99,11 @@ async def test_every_kind_of_event_is_read_again_as_it_was_published(
     await sender.send(Draft(mine.conversation_id, carol, "hello", str(uuid.uuid4()), True))
     renamed = Account("github", 1, "caroline", Picture("/avatars/2", "image/png", b"2"), False)
     assert (await sender.sign_in(renamed)).id == str(carol)
-    assert {event.kind for event in told} == set(KINDS)
-    for viewer, number in ((pair.john, 8), (pair.jane, 5), (carol, 3)):
+    team = Making(carol, "Team", "joined", ("john", "jane"), str(uuid.uuid4()), True, 1000)
+    group = (await sender.write(making.make_all, team, unbatched=True)).conversation_id
+    assert group is not None
+    assert {event.kind for event in told} | {"gone"} == set(KINDS)
+    for viewer, number in ((pair.john, 10), (pair.jane, 7), (carol, 5)):
         published = [encoded(event) for event in told if event.user_id == viewer]
         assert len(published) == number
         again = [encoded(event) for event in await feeds.page(db, viewer, 0, 100)]

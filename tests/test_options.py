@@ -33,6 +33,8 @@ def test_without_options_the_defaults_are_as_documented() -> None:
     assert (found.log_format, found.rate_limits) == ("text", True)
     assert (found.requests_at_once, found.requests_per_second) == (30, 100)
     assert (found.sends_at_once, found.sends_per_second) == (60, 10)
+    assert found.max_group_members == 1000
+    assert (found.members_at_once, found.members_per_minute) == (1000, 200)
     assert (found.searches_at_once, found.searches_per_second) == (20, 5)
     assert (found.conversations_per_minute, found.sign_ins_per_minute) == (20, 60)
     assert (found.max_header_bytes, found.max_body_bytes) == (16 * 1024, 64 * 1024)
@@ -73,6 +75,10 @@ def test_without_options_the_defaults_are_as_documented() -> None:
         ("--sends-at-once", "1", "sends_at_once", 1),
         ("--sends-per-second", "1", "sends_per_second", 1),
         ("--conversations-per-minute", "1", "conversations_per_minute", 1),
+        ("--max-group-members", "2", "max_group_members", 2),
+        ("--max-group-members", "5000", "max_group_members", 5000),
+        ("--members-at-once", "1", "members_at_once", 1),
+        ("--members-per-minute", "1", "members_per_minute", 1),
         ("--searches-at-once", "1", "searches_at_once", 1),
         ("--searches-per-second", "1", "searches_per_second", 1),
         ("--sign-ins-per-minute", "1", "sign_ins_per_minute", 1),
@@ -160,6 +166,10 @@ def test_new_epoch_may_stand_alone_and_proxies_are_networks() -> None:
         ["--sends-at-once", "0"],
         ["--sends-per-second", "0"],
         ["--conversations-per-minute", "0"],
+        ["--max-group-members", "1"],
+        ["--max-group-members", "5001"],
+        ["--members-at-once", "0"],
+        ["--members-per-minute", "0"],
         ["--searches-at-once", "0"],
         ["--searches-per-second", "0"],
         ["--sign-ins-per-minute", "0"],

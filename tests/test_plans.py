@@ -30,6 +30,10 @@ from db.conversations import Opening
 from db.feed import After
 from db.feed_writer import MAX_BATCH
 from db.github import Account, Picture
+from db.groups import changing, listing, making, members, rights
+from db.groups.changing import Changing
+from db.groups.making import Making
+from db.groups.members import Adding, Removing, Turning
 from db.messages import Draft
 from db.pool import Database
 from db.positions import PositionRequest
@@ -43,6 +47,9 @@ from tests.support.postgres import Postgres, ask
 READER = 1  # has a million unread messages, in the conversations 1 to 200
 PEOPLE = 20_000  # each of the others began five conversations
 TALKS = 200
+GROUP = TALKS + 5 * (PEOPLE - 6) + 1  # a group of a thousand people
+ADMIN = 3001
+MEMBERS = 1000  # from the admin on
 NEVER_READ_WHOLE = {
     *("users", "sessions", "github_accounts", "avatars"),
     *("conversations", "participants", "messages", "feed_events"),
@@ -90,6 +97,26 @@ FILL = f"""
     SELECT user_id, id
     FROM conversations, unnest(ARRAY[low_user_id, high_user_id]) user_id
     ORDER BY id, user_id;
+
+    INSERT INTO conversations (name, history, member_count)
+    VALUES ('Crowd', 'joined', {MEMBERS});
+
+    INSERT INTO participants (user_id, conversation_id, role, joined_message_id, joined_at)
+    SELECT {ADMIN} + n, {GROUP}, CASE n WHEN 0 THEN 'admin' ELSE 'member' END, 0, now()
+    FROM generate_series(0, {MEMBERS} - 1) n;
+
+    INSERT INTO messages (
+        conversation_id, user_id, content, created_at, client_id, client_id_given
+    )
+    SELECT
+        {GROUP},
+        {ADMIN} + n % {MEMBERS},
+        'hello ' || n,
+        clock_timestamp(),
+        ('f' || lpad(to_hex(n), 31, '0'))::uuid,
+        true
+    FROM generate_series(1, 20000) n
+    ORDER BY n;
 
     INSERT INTO messages (
         conversation_id, user_id, content, created_at, client_id, client_id_given
@@ -218,7 +245,37 @@ def signing_in(number: int, name: str) -> Act:
     return lambda db: github.sign_in_all(db, [account])
 
 
+def making_a_group(count: int) -> Act:
+    names = tuple(f"user{n}" for n in range(5000, 5000 + count))
+    return lambda db: making.make_all(
+        db, [Making(ADMIN, "Team", "joined", names, str(uuid.uuid4()), True, 1000)]
+    )
+
+
+def adding(count: int) -> Act:
+    names = tuple(f"user{n}" for n in range(5000, 5000 + count))
+    return lambda db: members.add_all(db, [Adding(GROUP, ADMIN, names, 5000)])
+
+
 STATEMENTS: dict[str, Act] = {
+    "making._make alone": making_a_group(0),
+    "making._make with many": making_a_group(900),
+    "members._add one": adding(1),
+    "members._add many": adding(100),
+    "members._remove": lambda db: members.remove_all(db, [Removing(GROUP, ADMIN, ADMIN + 7)]),
+    "members._turn": lambda db: members.turn_all(db, [Turning(GROUP, ADMIN, ADMIN + 8, "admin")]),
+    "changing._change": lambda db: changing.change_all(
+        db, [Changing(GROUP, ADMIN, f"Crowd {uuid.uuid4()}", None)]
+    ),
+    "rights.check": lambda db: rights.check(db, ADMIN, GROUP, ADMIN + 1),
+    "listing.page": lambda db: listing.page(db, ADMIN, GROUP, limit=100),
+    "listing.search": lambda db: listing.search(db, ADMIN, GROUP, "user33"),
+    "messages.store in a group": lambda db: messages.store(
+        db, [Draft(GROUP, ADMIN, "hello", str(uuid.uuid4()), True, names=["user3500", "nobody"])]
+    ),
+    "messages.page of a group": lambda db: messages.page(db, ADMIN, GROUP, limit=100),
+    "reads.mark in a group": lambda db: reads.mark(db, [Reading(GROUP, ADMIN + 9, None)]),
+    "conversations.one group": lambda db: conversations.one(db, ADMIN + 1, GROUP),
     "users.sign_in known": lambda db: users.sign_in(db, "User7"),
     "users.sign_in new": lambda db: users.sign_in(db, "somebody"),
     "users.one": lambda db: users.one(db, 7),

@@ -6,10 +6,11 @@ from typing import Any, get_args
 import msgspec
 
 from db.conversations import Conversation
+from db.groups.listing import Member
 from db.message import Message
 from db.sessions import Session
 from db.users import User
-from handlers.conversations import OpeningFields
+from handlers.groups import AddingFields, ChangeFields, GroupFields, PairFields, RoleFields
 from handlers.messages import MessageFields, ReadFields
 from handlers.sign_in import Grant, Login, LoginFields, NameFields, SignInMethods
 
@@ -30,7 +31,12 @@ _EXAMPLES: Mapping[Any, object] = {
     LoginFields: LoginFields("jane"),
     NameFields: NameFields(display_name="Jane Doe"),
     SignInMethods: SignInMethods(dev=False, github=True),
-    OpeningFields: OpeningFields("john"),
+    PairFields: PairFields("john"),
+    GroupFields: GroupFields("Climbing", ["john", "mary"]),
+    ChangeFields: ChangeFields(name="Climbing", history="all"),
+    AddingFields: AddingFields(["john", "mary"]),
+    RoleFields: RoleFields("admin"),
+    Member: Member(_JOHN, "member", _TIME),
     MessageFields: MessageFields("Hello, John", _CLIENT_ID),
     ReadFields: ReadFields("345"),
     str: "jane",
@@ -38,6 +44,11 @@ _EXAMPLES: Mapping[Any, object] = {
 
 
 def example(kind: Any) -> Any:
-    """Returns an example of a type, as JSON. Raises `KeyError` if there is none."""
+    """Returns an example of a type, as JSON. Raises `KeyError` if there is none.
+
+    A tuple of types is an example of the first.
+    """
+    if isinstance(kind, tuple):
+        return example(kind[0])
     items = get_args(kind)
     return msgspec.to_builtins([_EXAMPLES[items[0]]] if items else _EXAMPLES[kind])

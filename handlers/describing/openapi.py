@@ -60,6 +60,12 @@ _PARAMETERS: Mapping[str, Json] = {
         "example": "ja",
         "required": True,
     },
+    "search for members": {
+        "name": "search",
+        "schema": {"type": "string", "pattern": rf"[^{content.SPACE}\u0000-\u001f@\uff20\ufe6b]"},
+        "description": "The beginning of a name. With it, there is one page of at most ten.",
+        "example": "ja",
+    },
     "search for people": {
         "name": "search",
         "schema": {"type": "string", "pattern": rf"[^{content.SPACE}\u0000-\u001f@\uff20\ufe6b]"},
@@ -148,7 +154,13 @@ _SENT_HEADERS: Mapping[str, Json] = {
     },
 }
 _METHODS = {"get", "post", "delete"}
+_NAMES = {"/avatars": "name", "/members": "userId"}  # of what follows it in a path
 _PATH_PARAMETERS: Mapping[str, Json] = {
+    "userId": {
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+        "description": "The id of a user.",
+        "example": "8",
+    },
     "id": {
         "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
         "description": "A positive number, without leading zeros.",
@@ -227,6 +239,8 @@ class _Schemas:
         self.components: Json = {}
 
     def of(self, kind: Any) -> Json:
+        if isinstance(kind, tuple):
+            return {"anyOf": [self.of(one) for one in kind]}
         (schema,), components = msgspec.json.schema_components(
             [kind], ref_template="#/components/schemas/{name}"
         )
@@ -236,7 +250,11 @@ class _Schemas:
 
 def _path(pattern: str) -> str:
     """Turns `/api/sessions/([1-9][0-9]*)` into `/api/sessions/{id}`."""
-    return re.sub(r"/\(.*?\)+(?=/|$)", r"/{name}" if "avatars" in pattern else r"/{id}", pattern)
+    return re.sub(
+        r"(/\w+)/\(.*?\)+(?=/|$)",
+        lambda found: f"{found[1]}/{{{_NAMES.get(found[1], 'id')}}}",
+        pattern,
+    )
 
 
 def _path_item(path: str, handler: type[Handler], schemas: _Schemas) -> Json:

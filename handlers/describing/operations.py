@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from db.conversations import Conversation
+from db.groups.listing import Member
 from db.message import Message
 from db.sessions import Session
 from db.users import User
@@ -11,10 +12,18 @@ from handlers import avatars, descriptions, health, pages
 from handlers.conversations import (
     ConversationsHandler,
     OneConversationHandler,
-    OpeningFields,
     OtherParticipantHandler,
 )
 from handlers.github_sign_in import BeginHandler, CallbackHandler
+from handlers.groups import (
+    AddingFields,
+    ChangeFields,
+    GroupFields,
+    MemberHandler,
+    MembersHandler,
+    PairFields,
+    RoleFields,
+)
 from handlers.messages import MessageFields, MessagesHandler, ReadFields, ReadMessagesHandler
 from handlers.requests.api import UnknownRoute
 from handlers.requests.base import Handler
@@ -39,6 +48,7 @@ TAGS = {
     "signing in": "Tokens, sessions, and sign-in methods.",
     "people": "Users, their names and their pictures.",
     "conversations": "Conversations, their messages, and read markers.",
+    "groups": "Groups, and who is in them.",
     "events": "The stream of everything that happens.",
     "operation": "Descriptions of the API, health and figures.",
 }
@@ -54,7 +64,10 @@ class Answer(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """`refusals` has only statuses that not all handlers of its kind share."""
+    """`refusals` has only statuses that not all handlers of its kind share.
+
+    `body` is a type, or a tuple of types of which the client chooses one.
+    """
 
     name: str
     tag: str
@@ -220,14 +233,16 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
         "POST": Operation(
             "openConversation",
             "conversations",
-            "Start a conversation",
-            "Returns the existing conversation of the two users, if there is one.",
+            "Start a conversation, or make a group",
+            "With `username`, returns the existing conversation of the two users, if there is one."
+            " With `name` and `usernames`, makes a group, and you are its admin. With a `clientId`,"
+            " a group is safe to repeat.",
             {
                 201: Answer("A new conversation.", Conversation, ("Location",)),
                 200: Answer("The existing conversation.", Conversation, ("Location",)),
             },
-            body=OpeningFields,
-            refusals=(404, 422),
+            body=(PairFields, GroupFields),
+            refusals=(404, 409, 422, 507),
         ),
     },
     OneConversationHandler: {
@@ -237,7 +252,58 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "Get a conversation",
             "Includes the last message, the unread count, and how far each participant has read.",
             {200: Answer("The conversation.", Conversation, SNAPSHOT)},
-        )
+        ),
+        "PATCH": Operation(
+            "changeGroup",
+            "groups",
+            "Change a group",
+            "An admin changes the name, and what newcomers see of the history. A notice tells the"
+            " members.",
+            {200: Answer("The conversation.", Conversation, SNAPSHOT)},
+            body=ChangeFields,
+            refusals=(403, 422, 429, 507),
+        ),
+    },
+    MembersHandler: {
+        "GET": Operation(
+            "members",
+            "groups",
+            "List the members",
+            "Those who came last are first. A pair has two, without role and time. A page ends at"
+            " `limit` members or at 256 KiB.",
+            {200: Answer("A page of members.", list[Member], PAGE)},
+            query=("search for members", "limit", "cursor"),
+            refusals=(422, 429),
+        ),
+        "POST": Operation(
+            "addMembers",
+            "groups",
+            "Add people to a group",
+            "An admin adds up to 100 people, all or none. A notice tells the members.",
+            {200: Answer("The people who were named, in that order.", list[Member])},
+            body=AddingFields,
+            refusals=(403, 409, 422, 429, 507),
+        ),
+    },
+    MemberHandler: {
+        "PATCH": Operation(
+            "changeRole",
+            "groups",
+            "Change the role of a member",
+            "An admin makes a member an admin, or an admin a member. A group keeps an admin.",
+            {200: Answer("The member.", Member)},
+            body=RoleFields,
+            refusals=(403, 409, 422, 429, 507),
+        ),
+        "DELETE": Operation(
+            "removeMember",
+            "groups",
+            "Leave a group, or remove a member",
+            "Everybody may leave; only admins remove others. If the last admin leaves, the member"
+            " who has been there longest becomes one.",
+            {204: Answer("They are not a member any more.")},
+            refusals=(403, 429),
+        ),
     },
     OtherParticipantHandler: {
         "GET": Operation(
@@ -370,13 +436,17 @@ CODES: Mapping[int, Mapping[str, str]] = {
     403: {
         "cross_site": "The request comes from a page of another site.",
         "conversation_with_oneself": "The username is your own.",
+        "not_admin": "Only an admin of the group can do this.",
+        "not_a_group": "The conversation is a pair.",
         "not_a_page": "The URL was requested as something other than a page.",
     },
     404: {"not_found": "It does not exist, or you have no access to it."},
     405: {"method_not_allowed": "`Allow` lists the methods of this path."},
     406: {"not_acceptable": "`Accept` does not include `text/event-stream`."},
     409: {
-        "client_id_reused": "The `clientId` belongs to another message.",
+        "client_id_reused": "The `clientId` belongs to something else.",
+        "group_full": "The group would have more members than it may have.",
+        "last_admin": "The group would have no admin.",
         "username_taken": "Another user has that user name.",
         "other_user": "The credential belongs to another user than `X-User` names.",
     },

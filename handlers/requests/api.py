@@ -3,7 +3,7 @@
 import functools
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Concatenate, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -153,29 +153,34 @@ class ConversationHandler(ApiHandler):
             raise problems.NotFound from None
 
 
-Method = Callable[[Handlers, int], Awaitable[None]]
+Method = Callable[Concatenate[Handlers, ...], Awaitable[None]]
 
 
-def of_conversation(method: Method[Handlers]) -> Callable[[Handlers, str], Awaitable[None]]:
-    """Wraps a method that takes a conversation's id. Membership is checked before fields.
+def of_conversation(method: Method[Handlers]) -> Method[Handlers]:
+    """Wraps a method that takes a conversation's id, and ids within it, as numbers.
 
-    So a user outside of the conversation gets 404, and never learns which fields are invalid.
+    Membership is checked before fields. So a user outside of the conversation gets 404, and never
+    learns which fields are invalid.
     """
 
     @functools.wraps(method)
-    async def answer(self: Handlers, digits: str) -> None:
-        conversation_id = int(digits) if len(digits) < 20 else LARGEST_ID + 1
-        if conversation_id > LARGEST_ID:
-            conversation_id = 0  # does not exist, and is refused in the same order
+    async def answer(self: Handlers, *digits: str) -> None:
+        ids = [id_of(text) for text in digits]
         try:
-            await method(self, conversation_id)
+            await method(self, *ids)
         except snapshot.NotFound:
             raise problems.NotFound from None
         except problems.Invalid:
-            await self.check_member(conversation_id)
+            await self.check_member(ids[0])
             raise
 
     return answer
+
+
+def id_of(digits: str) -> int:
+    """Returns the id; 0, which nothing has, for one that is too large."""
+    number = int(digits) if len(digits) < 20 else 0
+    return number if number <= LARGEST_ID else 0
 
 
 class UnknownRoute(Handler):

@@ -30,6 +30,11 @@ class Limit(Protocol):
         """Takes one and returns 0, or takes none and returns the seconds to wait."""
 
 
+class LimitOfMany(Protocol):
+    def take(self, key: Hashable, n: int = 1) -> float:
+        """Takes `n` and returns 0, or takes none and returns the seconds to wait."""
+
+
 class TokenBucket:
     """Allows a burst of `at_once`, and then `per_second`.
 
@@ -37,16 +42,16 @@ class TokenBucket:
     ITU-T I.371).
     """
 
-    def __init__(self, at_once: int, per_second: int, now: Clock = time.monotonic) -> None:
+    def __init__(self, at_once: int, per_second: float, now: Clock = time.monotonic) -> None:
         self._interval = 1 / per_second
-        self._most_ahead = (at_once - 1) * self._interval
+        self._most_ahead = at_once * self._interval
         self._now = now
         self._full_at: LRUCache[Hashable, float] = LRUCache(MOST_IN_BUCKETS)
 
-    def take(self, key: Hashable) -> float:
+    def take(self, key: Hashable, n: int = 1) -> float:
         now = self._now()
-        full_at = max(now, self._full_at.get(key, now)) + self._interval
-        wait = full_at - self._interval - self._most_ahead - now
+        full_at = max(now, self._full_at.get(key, now)) + n * self._interval
+        wait = full_at - self._most_ahead - now
         if wait > 1e-9:  # tolerates the rounding errors of a sum of a hundred intervals
             return wait
         self._full_at[key] = full_at
@@ -73,7 +78,7 @@ class SlidingWindow:
 
 
 class Unlimited:
-    def take(self, key: Hashable) -> float:
+    def take(self, key: Hashable, n: int = 1) -> float:
         return 0.0
 
 
@@ -92,6 +97,11 @@ class Limits:
         )
         self.conversations: Limit = (
             SlidingWindow(config.conversations_per_minute, now) if on else Unlimited()
+        )
+        self.members: LimitOfMany = (
+            TokenBucket(config.members_at_once, config.members_per_minute / MINUTE, now)
+            if on
+            else Unlimited()
         )
         self.sign_ins: Limit = SlidingWindow(config.sign_ins_per_minute, now) if on else Unlimited()
 

@@ -116,6 +116,33 @@ class Person(Visitor):
         assert answer.status in (200, 201), answer
         return str(answer.json["id"])
 
+    async def group(self, name: str, *others: "Person", history: str = "joined") -> str:
+        """Makes a group, and returns its id."""
+        usernames = [other.username for other in others]
+        fields = {"name": name, "usernames": usernames, "history": history}
+        answer = await self.post("/api/conversations", fields)
+        assert answer.status == 201, answer
+        return str(answer.json["id"])
+
+    async def add(self, group: str, *others: "Person") -> Any:
+        """Adds people to a group, and returns them as members."""
+        usernames = [other.username for other in others]
+        answer = await self.post(f"/api/conversations/{group}/members", {"usernames": usernames})
+        assert answer.status == 200, answer
+        return answer.json
+
+    async def remove(self, group: str, member: "Person") -> Answer:
+        """Removes a member, or leaves."""
+        return await self.delete(f"/api/conversations/{group}/members/{member.id}")
+
+    async def turn(self, group: str, member: "Person", role: str) -> Answer:
+        """Gives a member a role."""
+        path = f"/api/conversations/{group}/members/{member.id}"
+        return await self.ask("PATCH", path, {"role": role})
+
+    async def change(self, group: str, **fields: str) -> Answer:
+        return await self.ask("PATCH", f"/api/conversations/{group}", fields)
+
     async def send(self, conversation: str, content: str, client_id: str | None = None) -> Any:
         """Sends a message, and returns it as stored."""
         secret_leaks.note(content)
@@ -169,6 +196,12 @@ async def two(visitor: Visitor) -> tuple[Person, Person, str]:
     return john, jane, await john.talk_to(jane)
 
 
+async def three(visitor: Visitor) -> tuple[Person, Person, Person]:
+    """Returns John, Jane and Mary."""
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    return john, jane, await visitor.sign_in("mary")
+
+
 def cursor_of(link: str) -> str:
     """Returns the path and query of a `Link` header."""
     target, _, parameters = link.partition(";")
@@ -216,5 +249,6 @@ __all__ = [
     "eventually",
     "eventually_equal",
     "path",
+    "three",
     "two",
 ]
