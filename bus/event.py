@@ -23,9 +23,13 @@ _RETRY_MILLISECONDS = (500, 5000)  # drawn for each stream, so that clients retu
 
 
 class Hello(msgspec.Struct, rename="camel"):
-    """The stream is open. A `ping` follows every `heartbeatSeconds` or so."""
+    """The stream is open. A `ping` follows every `heartbeatSeconds` or so.
+
+    `version` changes when any file of the page does.
+    """
 
     heartbeat_seconds: int
+    version: str
 
 
 class Reset(msgspec.Struct):
@@ -102,9 +106,10 @@ def chunk(plain: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(plain), plain)
 
 
-def hello(event_id: str | None) -> Frame:
+def hello(event_id: str | None, version: str) -> Frame:
     """Returns the first event of a stream. The id is None if a `reset` with the id follows."""
-    return frame(Hello(HEARTBEAT_SECONDS), name="hello", event_id=event_id, retry=True)
+    data = Hello(HEARTBEAT_SECONDS, version)
+    return frame(data, name="hello", event_id=event_id, retry=True)
 
 
 def reset(reason: str, event_id: str) -> Frame:

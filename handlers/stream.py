@@ -277,7 +277,8 @@ class StreamHandler(ApiHandler):
         # Before the first write: on a socket with bytes in flight this takes ten times as long.
         set_socket_options(self._request_connection.transport.get_extra_info("socket"))
         self._set_headers()
-        self.write(event.hello(None if start.reset else event_id).plain)
+        version = self.services.assets.recent_release()
+        self.write(event.hello(None if start.reset else event_id, version).plain)
         if start.reset:
             self.write(event.reset(start.reset, event_id).plain)
         self.flush()

@@ -256,7 +256,7 @@ def test_a_message_is_an_unnamed_event() -> None:
 @rule("api#event-form")
 def test_hello_and_bye_carry_their_own_random_retry() -> None:
     makes: list[Callable[[], Frame]] = [
-        lambda: event.hello("abc-7"),
+        lambda: event.hello("abc-7", "a1"),
         lambda: event.bye("draining"),
     ]
     for make in makes:

@@ -67,7 +67,8 @@ def assert_alike(written: Any, answered: Any, where: str) -> None:
 
 
 def lines_of(text: str) -> set[str]:
-    return set(re.sub(r"(?m)^retry: \d+$", "retry", epochless(text)).splitlines())
+    text = re.sub(r'"version":"[0-9a-f]{32}"', '"version":"…"', epochless(text))
+    return set(re.sub(r"(?m)^retry: \d+$", "retry", text).splitlines())
 
 
 def epochless(text: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import socket
 import time
+from pathlib import Path
 from typing import Any, cast
 
 import jwt
@@ -13,10 +14,11 @@ from bus.heartbeat import Heartbeat
 from config import Config
 from db import errors
 from handlers.application import Messenger
+from handlers.assets import StaticAssets
 from handlers.stream import StreamHandler
 from http1.listener import Listener
 from tests.conftest import SECRET
-from tests.support.people import Visitor, eventually, two
+from tests.support.people import Visitor, eventually, eventually_equal, two
 from tests.support.rules import rule
 from tests.support.sse import EventStream
 
@@ -30,9 +32,52 @@ async def test_a_stream_begins_at_once_with_its_headers_and_hello(visitor: Visit
         assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert stream.headers["cache-control"] == "no-store, no-transform"
         assert stream.headers["x-accel-buffering"] == "no"
-        assert stream.hello.data == {"heartbeatSeconds": 20}
+        assert stream.hello.data.keys() == {"heartbeatSeconds", "version"}
+        assert stream.hello.data["heartbeatSeconds"] == 20
         assert stream.hello.id == snapshot.headers["Last-Event-ID"]
         assert stream.hello.retry is not None
+
+
+@rule("api#version")
+@pytest.mark.gen_test
+async def test_hello_has_a_word_that_changes_only_with_the_files_of_the_page(
+    visitor: Visitor, app: Messenger, tmp_path: Path
+) -> None:
+    (tmp_path / "index.html").write_text("the page " * 40)
+    (tmp_path / "app.js").write_text("as(it, was);")
+    app.services.assets = StaticAssets(tmp_path)
+    jane = await visitor.sign_in("jane")
+
+    async def version() -> str:
+        async with jane.stream() as stream:
+            return str(stream.hello.data["version"])
+
+    before = await version()
+    page = await visitor.get("/", headers={"Accept-Encoding": "gzip"})
+    assert page.headers["ETag"] == f'"{before}-gzip"'
+    assert await version() == before
+    (tmp_path / "app.js").write_text("as(it, is);")
+    app.services.assets = StaticAssets(tmp_path)  # another server
+    after = await version()
+    assert after != before
+    (tmp_path / "app.js").write_text("as(it, was);")
+    await eventually_equal(before, version)
+
+
+def test_streams_that_open_at_once_do_not_check_all_files_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "index.html").write_text("the page")
+    assets, checks = StaticAssets(tmp_path), list[float]()
+    release, begun = assets.release, time.monotonic()
+
+    def check() -> str:
+        checks.append(time.monotonic())
+        return release()
+
+    monkeypatch.setattr(assets, "release", check)
+    assert {assets.recent_release() for _ in range(1000)} == {release()}
+    assert 1 <= len(checks) <= 1 + (time.monotonic() - begun) / 0.1
 
 
 @rule("api#event-form")

@@ -23,10 +23,11 @@ class Told(NamedTuple):
 
 
 _HELLO = Told(
-    Hello(20),
+    Hello(20, "5d1c2e9f04b7a836c1d0e2f3a4b59687"),
     "The stream is open",
     "The first event of each stream. Its id is the position that the stream starts from. It has"
-    " no id if a `reset` follows. A `ping` follows about every `heartbeatSeconds`.",
+    " no id if a `reset` follows. A `ping` follows about every `heartbeatSeconds`. `version` is a"
+    " word that changes when the files of the server's page do.",
     True,
 )
 _RESET = Told(

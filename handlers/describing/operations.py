@@ -84,7 +84,10 @@ class Operation(NamedTuple):
 PAGE = ("Last-Event-ID", "Link")
 SNAPSHOT = ("Last-Event-ID",)
 COOKIE = ("Set-Cookie",)
-HELLO = 'event: hello\nid: 0a5b690f4da8-2\nretry: 1636\ndata: {"heartbeatSeconds":20}\n\n'
+HELLO = (
+    "event: hello\nid: 0a5b690f4da8-2\nretry: 1636\n"
+    'data: {"heartbeatSeconds":20,"version":"5d1c2e9f04b7a836c1d0e2f3a4b59687"}\n\n'
+)
 
 OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
     LoginHandler: {
