@@ -241,6 +241,7 @@ async def _opened(
         async with (
             background_task(partial(_end_when_lost, lock, db, end)),
             background_task(pruner.run),
+            background_task(pruner.run_groups),
         ):
             yield db, membership
     finally:

@@ -1,21 +1,37 @@
-"""The queue of all writes to feeds (group commit), with one transaction in flight.
+"""The queue of all writes to feeds (group commit), with one transaction in flight in each lane.
 
 Waiting writes of the same function are stored as a batch, in one round trip and one commit. A
-transaction begins after the events of the previous one were published, so events are published in
-commit order. If another transaction has locked a feed, the writes to that conversation move to a
-separate queue. There they keep their order, and other writes continue.
+transaction begins after the events of the previous one were published, so events of a lane are
+published in commit order. Writes that many people hear of have a lane of their own: two people who
+talk do not wait for them. An event of the other lane may come a moment early, and a stream holds it
+back. If another transaction has locked a feed, the writes to that conversation move to a separate
+queue. There they keep their order, and other writes continue.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Any
 
 from db import conversations, errors, github, messages, pool, reads
 from db.conversations import Opened, Opening
 from db.github import Account
+from db.jobs import (
+    LARGE_ROWS,
+    MAX_BATCH,
+    MIN_BATCH,
+    AnyJob,
+    Batch,
+    Job,
+    Lane,
+    Queue,
+    Result,
+    Sizes,
+    Store,
+    Write,
+)
 from db.kind import kinds_of
 from db.messages import Draft, Stored
 from db.pool import Database
@@ -23,49 +39,11 @@ from db.reads import Reading
 from db.users import User
 from db.write_result import Appended, WriteResult
 
-MIN_BATCH = 4  # a batch has at least this many writes, if so many wait
-MAX_BATCH = 128  # a larger statement takes longer, and all its writes wait for the commit
 MAX_BLOCKED = 4  # connections that wait for locked feeds: half of the pool
 PAUSE_SECONDS = 0.1  # between attempts while the database is unavailable
 REFUSED_SECONDS = 0.5  # a database that refuses connections may be restarting: try this long
 
 _log = logging.getLogger("messenger.db")
-
-Write = TypeVar("Write")
-Result = TypeVar("Result")
-Store = Callable[[Database, Sequence[Write]], Awaitable[list[WriteResult[Result]]]]
-
-
-class _Job(Generic[Write, Result]):
-    """A write, and the future of its result."""
-
-    def __init__(self, store: Store[Write, Result], write: Write, unbatched: bool) -> None:
-        self.store = store
-        self.write = write
-        self.unbatched = unbatched
-        self.started = False
-        self.future: asyncio.Future[WriteResult[Result]] = (
-            asyncio.get_running_loop().create_future()
-        )
-
-    @property
-    def ordering_key(self) -> Hashable:
-        """The conversation that is written to. For a write without one, the write itself."""
-        return getattr(self.write, "conversation_id", self.write)
-
-    def give_up(self) -> None:
-        """Fails the job with a `Timeout`, because its deadline has passed."""
-        known = "nothing was stored" if not self.started else "whether it was stored is unknown"
-        if not self.future.done():
-            self.future.set_exception(errors.Timeout(known))
-
-    def fits(self, batch: "list[AnyJob]") -> bool:
-        """Whether one statement can store the job together with these."""
-        return not batch or (self.store is batch[0].store and not self.unbatched)
-
-
-AnyJob = _Job[Any, Any]
-Queue = deque[AnyJob]
 
 
 class FeedWriter:
@@ -88,9 +66,9 @@ class FeedWriter:
         self._publish = publish
         self._unsure = unsure
         self._readable = readable
-        self._waiting: Queue = deque()
-        self._met_a_lock = False  # whether the last batch met a locked feed
-        self._worker: asyncio.Task[None] | None = None
+        self._sizes = Sizes()
+        self._small = Lane()
+        self._large = Lane()  # for jobs of more than `LARGE_ROWS` rows
         self._blocked: dict[Hashable, Queue] = {}  # by ordering key, writes to locked feeds
         self._blocked_slots = asyncio.Semaphore(MAX_BLOCKED)
         self._blocked_workers: set[asyncio.Task[None]] = set()
@@ -124,9 +102,11 @@ class FeedWriter:
         for kind in kinds_of(store):
             if not self._readable(kind.name):
                 raise errors.Upgrading(f"a server that runs cannot read {kind.name}")
-        job = _Job(store, write, unbatched)
-        self._waiting.append(job)
-        self._work()
+        job = Job(store, write, self._sizes.rows_of(store, write), unbatched=unbatched)
+        lane = self._large if job.rows > LARGE_ROWS else self._small
+        lane.waiting.append(job)
+        if lane.worker is None:
+            lane.worker = asyncio.create_task(self._work_off_lane(lane))
         # A timer, because `asyncio.timeout` cancels the task and catches that, which costs 3 µs.
         timer = asyncio.get_running_loop().call_at(pool.deadline(), job.give_up)
         try:
@@ -139,34 +119,35 @@ class FeedWriter:
 
     async def idle(self) -> None:
         """Returns when no write is in progress."""
-        while self._worker is not None or self._blocked_workers:
-            await asyncio.wait({*self._blocked_workers, *filter(None, [self._worker])})
+        while busy := self._workers():
+            await asyncio.wait(busy)
 
-    def _work(self) -> None:
-        if self._worker is None:
-            self._worker = asyncio.create_task(self._work_off_waiting())
+    def _workers(self) -> set[asyncio.Task[None]]:
+        lanes = (self._small.worker, self._large.worker)
+        return {*self._blocked_workers, *filter(None, lanes)}
 
-    async def _work_off_waiting(self) -> None:
+    async def _work_off_lane(self, lane: Lane) -> None:
         try:
-            await self._work_off(self._waiting)
+            await self._work_off(lane.waiting, lane)
         finally:
-            self._worker = None
+            lane.worker = None
 
     async def _work_off_blocked(self, ordering_key: Hashable) -> None:
         try:
-            await self._work_off(self._blocked[ordering_key])
+            await self._work_off(self._blocked[ordering_key], None)
         finally:
             del self._blocked[ordering_key]
 
-    async def _work_off(self, queue: Queue) -> None:
+    async def _work_off(self, queue: Queue, lane: Lane | None) -> None:
+        """Stores what waits. `lane` is None for a queue of writes to locked feeds."""
         try:
-            while batch := self._next_batch(queue):
-                await self._store(batch, blocked=queue is not self._waiting)
+            while batch := self._next_batch(queue, lane):
+                await self._store(batch, lane)
         except BaseException:
             _log.critical("the queue of writes has failed", exc_info=True)
             raise
 
-    def _next_batch(self, queue: Queue) -> list[AnyJob]:
+    def _next_batch(self, queue: Queue, lane: Lane | None) -> list[AnyJob]:
         """Takes the jobs at the head of the queue that one statement can store.
 
         A batch is two thirds of a long queue. While PostgreSQL stores it, the loop answers the
@@ -176,37 +157,37 @@ class FeedWriter:
         After a batch has met a locked feed, the next one takes all jobs, so that they wait for the
         lock time-out only once.
         """
-        batch: list[AnyJob] = []
+        batch = Batch()
         share = max(MIN_BATCH, -(-len(queue) * 2 // 3))
-        most = MAX_BATCH if self._met_a_lock else min(share, MAX_BATCH)
-        while queue and len(batch) < most:
+        most = MAX_BATCH if lane is not None and lane.met_a_lock else min(share, MAX_BATCH)
+        while queue and len(batch.jobs) < most:
             job = queue[0]
             if job.future.done():
                 queue.popleft()  # its deadline has passed
-            elif queue is self._waiting and job.ordering_key in self._blocked:
+            elif lane is not None and job.ordering_key in self._blocked:
                 self._blocked[job.ordering_key].append(
                     queue.popleft()
                 )  # keeps the order of this conversation
-            elif job.fits(batch):
-                batch.append(queue.popleft())
+            elif batch.takes(job):
+                batch.add(queue.popleft())
             else:
                 break
-        return batch
+        return batch.jobs
 
-    async def _store(self, batch: list[AnyJob], *, blocked: bool) -> None:
+    async def _store(self, batch: list[AnyJob], lane: Lane | None) -> None:
         """Tries again until the batch is stored or refused, or all deadlines have passed."""
         while batch := [job for job in batch if not job.future.done()]:
             try:
-                outcomes = await self._attempt(batch, blocked)
+                outcomes = await self._attempt(batch, blocked=lane is None)
             except errors.LockTimeout:
-                if not blocked:
-                    self._met_a_lock = True
+                if lane is not None:
+                    lane.met_a_lock = True
                     return self._block(batch)
             except errors.Deadlock:
                 _log.warning("a deadlock, which should be impossible; trying again")
             except errors.Declined as error:
                 if error.is_damage and len(batch) > 1:
-                    return await self._store_singly(batch, blocked)
+                    return await self._store_singly(batch, lane)
                 return _refuse(batch, error)
             except errors.DatabaseError as error:
                 if isinstance(error, errors.TurnedAway) and self._db.has_been_unavailable(
@@ -219,13 +200,14 @@ class FeedWriter:
                 await asyncio.sleep(PAUSE_SECONDS)
             except Exception as error:
                 if len(batch) > 1:
-                    return await self._store_singly(batch, blocked)
+                    return await self._store_singly(batch, lane)
                 return _refuse(batch, error)
             else:
-                self._met_a_lock = self._met_a_lock and blocked
+                if lane is not None:
+                    lane.met_a_lock = False
                 return self._settle(batch, outcomes)
 
-    async def _attempt(self, batch: list[AnyJob], blocked: bool) -> list[WriteResult[Any]]:
+    async def _attempt(self, batch: list[AnyJob], *, blocked: bool) -> list[WriteResult[Any]]:
         async with self._blocked_slots if blocked else contextlib.nullcontext():
             for job in batch:
                 job.started = True
@@ -242,10 +224,10 @@ class FeedWriter:
                 task.add_done_callback(self._blocked_workers.discard)
             self._blocked[job.ordering_key].append(job)
 
-    async def _store_singly(self, batch: list[AnyJob], blocked: bool) -> None:
+    async def _store_singly(self, batch: list[AnyJob], lane: Lane | None) -> None:
         """Stores the jobs one by one, in order, so that an error affects only one of them."""
         for job in batch:
-            await self._store([job], blocked=blocked)
+            await self._store([job], lane)
 
     def _settle(self, batch: list[AnyJob], outcomes: list[WriteResult[Any]]) -> None:
         for outcome in outcomes:
@@ -254,6 +236,7 @@ class FeedWriter:
                 if self._db.epoch in (None, appended.epoch):
                     self._publish(appended)
         for job, outcome in zip(batch, outcomes, strict=True):
+            self._sizes.learn(job.ordering_key, outcome)
             if not job.future.done():
                 job.future.set_result(outcome)
 

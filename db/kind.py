@@ -25,11 +25,15 @@ class Fact(Protocol):
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def appends(*kinds: "Kind") -> Callable[[Function], Function]:
-    """Declares the kinds of events that a write function appends; see `kinds_of`."""
+def appends(*kinds: "Kind", reaches_all: bool = True) -> Callable[[Function], Function]:
+    """Declares the kinds of events that a write function appends; see `kinds_of`.
+
+    `reaches_all`: each write appends an event to the feed of every participant.
+    """
 
     def declare(function: Function) -> Function:
         function.appends = kinds  # type: ignore[attr-defined]
+        function.reaches_all = reaches_all  # type: ignore[attr-defined]
         return function
 
     return declare
@@ -38,6 +42,11 @@ def appends(*kinds: "Kind") -> Callable[[Function], Function]:
 def kinds_of(function: Callable[..., Any]) -> "tuple[Kind, ...]":
     kinds: tuple[Kind, ...] = getattr(function, "appends", ())
     return kinds
+
+
+def reaches_all(function: Callable[..., Any]) -> bool:
+    found: bool = getattr(function, "reaches_all", True)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class NoSuchMessage(Exception):
     """The conversation has no message with that id."""
 
 
-@appends(MOVED)
+@appends(MOVED, reaches_all=False)
 async def mark(db: Database, readings: Sequence[Reading]) -> list[WriteResult[Read | None]]:
     """Moves the markers, in one transaction and one round trip. Safe to repeat.
 

@@ -11,13 +11,13 @@ import msgspec
 
 from db import users
 from db.conversations import Role
-from db.feed_writer import Store
 from db.groups import listing, making, members, rights
 from db.groups.changing import Changing
 from db.groups.making import GroupFull, Made, Making
 from db.groups.members import Adding, Done, Removing, Turning
 from db.groups.names import UnknownNames
 from db.groups.rights import LastAdmin, NotAdmin, NotAGroup
+from db.jobs import Store
 from db.message import History
 from db.messages import ClientIdReused
 from db.schema_types import Username, Uuid

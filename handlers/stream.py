@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from http1.listener import Listener
 
 BACKLOG_BYTES = 64 * 1024  # live events held back while reading; above it, they are read later
+ORDER_SECONDS = 0.005  # an event waits this long for the one before it
 AGAIN_SECONDS = 0.5  # between attempts to read while the database is unavailable
 DEPARTURES_SECONDS = 1.0  # a stream without room waits this long for others to disconnect
 
@@ -312,12 +313,8 @@ class StreamHandler(ApiHandler):
             self._reading = asyncio.create_task(self._read_up_to_date())
 
     def _read_soon(self) -> None:
-        """Reads missing events, unless another server's message brings them at once."""
-        patience = self.services.order_seconds
-        if patience:
-            asyncio.get_running_loop().call_later(patience, self._read_if_missing)
-        else:
-            self._read()
+        """Reads missing events, unless they arrive at once from another lane or server."""
+        asyncio.get_running_loop().call_later(ORDER_SECONDS, self._read_if_missing)
 
     def _read_if_missing(self) -> None:
         if self._state is State.LIVE and self._backlog != []:
@@ -335,7 +332,7 @@ class StreamHandler(ApiHandler):
         except ConnectionResetError:
             self.unsubscribe()
         except Pruned:
-            self.abort()  # the client reconnects, and gets a `reset`
+            self.end("slow")  # the client reconnects, and gets a `reset`
         except UnknownKind as error:
             _log.warning("a stream of user %d is ended: %s", self.user_id, error)
             self.abort()  # the client reconnects, if possible to a newer server

@@ -28,12 +28,12 @@ from db import (
 from db.connection import Row
 from db.conversations import Opening
 from db.feed import After
-from db.feed_writer import MAX_BATCH
 from db.github import Account, Picture
 from db.groups import changing, listing, making, members, rights
 from db.groups.changing import Changing
 from db.groups.making import Making
 from db.groups.members import Adding, Removing, Turning
+from db.jobs import MAX_BATCH
 from db.messages import Draft
 from db.pool import Database
 from db.positions import PositionRequest
@@ -336,6 +336,7 @@ STATEMENTS: dict[str, Act] = {
     "used_once.use": lambda db: used_once.use(db, "a state", 600),
     "pruning._step first": lambda db: pruning._step(db, 0, time.time(), 30),
     "pruning._step later": lambda db: pruning._step(db, 10_000, time.time(), 0),
+    "pruning._groups_step": lambda db: pruning._groups_step(db, 0),
     "pruning._look_at_uses": lambda db: pruning._look_at_uses(db, 0),
     "pruning._sessions_step first": lambda db: pruning._sessions_step(db, 0, time.time()),
     "pruning._sessions_step later": lambda db: pruning._sessions_step(db, 30_000, time.time()),

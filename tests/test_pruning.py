@@ -125,6 +125,8 @@ async def test_a_replay_whose_feed_is_pruned_meanwhile_ends_its_stream(
         start = stream.hello.id
         ask(dsn, "UPDATE feeds SET last_seq = last_seq + 3 WHERE user_id = %s", (int(jane.id),))
         await john.send(conversation, "beyond a gap")
+        bye = await stream.event()
+        assert (bye.name, bye.data) == ("bye", {"reason": "slow"})
         assert await stream.rest() == []
     async with jane.stream(start) as resumed:
         assert (await resumed.event()).data == {"reason": "expired"}
@@ -158,3 +160,57 @@ async def test_the_pruner_covers_feeds_and_sessions(db: Database, dsn: str) -> N
     await eventually(lambda: ask(dsn, "SELECT count(*) FROM sessions") == [(0,)])
     assert len(left(dsn)[1]) == 30
     running.cancel()
+
+
+@pytest.mark.gen_test
+async def test_a_feed_keeps_no_more_events_than_a_client_can_resume_from(
+    db: Database, dsn: str
+) -> None:
+    ask(dsn, FILL, {"people": 1, "rows": pruning.MOST_ROWS})
+    assert await Pruner(db, 10_000, pause=0).go_round() == 0
+    extra = """
+        WITH more AS (UPDATE feeds SET last_seq = last_seq + 120 RETURNING user_id, last_seq)
+        INSERT INTO feed_events (user_id, seq, kind, conversation_id)
+        SELECT user_id, n, 'read', 1 FROM more, generate_series(last_seq - 119, last_seq) n
+    """
+    ask(dsn, extra)
+    assert await Pruner(db, 10_000, pause=0).go_round() == 120
+    assert left(dsn)[1] == list(range(121, pruning.MOST_ROWS + 121))
+
+
+@pytest.mark.gen_test
+async def test_a_group_that_everybody_has_left_is_deleted_in_small_steps(
+    visitor: Visitor, db: Database, dsn: str
+) -> None:
+    john, jane = await visitor.sign_in("john"), await visitor.sign_in("jane")
+    kept, group = await john.group("Kept", jane), await john.group("Left", jane)
+    for conversation in (kept, group):
+        await john.send(conversation, "hello @jane")
+    more = """
+        INSERT INTO messages (
+            conversation_id, user_id, content, created_at, client_id, client_id_given
+        )
+        SELECT %(group)s, %(user)s, 'hello', now(), gen_random_uuid(), false
+        FROM generate_series(1, %(count)s)
+    """
+    count = 2 * pruning.MESSAGES_AT_ONCE
+    ask(dsn, more, {"group": int(group), "user": int(john.id), "count": count})
+    pruner = Pruner(db, 30, pause=0)
+    await jane.remove(group, jane)
+    assert await pruner.go_round_groups() == 0
+    await john.remove(group, john)
+    after, gone = await pruning._groups_step(db, 0)
+    assert (after, gone) == (int(group) - 1, pruning.MESSAGES_AT_ONCE)
+    assert await pruner.go_round_groups() == pruning.MESSAGES_AT_ONCE + 4 + 1
+    for table in ("messages", "participants", "former_participants", "mentions"):
+        where = f"SELECT count(*) FROM {table} WHERE conversation_id = %s"
+        assert ask(dsn, where, (int(group),)) == [(0,)], table
+    assert ask(dsn, "SELECT id FROM conversations") == [(int(kept),)]
+    assert len(await jane.history(kept)) == 2
+    async with jane.stream() as hers:
+        start = hers.hello.id
+        assert start is not None
+    async with jane.stream(f"{start.partition('-')[0]}-0") as whole:
+        names = [(await whole.event()).name for _ in range(4)]
+        assert names == ["conversation", "message", "message", "gone"]
+        assert await whole.silent()

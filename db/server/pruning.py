@@ -1,4 +1,4 @@
-"""Deletes feed rows beyond the retention, and sessions that have ended, in small steps.
+"""Deletes old feed rows, sessions that have ended, and groups without members, in small steps.
 
 If the clock jumps ahead, nothing is deleted: rows that look old may be young when it is corrected.
 """
@@ -17,6 +17,9 @@ ROWS_AT_ONCE = 50  # of each feed, so that a step takes milliseconds
 SESSIONS_AT_ONCE = 500  # in one statement
 USES_AT_ONCE = 5000  # sessions in one statement, which takes milliseconds
 PAUSE_SECONDS = 0.05  # between steps
+MOST_ROWS = 1200  # of a feed: a client that is 1,000 events behind cannot resume anyway
+MESSAGES_AT_ONCE = 500  # of a group without members, in one statement
+GROUPS_REST_SECONDS = 20  # between rounds for groups: their messages are gone within a minute
 PRUNING_LOCK = 0x6D657373656E6767  # one server prunes at a time; the others find nothing
 REST_SECONDS = 3600  # between rounds
 QUIET_SECONDS = 24 * 3600  # the longest believable time since the last use of any session
@@ -40,10 +43,21 @@ class Pruner:
         """Prunes until cancelled."""
         while True:
             if pruned := await self.go_round():
-                _log.info("%d events beyond the retention of the feeds are deleted", pruned)
+                _log.info("%d events that no client can resume from are deleted", pruned)
             if ended := await self.go_round_sessions():
                 _log.info("%d unused sessions are deleted", ended)
             await asyncio.sleep(REST_SECONDS)
+
+    async def run_groups(self) -> None:
+        """Deletes groups without members until cancelled."""
+        while True:
+            if await self.go_round_groups():
+                _log.info("groups that everybody has left are deleted")
+            await asyncio.sleep(GROUPS_REST_SECONDS)
+
+    async def go_round_groups(self) -> int:
+        """Deletes groups without members. Returns the number of rows of messages and groups."""
+        return await self._steps(lambda after, now: _groups_step(self._db, after))
 
     async def go_round(self) -> int:
         """Deletes old feed rows, and returns their number."""
@@ -128,12 +142,13 @@ async def _step(
     """Prunes the feeds of the next users after `after`.
 
     Returns the user id to continue from (None at the end), and the number of deleted rows. Keeps a
-    feed from its first row that is young enough, even if later rows have older times.
+    feed from its first row that is young enough, even if later rows have older times, but at most
+    its last `MOST_ROWS`.
     """
     rows = await db.rows(
         """
         WITH looked AS (
-            SELECT user_id
+            SELECT user_id, last_seq
             FROM feeds
             WHERE user_id > %(after)s
                 AND (SELECT pg_try_advisory_xact_lock(%(lock)s))
@@ -146,9 +161,10 @@ async def _step(
             CROSS JOIN LATERAL (
                 SELECT
                     seq,
-                    bool_and(created_at < least(now(), to_timestamp(%(now)s))
-                        - make_interval(days => %(days)s))
-                        OVER (ORDER BY seq) AS is_old
+                    seq <= looked.last_seq - %(most)s
+                        OR bool_and(created_at < least(now(), to_timestamp(%(now)s))
+                            - make_interval(days => %(days)s))
+                            OVER (ORDER BY seq) AS is_old
                 FROM (
                     SELECT seq, created_at
                     FROM feed_events
@@ -182,6 +198,7 @@ async def _step(
             "now": now,
             "feeds": FEEDS_AT_ONCE,
             "rows": ROWS_AT_ONCE,
+            "most": MOST_ROWS,
             "days": retention_days,
             "lock": PRUNING_LOCK,
         },
@@ -222,3 +239,66 @@ async def _sessions_step(db: Database, after: int, now: float) -> tuple[int | No
         },
     )
     return rows[0][0], rows[0][1]
+
+
+async def _groups_step(db: Database, after: int) -> tuple[int | None, int]:
+    """Deletes messages of one group without members, and the group if there are none any more.
+
+    Returns the id to continue after (None at the end), and the number of deleted rows.
+    """
+    rows = await db.rows(
+        """
+        WITH empty AS (
+            SELECT id
+            FROM conversations
+            WHERE member_count = 0
+                AND id > %(after)s
+                AND (SELECT pg_try_advisory_xact_lock(%(lock)s))
+            ORDER BY id
+            LIMIT 1
+        ),
+        doomed AS (
+            SELECT messages.conversation_id, messages.id, messages.mentions
+            FROM empty
+            CROSS JOIN LATERAL (
+                SELECT conversation_id, id, mentions
+                FROM messages
+                WHERE messages.conversation_id = empty.id
+                ORDER BY id
+                LIMIT %(messages)s
+            ) messages
+        ),
+        unmentioned AS (
+            DELETE FROM mentions
+            USING doomed, jsonb_array_elements(doomed.mentions) mention
+            WHERE mentions.user_id = (mention ->> 'userId')::bigint
+                AND mentions.conversation_id = doomed.conversation_id
+                AND mentions.message_id = doomed.id
+        ),
+        unreacted AS (
+            DELETE FROM reactions
+            USING doomed
+            WHERE reactions.conversation_id = doomed.conversation_id
+                AND reactions.message_id = doomed.id
+        ),
+        gone AS (
+            DELETE FROM messages
+            USING doomed
+            WHERE messages.conversation_id = doomed.conversation_id
+                AND messages.id = doomed.id
+        ),
+        ended AS (
+            DELETE FROM conversations
+            USING empty
+            WHERE conversations.id = empty.id
+                AND NOT EXISTS (SELECT FROM doomed)
+            RETURNING conversations.id
+        )
+        SELECT
+            CASE WHEN (SELECT count(*) FROM ended) > 0 THEN empty.id ELSE empty.id - 1 END,
+            (SELECT count(*) FROM doomed) + (SELECT count(*) FROM ended)
+        FROM empty
+        """,
+        {"after": after, "messages": MESSAGES_AT_ONCE, "lock": PRUNING_LOCK},
+    )
+    return (rows[0][0], rows[0][1]) if rows else (None, 0)

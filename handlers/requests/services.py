@@ -29,8 +29,6 @@ from handlers.requests.proxies import Proxies
 from handlers.requests.tokens import Tokens
 from http1.backpressure import MAX_CLIENT_BYTES, Backpressure
 
-ORDER_SECONDS = 0.005  # an event waits this long for the one before it, from another server
-
 
 class Services:
     """The shared objects of one server. None of them imports a handler."""
@@ -54,7 +52,6 @@ class Services:
         self.bus = Bus()
         has_relay = config.relay is not None
         self.contact = Contact(needed=has_relay)
-        self.order_seconds = ORDER_SECONDS if has_relay else 0.0
         self.gaps = GapDetector(db, self.bus)
         self.heartbeat = Heartbeat(after=self.gaps.check)
         self.limits = Limits(config)
