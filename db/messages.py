@@ -91,20 +91,67 @@ async def page(
     return Snapshot(rows[0][0], page)
 
 
+async def one(
+    db: Database, user_id: int, conversation_id: int, message_id: int
+) -> Snapshot[Message]:
+    """Returns a message. Raises `NotFound`."""
+    row = await db.row(
+        f"""
+        SELECT
+            meta.epoch || '-' || feeds.last_seq,
+            {message.columns("m", viewer="me.user_id", is_group="me.role IS NOT NULL")}
+        FROM participants me
+        JOIN feeds USING (user_id)
+        JOIN meta ON meta.only_row
+        JOIN messages m
+            ON m.conversation_id = me.conversation_id
+            AND m.id = %(message_id)s
+            AND m.id >= me.sees_from
+        WHERE me.user_id = %(user_id)s
+            AND me.conversation_id = %(conversation_id)s
+        """,
+        {"user_id": user_id, "conversation_id": conversation_id, "message_id": message_id},
+    )
+    if row is None:
+        raise NotFound
+    return Snapshot(row[0], Message.of(row[1:]))
+
+
+async def check_seen(db: Database, user_id: int, conversation_id: int, message_id: int) -> None:
+    """Raises `NotFound` if the user does not see the message."""
+    row = await db.row(
+        """
+        SELECT 1
+        FROM participants me
+        JOIN messages m
+            ON m.conversation_id = me.conversation_id
+            AND m.id = %(message_id)s
+            AND m.id >= me.sees_from
+        WHERE me.user_id = %(user_id)s
+            AND me.conversation_id = %(conversation_id)s
+        """,
+        {"user_id": user_id, "conversation_id": conversation_id, "message_id": message_id},
+    )
+    if row is None:
+        raise NotFound
+
+
 async def stored_before(db: Database, draft: Draft) -> Message | None:
     """Returns the message that an earlier request with this client id has stored, or None.
 
-    Raises `NotFound` and `ClientIdReused`, like the refusals of `store`.
+    Raises `NotFound`, `ClientIdReused` and `NoSuchReply`, like the refusals of `store`.
     """
     row = await db.row(
         f"""
         SELECT
+            {_is_reply_right("%(reply_to_id)s::bigint")},
             {_is_repeat("earlier", "me.conversation_id", "%(content)s::text", "%(reply_to_id)s")},
             {message.columns("earlier", viewer="me.user_id", is_group="me.role IS NOT NULL")}
         FROM participants me
         LEFT JOIN messages earlier
             ON earlier.user_id = me.user_id
             AND earlier.client_id = %(client_id)s::uuid
+        {_reply_of("%(reply_to_id)s::bigint")}
         WHERE me.user_id = %(user_id)s
             AND me.conversation_id = %(conversation_id)s
         """,
@@ -112,8 +159,10 @@ async def stored_before(db: Database, draft: Draft) -> Message | None:
     )
     if row is None:
         raise NotFound
-    is_repeat, *shown = row
+    is_reply_right, is_repeat, *shown = row
     if shown[0] is None:
+        if not is_reply_right:
+            raise NoSuchReply
         return None
     if not is_repeat:
         raise ClientIdReused
@@ -133,6 +182,21 @@ def _is_repeat(earlier: str, conversation_id: str, content: str, reply_to_id: st
                 AND {earlier}.reply_to_id IS NOT DISTINCT FROM {reply_to_id}::bigint
         )
     )"""
+
+
+def _reply_of(reply_to_id: str) -> str:
+    """Returns SQL that joins the message that `me` may reply to, as `reply`."""
+    return f"""
+        LEFT JOIN messages reply
+            ON reply.conversation_id = me.conversation_id
+            AND reply.id = {reply_to_id}
+            AND reply.id >= me.sees_from
+            AND reply.notice IS NULL
+    """
+
+
+def _is_reply_right(reply_to_id: str) -> str:
+    return f"({reply_to_id} IS NULL OR reply.id IS NOT NULL)"
 
 
 def _same(content: str, other: str) -> str:
@@ -172,18 +236,18 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Store
             SELECT
                 drafts.*,
                 NULL::bigint AS message_id,
-                participants.role,
-                drafts.reply_to_id IS NULL OR reply.id IS NOT NULL AS is_reply_right,
+                me.role,
+                {_is_reply_right("drafts.reply_to_id")} AS is_reply_right,
                 row_number() OVER (
-                    PARTITION BY drafts.user_id, drafts.client_id ORDER BY drafts.n
+                    PARTITION BY
+                        drafts.user_id,
+                        drafts.client_id,
+                        {_is_reply_right("drafts.reply_to_id")}
+                    ORDER BY drafts.n
                 ) AS nth
             FROM drafts
-            JOIN participants USING (user_id, conversation_id)
-            LEFT JOIN messages reply
-                ON reply.conversation_id = drafts.conversation_id
-                AND reply.id = drafts.reply_to_id
-                AND reply.id >= participants.sees_from
-                AND reply.notice IS NULL
+            JOIN participants me USING (user_id, conversation_id)
+            {_reply_of("drafts.reply_to_id")}
         ),
         {message.CALLED},
         stored AS (

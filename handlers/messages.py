@@ -6,17 +6,18 @@ from typing import Annotated
 
 import msgspec
 
-from db import messages
-from db.messages import ClientIdReused, Draft, Stored
+from db import messages, windows
+from db.messages import ClientIdReused, Draft, NoSuchReply, Stored
 from db.reads import NoSuchMessage, Reading
 from db.schema_types import Id, Uuid
-from handlers import content
+from db.windows import Anchor, Side
+from handlers import content, mentions
 from handlers.requests import limits, problems
-from handlers.requests.api import LARGEST_ID, ConversationHandler, of_conversation
+from handlers.requests.api import LARGEST_ID, ConversationHandler, id_of, of_conversation
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-_ID = re.compile(r"[1-9][0-9]{0,18}")
-_ID_OR_ZERO = re.compile(rf"0|{_ID.pattern}")
+_ID = re.compile(r"[1-9][0-9]*")
+_ID_OR_ZERO = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
 Content = Annotated[
@@ -34,6 +35,7 @@ class MessageFields(msgspec.Struct, rename="camel"):
 
     content: Content
     client_id: Uuid | None = None
+    reply_to_id: Id | None = None
 
 
 class ReadFields(msgspec.Struct, rename="camel"):
@@ -45,6 +47,9 @@ class ReadFields(msgspec.Struct, rename="camel"):
 class MessagesHandler(ConversationHandler):
     @of_conversation
     async def get(self, conversation_id: int) -> None:
+        around = self.query_argument("around")
+        if around is not None:
+            return await self._get_around(conversation_id, around)
         limit, after = self.limit(), self._after()
         of = f"messages of {conversation_id}" + ("" if after is None else f" after {after}")
         place = self.keyset(of, messages.NEWEST)
@@ -59,6 +64,24 @@ class MessagesHandler(ConversationHandler):
         kept = {} if after is None else {"after": after}
         self.set_header("Last-Event-ID", position)
         self.reply_page(of, page, limit=limit, **kept)
+
+    async def _get_around(self, conversation_id: int, around: str) -> None:
+        message_id = id_of(around) if _ID.fullmatch(around) else 0
+        try:
+            limit, of = self.limit(), f"messages of {conversation_id} around {message_id}"
+            anchor = Anchor(*self.keyset(of, Anchor(Side.AROUND, message_id)))
+            if self.query_argument("after") is not None:
+                raise problems.Invalid({"after": "This doesn't go together with around."})
+        except problems.Invalid:
+            await messages.check_seen(
+                self.services.db, self.me.user_id, conversation_id, message_id
+            )
+            raise
+        position, window = await windows.page(
+            self.services.db, self.me.user_id, conversation_id, anchor, limit=limit
+        )
+        self.set_header("Last-Event-ID", position)
+        self.reply_window(of, window, limit=limit, around=message_id)
 
     def _after(self) -> int | None:
         """Returns the id that all requested messages are above. It need not exist."""
@@ -77,6 +100,10 @@ class MessagesHandler(ConversationHandler):
         except ClientIdReused:
             raise problems.Conflict(
                 "client_id_reused", "This clientId already belongs to a different message."
+            ) from None
+        except NoSuchReply:
+            raise problems.Invalid(
+                {"replyToId": "This isn't a message in this conversation."}
             ) from None
         self.reply(message, 201 if created else 200)
 
@@ -104,6 +131,8 @@ class MessagesHandler(ConversationHandler):
             errors["content"] = wrong
         if fields.client_id is not None and not _UUID.fullmatch(fields.client_id):
             errors["clientId"] = "This must be a UUID."
+        if fields.reply_to_id is not None and not _ID.fullmatch(fields.reply_to_id):
+            errors["replyToId"] = "This must be a message id."
         if errors:
             raise problems.Invalid(errors)
         client_id = fields.client_id or str(uuid.uuid4())
@@ -113,6 +142,8 @@ class MessagesHandler(ConversationHandler):
             text,
             client_id.lower(),
             client_id_given=fields.client_id is not None,
+            reply_to_id=None if fields.reply_to_id is None else id_of(fields.reply_to_id),
+            names=mentions.called_in(text),
         )
 
 
@@ -135,9 +166,9 @@ class ReadMessagesHandler(ConversationHandler):
         given = self.fields(ReadFields).last_read_message_id
         if given is None:
             return None
-        if not _ID.fullmatch(given) or int(given) > LARGEST_ID:
+        if not _ID.fullmatch(given) or id_of(given) == 0:
             raise _no_such_message()
-        return int(given)
+        return id_of(given)
 
 
 def _no_such_message() -> problems.Invalid:

@@ -23,11 +23,15 @@ _DELETED = "deleted-"  # how the names of deleted people begin
 _USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?")
 
 
+def is_username(name: str) -> bool:
+    return len(name) <= LONGEST and _USERNAME.fullmatch(name) is not None
+
+
 def checked(username: str) -> str:
     """Returns the name unchanged, or raises `problems.Invalid`."""
     if len(username) > LONGEST:
         raise problems.Invalid({"username": f"Usernames can have at most {LONGEST} characters."})
-    if not _USERNAME.fullmatch(username):
+    if not is_username(username):
         sentences = (
             "Usernames can use letters, numbers and hyphens. They can't start or end with a hyphen."
         )

@@ -11,6 +11,7 @@ from handlers.github_sign_in import BeginHandler, CallbackHandler
 from handlers.groups import MemberHandler, MembersHandler
 from handlers.health import LiveHandler, MetricsHandler, ReadyHandler
 from handlers.messages import MessagesHandler, ReadMessagesHandler
+from handlers.one_message import OneMessageHandler
 from handlers.pages import PageHandler
 from handlers.requests.api import UnknownRoute
 from handlers.sessions import SessionHandler, SessionsHandler
@@ -45,6 +46,7 @@ ROUTES = [  # tried in this order: the most frequent ones come first
     (rf"/api/conversations/{_ID}/read_messages", ReadMessagesHandler),
     (rf"/api/conversations/{_ID}/members", MembersHandler),
     (rf"/api/conversations/{_ID}/members/{_ID}", MemberHandler),
+    (rf"/api/conversations/{_ID}/messages/{_ID}", OneMessageHandler),
     (r"/api/oauth/github", BeginHandler),
     (r"/api/oauth/github/callback", CallbackHandler),
     (r"/api/openapi.json", OpenApiHandler),

@@ -55,16 +55,30 @@ def apply(state: State, event: Event, me: str) -> None:
         state["histories"][conversation["id"]].insert(0, data)
         conversation["lastMessage"] = data
         conversation["unreadCount"] += not data["mine"]
+        names_me = me in (mention["userId"] for mention in data.get("mentions", ()))
+        count_mentions(conversation, mentions_of(conversation) + (names_me and not data["mine"]))
         state["conversations"].remove(conversation)
         state["conversations"].insert(0, conversation)
     elif event.name == "read" and data["userId"] == me:
         conversation["lastReadMessageId"] = data["lastReadMessageId"]
         conversation["unreadCount"] = data["unreadCount"]
+        count_mentions(conversation, mentions_of(data))
     elif event.name == "read":
         conversation["otherLastReadMessageId"] = data["lastReadMessageId"]
     else:
         raise AssertionError(event)
     conversation["hasUnreadMessages"] = conversation["unreadCount"] > 0
+
+
+def mentions_of(data: State) -> int:
+    return int(data.get("unreadMentionCount", 0))
+
+
+def count_mentions(conversation: State, count: int) -> None:
+    """Leaves out a count of 0, as the server does."""
+    conversation.pop("unreadMentionCount", None)
+    if count:
+        conversation["unreadMentionCount"] = count
 
 
 async def snapshot(person: Person) -> tuple[str, State]:
@@ -97,6 +111,7 @@ class Talk(RuleBasedStateMachine):
         self.people: list[Person] = []
         self.talks: dict[tuple[int, int], str] = {}
         self.sent: list[tuple[int, str, str, str]] = []  # who, where, content, client id
+        self.stored: list[tuple[int, str, str]] = []  # who, where, message id
         self.held: list[tuple[int, str, State]] = []
 
     def do(self, *acts: Coroutine[Any, Any, Any]) -> None:
@@ -130,6 +145,14 @@ class Talk(RuleBasedStateMachine):
     def send(self, data: st.DataObject, content: str, side: bool) -> None:
         pair = data.draw(st.sampled_from(sorted(self.talks)))
         self.do(self._send(pair[side], self.talks[pair], f"x{content}", str(uuid.uuid4())))
+
+    @precondition(lambda self: self.stored)
+    @rule(data=st.data(), back=st.booleans(), called=people)
+    def reply_and_call(self, data: st.DataObject, back: bool, called: int) -> None:
+        author, talk, message_id = data.draw(st.sampled_from(self.stored))
+        (pair,) = (pair for pair, of in self.talks.items() if of == talk)
+        who = next(one for one in pair if (one != author) == back)
+        self.do(self._reply(who, talk, self._calling(called), message_id))
 
     @precondition(lambda self: self.sent)
     @rule(data=st.data())
@@ -197,8 +220,18 @@ class Talk(RuleBasedStateMachine):
         self.talks[pair] = await self.people[one].talk_to(self.people[other])
 
     async def _send(self, who: int, talk: str, content: str, client_id: str) -> None:
-        await self.people[who].send(talk, content, client_id)
+        message = await self.people[who].send(talk, content, client_id)
         self.sent.append((who, talk, content, client_id))
+        self.stored.append((who, talk, message["id"]))
+
+    async def _reply(self, who: int, talk: str, content: str, message_id: str) -> None:
+        fields = {"content": content, "replyToId": message_id}
+        answer = await self.people[who].post(f"/api/conversations/{talk}/messages", fields)
+        assert answer.status == 201, answer
+        self.stored.append((who, talk, answer.json["id"]))
+
+    def _calling(self, called: int) -> str:
+        return f"hello @{self.people[called].username}"
 
     async def _rename(self, person: Person, n: int) -> None:
         picture = Picture(f"/avatars/{n}.png", "image/png", b"%d" % n)

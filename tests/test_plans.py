@@ -24,6 +24,7 @@ from db import (
     reads,
     used_once,
     users,
+    windows,
 )
 from db.connection import Row
 from db.conversations import Opening
@@ -41,6 +42,7 @@ from db.prepared import prepared
 from db.reads import Reading
 from db.server import pruning, startup
 from db.sessions import Sessions
+from db.windows import Anchor, Side
 from tests.support.measures import Figures
 from tests.support.postgres import Postgres, ask
 
@@ -50,9 +52,10 @@ TALKS = 200
 GROUP = TALKS + 5 * (PEOPLE - 6) + 1  # a group of a thousand people
 ADMIN = 3001
 MEMBERS = 1000  # from the admin on
+MIDDLE = 499_349  # a message in conversation 150
 NEVER_READ_WHOLE = {
     *("users", "sessions", "github_accounts", "avatars"),
-    *("conversations", "participants", "messages", "feed_events"),
+    *("conversations", "participants", "messages", "feed_events", "mentions", "reactions"),
 }
 
 # Without indexes and foreign keys, this takes a few seconds instead of a minute.
@@ -138,6 +141,16 @@ FILL = f"""
     ) drafts
     ORDER BY n;
 
+    INSERT INTO mentions (user_id, conversation_id, message_id)
+    SELECT {READER}, conversation_id, id
+    FROM messages
+    WHERE conversation_id <= {TALKS} AND id % 5 = 0;
+
+    INSERT INTO reactions (conversation_id, message_id, emoji, user_id)
+    SELECT conversation_id, id, '👍', user_id
+    FROM messages
+    WHERE id % 5 = 0;
+
     INSERT INTO feed_events (user_id, seq, kind, conversation_id, message_id)
     SELECT user_id, row_number() OVER (PARTITION BY user_id ORDER BY id), kind, conversation_id, id
     FROM (
@@ -213,6 +226,22 @@ def storing(number: int) -> Act:
     return lambda db: messages.store(
         db, [Draft(talk_of(u), u, "hello", str(uuid.uuid4()), True) for u in range(2, 2 + number)]
     )
+
+
+def calling(number: int) -> Act:
+    """Like `storing`: each replies to a message, and calls two people among fifty names."""
+    names = ["USER7", *(f"user{n}" for n in range(2, 51))]
+    return lambda db: messages.store(
+        db,
+        [
+            Draft(talk_of(u), u, "hello", str(uuid.uuid4()), True, 11 * u, names)
+            for u in range(2, 2 + number)
+        ],
+    )
+
+
+def viewing(side: Side) -> Act:
+    return lambda db: windows.page(db, READER, 150, Anchor(side, MIDDLE), limit=100)
 
 
 def marking(number: int) -> Act:
@@ -314,6 +343,11 @@ STATEMENTS: dict[str, Act] = {
     "messages.page after": lambda db: messages.page(
         db, READER, 150, before=(300_000,), after=299_000, limit=100
     ),
+    "messages.one": lambda db: messages.one(db, READER, 150, MIDDLE),
+    "messages.check_seen": lambda db: messages.check_seen(db, READER, 150, MIDDLE),
+    "windows.page around": viewing(Side.AROUND),
+    "windows.page older": viewing(Side.OLDER),
+    "windows.page newer": viewing(Side.NEWER),
     "messages.stored_before known": lambda db: messages.stored_before(
         db, Draft(talk_of(7), 7, "hello", str(uuid.UUID(int=11)), True)
     ),
@@ -323,6 +357,7 @@ STATEMENTS: dict[str, Act] = {
     "messages.store one": storing(1),
     "messages.store three": storing(3),
     "messages.store most": storing(MAX_BATCH),
+    "messages.store replies": calling(MAX_BATCH),
     "reads.mark one": marking(1),
     "reads.mark three": marking(3),
     "reads.mark most": marking(MAX_BATCH),

@@ -54,6 +54,11 @@ _PARAMETERS: Mapping[str, Json] = {
         "description": "Only messages after this id. The id need not exist.",
         "example": "345",
     },
+    "around": {
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"},
+        "description": "A page with this message in its middle.",
+        "example": "345",
+    },
     "search": {
         "schema": {"type": "string", "minLength": 1},
         "description": "The beginning of the name.",
@@ -115,7 +120,8 @@ _HEADERS: Mapping[str, Json] = {
     },
     "Link": {
         "schema": {"type": "string"},
-        "description": 'The next page, as rel="next" (RFC 8288). The last page has none.',
+        "description": 'The next page, as rel="next" (RFC 8288). The last page has none.'
+        ' A page around a message has rel="prev" to newer messages, too.',
     },
     "Location": {
         "schema": {"type": "string"},
@@ -153,8 +159,12 @@ _SENT_HEADERS: Mapping[str, Json] = {
         "example": "7",
     },
 }
-_METHODS = {"get", "post", "delete"}
-_NAMES = {"/avatars": "name", "/members": "userId"}  # of what follows it in a path
+_NAMES = {  # of what follows it in a path
+    "/avatars": "name",
+    "/members": "userId",
+    "/messages": "messageId",
+}
+_METHODS = {"get", "post", "patch", "delete"}
 _PATH_PARAMETERS: Mapping[str, Json] = {
     "userId": {
         "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
@@ -165,6 +175,11 @@ _PATH_PARAMETERS: Mapping[str, Json] = {
         "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
         "description": "A positive number, without leading zeros.",
         "example": "12",
+    },
+    "messageId": {
+        "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
+        "description": "The id of a message in the conversation.",
+        "example": "345",
     },
     "name": {
         "schema": {"type": "string", "pattern": r"^[0-9a-f]{64}\.(png|jpg|webp)$"},

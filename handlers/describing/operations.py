@@ -25,6 +25,7 @@ from handlers.groups import (
     RoleFields,
 )
 from handlers.messages import MessageFields, MessagesHandler, ReadFields, ReadMessagesHandler
+from handlers.one_message import OneMessageHandler
 from handlers.requests.api import UnknownRoute
 from handlers.requests.base import Handler
 from handlers.sessions import SessionHandler, SessionsHandler
@@ -322,9 +323,11 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "messages",
             "conversations",
             "List messages",
-            "The newest comes first. A page ends at `limit` messages or at 256 KiB.",
+            "The newest comes first. A page ends at `limit` messages or at 256 KiB. With `around`,"
+            " it has that message in its middle, and links to older and newer messages. Answers"
+            " 404 if you do not see that message.",
             {200: Answer("A page of messages.", list[Message], PAGE)},
-            query=("limit", "after", "cursor"),
+            query=("limit", "after", "around", "cursor"),
             refusals=(422,),
         ),
         "POST": Operation(
@@ -332,13 +335,23 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "conversations",
             "Send a message",
             "The server stores the message before it answers. With a `clientId`, a request is safe"
-            " to repeat: the server answers the same message again, and stores it once.",
+            " to repeat: the server answers the same message again, and stores it once. An `@` and"
+            " a user name mention somebody who sees the message.",
             {
                 201: Answer("The message, stored now.", Message),
                 200: Answer("The message, stored by an earlier request.", Message),
             },
             body=MessageFields,
             refusals=(422, 507),
+        ),
+    },
+    OneMessageHandler: {
+        "GET": Operation(
+            "message",
+            "conversations",
+            "Get a message",
+            "Returns the message as it is now.",
+            {200: Answer("The message.", Message, SNAPSHOT)},
         ),
     },
     ReadMessagesHandler: {

@@ -2,14 +2,15 @@
 
 import functools
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Concatenate, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
-from db import conversations, pool, snapshot
+from db import conversations, messages, pool, snapshot
 from db.snapshot import Keyset, Page
+from db.windows import Side, Window
 from handlers.requests import body, cursors, page_of_json, problems
 from handlers.requests.base import Handler
 from handlers.requests.tokens import Claims
@@ -20,6 +21,7 @@ LARGEST_ID = 2**63 - 1
 
 Fields = TypeVar("Fields", bound=msgspec.Struct)
 Handlers = TypeVar("Handlers", bound="ConversationHandler")
+MessageHandlers = TypeVar("MessageHandlers", bound="MessageHandler")
 
 
 class ApiHandler(Handler):
@@ -132,10 +134,30 @@ class ApiHandler(Handler):
         """
         encoded, count = page_of_json.encoded(page.items)
         if page.has_more or count < len(page.items):
-            cursor = cursors.sealed(self.services.secret, of, page.keyset_of(count - 1))
-            target = f"{self.request.path}?{urlencode(query | {'cursor': cursor})}"
-            self.set_header("Link", f'<{target}>; rel="next"')
+            self.set_header("Link", self._link("next", of, page.keyset_of(count - 1), query))
         self.reply_json(encoded)
+
+    def reply_window(self, of: str, window: Window, **query: int | str) -> None:
+        """Answers a part of a conversation, with links to older and newer messages.
+
+        `of` and `query` are those of `reply_page`.
+        """
+        encoded, shown = page_of_json.encoded_around(window.items, window.middle)
+        links = []
+        if window.items and (window.has_older or shown.stop < len(window.items)):
+            oldest = int(window.items[shown.stop - 1].id)
+            links.append(self._link("next", of, (Side.OLDER, oldest), query))
+        if window.items and (window.has_newer or shown.start > 0):
+            newest = int(window.items[shown.start].id)
+            links.append(self._link("prev", of, (Side.NEWER, newest), query))
+        if links:
+            self.set_header("Link", ", ".join(links))
+        self.reply_json(encoded)
+
+    def _link(self, rel: str, of: str, place: Keyset, query: Mapping[str, int | str]) -> str:
+        cursor = cursors.sealed(self.services.secret, of, place)
+        target = f"{self.request.path}?{urlencode({**query, 'cursor': cursor})}"
+        return f'<{target}>; rel="{rel}"'
 
     def _check_media_type(self) -> None:
         media_type = self.request.headers.get("Content-Type", "").partition(";")[0]
@@ -151,6 +173,14 @@ class ConversationHandler(ApiHandler):
             await conversations.check_member(self.services.db, self.me.user_id, conversation_id)
         except snapshot.NotFound:
             raise problems.NotFound from None
+
+
+class MessageHandler(ConversationHandler):
+    """A handler for a route under one message. It answers 404 to a user who does not see it."""
+
+    async def check_message(self, conversation_id: int, message_id: int) -> None:
+        """Raises the refusal that comes before a wrong field."""
+        await messages.check_seen(self.services.db, self.me.user_id, conversation_id, message_id)
 
 
 Method = Callable[Concatenate[Handlers, ...], Awaitable[None]]
@@ -173,6 +203,24 @@ def of_conversation(method: Method[Handlers]) -> Method[Handlers]:
         except problems.Invalid:
             await self.check_member(ids[0])
             raise
+
+    return answer
+
+
+def of_message(method: Method[MessageHandlers]) -> Method[MessageHandlers]:
+    """Like `of_conversation`, for a message in it, which the user must see."""
+
+    @functools.wraps(method)
+    async def answer(self: MessageHandlers, conversation: str, message: str) -> None:
+        ids = id_of(conversation), id_of(message)
+        try:
+            try:
+                await method(self, *ids)
+            except problems.Invalid:
+                await self.check_message(*ids)
+                raise
+        except snapshot.NotFound:
+            raise problems.NotFound from None
 
     return answer
 

@@ -1,6 +1,6 @@
 """Encodes a list as JSON, up to a size limit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -20,6 +20,31 @@ def encoded(items: Sequence[object]) -> tuple[bytes, int]:
         if len(whole) <= LARGEST_BYTES:
             return whole, len(items)
     return _cut(items)
+
+
+def encoded_around(items: Sequence[object], middle: int) -> tuple[bytes, slice]:
+    """Returns an array of the items around the index `middle`, and which ones they are.
+
+    If they are more than the limit, as many remain on either side, or one more.
+    """
+    pieces: dict[int, bytes] = {}
+    size = 0
+    for index in _outwards(middle, len(items)):
+        piece = _encoder.encode(items[index])
+        size += len(piece) + 1
+        if pieces and size >= LARGEST_BYTES:
+            break
+        pieces[index] = piece
+    array = b"[" + b",".join(pieces[index] for index in sorted(pieces)) + b"]"
+    return array, slice(min(pieces, default=0), max(pieces, default=-1) + 1)
+
+
+def _outwards(middle: int, length: int) -> Iterator[int]:
+    """Yields all indices below `length`, the nearest to `middle` first."""
+    for distance in range(length):
+        for index in {middle + distance, middle - distance}:
+            if 0 <= index < length:
+                yield index
 
 
 def _cut(items: Sequence[object]) -> tuple[bytes, int]:

@@ -22,6 +22,8 @@ _EMPTY = """
     FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid();
     DELETE FROM feed_events;
+    DELETE FROM mentions;
+    DELETE FROM reactions;
     DELETE FROM messages;
     DELETE FROM participants;
     DELETE FROM conversations;
