@@ -21,6 +21,7 @@ RESERVED_DESCRIPTORS = 64  # for the database, files and logs
 RESERVED_CONNECTIONS = 136  # for requests, so that a server full of streams can still answer
 LEAST_HEADER_BYTES = 4 * 1024  # a browser's headers with a token have about 1 KiB
 LEAST_BODY_BYTES = 48 * 1024  # 4,000 characters as \\u escapes have 48,000 bytes
+LONGEST_EDIT_HOURS = 876_000  # a hundred years
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -48,6 +49,7 @@ class Config:
     max_streams_per_user: int
     allowed_hosts: tuple[str, ...]
     feed_retention_days: int
+    edit_hours: int  # 0: messages can always be edited
     new_epoch: bool
     github_authorize_url: str
     github_token_url: str
@@ -155,6 +157,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     option("--max-streams-per-user", _count(1), 10, "open streams of one user")
     option("--allowed-hosts", _hosts, (), "more Host names to serve, comma-separated")
     option("--feed-retention-days", _count(1), 30, "how far back a stream can resume")
+    option("--edit-hours", _count(0, LONGEST_EDIT_HOURS), 48, "edits after a send; 0: always")
     option("--github-authorize-url", _url, f"{_GITHUB}/login/oauth/authorize", "its sign-in page")
     option("--github-token-url", _url, f"{_GITHUB}/login/oauth/access_token", "its tokens")
     option("--github-api-url", _url, "https://api.github.com", "its API")

@@ -1,10 +1,18 @@
 """The list of all kinds of events in feeds."""
 
 from db import conversations, message, reads, users
+from db.changes import change
 from db.groups import gone
 
 # By name. The reader of feeds, the streams and the AsyncAPI description use this table.
 KINDS = {
     kind.name: kind
-    for kind in (message.SENT, conversations.OPENED, gone.GONE, users.CHANGED, reads.MOVED)
+    for kind in (
+        message.SENT,
+        change.CHANGED,
+        conversations.OPENED,
+        gone.GONE,
+        users.CHANGED,
+        reads.MOVED,
+    )
 }

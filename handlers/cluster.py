@@ -62,6 +62,7 @@ def own(config: Config, secret: str) -> Own:
         config.requests_per_second,
         config.sends_at_once,
         config.sends_per_second,
+        config.edit_hours,
         config.conversations_per_minute,
         config.max_group_members,
         config.members_at_once,

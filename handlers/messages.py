@@ -12,7 +12,7 @@ from db.reads import NoSuchMessage, Reading
 from db.schema_types import Id, Uuid
 from db.windows import Anchor, Side
 from handlers import content, mentions
-from handlers.requests import limits, problems
+from handlers.requests import problems
 from handlers.requests.api import LARGEST_ID, ConversationHandler, id_of, of_conversation
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -109,19 +109,13 @@ class MessagesHandler(ConversationHandler):
 
     async def _stored(self, draft: Draft) -> Stored:
         """Stores a message. A repeat succeeds even on a full disk or above the rate limit."""
-        refusal = self._refusal(draft)
+        refusal = self.refusal()
         if refusal is None:
             return await self.services.writer.send(draft)
         earlier = await messages.stored_before(self.services.db, draft)
         if earlier is None:
             raise refusal
         return Stored(earlier, created=False)
-
-    def _refusal(self, draft: Draft) -> problems.Problem | None:
-        if self.services.disk.is_low:
-            return problems.StorageFull()
-        wait = self.services.limits.sends.take(draft.user_id)
-        return limits.too_many(wait) if wait else None
 
     def _draft(self, conversation_id: int) -> Draft:
         fields = self.fields(MessageFields)

@@ -17,7 +17,7 @@ import { compareIds, countUpTo, reflects, steps } from "./lib/ids.js";
 /** @typedef {import("./types.js").Thread} Thread */
 
 /** The events of a feed that `apply` knows. @type {Record<FeedEvent["name"], null>} */
-const EVENTS = { message: null, conversation: null, user: null, read: null, gone: null };
+const EVENTS = { message: null, conversation: null, user: null, read: null, change: null, gone: null };
 export const EVENT_NAMES = /** @type {FeedEvent["name"][]} */ (Object.keys(EVENTS));
 
 const MOST_UNREAD = 1000; // the server counts no further
@@ -296,7 +296,21 @@ function entryAfter(entry, event) {
   if (event.name === "read" && event.data.conversationId === conversation.id) {
     return { position: event.id, conversation: afterRead(conversation, event.data) };
   }
+  if (event.name === "change" && event.data.message.conversationId === conversation.id) {
+    return { position: event.id, conversation: afterChange(conversation, event.data) };
+  }
   return entry;
+}
+
+/**
+ * @param {Conversation} conversation
+ * @param {import("./types.js").Change} change
+ * @returns {Conversation}
+ */
+function afterChange(conversation, { message, unreadCount }) {
+  const { lastMessage } = conversation;
+  const changed = { ...conversation, lastMessage: lastMessage && newer(lastMessage, message) };
+  return counted(changed, unreadCount ?? conversation.unreadCount);
 }
 
 /**
@@ -341,6 +355,10 @@ function withReading(state, id, messageId) {
  * @returns {Thread}
  */
 function threadAfter(thread, conversationId, event) {
+  if (event.name === "change" && event.data.message.conversationId === conversationId) {
+    if (reflects(thread.position, event.id)) return thread;
+    return { ...thread, messages: thread.messages.map((message) => newer(message, event.data.message)) };
+  }
   if (event.name !== "message" || event.data.conversationId !== conversationId) return thread;
   if (reflects(thread.position, event.id)) return thread;
   return { ...thread, messages: merged(thread.messages, [event.data]) };
@@ -569,6 +587,15 @@ function isBefore(earlier, later) {
  */
 function later(known, message) {
   return known && compareIds(known.id, message.id) > 0 ? known : message;
+}
+
+/**
+ * Returns the state of a message that counts: the higher version. Of another message, the known one.
+ * @param {Message} known
+ * @param {Message} message
+ */
+function newer(known, message) {
+  return known.id === message.id && (known.version ?? 1) <= (message.version ?? 1) ? message : known;
 }
 
 /**

@@ -11,6 +11,7 @@
  * @property {string} createdAt RFC 3339, in UTC
  * @property {boolean} mine
  * @property {string | null} clientId
+ * @property {number} [version] 1 if it is absent
  *
  * @typedef {object} Conversation
  * @property {string} id
@@ -22,6 +23,7 @@
  * @property {string | null} otherLastReadMessageId
  *
  * @typedef {{conversationId: string, userId: string, lastReadMessageId: string, unreadCount?: number}} Read
+ * @typedef {{message: Message, unreadCount?: number, unreadMentionCount?: number}} Change
  * @typedef {{dev: boolean, github: boolean}} SignInMethods
  *
  * @typedef {object} Session
@@ -45,7 +47,8 @@
  *   | {type: "event", id: string, name: "conversation", data: Conversation}
  *   | {type: "event", id: string, name: "user", data: User}
  *   | {type: "event", id: string, name: "gone", data: Gone}
- *   | {type: "event", id: string, name: "read", data: Read}} FeedEvent
+ *   | {type: "event", id: string, name: "read", data: Read}
+ *   | {type: "event", id: string, name: "change", data: Change}} FeedEvent
  *
  * @typedef {"connecting" | "live" | "offline"} Connection
  *

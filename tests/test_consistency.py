@@ -50,8 +50,11 @@ def apply(state: State, event: Event, me: str) -> None:
             if conversation["otherParticipant"]["id"] == data["id"]:
                 conversation["otherParticipant"] = data
         return
-    conversation = next(c for c in state["conversations"] if c["id"] == data["conversationId"])
-    if event.name == "message":
+    shown = data.get("message", data)
+    conversation = next(c for c in state["conversations"] if c["id"] == shown["conversationId"])
+    if event.name == "change":
+        change(state["histories"][conversation["id"]], conversation, data)
+    elif event.name == "message":
         state["histories"][conversation["id"]].insert(0, data)
         conversation["lastMessage"] = data
         conversation["unreadCount"] += not data["mine"]
@@ -68,6 +71,23 @@ def apply(state: State, event: Event, me: str) -> None:
     else:
         raise AssertionError(event)
     conversation["hasUnreadMessages"] = conversation["unreadCount"] > 0
+
+
+def change(history: list[State], conversation: State, data: State) -> None:
+    """Replaces the message wherever it stands, unless a higher version stands there."""
+    message = data["message"]
+    for n, old in enumerate(history):
+        history[n] = newer(old, message)
+    conversation["lastMessage"] = newer(conversation["lastMessage"], message)
+    if "unreadCount" in data:
+        conversation["unreadCount"] = data["unreadCount"]
+        count_mentions(conversation, data["unreadMentionCount"])
+
+
+def newer(old: State, message: State) -> State:
+    """Returns the one that a client keeps of two states, or `old` if they are two messages."""
+    is_older = message["version"] < old.get("version", 1)
+    return old if old["id"] != message["id"] or is_older else message
 
 
 def mentions_of(data: State) -> int:
@@ -154,6 +174,30 @@ class Talk(RuleBasedStateMachine):
         who = next(one for one in pair if (one != author) == back)
         self.do(self._reply(who, talk, self._calling(called), message_id))
 
+    @precondition(lambda self: self.stored)
+    @rule(data=st.data(), called=people, again=st.booleans())
+    def edit(self, data: st.DataObject, called: int, again: bool) -> None:
+        stored = data.draw(st.sampled_from(self.stored))
+        content = self._calling(called) if again else f"edited {next(self.numbers)}"
+        self.do(self._edit(*stored, content))
+
+    @precondition(lambda self: self.stored)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        self.do(self._delete(*data.draw(st.sampled_from(self.stored))))
+
+    @precondition(lambda self: self.stored)
+    @rule(data=st.data(), called=people)
+    def change_and_read_at_once(self, data: st.DataObject, called: int) -> None:
+        who, talk, message_id = data.draw(st.sampled_from(self.stored))
+        (pair,) = (pair for pair, of in self.talks.items() if of == talk)
+        edits = (self._calling(called), "edited at once")
+        self.do(
+            *(self._edit(who, talk, message_id, content) for content in edits),
+            self._delete(who, talk, message_id),
+            *(self._read(one, talk) for one in pair),
+        )
+
     @precondition(lambda self: self.sent)
     @rule(data=st.data())
     def send_again(self, data: st.DataObject) -> None:
@@ -229,6 +273,15 @@ class Talk(RuleBasedStateMachine):
         answer = await self.people[who].post(f"/api/conversations/{talk}/messages", fields)
         assert answer.status == 201, answer
         self.stored.append((who, talk, answer.json["id"]))
+
+    async def _edit(self, who: int, talk: str, message_id: str, content: str) -> None:
+        path = f"/api/conversations/{talk}/messages/{message_id}"
+        answer = await self.people[who].ask("PATCH", path, {"content": content})
+        assert answer.status == 200 or answer.json["code"] == "deleted", answer
+
+    async def _delete(self, who: int, talk: str, message_id: str) -> None:
+        path = f"/api/conversations/{talk}/messages/{message_id}"
+        assert (await self.people[who].delete(path)).status == 204
 
     def _calling(self, called: int) -> str:
         return f"hello @{self.people[called].username}"

@@ -203,6 +203,9 @@ async def test_every_event_fits_its_description(visitor: Visitor, app: Any) -> N
         await john.send(conversation, "again", "123e4567-e89b-12d3-a456-426614174000")
         await jane.read(conversation)
         await jane.remove(await john.group("Team", jane), jane)
+        changed = f"/api/conversations/{conversation}/messages/1"
+        assert (await john.ask("PATCH", changed, {"content": "hello @jane"})).status == 200
+        assert (await john.delete(changed)).status == 204
         await app.services.writer.idle()
         for stream in list(app.services.bus):
             stream.ping()

@@ -27,6 +27,7 @@ def test_without_options_the_defaults_are_as_documented() -> None:
     assert found.max_streams_per_user == 10
     assert (found.allowed_hosts, found.trusted_proxies) == ((), ())
     assert (found.feed_retention_days, found.new_epoch) == (30, False)
+    assert found.edit_hours == 48
     assert found.github_authorize_url == "https://github.com/login/oauth/authorize"
     assert found.github_token_url == "https://github.com/login/oauth/access_token"
     assert found.github_api_url == "https://api.github.com"
@@ -61,6 +62,7 @@ def test_without_options_the_defaults_are_as_documented() -> None:
         ("--max-streams-per-user", "20000", "max_streams_per_user", 20000),
         ("--allowed-hosts", "A.example, b:81", "allowed_hosts", ("a.example", "b:81")),
         ("--feed-retention-days", "1", "feed_retention_days", 1),
+        ("--edit-hours", "0", "edit_hours", 0),
         ("--new-epoch", "on", "new_epoch", True),
         ("--github-api-url", "http://ghe.test/api/", "github_api_url", "http://ghe.test/api"),
         ("--log-format", "json", "log_format", "json"),
@@ -153,6 +155,8 @@ def test_new_epoch_may_stand_alone_and_proxies_are_networks() -> None:
         ["--allowed-hosts", "http://x"],
         ["--allowed-hosts", "*"],
         ["--feed-retention-days", "0"],
+        ["--edit-hours", "-1"],
+        ["--edit-hours", "876001"],
         ["--github-api-url", "x"],
         ["--trusted-proxies", "10.0.0.1/8"],
         ["--trusted-proxies", "proxy.example"],

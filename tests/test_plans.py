@@ -26,6 +26,9 @@ from db import (
     users,
     windows,
 )
+from db.changes import deletions, edits
+from db.changes.deletions import Deletion
+from db.changes.edits import Edit
 from db.connection import Row
 from db.conversations import Opening
 from db.feed import After
@@ -52,7 +55,7 @@ TALKS = 200
 GROUP = TALKS + 5 * (PEOPLE - 6) + 1  # a group of a thousand people
 ADMIN = 3001
 MEMBERS = 1000  # from the admin on
-MIDDLE = 499_349  # a message in conversation 150
+MIDDLE, OTHER = 499_349, 499_549  # messages of user 151 in conversation 150
 NEVER_READ_WHOLE = {
     *("users", "sessions", "github_accounts", "avatars"),
     *("conversations", "participants", "messages", "feed_events", "mentions", "reactions"),
@@ -244,6 +247,14 @@ def viewing(side: Side) -> Act:
     return lambda db: windows.page(db, READER, 150, Anchor(side, MIDDLE), limit=100)
 
 
+def edit_of(content: str) -> Edit:
+    return Edit(150, 151, MIDDLE, content, None, 48, ["user7", "USER9"])
+
+
+def editing(content: str) -> Act:
+    return lambda db: edits.store(db, [edit_of(content)])
+
+
 def marking(number: int) -> Act:
     return lambda db: reads.mark(db, [Reading(talk_of(u), u, None) for u in range(2, 2 + number)])
 
@@ -358,6 +369,12 @@ STATEMENTS: dict[str, Act] = {
     "messages.store three": storing(3),
     "messages.store most": storing(MAX_BATCH),
     "messages.store replies": calling(MAX_BATCH),
+    "edits._store": editing("@user7 and @USER9"),
+    "edits._store unchanged": editing("hello 1"),
+    "edits.stored_before": lambda db: edits.stored_before(db, edit_of("hello @user7")),
+    "edits.check_author": lambda db: edits.check_author(db, 151, 150, MIDDLE),
+    "deletions._store": lambda db: deletions.store(db, [Deletion(150, 151, OTHER)]),
+    "deletions.is_done": lambda db: deletions.is_done(db, Deletion(150, 151, OTHER)),
     "reads.mark one": marking(1),
     "reads.mark three": marking(3),
     "reads.mark most": marking(MAX_BATCH),

@@ -12,6 +12,7 @@ from db.sessions import Session
 from db.users import User
 from handlers.groups import AddingFields, ChangeFields, GroupFields, PairFields, RoleFields
 from handlers.messages import MessageFields, ReadFields
+from handlers.one_message import EditFields
 from handlers.sign_in import Grant, Login, LoginFields, NameFields, SignInMethods
 
 _TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl"  # noqa: S105
@@ -38,6 +39,7 @@ _EXAMPLES: Mapping[Any, object] = {
     RoleFields: RoleFields("admin"),
     Member: Member(_JOHN, "member", _TIME),
     MessageFields: MessageFields("Hello, John", _CLIENT_ID),
+    EditFields: EditFields("Hello, John!", 1),
     ReadFields: ReadFields("345"),
     str: "jane",
 }

@@ -25,7 +25,7 @@ from handlers.groups import (
     RoleFields,
 )
 from handlers.messages import MessageFields, MessagesHandler, ReadFields, ReadMessagesHandler
-from handlers.one_message import OneMessageHandler
+from handlers.one_message import EditFields, OneMessageHandler
 from handlers.requests.api import UnknownRoute
 from handlers.requests.base import Handler
 from handlers.sessions import SessionHandler, SessionsHandler
@@ -353,6 +353,26 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "Returns the message as it is now.",
             {200: Answer("The message.", Message, SNAPSHOT)},
         ),
+        "PATCH": Operation(
+            "edit",
+            "conversations",
+            "Edit a message",
+            "Replaces the text of your own message, and raises its `version`. The earlier text is"
+            " gone. A text that is there already changes nothing. With a `version`, another one is"
+            " refused.",
+            {200: Answer("The message.", Message)},
+            body=EditFields,
+            refusals=(422, 507),
+        ),
+        "DELETE": Operation(
+            "delete",
+            "conversations",
+            "Delete a message",
+            "Deletes your own message, or as an admin any message of the group. An empty message"
+            " remains. Deleting it again changes nothing.",
+            {204: Answer("The message is deleted.")},
+            refusals=(422,),
+        ),
     },
     ReadMessagesHandler: {
         "POST": Operation(
@@ -454,6 +474,7 @@ CODES: Mapping[int, Mapping[str, str]] = {
         "conversation_with_oneself": "The username is your own.",
         "not_admin": "Only an admin of the group can do this.",
         "not_a_group": "The conversation is a pair.",
+        "not_yours": "The message is somebody else's.",
         "not_a_page": "The URL was requested as something other than a page.",
     },
     404: {"not_found": "It does not exist, or you have no access to it."},
@@ -463,6 +484,9 @@ CODES: Mapping[int, Mapping[str, str]] = {
         "client_id_reused": "The `clientId` belongs to something else.",
         "group_full": "The group would have more members than it may have.",
         "last_admin": "The group would have no admin.",
+        "deleted": "The message has been deleted.",
+        "version": "The message has another version than the request names.",
+        "too_late": "The message is older than `--edit-hours`.",
         "username_taken": "Another user has that user name.",
         "other_user": "The credential belongs to another user than `X-User` names.",
     },

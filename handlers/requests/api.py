@@ -11,7 +11,7 @@ import msgspec
 from db import conversations, messages, pool, snapshot
 from db.snapshot import Keyset, Page
 from db.windows import Side, Window
-from handlers.requests import body, cursors, page_of_json, problems
+from handlers.requests import body, cursors, limits, page_of_json, problems
 from handlers.requests.base import Handler
 from handlers.requests.tokens import Claims
 
@@ -173,6 +173,16 @@ class ConversationHandler(ApiHandler):
             await conversations.check_member(self.services.db, self.me.user_id, conversation_id)
         except snapshot.NotFound:
             raise problems.NotFound from None
+
+    def refusal(self, *, stores: bool = True) -> problems.Problem | None:
+        """Counts a send, and returns why it is refused if it is no repeat: the disk, or the rate.
+
+        With `stores=False`, it makes room on the disk.
+        """
+        if stores and self.services.disk.is_low:
+            return problems.StorageFull()
+        wait = self.services.limits.sends.take(self.me.user_id)
+        return limits.too_many(wait) if wait else None
 
 
 class MessageHandler(ConversationHandler):

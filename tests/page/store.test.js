@@ -444,3 +444,39 @@ test("a page that overlaps with the state is merged, each message once", () => {
   const state = run(page(3, [message(6), message(5)], "/older"), page(9, [message(5), message(4)], null, true));
   assert.deepEqual(ids(state), ["4", "5", "6"]);
 });
+
+test("a changed message replaces the one that stands anywhere, and its counts those of the conversation", () => {
+  const unread = conversation({ lastMessage: message(4), unreadCount: 2, hasUnreadMessages: true });
+  const deleted = message(4, { content: "", version: 2 });
+  const state = run(
+    list(1, [unread]),
+    page(1, [message(4), message(3)]),
+    event(2, "change", { message: deleted, unreadCount: 1, unreadMentionCount: 0 }),
+    event(3, "change", { message: message(3, { content: "edited", version: 2 }) }),
+  );
+  assert.deepEqual(
+    state.threads["1"].messages.map((m) => m.content),
+    ["edited", ""],
+  );
+  assert.deepEqual([listed(state)[0].lastMessage, listed(state)[0].unreadCount], [deleted, 1]);
+});
+
+test("a message with a higher version is not replaced by a change, and no other message is", () => {
+  const held = message(4, { content: "third", version: 3 });
+  const change = (version) => ({ message: message(4, { content: "changed", version }) });
+  const before = run(list(1, [conversation({ lastMessage: held })]), page(1, [held, message(3)]));
+  for (const [version, content] of [
+    [2, "third"],
+    [3, "changed"],
+  ]) {
+    const state = apply(before, event(2, "change", change(version)));
+    assert.deepEqual(
+      state.threads["1"].messages.map((m) => m.content),
+      ["number 3", content],
+    );
+    assert.equal(listed(state)[0].lastMessage.content, content);
+  }
+  const elsewhere = apply(before, event(2, "change", { message: message(5, { version: 2 }) }));
+  assert.equal(listed(elsewhere)[0].lastMessage, held);
+  assert.deepEqual(ids(elsewhere), ["3", "4"]);
+});
