@@ -26,6 +26,7 @@ from handlers.groups import (
 )
 from handlers.messages import MessageFields, MessagesHandler, ReadFields, ReadMessagesHandler
 from handlers.one_message import EditFields, OneMessageHandler
+from handlers.readers import ReadersHandler
 from handlers.requests.api import UnknownRoute
 from handlers.requests.base import Handler
 from handlers.sessions import SessionHandler, SessionsHandler
@@ -374,6 +375,16 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             refusals=(422,),
         ),
     },
+    ReadersHandler: {
+        "GET": Operation(
+            "readers",
+            "conversations",
+            "See who has read your message",
+            "Lists the other members who were there when you sent it, and whose marker has reached"
+            " it. Conversations of more than 100 members do not tell.",
+            {200: Answer("All readers, by id.", list[User], SNAPSHOT)},
+        )
+    },
     ReadMessagesHandler: {
         "POST": Operation(
             "markRead",
@@ -486,6 +497,7 @@ CODES: Mapping[int, Mapping[str, str]] = {
         "last_admin": "The group would have no admin.",
         "deleted": "The message has been deleted.",
         "version": "The message has another version than the request names.",
+        "too_many_members": "The conversation has more than 100 members.",
         "too_late": "The message is older than `--edit-hours`.",
         "username_taken": "Another user has that user name.",
         "other_user": "The credential belongs to another user than `X-User` names.",
