@@ -29,6 +29,7 @@ from db.server.notifier import LARGEST_MESSAGE, Notifier
 from db.sessions import Sessions
 from db.write_result import Appended
 from handlers import gaps
+from handlers.delivery import publisher
 from handlers.gaps import GapDetector
 from handlers.requests.metrics import Metrics
 from relay.message import Event, Seal, Sender
@@ -162,6 +163,7 @@ class Cluster:
         self._contact = contact
         self._metrics = metrics
         self._owed = asyncio.Event()  # a look
+        self._publish_here = publisher(bus)
         self._is_listening = False
         self._skips: list[asyncio.TimerHandle] = []
         self._was_up = True
@@ -209,6 +211,9 @@ class Cluster:
 
     def publish(self, appended: Appended) -> None:
         """Hands an event to the streams of this server, and tells the others."""
+        if self._relay.is_alone and self._contact.is_current:
+            self._relay.skip()
+            return self._publish_here(appended)
         kind, fact, epoch, user_ids, seqs = appended
         views: dict[object, tuple[list[int], list[int]]] = {}  # users with the same view share one
         for user_id, seq in zip(user_ids, seqs, strict=True):

@@ -75,6 +75,7 @@ class Relay:
         self._number = 0
         self._sent_at = 0.0
         self._peers = Peers(now)
+        self._is_alone = False  # until it is known
         self._told: list[Event] = []
         self._told_epoch = ""
         self._told_at = 0.0
@@ -85,6 +86,15 @@ class Relay:
     @property
     def is_up(self) -> bool:
         return self._engine.is_up
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other server runs, as far as this one knows.
+
+        Then it need not tell of an event, and skips a number instead. A server that joins learns of
+        that from the next message, within `BEAT_SECONDS`.
+        """
+        return self._is_alone
 
     def begin(self, sender: Sender) -> None:
         """Begins a new series of messages under this name."""
@@ -163,6 +173,7 @@ class Relay:
             self._counts.relay_lost("forged")
             self._missed()
             return
+        self._is_alone = False
         heard = self._peers.hear(message.sender, message.number)
         if heard is Heard.REPEATED:
             self._counts.relay_lost("forged")
@@ -181,7 +192,9 @@ class Relay:
 
     def expect(self, running: Collection[Sender]) -> bool:
         """Takes the servers that run, this one included. Returns whether one has gone."""
-        return self._peers.expect([sender for sender in running if sender != self._sender])
+        others = [sender for sender in running if sender != self._sender]
+        self._is_alone = not others
+        return self._peers.expect(others)
 
     @property
     def hears_all(self) -> bool:
