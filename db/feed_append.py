@@ -35,8 +35,11 @@ LOCK = f"""
     FROM feeds
     WHERE user_id IN (
         SELECT everyone.user_id
-        FROM {_WRITERS}
-        JOIN participants me USING (conversation_id, user_id)
+        FROM (
+            SELECT DISTINCT conversation_id
+            FROM {_WRITERS}
+            JOIN participants me USING (conversation_id, user_id)
+        ) written
         JOIN participants everyone USING (conversation_id)
     )
     ORDER BY user_id
