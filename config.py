@@ -68,6 +68,8 @@ class Config:
     members_per_minute: int
     searches_at_once: int
     searches_per_second: int
+    reactions_at_once: int
+    reactions_per_second: int
     sign_ins_per_minute: int
     max_header_bytes: int
     max_body_bytes: int
@@ -175,6 +177,8 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     option("--members-per-minute", _count(1), 200, "people that one user adds after a burst")
     option("--searches-at-once", _count(1), 20, "burst of searches for names by one user")
     option("--searches-per-second", _count(1), 5, "searches of one user after a burst")
+    option("--reactions-at-once", _count(1), 30, "burst of reactions of one user")
+    option("--reactions-per-second", _count(1), 5, "reactions of one user after a burst")
     option("--sign-ins-per-minute", _count(1), 60, "sign-ins from one address")
     option("--max-header-bytes", _count(LEAST_HEADER_BYTES), 16 * 1024, "headers of a request")
     option("--max-body-bytes", _count(LEAST_BODY_BYTES), 64 * 1024, "body of a request")

@@ -37,6 +37,7 @@ RUN = [
 ]
 
 TEST = [
+    "emoji==2.16.0",  # makes handlers/emoji.txt
     "httptools==0.9.0",  # llhttp, for comparison with http1/parser.py
     "httpx==0.28.1",
     "httpx-sse==0.4.3",
@@ -105,11 +106,17 @@ setup(
         "http1",
         "bus",
         "db",
+        "db.changes",
+        "db.groups",
         "db.server",
         "relay",
         "static",
     ],
-    package_data={"db": ["migrations/*.sql"], "static": ["**/*"]},
+    package_data={
+        "db": ["migrations/*.sql"],
+        "handlers": ["emoji.txt"],
+        "static": ["**/*"],
+    },
     entry_points={"console_scripts": ["messenger-server = server:main"]},
     install_requires=RUN,
     extras_require={

@@ -1,7 +1,7 @@
 """The list of all kinds of events in feeds."""
 
 from db import conversations, message, reads, users
-from db.changes import change
+from db.changes import change, reactions
 from db.groups import gone
 
 # By name. The reader of feeds, the streams and the AsyncAPI description use this table.
@@ -10,6 +10,7 @@ KINDS = {
     for kind in (
         message.SENT,
         change.CHANGED,
+        reactions.REACTIONS,
         conversations.OPENED,
         gone.GONE,
         users.CHANGED,

@@ -70,6 +70,8 @@ def own(config: Config, secret: str) -> Own:
         config.members_per_minute,
         config.searches_at_once,
         config.searches_per_second,
+        config.reactions_at_once,
+        config.reactions_per_second,
         config.sign_ins_per_minute,
         config.max_header_bytes,
         config.max_body_bytes,

@@ -13,6 +13,7 @@ from handlers.health import LiveHandler, MetricsHandler, ReadyHandler
 from handlers.messages import MessagesHandler, ReadMessagesHandler
 from handlers.one_message import OneMessageHandler
 from handlers.pages import PageHandler
+from handlers.reactions import ReactionHandler, ReactionsHandler
 from handlers.readers import ReadersHandler
 from handlers.requests.api import UnknownRoute
 from handlers.sessions import SessionHandler, SessionsHandler
@@ -49,6 +50,8 @@ ROUTES = [  # tried in this order: the most frequent ones come first
     (rf"/api/conversations/{_ID}/members/{_ID}", MemberHandler),
     (rf"/api/conversations/{_ID}/messages/{_ID}", OneMessageHandler),
     (rf"/api/conversations/{_ID}/messages/{_ID}/readers", ReadersHandler),
+    (rf"/api/conversations/{_ID}/messages/{_ID}/reactions", ReactionsHandler),
+    (rf"/api/conversations/{_ID}/messages/{_ID}/reactions/([^/]+)", ReactionHandler),
     (r"/api/oauth/github", BeginHandler),
     (r"/api/oauth/github/callback", CallbackHandler),
     (r"/api/openapi.json", OpenApiHandler),

@@ -17,7 +17,7 @@ import { compareIds, countUpTo, reflects, steps } from "./lib/ids.js";
 /** @typedef {import("./types.js").Thread} Thread */
 
 /** The events of a feed that `apply` knows. @type {Record<FeedEvent["name"], null>} */
-const EVENTS = { message: null, conversation: null, user: null, read: null, change: null, gone: null };
+const EVENTS = { message: null, reactions: null, conversation: null, user: null, read: null, change: null, gone: null };
 export const EVENT_NAMES = /** @type {FeedEvent["name"][]} */ (Object.keys(EVENTS));
 
 const MOST_UNREAD = 1000; // the server counts no further
@@ -293,6 +293,10 @@ function entryAfter(entry, event) {
       conversation: counted({ ...conversation, lastMessage: later(conversation.lastMessage, event.data) }, unread),
     };
   }
+  if (event.name === "reactions" && event.data.conversationId === conversation.id) {
+    const lastMessage = conversation.lastMessage && reactedTo(conversation.lastMessage, event.data);
+    return { position: event.id, conversation: { ...conversation, lastMessage } };
+  }
   if (event.name === "read" && event.data.conversationId === conversation.id) {
     return { position: event.id, conversation: afterRead(conversation, event.data) };
   }
@@ -359,9 +363,22 @@ function threadAfter(thread, conversationId, event) {
     if (reflects(thread.position, event.id)) return thread;
     return { ...thread, messages: thread.messages.map((message) => newer(message, event.data.message)) };
   }
-  if (event.name !== "message" || event.data.conversationId !== conversationId) return thread;
+  if (event.name !== "message" && event.name !== "reactions") return thread;
+  if (event.data.conversationId !== conversationId) return thread;
   if (reflects(thread.position, event.id)) return thread;
+  if (event.name === "reactions") {
+    return { ...thread, messages: thread.messages.map((message) => reactedTo(message, event.data)) };
+  }
   return { ...thread, messages: merged(thread.messages, [event.data]) };
+}
+
+/**
+ * @param {Message} message
+ * @param {import("./types.js").Reactions} event
+ * @returns {Message}
+ */
+function reactedTo(message, { messageId, reactions }) {
+  return message.id === messageId ? { ...message, reactions } : message;
 }
 
 /**

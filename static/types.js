@@ -12,6 +12,10 @@
  * @property {boolean} mine
  * @property {string | null} clientId
  * @property {number} [version] 1 if it is absent
+ * @property {Reaction[]} [reactions]
+ *
+ * @typedef {{emoji: string, count: number, mine: boolean}} Reaction
+ * @typedef {{conversationId: string, messageId: string, reactions: Reaction[]}} Reactions
  *
  * @typedef {object} Conversation
  * @property {string} id
@@ -44,6 +48,7 @@
  * @typedef {{conversationId: string, reason: "left" | "removed"}} Gone
  *
  * @typedef {{type: "event", id: string, name: "message", data: Message}
+ *   | {type: "event", id: string, name: "reactions", data: Reactions}
  *   | {type: "event", id: string, name: "conversation", data: Conversation}
  *   | {type: "event", id: string, name: "user", data: User}
  *   | {type: "event", id: string, name: "gone", data: Gone}

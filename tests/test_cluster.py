@@ -15,7 +15,7 @@ from tornado.simple_httpclient import HTTPStreamClosedError
 from relay.message import Event, Message, Seal, Sender
 from tests.support import cluster
 from tests.support.cluster import SECRET, Engine, ForgetfulServer
-from tests.support.people import Person, Visitor
+from tests.support.people import Person, Visitor, path
 from tests.support.postgres import COMMIT_SLOWLY, ask
 from tests.support.processes import ServerProcess
 from tests.support.sse import EventStream
@@ -70,6 +70,26 @@ async def test_what_one_server_stores_reaches_the_streams_of_another_in_order(
         assert cluster.metric(other, "messenger_relay_messages_total") > 0
         assert cluster.metric(other, "messenger_relay_up") == 1
         assert cluster.metric(other, "messenger_relay_lost_total") == 0
+
+
+@pytest.mark.gen_test
+async def test_a_reaction_on_one_server_reaches_the_streams_of_another_as_each_user_sees_it(
+    http_client: AsyncHTTPClient, pair: list[ForgetfulServer]
+) -> None:
+    one, other = pair
+    john, jane = await people(http_client, one)
+    talk = await john.talk_to(jane)
+    sent = await john.send(talk, "hello")
+    reaction = path("api", "conversations", talk, "messages", sent["id"], "reactions", "👍")
+    with (
+        closing(await stream_of(jane, other)) as hers,
+        closing(await stream_of(john, other)) as his,
+    ):
+        assert (await at(jane, one).ask("PUT", reaction)).status == 204
+        for stream, mine in ((hers, True), (his, False)):
+            event = await stream.event()
+            assert event.name == "reactions"
+            assert event.data["reactions"] == [{"emoji": "👍", "count": 1, "mine": mine}]
 
 
 @pytest.mark.gen_test

@@ -20,11 +20,12 @@ from tornado.ioloop import IOLoop
 from db.github import Account, Picture
 from handlers.application import Messenger
 from tests.support import rules
-from tests.support.people import Person, Visitor
+from tests.support.people import Person, Visitor, path
 from tests.support.sse import Event
 
 USERNAMES = ("john", "jane", "mary")
 PAIRS = ((0, 1), (0, 2), (1, 2))
+EMOJI = ("👍", "❤", "🐈")
 
 people = st.integers(0, 2)
 pairs = st.sampled_from(PAIRS)
@@ -62,6 +63,11 @@ def apply(state: State, event: Event, me: str) -> None:
         count_mentions(conversation, mentions_of(conversation) + (names_me and not data["mine"]))
         state["conversations"].remove(conversation)
         state["conversations"].insert(0, conversation)
+    elif event.name == "reactions":
+        for message in (*state["histories"][conversation["id"]], conversation["lastMessage"]):
+            if message is not None and message["id"] == data["messageId"]:
+                message.pop("reactions", None)
+                message.update({"reactions": data["reactions"]} if data["reactions"] else {})
     elif event.name == "read" and data["userId"] == me:
         conversation["lastReadMessageId"] = data["lastReadMessageId"]
         conversation["unreadCount"] = data["unreadCount"]
@@ -110,8 +116,7 @@ async def snapshot(person: Person) -> tuple[str, State]:
     position = answer.headers["Last-Event-ID"]
     histories = {}
     for conversation in answer.json:
-        path = f"/api/conversations/{conversation['id']}/messages?limit=100"
-        part = await person.get(path)
+        part = await person.get(f"/api/conversations/{conversation['id']}/messages?limit=100")
         if part.headers["Last-Event-ID"] != position:
             return await snapshot(person)  # something happened meanwhile: fetch everything again
         histories[conversation["id"]] = part.json
@@ -216,7 +221,14 @@ class Talk(RuleBasedStateMachine):
         self.do(self._read(pair[side], self.talks[pair], age))
 
     @precondition(lambda self: self.talks)
-    @rule(data=st.data(), kinds=st.lists(st.integers(0, 4), min_size=2, max_size=8))
+    @rule(data=st.data(), side=st.booleans(), age=st.integers(0, 2), is_there=st.booleans())
+    def react(self, data: st.DataObject, side: bool, age: int, is_there: bool) -> None:
+        pair = data.draw(st.sampled_from(sorted(self.talks)))
+        text = data.draw(st.sampled_from(EMOJI))
+        self.do(self._react(pair[side], self.talks[pair], age, text, is_there))
+
+    @precondition(lambda self: self.talks)
+    @rule(data=st.data(), kinds=st.lists(st.integers(0, 7), min_size=2, max_size=8))
     def much_at_once(self, data: st.DataObject, kinds: list[int]) -> None:
         acts: list[Callable[[tuple[int, int]], Coroutine[Any, Any, None]]] = [
             lambda pair: self._send(pair[0], self.talks[pair], "at once", str(uuid.uuid4())),
@@ -224,6 +236,9 @@ class Talk(RuleBasedStateMachine):
             lambda pair: self._read(pair[0], self.talks[pair]),
             lambda pair: self._read(pair[1], self.talks[pair], 2),
             lambda pair: self._rename(self.people[pair[0]], next(self.numbers)),
+            lambda pair: self._react(pair[0], self.talks[pair], 0, EMOJI[0], True),
+            lambda pair: self._react(pair[1], self.talks[pair], 0, EMOJI[0], True),
+            lambda pair: self._react(pair[1], self.talks[pair], 0, EMOJI[0], False),
         ]
         pair = data.draw(st.sampled_from(sorted(self.talks)))
         self.do(*(acts[kind](pair) for kind in kinds))
@@ -290,6 +305,13 @@ class Talk(RuleBasedStateMachine):
         picture = Picture(f"/avatars/{n}.png", "image/png", b"%d" % n)
         account = Account("github", int(person.id), f"renamed-{n}", picture, keeps_picture=False)
         person.username = (await self.app.services.writer.sign_in(account)).username
+
+    async def _react(self, who: int, talk: str, age: int, text: str, is_there: bool) -> None:
+        if history := await self.people[who].history(talk):
+            message = history[min(age, len(history) - 1)]["id"]
+            where = path("api", "conversations", talk, "messages", message, "reactions", text)
+            answer = await self.people[who].ask("PUT" if is_there else "DELETE", where)
+            assert answer.status == 204, answer
 
     async def _read(self, who: int, talk: str, age: int | None = None) -> None:
         if age is None:

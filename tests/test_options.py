@@ -37,6 +37,7 @@ def test_without_options_the_defaults_are_as_documented() -> None:
     assert found.max_group_members == 1000
     assert (found.members_at_once, found.members_per_minute) == (1000, 200)
     assert (found.searches_at_once, found.searches_per_second) == (20, 5)
+    assert (found.reactions_at_once, found.reactions_per_second) == (30, 5)
     assert (found.conversations_per_minute, found.sign_ins_per_minute) == (20, 60)
     assert (found.max_header_bytes, found.max_body_bytes) == (16 * 1024, 64 * 1024)
     assert (found.header_timeout, found.body_timeout) == (30, 30)
@@ -83,6 +84,8 @@ def test_without_options_the_defaults_are_as_documented() -> None:
         ("--members-per-minute", "1", "members_per_minute", 1),
         ("--searches-at-once", "1", "searches_at_once", 1),
         ("--searches-per-second", "1", "searches_per_second", 1),
+        ("--reactions-at-once", "1", "reactions_at_once", 1),
+        ("--reactions-per-second", "1", "reactions_per_second", 1),
         ("--sign-ins-per-minute", "1", "sign_ins_per_minute", 1),
         ("--max-header-bytes", "4096", "max_header_bytes", 4096),
         ("--max-body-bytes", "49152", "max_body_bytes", 49152),
@@ -176,6 +179,8 @@ def test_new_epoch_may_stand_alone_and_proxies_are_networks() -> None:
         ["--members-per-minute", "0"],
         ["--searches-at-once", "0"],
         ["--searches-per-second", "0"],
+        ["--reactions-at-once", "0"],
+        ["--reactions-per-second", "0"],
         ["--sign-ins-per-minute", "0"],
         ["--max-header-bytes", "4095"],
         ["--max-body-bytes", "49151"],

@@ -27,9 +27,10 @@ from db import (
     users,
     windows,
 )
-from db.changes import deletions, edits
+from db.changes import deletions, edits, reactions
 from db.changes.deletions import Deletion
 from db.changes.edits import Edit
+from db.changes.reactions import Reacting
 from db.connection import Row
 from db.conversations import Opening
 from db.feed import After
@@ -56,6 +57,8 @@ TALKS = 200
 GROUP = TALKS + 5 * (PEOPLE - 6) + 1  # a group of a thousand people
 ADMIN = 3001
 MEMBERS = 1000  # from the admin on
+OTHERS = 20_000  # messages of the group; those of the talks come after them
+POPULAR = OTHERS + 1149  # a message in conversation 150, with 8,000 reactions
 MIDDLE, OTHER = 499_349, 499_549  # messages of user 151 in conversation 150
 NEVER_READ_WHOLE = {
     *("users", "sessions", "github_accounts", "avatars"),
@@ -122,11 +125,11 @@ FILL = f"""
         clock_timestamp(),
         ('f' || lpad(to_hex(n), 31, '0'))::uuid,
         true
-    FROM generate_series(1, 20000) n
+    FROM generate_series(1, {OTHERS}) n
     ORDER BY n;
 
     INSERT INTO messages (
-        conversation_id, user_id, content, created_at, client_id, client_id_given
+        conversation_id, user_id, content, created_at, client_id, client_id_given, reacted
     )
     SELECT
         conversation,
@@ -135,7 +138,8 @@ FILL = f"""
         'hello ' || n,
         clock_timestamp(),
         lpad(to_hex(n), 32, '0')::uuid,
-        true
+        true,
+        n % 10 = 0
     FROM (
         SELECT
             n,
@@ -154,6 +158,10 @@ FILL = f"""
     SELECT conversation_id, id, '👍', user_id
     FROM messages
     WHERE id % 5 = 0;
+
+    INSERT INTO reactions (conversation_id, message_id, emoji, user_id)
+    SELECT 150, {POPULAR}, chr(97 + (user_id + nth) % 20), user_id
+    FROM generate_series(1, 1000) user_id, generate_series(0, 7) nth;
 
     INSERT INTO feed_events (user_id, seq, kind, conversation_id, message_id)
     SELECT user_id, row_number() OVER (PARTITION BY user_id ORDER BY id), kind, conversation_id, id
@@ -258,6 +266,17 @@ def editing(content: str) -> Act:
 
 def marking(number: int) -> Act:
     return lambda db: reads.mark(db, [Reading(talk_of(u), u, None) for u in range(2, 2 + number)])
+
+
+def reacting(number: int) -> Act:
+    """Has that many users react to a message of their own, each with another emoji."""
+    return lambda db: reactions.store(
+        db,
+        [Reacting(talk_of(u), u, OTHERS + 11 * (u - 2), "y", True) for u in range(3, 3 + number)],
+    )
+
+
+POPULAR_ONE = Reacting(150, READER, POPULAR, "b", False)
 
 
 def looking_up(number: int) -> Act:
@@ -377,6 +396,12 @@ STATEMENTS: dict[str, Act] = {
     "edits.check_author": lambda db: edits.check_author(db, 151, 150, MIDDLE),
     "deletions._store": lambda db: deletions.store(db, [Deletion(150, 151, OTHER)]),
     "deletions.is_done": lambda db: deletions.is_done(db, Deletion(150, 151, OTHER)),
+    "reactions.store one": reacting(1),
+    "reactions.store three": reacting(3),
+    "reactions.store most": reacting(MAX_BATCH),
+    "reactions.store popular": lambda db: reactions.store(db, [POPULAR_ONE]),
+    "reactions.would_change": lambda db: reactions.would_change(db, POPULAR_ONE),
+    "reactions.page": lambda db: reactions.page(db, READER, 150, POPULAR, limit=100),
     "reads.mark one": marking(1),
     "reads.mark three": marking(3),
     "reads.mark most": marking(MAX_BATCH),

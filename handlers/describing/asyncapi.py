@@ -102,6 +102,11 @@ def description() -> Json:
     }
 
 
+def _json(data: msgspec.Struct) -> Json:
+    decoded: Json = msgspec.json.decode(msgspec.json.encode(data))
+    return decoded
+
+
 def _message(name: str, told: Told) -> Json:
     required = [] if name == "hello" or not told.has_id else ["id"]
     headers = {"type": "object", "properties": {"id": _ID}, "required": required}
@@ -114,5 +119,5 @@ def _message(name: str, told: Told) -> Json:
         "x-has-id": told.has_id,
         **({"headers": headers} if told.has_id else {}),
         "payload": {"$ref": f"#/components/schemas/{type(told.example).__name__}"},
-        "examples": [{"name": name, "payload": msgspec.to_builtins(told.example)}],
+        "examples": [{"name": name, "payload": _json(told.example)}],
     }

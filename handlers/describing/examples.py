@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from db.changes.reactions import Reacted
 from db.conversations import Conversation
 from db.groups.listing import Member
 from db.message import Message
@@ -26,6 +27,7 @@ _EXAMPLES: Mapping[Any, object] = {
     User: _JANE,
     Message: _MESSAGE,
     Conversation: Conversation("12", _JOHN, _MESSAGE, 1, True, "340", "345"),
+    Reacted: Reacted("👍", _JANE, _TIME),
     Session: Session("21", _TIME, _TIME, "Mozilla/5.0 (X11; Linux x86_64)", True),
     Grant: Grant(_TOKEN, _TIME),
     Login: Login(_TOKEN, _TIME, auth_user=_JANE),

@@ -163,8 +163,9 @@ _NAMES = {  # of what follows it in a path
     "/avatars": "name",
     "/members": "userId",
     "/messages": "messageId",
+    "/reactions": "emoji",
 }
-_METHODS = {"get", "post", "patch", "delete"}
+_METHODS = {"get", "post", "put", "patch", "delete"}
 _PATH_PARAMETERS: Mapping[str, Json] = {
     "userId": {
         "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
@@ -180,6 +181,11 @@ _PATH_PARAMETERS: Mapping[str, Json] = {
         "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"},
         "description": "The id of a message in the conversation.",
         "example": "345",
+    },
+    "emoji": {
+        "schema": {"type": "string", "minLength": 1},
+        "description": "One emoji, percent-encoded. It may lack U+FE0F.",
+        "example": "👍",
     },
     "name": {
         "schema": {"type": "string", "pattern": r"^[0-9a-f]{64}\.(png|jpg|webp)$"},

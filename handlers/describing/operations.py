@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from db.changes.reactions import Reacted
 from db.conversations import Conversation
 from db.groups.listing import Member
 from db.message import Message
@@ -26,6 +27,7 @@ from handlers.groups import (
 )
 from handlers.messages import MessageFields, MessagesHandler, ReadFields, ReadMessagesHandler
 from handlers.one_message import EditFields, OneMessageHandler
+from handlers.reactions import ReactionHandler, ReactionsHandler
 from handlers.readers import ReadersHandler
 from handlers.requests.api import UnknownRoute
 from handlers.requests.base import Handler
@@ -398,6 +400,36 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             refusals=(422,),
         )
     },
+    ReactionsHandler: {
+        "GET": Operation(
+            "reactions",
+            "conversations",
+            "List who reacted to a message",
+            "The newest comes first. A page ends at `limit` reactions or at 256 KiB.",
+            {200: Answer("A page of reactions.", list[Reacted], PAGE)},
+            query=("limit", "cursor"),
+            refusals=(422,),
+        )
+    },
+    ReactionHandler: {
+        "PUT": Operation(
+            "react",
+            "conversations",
+            "React to a message",
+            "Adds one emoji of yours. Everyone who sees the message gets a `reactions` event. A"
+            " repeat changes nothing.",
+            {204: Answer("The reaction is there.")},
+            refusals=(409, 422, 507),
+        ),
+        "DELETE": Operation(
+            "takeBack",
+            "conversations",
+            "Take back a reaction",
+            "Everyone who sees the message gets a `reactions` event. A repeat changes nothing.",
+            {204: Answer("The reaction is not there.")},
+            refusals=(422,),
+        ),
+    },
     StreamHandler: {
         "GET": Operation(
             "stream",
@@ -499,6 +531,7 @@ CODES: Mapping[int, Mapping[str, str]] = {
         "version": "The message has another version than the request names.",
         "too_many_members": "The conversation has more than 100 members.",
         "too_late": "The message is older than `--edit-hours`.",
+        "too_many_reactions": "The message has 20 kinds of reactions, or 8 by this user.",
         "username_taken": "Another user has that user name.",
         "other_user": "The credential belongs to another user than `X-User` names.",
     },

@@ -218,14 +218,17 @@ def of_conversation(method: Method[Handlers]) -> Method[Handlers]:
 
 
 def of_message(method: Method[MessageHandlers]) -> Method[MessageHandlers]:
-    """Like `of_conversation`, for a message in it, which the user must see."""
+    """Like `of_conversation`, for a message in it, which the user must see.
+
+    The method gets the other parts of the path unchanged.
+    """
 
     @functools.wraps(method)
-    async def answer(self: MessageHandlers, conversation: str, message: str) -> None:
+    async def answer(self: MessageHandlers, conversation: str, message: str, *others: str) -> None:
         ids = id_of(conversation), id_of(message)
         try:
             try:
-                await method(self, *ids)
+                await method(self, *ids, *others)
             except problems.Invalid:
                 await self.check_message(*ids)
                 raise

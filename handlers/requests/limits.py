@@ -95,6 +95,11 @@ class Limits:
             if on
             else Unlimited()
         )
+        self.reactions: Limit = (
+            TokenBucket(config.reactions_at_once, config.reactions_per_second, now)
+            if on
+            else Unlimited()
+        )
         self.conversations: Limit = (
             SlidingWindow(config.conversations_per_minute, now) if on else Unlimited()
         )
