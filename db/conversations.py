@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
 
-from db import feed_append, message
+from db import feed_append, message, reads
 from db.kind import FeedRow, Kind, appends
 from db.message import History, Message
 from db.pool import Database
@@ -136,14 +136,14 @@ _COLUMNS = f"""
     {message.columns("last", viewer="mine.user_id", is_group="mine.role IS NOT NULL")}
 """
 
-_SIDES = """
+_SIDES = f"""
     LEFT JOIN LATERAL (
         SELECT
             users.id,
             users.username,
             users.avatar_url,
             users.display_name,
-            participants.last_read_message_id
+            {reads.shown("participants")} AS last_read_message_id
         FROM participants
         JOIN users ON users.id = participants.user_id
         WHERE mine.role IS NULL

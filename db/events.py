@@ -1,6 +1,6 @@
 """The list of all kinds of events in feeds."""
 
-from db import conversations, message, reads, users
+from db import conversations, message, notify, reads, users
 from db.changes import change, reactions
 from db.groups import gone
 
@@ -13,6 +13,7 @@ KINDS = {
         reactions.REACTIONS,
         conversations.OPENED,
         gone.GONE,
+        notify.SETTING,
         users.CHANGED,
         reads.MOVED,
     )

@@ -67,6 +67,19 @@ LOCK_OWN = f"""
     FOR NO KEY UPDATE;
 """
 
+# Like `LOCK`, for writes that only their users hear of.
+LOCK_WRITERS = f"""
+    SELECT user_id
+    FROM feeds
+    WHERE user_id IN (
+        SELECT user_id
+        FROM {_WRITERS}
+        JOIN participants me USING (conversation_id, user_id)
+    )
+    ORDER BY user_id
+    FOR NO KEY UPDATE;
+"""
+
 
 # Needs a CTE `new_events` with n, user_id, kind, conversation_id, message_id, payload. `n` orders
 # the events of one transaction for one user. `recipients` has a row for each `n`, with the users

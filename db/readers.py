@@ -1,14 +1,12 @@
 """Who has read a message, as far as they show it."""
 
+from db import reads
 from db.changes.change import NotYours
 from db.pool import Database
 from db.snapshot import NotFound, Snapshot
 from db.users import User
 
 MOST_MEMBERS = 100  # a larger conversation does not tell who has read a message
-
-# How far `member`, a row of participants, shows to have read.
-_SHOWN_MARKER = "member.last_read_message_id"
 
 
 class TooManyMembers(Exception):
@@ -51,7 +49,7 @@ async def of(
                 AND member.conversation_id = me.conversation_id
                 AND member.user_id <> me.user_id
                 AND coalesce(member.joined_message_id, 0) < messages.id
-                AND {_SHOWN_MARKER} >= messages.id
+                AND {reads.shown("member")} >= messages.id
             ORDER BY users.id
         ) reader ON true
         WHERE me.user_id = %(user_id)s

@@ -38,9 +38,16 @@ MOVED = Kind(
     name="read",
     from_row=Read.from_row,
     summary="A read marker moved",
-    sent_to="Both of a pair get it; in a group only the reader. Only the reader gets the counts.",
+    sent_to="Both of a pair get it. In a group, or if the reader shows no receipts, only the reader"
+    " does. Only the reader gets the counts.",
     example=Read("12", "7", "345", 0),
 )
+
+
+def shown(participant: str) -> str:
+    """Returns SQL for what others see of the marker of a row of participants."""
+    seen = f"{participant}.shown_read_message_id", f"{participant}.last_read_message_id"
+    return f"nullif(coalesce({', '.join(seen)}), 0)"
 
 
 class Reading(NamedTuple):
@@ -103,13 +110,22 @@ async def mark(db: Database, readings: Sequence[Reading]) -> list[WriteResult[Re
         ),
         moved AS (
             UPDATE participants
-            SET last_read_message_id = furthest.message_id
-            FROM furthest
+            SET
+                last_read_message_id = furthest.message_id,
+                shown_read_message_id = CASE WHEN NOT furthest.is_shown THEN coalesce(
+                    participants.shown_read_message_id, participants.last_read_message_id, 0
+                ) END
+            FROM (
+                SELECT furthest.*, coalesce(settings.receipts, true) AS is_shown
+                FROM furthest
+                LEFT JOIN settings USING (user_id)
+            ) furthest
             WHERE participants.conversation_id = furthest.conversation_id
                 AND participants.user_id = furthest.user_id
                 AND furthest.message_id > coalesce(participants.last_read_message_id, 0)
             RETURNING
                 furthest.n,
+                furthest.is_shown,
                 participants.conversation_id,
                 participants.user_id,
                 participants.role,
@@ -142,6 +158,7 @@ async def mark(db: Database, readings: Sequence[Reading]) -> list[WriteResult[Re
                 SELECT other.user_id
                 FROM participants other
                 WHERE counted.role IS NULL
+                    AND counted.is_shown
                     AND other.conversation_id = counted.conversation_id
                     AND other.user_id <> counted.user_id
             ) told

@@ -17,6 +17,7 @@ from handlers.reactions import ReactionHandler, ReactionsHandler
 from handlers.readers import ReadersHandler
 from handlers.requests.api import UnknownRoute
 from handlers.sessions import SessionHandler, SessionsHandler
+from handlers.settings import NotifyHandler, SettingsHandler
 from handlers.sign_in import (
     AuthUserHandler,
     LoginHandler,
@@ -40,6 +41,7 @@ ROUTES = [  # tried in this order: the most frequent ones come first
     (r"/api/sign_in_methods", SignInMethodsHandler),
     (r"/api/sessions", SessionsHandler),
     (rf"/api/sessions/{_ID}", SessionHandler),
+    (r"/api/settings", SettingsHandler),
     (r"/api/usernames", UsernamesHandler),
     (r"/api/users", UsersHandler),
     (r"/api/conversations", ConversationsHandler),
@@ -50,6 +52,7 @@ ROUTES = [  # tried in this order: the most frequent ones come first
     (rf"/api/conversations/{_ID}/members/{_ID}", MemberHandler),
     (rf"/api/conversations/{_ID}/messages/{_ID}", OneMessageHandler),
     (rf"/api/conversations/{_ID}/messages/{_ID}/readers", ReadersHandler),
+    (rf"/api/conversations/{_ID}/notify", NotifyHandler),
     (rf"/api/conversations/{_ID}/messages/{_ID}/reactions", ReactionsHandler),
     (rf"/api/conversations/{_ID}/messages/{_ID}/reactions/([^/]+)", ReactionHandler),
     (r"/api/oauth/github", BeginHandler),

@@ -17,7 +17,7 @@ import { compareIds, countUpTo, reflects, steps } from "./lib/ids.js";
 /** @typedef {import("./types.js").Thread} Thread */
 
 /** The events of a feed that `apply` knows. @type {Record<FeedEvent["name"], null>} */
-const EVENTS = { message: null, reactions: null, conversation: null, user: null, read: null, change: null, gone: null };
+const EVENTS = { message: null, reactions: null, setting: null, conversation: null, user: null, read: null, change: null, gone: null };
 export const EVENT_NAMES = /** @type {FeedEvent["name"][]} */ (Object.keys(EVENTS));
 
 const MOST_UNREAD = 1000; // the server counts no further
@@ -292,6 +292,9 @@ function entryAfter(entry, event) {
       position: event.id,
       conversation: counted({ ...conversation, lastMessage: later(conversation.lastMessage, event.data) }, unread),
     };
+  }
+  if (event.name === "setting" && event.data.conversationId === conversation.id) {
+    return { position: event.id, conversation: { ...conversation, notify: event.data.notify } };
   }
   if (event.name === "reactions" && event.data.conversationId === conversation.id) {
     const lastMessage = conversation.lastMessage && reactedTo(conversation.lastMessage, event.data);

@@ -25,6 +25,10 @@
  * @property {boolean} hasUnreadMessages
  * @property {string | null} lastReadMessageId
  * @property {string | null} otherLastReadMessageId
+ * @property {Notify} [notify]
+ *
+ * @typedef {"all" | "mentions" | "none"} Notify
+ * @typedef {{conversationId: string, notify: Notify}} Setting
  *
  * @typedef {{conversationId: string, userId: string, lastReadMessageId: string, unreadCount?: number}} Read
  * @typedef {{message: Message, unreadCount?: number, unreadMentionCount?: number}} Change
@@ -50,6 +54,7 @@
  * @typedef {{type: "event", id: string, name: "message", data: Message}
  *   | {type: "event", id: string, name: "reactions", data: Reactions}
  *   | {type: "event", id: string, name: "conversation", data: Conversation}
+ *   | {type: "event", id: string, name: "setting", data: Setting}
  *   | {type: "event", id: string, name: "user", data: User}
  *   | {type: "event", id: string, name: "gone", data: Gone}
  *   | {type: "event", id: string, name: "read", data: Read}

@@ -68,6 +68,9 @@ def apply(state: State, event: Event, me: str) -> None:
             if message is not None and message["id"] == data["messageId"]:
                 message.pop("reactions", None)
                 message.update({"reactions": data["reactions"]} if data["reactions"] else {})
+    elif event.name == "setting":
+        conversation.pop("notify", None)
+        conversation.update({} if data["notify"] == "all" else {"notify": data["notify"]})
     elif event.name == "read" and data["userId"] == me:
         conversation["lastReadMessageId"] = data["lastReadMessageId"]
         conversation["unreadCount"] = data["unreadCount"]
@@ -228,7 +231,17 @@ class Talk(RuleBasedStateMachine):
         self.do(self._react(pair[side], self.talks[pair], age, text, is_there))
 
     @precondition(lambda self: self.talks)
-    @rule(data=st.data(), kinds=st.lists(st.integers(0, 7), min_size=2, max_size=8))
+    @rule(data=st.data(), side=st.booleans(), word=st.sampled_from(["all", "mentions", "none"]))
+    def choose(self, data: st.DataObject, side: bool, word: str) -> None:
+        pair = data.draw(st.sampled_from(sorted(self.talks)))
+        self.do(self._choose(pair[side], self.talks[pair], word))
+
+    @rule(who=people, receipts=st.booleans())
+    def switch_receipts(self, who: int, receipts: bool) -> None:
+        self.do(self._switch(who, receipts))
+
+    @precondition(lambda self: self.talks)
+    @rule(data=st.data(), kinds=st.lists(st.integers(0, 9), min_size=2, max_size=8))
     def much_at_once(self, data: st.DataObject, kinds: list[int]) -> None:
         acts: list[Callable[[tuple[int, int]], Coroutine[Any, Any, None]]] = [
             lambda pair: self._send(pair[0], self.talks[pair], "at once", str(uuid.uuid4())),
@@ -239,6 +252,8 @@ class Talk(RuleBasedStateMachine):
             lambda pair: self._react(pair[0], self.talks[pair], 0, EMOJI[0], True),
             lambda pair: self._react(pair[1], self.talks[pair], 0, EMOJI[0], True),
             lambda pair: self._react(pair[1], self.talks[pair], 0, EMOJI[0], False),
+            lambda pair: self._choose(pair[0], self.talks[pair], "none"),
+            lambda pair: self._switch(pair[1], False),
         ]
         pair = data.draw(st.sampled_from(sorted(self.talks)))
         self.do(*(acts[kind](pair) for kind in kinds))
@@ -312,6 +327,15 @@ class Talk(RuleBasedStateMachine):
             where = path("api", "conversations", talk, "messages", message, "reactions", text)
             answer = await self.people[who].ask("PUT" if is_there else "DELETE", where)
             assert answer.status == 204, answer
+
+    async def _choose(self, who: int, talk: str, word: str) -> None:
+        where = f"/api/conversations/{talk}/notify"
+        answer = await self.people[who].ask("PUT", where, {"notify": word})
+        assert answer.status == 204, answer
+
+    async def _switch(self, who: int, receipts: bool) -> None:
+        answer = await self.people[who].ask("PATCH", "/api/settings", {"receipts": receipts})
+        assert answer.status == 200, answer
 
     async def _read(self, who: int, talk: str, age: int | None = None) -> None:
         if age is None:

@@ -204,6 +204,9 @@ async def test_every_event_fits_its_description(visitor: Visitor, app: Any) -> N
         newest = (await john.history(conversation))[0]["id"]
         reactions = f"/api/conversations/{conversation}/messages/{newest}/reactions"
         assert (await jane.ask("PUT", reactions + "/%F0%9F%91%8D")).status == 204
+        notify = f"/api/conversations/{conversation}/notify"
+        for person in (john, jane):
+            assert (await person.ask("PUT", notify, {"notify": "none"})).status == 204
         await jane.read(conversation)
         await jane.remove(await john.group("Team", jane), jane)
         changed = f"/api/conversations/{conversation}/messages/1"

@@ -20,9 +20,11 @@ from db import (
     feed,
     github,
     messages,
+    notify,
     positions,
     readers,
     reads,
+    settings,
     used_once,
     users,
     windows,
@@ -41,6 +43,7 @@ from db.groups.making import Making
 from db.groups.members import Adding, Removing, Turning
 from db.jobs import MAX_BATCH
 from db.messages import Draft
+from db.notify import Choice
 from db.pool import Database
 from db.positions import PositionRequest
 from db.prepared import prepared
@@ -63,6 +66,7 @@ MIDDLE, OTHER = 499_349, 499_549  # messages of user 151 in conversation 150
 NEVER_READ_WHOLE = {
     *("users", "sessions", "github_accounts", "avatars"),
     *("conversations", "participants", "messages", "feed_events", "mentions", "reactions"),
+    "settings",
 }
 
 # Without indexes and foreign keys, this takes a few seconds instead of a minute.
@@ -80,6 +84,10 @@ FILL = f"""
     INSERT INTO users (username)
     SELECT 'user' || n
     FROM generate_series(1, {PEOPLE}) n;
+
+    INSERT INTO settings (user_id, receipts)
+    SELECT id, id % 2 = 0
+    FROM users;
 
     INSERT INTO github_accounts (provider, id, user_id, name)
     SELECT 'api.github.com', 10 * id, id, username
@@ -276,6 +284,12 @@ def reacting(number: int) -> Act:
     )
 
 
+def choosing(number: int) -> Act:
+    return lambda db: notify.store(
+        db, [Choice(talk_of(u), u, "mentions") for u in range(2, 2 + number)]
+    )
+
+
 POPULAR_ONE = Reacting(150, READER, POPULAR, "b", False)
 
 
@@ -409,6 +423,10 @@ STATEMENTS: dict[str, Act] = {
     "feed.pages short": reading([After(7, 0)]),
     "feed.pages deep": reading([After(READER, 500_000)]),
     "feed.pages most": reading([After(u, 3) for u in range(1, 1 + feed.LARGEST_BATCH)]),
+    "notify.store one": choosing(1),
+    "notify.store most": choosing(MAX_BATCH),
+    "settings.one": lambda db: settings.one(db, 7),
+    "settings.change": lambda db: settings.change(db, 7, receipts=False, typing=None),
     "positions.of one": looking_up(1),
     "positions.of three": looking_up(3),
     "positions.of most": looking_up(positions.LARGEST_BATCH),

@@ -10,10 +10,12 @@ from db.conversations import Conversation
 from db.groups.listing import Member
 from db.message import Message
 from db.sessions import Session
+from db.settings import Settings
 from db.users import User
 from handlers.groups import AddingFields, ChangeFields, GroupFields, PairFields, RoleFields
 from handlers.messages import MessageFields, ReadFields
 from handlers.one_message import EditFields
+from handlers.settings import NotifyFields, SettingsFields
 from handlers.sign_in import Grant, Login, LoginFields, NameFields, SignInMethods
 
 _TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl"  # noqa: S105
@@ -28,6 +30,9 @@ _EXAMPLES: Mapping[Any, object] = {
     Message: _MESSAGE,
     Conversation: Conversation("12", _JOHN, _MESSAGE, 1, True, "340", "345"),
     Reacted: Reacted("👍", _JANE, _TIME),
+    Settings: Settings(receipts=False, typing=True),
+    SettingsFields: SettingsFields(receipts=False),
+    NotifyFields: NotifyFields("mentions"),
     Session: Session("21", _TIME, _TIME, "Mozilla/5.0 (X11; Linux x86_64)", True),
     Grant: Grant(_TOKEN, _TIME),
     Login: Login(_TOKEN, _TIME, auth_user=_JANE),

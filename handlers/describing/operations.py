@@ -8,6 +8,7 @@ from db.conversations import Conversation
 from db.groups.listing import Member
 from db.message import Message
 from db.sessions import Session
+from db.settings import Settings
 from db.users import User
 from handlers import avatars, descriptions, health, pages
 from handlers.conversations import (
@@ -32,6 +33,7 @@ from handlers.readers import ReadersHandler
 from handlers.requests.api import UnknownRoute
 from handlers.requests.base import Handler
 from handlers.sessions import SessionHandler, SessionsHandler
+from handlers.settings import NotifyFields, NotifyHandler, SettingsFields, SettingsHandler
 from handlers.sign_in import (
     AuthUserHandler,
     Grant,
@@ -201,6 +203,25 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             "End a session",
             "The open streams of that session end within a second.",
             {204: Answer("The session has ended.")},
+        ),
+    },
+    SettingsHandler: {
+        "GET": Operation(
+            "settings",
+            "people",
+            "Get your settings",
+            "Both are on at first: `receipts`, whether others see how far you have read, and"
+            " `typing`, whether they see that you are typing.",
+            {200: Answer("The settings.", Settings)},
+        ),
+        "PATCH": Operation(
+            "changeSettings",
+            "people",
+            "Change your settings",
+            "Counts from then on: what others have seen stays seen. Makes no event.",
+            {200: Answer("All settings.", Settings)},
+            body=SettingsFields,
+            refusals=(422,),
         ),
     },
     UsernamesHandler: {
@@ -397,6 +418,18 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             {204: Answer("The marker is at that message or a later one.")},
             body=ReadFields,
             needs_body=False,
+            refusals=(422,),
+        )
+    },
+    NotifyHandler: {
+        "PUT": Operation(
+            "notify",
+            "conversations",
+            "Choose what to be notified of",
+            "All messages of the conversation, those that mention you, or none. Your own streams"
+            " get a `setting` event.",
+            {204: Answer("That is what you are notified of.")},
+            body=NotifyFields,
             refusals=(422,),
         )
     },

@@ -89,6 +89,8 @@ def _with_lone_surrogates(raw: bytes) -> Any:
 
 def _sentence(error: msgspec.ValidationError) -> str:
     """Turns msgspec's message (``Expected `str | null`, got `int` ``) into a sentence."""
+    if str(error).startswith("Invalid enum value"):
+        return "This isn't one of the possible values."
     wanted, _, given = (part.strip("` ") for part in str(error).partition("`, got `"))
     kind = wanted.rpartition("`")[2].partition(" ")[0]
     return f"This must be {_KINDS.get(kind, kind)}, not {_KINDS.get(given, given)}."
