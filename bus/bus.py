@@ -12,6 +12,7 @@ from time_budget import TimeBudget
 
 AT_ONCE = 16  # subscribers of one user: by default, a user has ten streams at most
 SLICE_SECONDS = 0.002  # of one iteration of the loop, for queued events
+UNNUMBERED = 0  # the `seq` of an event that is in no feed; feeds begin with 1
 IMMEDIATE_SECONDS = 0.005  # for others: a batch of 128 messages to ten streams each takes 20 ms
 
 _log = logging.getLogger("messenger.bus")
@@ -29,7 +30,7 @@ class Subscriber(Protocol):
         """Whether the stream has unsubscribed."""
 
     def deliver(self, seq: int, frame: Frame) -> None:
-        """Takes the event `seq` of the user's feed."""
+        """Takes the event `seq` of the user's feed. One that is `UNNUMBERED` may be dropped."""
 
     def catch_up(self, seq: int) -> None:
         """Reads missing events from the database, given that the user's feed has reached `seq`."""

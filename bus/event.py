@@ -101,6 +101,11 @@ def numbered(event_id: str, shared: bytes) -> Frame:
     return Frame(b"id: %s\n" % event_id.encode("ascii"), shared)
 
 
+def unnumbered(shared: bytes) -> Frame:
+    """Returns an event that is in no feed, from its `body`."""
+    return Frame(b"", shared)
+
+
 def chunk(plain: bytes) -> bytes:
     """Returns one chunk for several joined frames."""
     return b"%x\r\n%s\r\n" % (len(plain), plain)

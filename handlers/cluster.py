@@ -17,8 +17,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from time import monotonic
 from typing import Any
 
+import msgspec
+
 from bus import event
-from bus.bus import Bus
+from bus.bus import UNNUMBERED, Bus
+from bus.event import Frame
 from config import VERSION, Config, is_loopback_name
 from db import errors
 from db.events import KINDS
@@ -227,6 +230,17 @@ class Cluster:
             self._hand_out(epoch, told)
             self._relay.tell(epoch, told)
 
+    def publish_transient(self, user_ids: Sequence[int], data: msgspec.Struct, name: str) -> None:
+        """Hands an event that is in no feed to the streams of all servers.
+
+        A server of an older version drops it.
+        """
+        if (epoch := self._db.epoch) is not None:
+            told = Event(event.body(data, name), user_ids, [UNNUMBERED] * len(user_ids))
+            self._hand_out(epoch, told)
+            if not self._relay.is_alone:
+                self._relay.tell(epoch, told)
+
     def unsure(self) -> None:
         """Has all servers look: a write may be stored, or be stored soon, that nobody tells of."""
         self._gaps.check_all()
@@ -247,7 +261,7 @@ class Cluster:
                     for stream in self._bus.streams_of(user_id):
                         stream.catch_up(seq)
                 else:
-                    self._bus.publish(user_id, seq, event.numbered(f"{epoch}-{seq}", told.body))
+                    self._bus.publish(user_id, seq, _frame(epoch, seq, told.body))
                     count += 1
         return count
 
@@ -341,6 +355,10 @@ class Cluster:
             return False
         self._contact.renew(losses)
         return True
+
+
+def _frame(epoch: str, seq: int, body: bytes) -> Frame:
+    return event.unnumbered(body) if seq == UNNUMBERED else event.numbered(f"{epoch}-{seq}", body)
 
 
 async def _within(seconds: float, work: Awaitable[object]) -> None:

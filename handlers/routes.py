@@ -26,6 +26,7 @@ from handlers.sign_in import (
     SignInMethodsHandler,
 )
 from handlers.stream import StreamHandler
+from handlers.typing_users import TypingHandler
 from handlers.usernames import UsernamesHandler
 from handlers.users import UsersHandler
 
@@ -52,6 +53,7 @@ ROUTES = [  # tried in this order: the most frequent ones come first
     (rf"/api/conversations/{_ID}/members/{_ID}", MemberHandler),
     (rf"/api/conversations/{_ID}/messages/{_ID}", OneMessageHandler),
     (rf"/api/conversations/{_ID}/messages/{_ID}/readers", ReadersHandler),
+    (rf"/api/conversations/{_ID}/typing", TypingHandler),
     (rf"/api/conversations/{_ID}/notify", NotifyHandler),
     (rf"/api/conversations/{_ID}/messages/{_ID}/reactions", ReactionsHandler),
     (rf"/api/conversations/{_ID}/messages/{_ID}/reactions/([^/]+)", ReactionHandler),

@@ -6,6 +6,7 @@ it has missed, and goes live in one synchronous step. Each event has this effect
 | event \\ state      | OPENING   | READING            | LIVE                          |
 | ------------------- | --------- | ------------------ | ----------------------------- |
 | event from the bus  | held back | held back          | written; READING on a gap     |
+| the same, unnumbered| dropped   | dropped            | written                       |
 | position or page    | READING   | written; then LIVE |                               |
 | `catch_up`          | held back | read               | READING if events are missing |
 | ping                |           | written            | written                       |
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 from tornado.httputil import HTTPHeaders
 
 from bus import event
+from bus.bus import UNNUMBERED
 from bus.connection import SlowConsumer, StreamConnection, set_socket_options
 from bus.event import Frame
 from db.errors import DatabaseError
@@ -145,6 +147,8 @@ class StreamHandler(ApiHandler):
         elif seq > self._seq:
             self._hold_back(seq, frame)
             self._read_soon()
+        elif seq == UNNUMBERED:
+            self._write_unnumbered(frame)
 
     def catch_up(self, seq: int) -> None:
         if self._state is State.OPENING:
@@ -410,12 +414,18 @@ class StreamHandler(ApiHandler):
         return True
 
     def _hold_back(self, seq: int, frame: Frame) -> None:
-        if self._state is State.CLOSED or self._backlog is None:
+        if self._state is State.CLOSED or self._backlog is None or seq == UNNUMBERED:
             return
         self._backlog.append((seq, frame))
         self._held_bytes += len(frame)
         if self._held_bytes > BACKLOG_BYTES:
             self._backlog = None
+
+    def _write_unnumbered(self, frame: Frame) -> None:
+        """Drops the frame if the client is behind: it would be late, and nobody misses it."""
+        assert self._stream is not None
+        if not self._stream.write_paused:
+            self._write(frame)
 
     def _write(self, frame: Frame) -> None:
         assert self._stream is not None

@@ -93,6 +93,24 @@ async def test_a_reaction_on_one_server_reaches_the_streams_of_another_as_each_u
 
 
 @pytest.mark.gen_test
+async def test_typing_on_one_server_reaches_the_streams_of_another_between_messages(
+    http_client: AsyncHTTPClient, pair: list[ForgetfulServer]
+) -> None:
+    one, other = pair
+    john, jane = await people(http_client, one)
+    talk = await john.talk_to(jane)
+    with closing(await stream_of(jane, other)) as stream:
+        assert (await john.post(f"/api/conversations/{talk}/typing")).status == 204
+        told = await stream.event()
+        assert (told.name, told.id) == ("typing", None)
+        assert told.data == {"conversationId": talk, "userId": john.id}
+        sent = await john.send(talk, "hello")
+        event = await stream.event()
+        assert (event.data["id"], event.seq) == (sent["id"], 2)
+        assert cluster.metric(other, "messenger_relay_lost_total") == 0
+
+
+@pytest.mark.gen_test
 async def test_a_session_that_ends_on_one_server_ends_its_streams_on_the_other(
     http_client: AsyncHTTPClient, pair: list[ForgetfulServer]
 ) -> None:

@@ -208,6 +208,8 @@ async def test_every_event_fits_its_description(visitor: Visitor, app: Any) -> N
         for person in (john, jane):
             assert (await person.ask("PUT", notify, {"notify": "none"})).status == 204
         await jane.read(conversation)
+        for person in (john, jane):
+            assert (await person.post(f"/api/conversations/{conversation}/typing")).status == 204
         await jane.remove(await john.group("Team", jane), jane)
         changed = f"/api/conversations/{conversation}/messages/1"
         assert (await john.ask("PATCH", changed, {"content": "hello @jane"})).status == 200

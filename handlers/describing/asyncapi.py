@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bus.event import Bye, Hello, Ping, Reset
+from db import typing_event
 from db.events import KINDS
+from db.typing_event import Typing
 
 VERSION = "1"  # of the API
 
@@ -37,6 +39,13 @@ _RESET = Told(
     " the feed's newest position.",
     True,
 )
+_TYPING = Told(
+    Typing("12", "7"),
+    "Somebody is typing",
+    "The other participants get it, at most once in 3 s, and not in groups of more than 50 members."
+    " Show it for 6 s, or until a message of that user.",
+    False,
+)
 _PING = Told(Ping(), "The stream is alive", "Each stream gets it, every 20 seconds or so.", False)
 _BYE = Told(
     Bye("draining"),
@@ -58,9 +67,10 @@ def encoded() -> bytes:
 
 
 def events() -> dict[str, Told]:
-    """Returns all events by name: those of feeds, and those of a stream itself."""
+    """Returns all events by name: those of feeds, `typing`, and those of a stream itself."""
     told = {k.name: Told(k.example, k.summary, k.sent_to, True) for k in KINDS.values()}
-    return {"hello": _HELLO, **told, "reset": _RESET, "ping": _PING, "bye": _BYE}
+    of_streams = {"reset": _RESET, "ping": _PING, "bye": _BYE}
+    return {"hello": _HELLO, **told, typing_event.NAME: _TYPING, **of_streams}
 
 
 def description() -> Json:

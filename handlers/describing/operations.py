@@ -47,6 +47,7 @@ from handlers.sign_in import (
     SignInMethodsHandler,
 )
 from handlers.stream import StreamHandler
+from handlers.typing_users import TypingHandler
 from handlers.usernames import UsernamesHandler
 from handlers.users import UsersHandler
 
@@ -419,6 +420,16 @@ OPERATIONS: Mapping[type[Handler], Mapping[str, Operation]] = {
             body=ReadFields,
             needs_body=False,
             refusals=(422,),
+        )
+    },
+    TypingHandler: {
+        "POST": Operation(
+            "type",
+            "conversations",
+            "Tell that you are typing",
+            "The others get a `typing` event, at most one in 3 s. Nobody does in groups of more"
+            " than 50 members, or if your setting is off.",
+            {204: Answer("The others may see it.")},
         )
     },
     NotifyHandler: {

@@ -21,6 +21,7 @@ from handlers.requests import problems
 MOST_IN_BUCKETS = 50_000  # keys remembered, at about 150 bytes each
 MOST_IN_WINDOWS = 10_000  # at up to 2 KB each
 MINUTE = 60.0  # seconds
+TYPING_SECONDS = 3  # others see for 6 s that a user is typing
 
 Clock = Callable[[], float]
 
@@ -108,6 +109,8 @@ class Limits:
             if on
             else Unlimited()
         )
+        # A promise to those who see it, so it is always on. Keys are (user id, conversation id).
+        self.typing: Limit = TokenBucket(1, 1 / TYPING_SECONDS, now)
         self.sign_ins: Limit = SlidingWindow(config.sign_ins_per_minute, now) if on else Unlimited()
 
     def check(self, limit: Limit, key: Hashable) -> None:

@@ -15,7 +15,7 @@ from db.server.disk import Disk
 from db.sessions import Sessions
 from handlers.assets import StaticAssets
 from handlers.cluster import Cluster
-from handlers.delivery import publisher
+from handlers.delivery import PublishTransient, publisher, transient_publisher
 from handlers.gaps import GapDetector
 from handlers.github import GitHub
 from handlers.replays import ReplayQueue
@@ -35,6 +35,7 @@ class Services:
 
     openapi: bytes  # the encoded descriptions; the application sets both
     asyncapi: bytes
+    publish_transient: PublishTransient  # tells users of an event that is in no feed
 
     def __init__(
         self, config: Config, db: Database, secret: str, assets: StaticAssets | None = None
@@ -85,8 +86,10 @@ class Services:
             self.writer = FeedWriter(
                 db, self.cluster.publish, self.cluster.unsure, self.cluster.reads
             )
+            self.publish_transient = self.cluster.publish_transient
         else:
             self.writer = FeedWriter(db, publisher(self.bus), self.gaps.check_all)
+            self.publish_transient = transient_publisher(self.bus)
         self.in_flight = InFlight()
         self.draining = False
         db.on_another(self._begin_anew)
