@@ -10,18 +10,15 @@ import "./components/conversation-view.js";
 import { action, nothingChosen, nothingHere, notice } from "./components/notice.js";
 import { backoff, pause, retryNow } from "./lib/backoff.js";
 import { el } from "./lib/dom.js";
-import { keepFocus } from "./lib/focus.js";
 import { placeAt, WHO } from "./lib/ids.js";
-import { failure } from "./lib/sign-in-failure.js";
 import { Store } from "./store.js";
-import { Drafts } from "./drafts.js";
 import { words } from "./words.js";
 
 /** @typedef {import("./components/context.js").Context} Context */
 /** @typedef {import("./types.js").State} State */
 
 /** Views beside the list, which later.js defines. @type {Record<string, string>} */
-const VIEWS = { "/settings": "settings-view", "/sessions": "sessions-view" };
+const VIEWS = { "/settings": "settings-view", "/sessions": "sessions-view", "/access": "failed-sign-in" };
 const AWAY_MILLISECONDS = 1500; // without an answer: then the page shows what was seen last
 const CLEAR_MILLISECONDS = 1000; // a sign-out waits no longer for the browser's storage
 const RECOUNT_PAUSE_MILLISECONDS = 2000;
@@ -64,14 +61,18 @@ class MessengerApp extends HTMLElement {
     this.addEventListener("click", (event) => this.#follow(event), options);
     this.#store.subscribe((state) => this.#fetchUnknown(state), this.#ended.signal);
     this.#store.subscribe(({ recount }) => recount && this.#recount(), this.#ended.signal);
-    keepFocus(this, this.#ended.signal);
-    this.#showUnread();
+    this.#attend();
     this.#begin();
   }
 
-  async #showUnread() {
-    const later = await import("./unread.js").catch(() => null);
-    later?.showUnread(this.#store, this.#ended.signal);
+  /** Keeps the focus in the page, and the unread count in its title. */
+  async #attend() {
+    const { signal } = this.#ended;
+    const later = await Promise.all([import("./lib/focus.js"), import("./unread.js")]).catch(() => null);
+    if (!later) return; // #listen imports later.js, too, and reloads the page
+    const [{ keepFocus }, { showUnread }] = later;
+    keepFocus(this, signal);
+    showUnread(this.#store, signal);
   }
 
   disconnectedCallback() {
@@ -126,9 +127,6 @@ class MessengerApp extends HTMLElement {
     const { signal } = this.#ended;
     addEventListener("storage", ({ key, newValue }) => key === WHO && newValue !== user.id && this.#leave(), { signal });
     api.writeAs(user.id);
-    const drafts = new Drafts(user.id, signal);
-    this.#kept.push(drafts);
-    this.#context.drafts = drafts;
     this.#draw();
     this.#writing = this.#beginToWrite(user);
     this.#context.writing = this.#writing;
@@ -144,10 +142,16 @@ class MessengerApp extends HTMLElement {
   }
 
   /**
-   * Loads the outbox. The user can write only after that, so that no message is lost.
+   * Loads the drafts, which the composer shows at once, and then the outbox. The user can write only after that, so that
+   * no message is lost.
    * @param {import("./types.js").User} user
    */
   async #beginToWrite(user) {
+    const drafting = await this.#later(import("./drafts.js"));
+    if (!drafting) return null;
+    const drafts = new drafting.Drafts(user.id, this.#ended.signal);
+    this.#kept.push(drafts);
+    this.#context.drafts = drafts;
     const writing = await this.#later(import("./writing.js"));
     if (!writing) return null;
     const { Outbox, session } = writing;
@@ -410,7 +414,6 @@ class MessengerApp extends HTMLElement {
     const { pathname } = location;
     const view = VIEWS[pathname];
     if (view) return make(view, { context: this.#context });
-    if (pathname === "/access") return failedSignIn(failure(location));
     return pathname === "/" ? nothingChosen() : nothingHere();
   }
 
@@ -428,12 +431,6 @@ class MessengerApp extends HTMLElement {
     view.setAttribute("data-conversation", id);
     return view;
   }
-}
-
-/** @param {string | null} sentence */
-function failedSignIn(sentence) {
-  if (sentence === null) return nothingHere();
-  return notice(words.signIn.failed, sentence, el("a", { href: "/" }, words.toConversations));
 }
 
 /** The places visited before, latest last. @returns {string[]} */

@@ -7,6 +7,7 @@ import "./components/access-page.js";
 import "./components/account-bar.js";
 import "./components/connection-line.js";
 import "./components/emoji-picker.js"; // imported by <message-composer>
+import "./components/failed-sign-in.js";
 import "./components/jump-button.js";
 import "./components/new-conversation.js";
 import "./components/notification-bell.js";

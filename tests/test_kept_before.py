@@ -25,7 +25,7 @@ KEEP = """async ([user, conversation]) => {
 }"""
 
 
-# As theme.js, session.js and notifications.js wrote them at that commit.
+# As early.js, session.js and notifications.js wrote them at that commit.
 CHOOSE = """(user) => {
     localStorage.setItem("messenger.user", user);
     localStorage.setItem("messenger.theme", "dark");

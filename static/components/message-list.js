@@ -9,7 +9,6 @@ import * as api from "../api.js";
 import { isLookedAt, whenLookedAt, whilePrinted } from "../lib/presence.js";
 import { afterLayout, el, inSight, lastInSight, onceAFrame, onceAtATime, reconcile } from "../lib/dom.js";
 import { compareIds, countBefore, placeAt } from "../lib/ids.js";
-import { belongsToComposition } from "../lib/keys.js";
 import { whenTimesChange } from "../lib/time.js";
 import { Component } from "./context.js";
 import { countAfter, firstUnread, linesOf, unreadAfter } from "./rows.js";
@@ -649,7 +648,6 @@ class MessageList extends Component {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (belongsToComposition(event)) return;
     if (event.key === "End" && this.#range?.last !== null) this.#toEnd();
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     const times = this.#times;

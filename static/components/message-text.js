@@ -1,7 +1,7 @@
 /** Draws the text of a message, with links and code. Folds a very tall text. */
 
 import { el } from "../lib/dom.js";
-import { foldAt } from "../lib/fold.js";
+import { foldAt } from "../lib/graphemes.js";
 import { isEmojiOnly, mayHaveLinks, pieces } from "../lib/pieces.js";
 import { words } from "../words.js";
 

@@ -1,4 +1,4 @@
-/** <theme-switch></theme-switch>: the theme of the system, light, or dark. The browser stores it (theme.js). */
+/** <theme-switch></theme-switch>: the theme of the system, light, or dark. The browser stores it (early.js). */
 
 import { el } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";

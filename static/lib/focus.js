@@ -9,8 +9,8 @@ const FOCUSABLE = "a[href], button:enabled, input:enabled, textarea:enabled, [ta
  * @param {AbortSignal} signal
  */
 export function keepFocus(root, signal) {
-  /** @type {Element[]} the element with the focus, and then its ancestors */
-  let path = [];
+  /** The element with the focus, and then its ancestors. */
+  let path = pathTo(document.activeElement, root);
   const restore = () => {
     const { activeElement } = document;
     if (activeElement !== document.body && activeElement !== path[0]) return;
@@ -34,6 +34,7 @@ export function keepFocus(root, signal) {
  * @param {Element} root
  */
 function pathTo(target, root) {
+  /** @type {Element[]} */
   const path = [];
   for (let at = target instanceof Element ? target : null; at && root.contains(at); at = at.parentElement) path.push(at);
   return path;
