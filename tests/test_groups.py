@@ -130,6 +130,21 @@ async def test_a_group_with_a_client_id_is_made_once(visitor: Visitor) -> None:
     assert (await john.post(CONVERSATIONS, fields)).status == 404
 
 
+@pytest.mark.gen_test
+async def test_a_repeat_is_compared_with_the_names_that_people_had_then(visitor: Visitor) -> None:
+    john, jane, _ = await three(visitor)
+    fields = {"name": "Team", "usernames": ["john", "jane"], "clientId": str(uuid.uuid4())}
+    assert (await john.post(CONVERSATIONS, fields)).status == 201
+    await jane.ask("PATCH", "/api/auth_user", {"username": "janet"})
+    await john.ask("PATCH", "/api/auth_user", {"username": "jane"})
+    assert (await john.post(CONVERSATIONS, fields)).status == 200
+    without_himself = fields | {"usernames": ["jane"]}
+    assert (await john.post(CONVERSATIONS, without_himself)).status == 200
+    with_the_new_name = fields | {"usernames": ["john", "janet"]}
+    answer = john.post(CONVERSATIONS, with_the_new_name)
+    assert await code(answer) == (409, "client_id_reused")
+
+
 @rule("api#group-name")
 @pytest.mark.parametrize(
     "name", ["", " ", "\u200b", "a\nb", "a\u2028b", "a\u202eb", "\0", "x" * 81]

@@ -66,21 +66,28 @@ async def _make(db: Database, making: Making) -> WriteResult[Made]:
             FROM named
             WHERE user_id IS DISTINCT FROM %(user_id)s::bigint
         ),
+        earlier AS (
+            SELECT id, asked, made_as
+            FROM conversations
+            WHERE creator_id = %(user_id)s::bigint
+                AND client_id = %(client_id)s::uuid
+        ),
+        maker AS (
+            SELECT coalesce(earlier.made_as, users.username) AS name
+            FROM users
+            LEFT JOIN earlier ON true
+            WHERE users.id = %(user_id)s::bigint
+        ),
         asked AS (
             SELECT sha256(convert_to(
                 concat_ws(chr(10), %(history)s::text, %(name)s::text, names), 'UTF8'
             )) AS digest
             FROM (
-                SELECT string_agg(lower(name), ' ' ORDER BY lower(name) COLLATE "C") AS names
-                FROM others
+                SELECT string_agg(lower(named.name), ' ' ORDER BY lower(named.name) COLLATE "C")
+                    AS names
+                FROM named, maker
+                WHERE lower(named.name) <> lower(maker.name)
             ) sorted
-        ),
-        earlier AS (
-            SELECT conversations.id, conversations.asked = asked.digest AS is_same
-            FROM asked
-            JOIN conversations
-                ON creator_id = %(user_id)s::bigint
-                AND client_id = %(client_id)s::uuid
         ),
         verdict AS (
             SELECT
@@ -122,7 +129,8 @@ async def _make(db: Database, making: Making) -> WriteResult[Made]:
         {acts.TELL},
         made AS (
             INSERT INTO conversations (
-                id, name, history, member_count, creator_id, client_id, asked, active_at, active_id
+                id, name, history, member_count, creator_id, client_id, asked, made_as, active_at,
+                active_id
             )
             OVERRIDING SYSTEM VALUE
             SELECT
@@ -133,18 +141,20 @@ async def _make(db: Database, making: Making) -> WriteResult[Made]:
                 %(user_id)s::bigint,
                 %(client_id)s::uuid,
                 asked.digest,
+                maker.name,
                 first.created_at,
                 first.id
-            FROM place, asked, first
+            FROM place, asked, maker, first
         )
         SELECT
             earlier.id,
-            earlier.is_same,
+            earlier.asked = asked.digest,
             verdict.unknown,
             verdict.member_count,
             place.conversation_id,
             {acts.EVENT_COLUMNS}
         FROM verdict
+        CROSS JOIN asked
         LEFT JOIN earlier ON true
         LEFT JOIN place ON true
         CROSS JOIN {acts.EVENTS}

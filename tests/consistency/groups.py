@@ -44,7 +44,7 @@ class Groups(Pairs):
     def make(self, who: int, others: set[int], history: str) -> None:
         fields = {
             "name": f"Group {next(self.numbers)}",
-            "usernames": [self.people[n].username for n in sorted(others - {who})],
+            "usernames": [self.people[n].username for n in sorted(others)],
             "history": history,
             "clientId": str(uuid.uuid4()),
         }
