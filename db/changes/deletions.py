@@ -100,16 +100,8 @@ _COUNTED = f"""
             FROM newest
         ) either
     ),
-    remaining AS (
-        SELECT
-            mine.user_id,
-            CASE
-                WHEN ranked.count >= {MOST_UNREAD} THEN {MOST_UNREAD}
-                WHEN ranked.marker >= reach.id THEN ranked.count
-                ELSE ({unread.unread("changed.id")})
-            END AS count,
-            ({unread.unread_mentions("changed.id")}) AS mention_count,
-            mentioned.user_id IS NOT NULL AS is_mentioned
+    counted AS (
+        SELECT mine.user_id, unread.count AS unread_count, mentions.count AS unread_mention_count
         FROM changed
         CROSS JOIN reach
         CROSS JOIN ranked
@@ -117,13 +109,22 @@ _COUNTED = f"""
             ON mine.user_id = ranked.user_id
             AND mine.conversation_id = changed.conversation_id
         LEFT JOIN mentioned ON mentioned.user_id = mine.user_id
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN ranked.count >= {MOST_UNREAD} THEN {MOST_UNREAD}
+                WHEN ranked.marker >= reach.id THEN ranked.count
+                ELSE ({unread.unread("changed.id")})
+            END AS count
+            OFFSET 0 -- once, and not for each mention of it
+        ) unread
+        CROSS JOIN LATERAL (
+            SELECT ({unread.unread_mentions("changed.id")}) AS count
+            WHERE unread.count < {MOST_UNREAD}
+                OR mentioned.user_id IS NOT NULL
+            OFFSET 0
+        ) mentions
         WHERE ranked.is_member
-    ),
-    counted AS (
-        SELECT user_id, count AS unread_count, mention_count AS unread_mention_count
-        FROM remaining
-        WHERE count < {MOST_UNREAD}
-            OR is_mentioned AND mention_count < {MOST_UNREAD_MENTIONS}
+            AND (unread.count < {MOST_UNREAD} OR mentions.count < {MOST_UNREAD_MENTIONS})
     )
 """
 
