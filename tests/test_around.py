@@ -1,11 +1,13 @@
 """One message, and pages around it: as much of the conversation on either side."""
 
+import json
 import re
 from itertools import chain
 from typing import Any
 
 import pytest
 
+from handlers.requests.page_of_json import LARGEST_BYTES, encoded_around
 from tests.support.people import Answer, Person, Visitor, two
 from tests.support.rules import rule
 
@@ -126,6 +128,23 @@ async def test_a_page_around_a_message_that_is_too_large_is_cut_on_both_sides(
     start = all_ids.index(shown[0])
     assert shown == all_ids[start : start + len(shown)]
     assert "prev" in links(before)
+
+
+@rule("api#around-bytes")
+def test_a_cut_ends_at_the_first_item_that_does_not_fit() -> None:
+    large = "x" * LARGEST_BYTES
+    for items, middle, kept in (
+        (["a", large, "m", "b", "c"], 2, ({2}, {2, 3})),
+        (["a", "b", "m", large, "c"], 2, ({2}, {1, 2})),
+        (["a", "b", "m"], 2, ({0, 1, 2},)),
+        ([large, "b", "m"], 2, ({1, 2},)),
+        (["m", "b", large], 0, ({0, 1},)),
+        (["a", large, "b"], 1, ({1},)),
+        ([], -1, (set(),)),
+    ):
+        encoded, shown = encoded_around(items, middle)
+        assert json.loads(encoded) == items[shown]
+        assert set(range(shown.start, shown.stop)) in kept
 
 
 @rule("api#around", "api#order-of-refusals")

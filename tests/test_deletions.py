@@ -289,6 +289,21 @@ async def test_counts_stay_exact_at_a_thousand_and_behind_a_long_run_of_ones_own
     assert (await jane.conversation(talk))["unreadCount"] == 998
 
 
+@rule("api#change-counts")
+@pytest.mark.gen_test
+async def test_a_mention_less_among_a_thousand_unread_is_told(
+    visitor: Visitor, db: Database
+) -> None:
+    john, jane, talk = await two(visitor)
+    sent = [await john.send(talk, "@jane") for _ in range(2)]
+    await fill(db, talk, (john, 1000))
+    async with jane.stream() as stream:
+        await delete(john, sent[0])
+        told = (await stream.event()).data
+    assert (told["unreadCount"], told["unreadMentionCount"]) == (1000, 1)
+    assert await counts(jane, talk) == (1000, 1)
+
+
 @pytest.mark.gen_test
 async def test_a_thousand_members_with_a_thousand_unread_are_counted_exactly(
     visitor: Visitor, db: Database

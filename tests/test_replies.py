@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from handlers.application import Messenger
+from tests.support.changes import Spent
 from tests.support.people import Answer, Person, Visitor, two
 from tests.support.rules import rule
 
@@ -58,6 +60,23 @@ async def test_a_repeat_compares_what_it_replies_to(visitor: Visitor) -> None:
         assert (answer.status, answer.json["code"]) == (409, "client_id_reused"), other
     malformed = await post(john, talk, replyToId="x", clientId=client_id)
     assert malformed.status == 422
+
+
+@rule("api#order-of-refusals", "api#stored-before")
+@pytest.mark.gen_test
+async def test_a_wrong_reply_is_told_before_the_limit_and_a_repeat_is_answered_above_it(
+    visitor: Visitor, app: Messenger
+) -> None:
+    john, jane, talk = await two(visitor)
+    target = (await jane.send(talk, "x"))["id"]
+    client_id = str(uuid.uuid4())
+    first = await post(john, talk, replyToId=target, clientId=client_id)
+    app.services.limits.sends = Spent()
+    assert (await post(john, talk, replyToId=target, clientId=client_id)).json == first.json
+    wrong = await post(john, talk, replyToId="999999")
+    other = await post(john, talk, clientId=client_id)
+    assert (wrong.status, other.status) == (422, 409)
+    assert (await post(john, talk, replyToId=target)).status == 429
 
 
 @pytest.mark.gen_test
