@@ -28,9 +28,11 @@ LOCK_GROUPS = f"""
 
 # Locks the feeds of all participants of the conversations that (conversation_ids, user_ids) write
 # to, pairwise. A user outside of a conversation locks none of its feeds.
-LOCK = f"""
-    {LOCK_GROUPS}
-
+#
+# Without `LOCK_GROUPS`, people may come into a group meanwhile, and their feeds are locked later.
+# So a deadlock is possible, which ends in another attempt, and a count of theirs may be old. This
+# is only for messages, which are frequent and have no counts.
+LOCK_FEEDS = f"""
     SELECT user_id
     FROM feeds
     WHERE user_id IN (
@@ -46,7 +48,9 @@ LOCK = f"""
     FOR NO KEY UPDATE;
 """
 
-# Like `LOCK`, for writes that only their users hear of if the conversation is a group.
+LOCK = LOCK_GROUPS + LOCK_FEEDS
+
+# Like `LOCK_FEEDS`, for writes that only their users hear of if the conversation is a group.
 LOCK_OWN = f"""
     SELECT user_id
     FROM feeds

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from db import users
 from db.kind import FeedRow, Kind
 from db.prepared import array
 from db.schema_types import Id, Time, Username, Uuid
@@ -166,62 +165,37 @@ def columns(message: str, *, viewer: str, is_group: str) -> str:
             WHEN {message}.user_id = {viewer} AND {message}.client_id_given
             THEN {message}.client_id::text
         END,
+        {rare(message, viewer=viewer, is_group=is_group)}
+    """
+
+
+def rare(message: str, *, viewer: str, is_group: str) -> str:
+    """Returns SQL for the last column: the fields that most messages do not have, or NULL."""
+    return f"""
         CASE
             WHEN {is_group}
                 OR {message}.version > 1
                 OR {message}.reacted
                 OR {message}.reply_to_id IS NOT NULL
                 OR {message}.mentions IS NOT NULL
-            THEN {_rare(message, viewer, is_group)}
+            THEN rare_fields(
+                {viewer}, {is_group}, {message}.conversation_id, {message}.id, {message}.user_id,
+                {message}.version, {message}.edited_at, {message}.deleted_at,
+                {message}.deleted_by, {message}.reply_to_id, {message}.mentions,
+                {message}.reacted, {message}.notice
+            )
         END
     """
 
 
-def _rare(message: str, viewer: str, is_group: str) -> str:
+def rare_of_new(message: str, *, is_group: str, reply_to_id: str, mentions: str) -> str:
+    """Like `rare`, for a message that is stored now."""
     return f"""
-        jsonb_build_object(
-            'author', CASE WHEN {is_group} THEN (
-                SELECT {users.as_json("author")}
-                FROM users author
-                WHERE author.id = {message}.user_id
-            ) END,
-            'version', {message}.version,
-            'editedAt', rfc3339({message}.edited_at),
-            'deletedAt', rfc3339({message}.deleted_at),
-            'deletedBy', {message}.deleted_by::text,
-            'replyToId', {message}.reply_to_id::text,
-            'mentions', coalesce({message}.mentions, '[]'),
-            'reactions', CASE WHEN {message}.reacted THEN ({_reactions(message, viewer)})
-                ELSE '[]'
-            END,
-            'notice', {message}.notice || jsonb_build_object('users', CASE
-                WHEN {message}.notice IS NOT NULL THEN ({_users_of(f"{message}.notice")})
-            END)
-        )
-    """
-
-
-def _reactions(message: str, viewer: str) -> str:
-    return f"""
-        SELECT coalesce(
-            jsonb_agg(
-                jsonb_build_object('emoji', emoji, 'count', count, 'mine', mine) ORDER BY oldest
-            ),
-            '[]'
-        )
-        FROM (
-            SELECT emoji, count(*) AS count, bool_or(user_id = {viewer}) AS mine, min(id) AS oldest
-            FROM reactions
-            WHERE reactions.conversation_id = {message}.conversation_id
-                AND reactions.message_id = {message}.id
-            GROUP BY emoji
-        ) counted
-    """
-
-
-def _users_of(notice: str) -> str:
-    return f"""
-        SELECT coalesce(jsonb_agg({users.as_json("named")} ORDER BY ids.n), '[]')
-        FROM jsonb_array_elements_text({notice} -> 'users') WITH ORDINALITY AS ids (id, n)
-        JOIN users named ON named.id = ids.id::bigint
+        CASE
+            WHEN {is_group} OR {reply_to_id} IS NOT NULL OR {mentions} IS NOT NULL
+            THEN rare_fields(
+                {message}.user_id, {is_group}, {message}.conversation_id, {message}.id,
+                {message}.user_id, 1, NULL, NULL, NULL, {reply_to_id}, {mentions}, false, NULL
+            )
+        END
     """

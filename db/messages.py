@@ -214,9 +214,66 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Store
     Refusals are `NotFound`, `ClientIdReused` and `NoSuchReply`. Safe to repeat: a client id is
     stored once.
     """
-    rows = await db.rows(
-        f"""
-        {feed_append.LOCK}
+    is_rich = any(draft.names or draft.reply_to_id is not None for draft in drafts)
+    params: dict[str, object] = {
+        "conversation_ids": array(d.conversation_id for d in drafts),
+        "user_ids": array(d.user_id for d in drafts),
+        "contents": [d.content for d in drafts],
+        "client_ids": array(d.client_id for d in drafts),
+        "client_ids_given": array(d.client_id_given for d in drafts),
+    }
+    if is_rich:
+        params["reply_to_ids"] = array(d.reply_to_id for d in drafts)
+        params |= message.called(d.names for d in drafts)
+    # `FeedWriter` repeats it, and calls `unsure`.
+    rows = await db.rows(_STORE_RICH if is_rich else _STORE_PLAIN, params, twice=False)
+    return [_outcome(row) for row in rows]
+
+
+class _Parts(NamedTuple):
+    """What differs between statements for plain drafts and for those with replies and mentions."""
+
+    reply_to_ids: str = ""
+    reply_to_id: str = "NULL::bigint"
+    reply: str = ""
+    is_reply_right: str = "true"
+    called: str = ""
+    join_called: str = ""
+    mentions: str = "NULL::jsonb"
+    mentioned: str = ""
+
+
+_RICH = _Parts(
+    reply_to_ids=", %(reply_to_ids)s::bigint[]",
+    reply_to_id="drafts.reply_to_id",
+    reply=_reply_of("drafts.reply_to_id"),
+    is_reply_right=_is_reply_right("drafts.reply_to_id"),
+    called=f"{message.CALLED},",
+    join_called="LEFT JOIN called USING (n)",
+    mentions="called.mentions",
+    mentioned="""
+        mentioned AS (
+            INSERT INTO mentions (user_id, conversation_id, message_id)
+            SELECT (mention ->> 'userId')::bigint, stored.conversation_id, stored.id
+            FROM stored, jsonb_array_elements(stored.mentions) mention
+            WHERE (mention ->> 'userId')::bigint <> stored.user_id
+        ),
+    """,
+)
+
+
+def _storing(parts: _Parts) -> str:
+    of_new = message.rare_of_new(
+        "stored",
+        is_group="allowed.role IS NOT NULL",
+        reply_to_id="stored.reply_to_id",
+        mentions="stored.mentions",
+    )
+    of_earlier = message.rare(
+        "earlier", viewer="drafts.user_id", is_group="allowed.role IS NOT NULL"
+    )
+    return f"""
+        {feed_append.LOCK_FEEDS}
 
         WITH drafts AS (
             SELECT *
@@ -225,11 +282,12 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Store
                 %(user_ids)s::bigint[],
                 %(contents)s::text[],
                 %(client_ids)s::uuid[],
-                %(client_ids_given)s::boolean[],
-                %(reply_to_ids)s::bigint[]
+                %(client_ids_given)s::boolean[]
+                {parts.reply_to_ids}
             ) WITH ORDINALITY
                 AS draft (
-                    conversation_id, user_id, content, client_id, client_id_given, reply_to_id, n
+                    conversation_id, user_id, content, client_id, client_id_given
+                    {", reply_to_id" if parts.reply_to_ids else ""}, n
                 )
         ),
         allowed AS (
@@ -237,41 +295,36 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Store
                 drafts.*,
                 NULL::bigint AS message_id,
                 me.role,
-                {_is_reply_right("drafts.reply_to_id")} AS is_reply_right,
+                {parts.is_reply_right} AS is_reply_right,
                 row_number() OVER (
-                    PARTITION BY
-                        drafts.user_id,
-                        drafts.client_id,
-                        {_is_reply_right("drafts.reply_to_id")}
+                    PARTITION BY drafts.user_id, drafts.client_id, {parts.is_reply_right}
                     ORDER BY drafts.n
                 ) AS nth
             FROM drafts
             JOIN participants me USING (user_id, conversation_id)
-            {_reply_of("drafts.reply_to_id")}
+            {parts.reply}
         ),
-        {message.CALLED},
+        {parts.called}
         stored AS (
             INSERT INTO messages (
                 conversation_id, user_id, content, client_id, client_id_given, reply_to_id,
                 mentions, created_at
             )
             SELECT
-                conversation_id, user_id, content, client_id, client_id_given, reply_to_id,
-                called.mentions, clock_timestamp()
+                conversation_id, user_id, content, client_id, client_id_given,
+                {parts.reply_to_id.replace("drafts.", "allowed.")}, {parts.mentions},
+                clock_timestamp()
             FROM allowed
-            LEFT JOIN called USING (n)
+            {parts.join_called}
             WHERE nth = 1
                 AND is_reply_right
             ORDER BY n
             ON CONFLICT (user_id, client_id) DO NOTHING
-            RETURNING *
+            RETURNING
+                id, conversation_id, user_id, content, client_id, client_id_given, created_at,
+                reply_to_id, mentions
         ),
-        mentioned AS (
-            INSERT INTO mentions (user_id, conversation_id, message_id)
-            SELECT (mention ->> 'userId')::bigint, stored.conversation_id, stored.id
-            FROM stored, jsonb_array_elements(stored.mentions) mention
-            WHERE (mention ->> 'userId')::bigint <> stored.user_id
-        ),
+        {parts.mentioned}
         touched AS (
             UPDATE conversations
             SET active_at = latest.created_at, active_id = latest.id
@@ -295,45 +348,48 @@ async def store(db: Database, drafts: Sequence[Draft]) -> list[WriteResult[Store
             JOIN participants ON participants.conversation_id = stored.conversation_id
             WHERE allowed.nth = 1
         ),
-        {feed_append.APPEND},
-        shown AS (
-            SELECT allowed.n, true AS is_new, stored.*
-            FROM allowed
-            JOIN stored USING (user_id, client_id)
-            UNION ALL
-            SELECT drafts.n, false, earlier.*
-            FROM drafts
-            JOIN messages earlier USING (user_id, client_id)
-        )
+        {feed_append.APPEND}
         SELECT
             allowed.n IS NOT NULL,
             allowed.is_reply_right,
-            m.is_new AND allowed.nth = 1,
-            {_is_repeat("m", "drafts.conversation_id", "drafts.content", "drafts.reply_to_id")},
+            stored.id IS NOT NULL AND allowed.nth = 1,
+            stored.id IS NOT NULL AND stored.conversation_id = drafts.conversation_id
+                AND {_same("stored.content", "drafts.content")}
+                AND stored.reply_to_id IS NOT DISTINCT FROM {parts.reply_to_id}
+                OR {
+        _is_repeat("earlier", "drafts.conversation_id", "drafts.content", parts.reply_to_id)
+    },
             drafts.client_id_given,
-            {message.columns("m", viewer="drafts.user_id", is_group="allowed.role IS NOT NULL")},
+            coalesce(stored.id, earlier.id)::text,
+            drafts.conversation_id::text,
+            drafts.user_id::text,
+            coalesce(stored.content, earlier.content),
+            rfc3339(coalesce(stored.created_at, earlier.created_at)),
+            true,
+            CASE
+                WHEN coalesce(stored.client_id_given, earlier.client_id_given)
+                THEN drafts.client_id::text
+            END,
+            CASE WHEN stored.id IS NOT NULL THEN {of_new} ELSE {of_earlier} END,
             meta.epoch,
             recipients.user_ids,
             recipients.seqs
         FROM drafts
         JOIN meta ON meta.only_row
         LEFT JOIN allowed ON allowed.n = drafts.n
-        LEFT JOIN shown m ON m.n = drafts.n
+        LEFT JOIN stored
+            ON stored.user_id = drafts.user_id
+            AND stored.client_id = drafts.client_id
+        LEFT JOIN messages earlier
+            ON earlier.user_id = drafts.user_id
+            AND earlier.client_id = drafts.client_id
         LEFT JOIN recipients ON recipients.n = drafts.n
         ORDER BY drafts.n
-        """,
-        {
-            "conversation_ids": array(d.conversation_id for d in drafts),
-            "user_ids": array(d.user_id for d in drafts),
-            "contents": [d.content for d in drafts],
-            "client_ids": array(d.client_id for d in drafts),
-            "client_ids_given": array(d.client_id_given for d in drafts),
-            "reply_to_ids": array(d.reply_to_id for d in drafts),
-            **message.called(d.names for d in drafts),
-        },
-        twice=False,  # `FeedWriter` repeats it, and calls `unsure`
-    )
-    return [_outcome(row) for row in rows]
+    """
+
+
+_STORE_PLAIN = _storing(_Parts())
+_STORE_RICH = _storing(_RICH)
 
 
 def _outcome(row: Sequence[Any]) -> WriteResult[Stored]:
