@@ -15,12 +15,15 @@ import pytest
 from bus import connection as stream_connection
 from bus.event import Frame
 from db import connection
+from db.changes import edits
+from db.changes.change import Told
 from db.connection import Connection, Row
 from db.feed import Event
 from db.feed_writer import FeedWriter
 from db.message import Message
 from db.server.contact import Contact
 from db.sessions import Sessions
+from db.write_result import Appended
 from handlers import delivery, replays
 from handlers import stream as streams
 from handlers.cluster import Cluster
@@ -170,6 +173,22 @@ def a_look_that_failed_is_not_repeated() -> None:
     Cluster._look_once = look_and_forget  # type: ignore[method-assign]
 
 
+def no_counts_in_changes() -> None:
+    """Tells of a deletion without the counts of those who had the message unread."""
+    original = Told.appended
+
+    def appended(self: Told, message: Message) -> list[Appended]:
+        return original(self._replace(counts={}), message)
+
+    Told.appended = appended  # type: ignore[method-assign]
+
+
+def versions_that_are_not_compared() -> None:
+    """Edits any version of a message, whichever the request names."""
+    parameters = edits._parameters
+    edits._parameters = lambda edit: parameters(edit._replace(version=None))
+
+
 MUTATIONS: dict[str, Callable[[], None]] = {
     mutate.__name__: mutate
     for mutate in (
@@ -188,6 +207,8 @@ MUTATIONS: dict[str, Callable[[], None]] = {
         sessions_kept_after_lost_contact,
         events_passed_on_without_contact,
         a_look_that_failed_is_not_repeated,
+        no_counts_in_changes,
+        versions_that_are_not_compared,
     )
 }
 

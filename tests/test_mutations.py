@@ -37,6 +37,8 @@ NOTICED_BY = {
     "sessions_kept_after_lost_contact": "test_ended_everywhere.py::"
     "test_a_session_that_ends_on_one_server_is_soon_refused_by_the_other[postgres-terminated-3.0]",
     "events_passed_on_without_contact": f"{_CUT_OFF}[database-hang]",
+    "no_counts_in_changes": "test_deletions.py::test_of_a_deleted_message_an_empty_one_remains",
+    "versions_that_are_not_compared": "test_edits.py::test_an_edit_of_another_version_is_refused",
     "a_look_that_failed_is_not_repeated": "test_cluster.py::test_a_look_that_fails_is_repeated",
 }
 
