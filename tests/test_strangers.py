@@ -102,7 +102,7 @@ def requests() -> Iterator[tuple[str, str, bytes | None]]:
         if ID not in pattern:
             continue
         for method in [*handler._methods, "PUT", "OPTIONS"]:
-            bodies = list(BODIES.values()) if method == "POST" else [None]
+            bodies = list(BODIES.values()) if method in ("POST", "PATCH") else [None]
             for body in bodies:
                 yield method, pattern.replace(ID, "{id}"), body
 
@@ -114,6 +114,7 @@ def test_the_matrix_has_all_routes_of_objects() -> None:
         ("GET", "/api/conversations/{id}"),
         ("POST", "/api/conversations/{id}/messages"),
         ("POST", "/api/conversations/{id}/read_messages"),
+        ("PATCH", "/api/conversations/{id}/messages/{id}"),
         ("DELETE", "/api/sessions/{id}"),
     ):
         assert (method, path) in found
