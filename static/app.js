@@ -188,7 +188,7 @@ class MessengerApp extends HTMLElement {
         this.#store.dispatch(event);
         notifications.hear(event);
       },
-      connection: (status) => this.#store.dispatch({ type: "connection", status }),
+      connection: (status, version) => this.#store.dispatch({ type: "connection", status, version }),
       reset: (position) => this.#reset(position),
       isStill: () => session.isStill(userId) || this.#leave(),
       mayGoOn: () => this.#mayGoOn(),

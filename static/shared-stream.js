@@ -20,7 +20,7 @@ import { Stream } from "./stream.js";
  * Messages between tabs. The leader sends events, resets and its status. A follower sends its position, or that its user is waiting.
  * @typedef {{type: "event", event: FeedEvent}
  *   | {type: "reset", position: string}
- *   | {type: "leading", status: Connection, position: string}
+ *   | {type: "leading", status: Connection, version?: string, position: string}
  *   | {type: "here", position: string}
  *   | {type: "hurry"}} Word
  */
@@ -40,6 +40,8 @@ export class SharedStream {
   #release = () => {};
   /** @type {Connection} */
   #status = "connecting";
+  /** @type {string | undefined} of the server, while the stream is live */
+  #version;
   #toldAt = "";
   #leaderTimeout = 0;
 
@@ -124,7 +126,7 @@ export class SharedStream {
     this.#stream = new Stream(this.position, {
       event: (event) => this.#pass({ type: "event", event }, () => this.#take(event)),
       reset: (position) => this.#pass({ type: "reset", position }, () => this.#reset(position)),
-      connection: (status) => this.#connection(status),
+      connection: (status, version) => this.#connection(status, version),
       isStill: () => this.listener.isStill(),
       mayGoOn: () => this.listener.mayGoOn(),
     });
@@ -145,15 +147,19 @@ export class SharedStream {
     act();
   }
 
-  /** @param {Connection} status */
-  #connection(status) {
+  /**
+   * @param {Connection} status
+   * @param {string} [version]
+   */
+  #connection(status, version) {
     this.#status = status;
+    this.#version = version;
     this.#tell();
-    this.listener.connection(status);
+    this.listener.connection(status, version);
   }
 
   #tell() {
-    this.#say({ type: "leading", status: this.#status, position: this.position });
+    this.#say({ type: "leading", status: this.#status, version: this.#version, position: this.position });
   }
 
   /** @param {Word} word */
@@ -169,7 +175,7 @@ export class SharedStream {
     if (this.#stream) return; // a message from a former leader
     if (word.type === "event") this.#take(word.event);
     else if (word.type === "reset") this.#reset(word.position);
-    else this.#follow(word.status, word.position);
+    else this.#follow(word);
   }
 
   /**
@@ -183,13 +189,10 @@ export class SharedStream {
     this.#tell();
   }
 
-  /**
-   * @param {Connection} status
-   * @param {string} position of the leader
-   */
-  #follow(status, position) {
+  /** @param {{status: Connection, version?: string, position: string}} leader */
+  #follow({ status, version, position }) {
     this.#status = status;
-    this.listener.connection(status);
+    this.listener.connection(status, version);
     const missing = steps(this.position, position);
     if (missing > 0) this.#behind();
     else if (Number.isNaN(missing)) this.#reset(position);

@@ -27,6 +27,7 @@ const RECENT = 1000; // as many events as a stream replays, so that a late snaps
 export const EMPTY = {
   me: undefined,
   connection: "connecting",
+  version: null,
   isPolled: false,
   entries: null,
   moreEntries: null,
@@ -54,7 +55,7 @@ export function apply(state, action) {
     case "last seen":
       return lastSeen(state, action.seen);
     case "connection":
-      return { ...state, connection: action.status, isPolled: state.isPolled && action.status !== "live" };
+      return connected(state, action.status, action.version);
     case "polled":
       return { ...state, isPolled: true };
     case "listening":
@@ -92,6 +93,16 @@ export function apply(state, action) {
     case "event":
       return doubted(state, withEvent(state, action), action);
   }
+}
+
+/**
+ * @param {State} state
+ * @param {State["connection"]} connection
+ * @param {string | null} [version]
+ * @returns {State}
+ */
+function connected(state, connection, version = state.version) {
+  return { ...state, connection, version, isPolled: state.isPolled && connection !== "live" };
 }
 
 /** Holds the state, and calls subscribers with each new one. */

@@ -19,7 +19,7 @@ const DRAINING_FAILURES = 2; // counts as this many failures: all clients return
  * @typedef {object} Listener
  * @property {(event: FeedEvent) => void} event
  * @property {(position: string) => void} reset the feed does not reach back: fetch new snapshots
- * @property {(status: import("./types.js").Connection) => void} connection
+ * @property {(status: import("./types.js").Connection, version?: string) => void} connection with the server's version when it is live
  * @property {() => boolean} isStill whether a request would still belong to the same user
  * @property {() => Promise<boolean>} mayGoOn called when the server refused; false ends the stream for good
  */
@@ -108,12 +108,13 @@ export class Stream {
 
   /** @param {MessageEvent} event */
   #hello(event) {
-    this.#patience = JSON.parse(event.data).heartbeatSeconds * 1000 * SILENCE;
+    const { heartbeatSeconds, version = "" } = JSON.parse(event.data); // servers of 0.1.0 send no version
+    this.#patience = heartbeatSeconds * 1000 * SILENCE;
     this.position = event.lastEventId || this.position; // empty if a reset follows
     this.#failures = 0;
     this.#silences = 0;
     this.#alive();
-    this.listener.connection("live");
+    this.listener.connection("live", version);
   }
 
   /** @param {MessageEvent} event */

@@ -30,7 +30,8 @@ worker.addEventListener("fetch", (event) => {
   else if (key) event.respondWith(file(event, key));
 });
 worker.addEventListener("message", (event) => {
-  if (event.data?.type === "renew") event.waitUntil(renew()); // from release-offer.js: the server may be a newer release
+  // From release-offer.js, when it has met a server.
+  if (event.data?.type === "renew") event.waitUntil(compare(event.data.version, /** @type {Client} */ (event.source)));
 });
 worker.addEventListener("notificationclick", (event) => {
   event.notification.close();
@@ -87,6 +88,19 @@ async function file(event, key) {
     if (found) return found;
     throw error;
   });
+}
+
+/**
+ * Checks for a newer release, unless the newest one here has the version of the window's server. Tells the window if it
+ * shows another one.
+ * @param {string | null} version
+ * @param {Client} window
+ */
+async function compare(version, window) {
+  const last = await newest();
+  if (!version || releaseIn(last) !== version) return renew();
+  const shell = await shellOf(window.id);
+  if (shell && releaseIn(shell) !== version) window.postMessage(told(last));
 }
 
 /** Checks for a newer release, and caches it. Runs one check at a time. */
@@ -148,7 +162,13 @@ const releaseOf = ({ headers }) => headers.get("ETag")?.replaceAll(/^W\/|"|-gzip
  * @param {string | null} shell
  * @param {Response} answer
  */
-const isOf = (shell, answer) => shell?.split(" ").at(-1) === releaseOf(answer);
+const isOf = (shell, answer) => releaseIn(shell) === releaseOf(answer);
+
+/** @param {string | null} shell */
+const releaseIn = (shell) => shell?.split(" ").at(-1);
+
+/** The message to a window that shows another release than `shell`. @param {string | null} shell */
+const told = (shell) => ({ type: "release", version: releaseIn(shell) });
 
 /** The newest complete release. */
 async function newest() {
@@ -168,7 +188,7 @@ async function shells() {
 async function tell() {
   const last = await newest();
   for (const client of await worker.clients.matchAll({ type: "window" })) {
-    if ((await shellOf(client.id)) !== last) client.postMessage({ type: "release" });
+    if (releaseIn(await shellOf(client.id)) !== releaseIn(last)) client.postMessage(told(last));
   }
 }
 

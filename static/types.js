@@ -67,7 +67,7 @@
  *   | {type: "signed in", user: User}
  *   | {type: "signed out"}
  *   | {type: "last seen", seen: import("./last-seen.js").Seen}
- *   | {type: "connection", status: Connection}
+ *   | {type: "connection", status: Connection, version?: string}
  *   | {type: "polled"}
  *   | {type: "listening", position: string}
  *   | {type: "conversations", snapshot: Snapshot<Conversation[]>, older: boolean}
@@ -90,6 +90,7 @@
  * @typedef {object} State
  * @property {User | null | undefined} me undefined: not known yet
  * @property {Connection} connection
+ * @property {string | null} version of the server that was live last; empty for 0.1.0, null before the first
  * @property {boolean} isPolled no events arrive, and the page polls
  * @property {Entry[] | null} entries latest activity first; null: not loaded yet
  * @property {string | null} moreEntries the link to the next page of them
