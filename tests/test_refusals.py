@@ -86,7 +86,7 @@ async def test_an_unknown_route_is_not_found_whatever_the_method(
         ("/api/sessions/1", "DELETE"),
         ("/api/usernames", "GET, HEAD"),
         ("/api/conversations", "GET, HEAD, POST"),
-        ("/api/conversations/1", "GET, HEAD"),
+        ("/api/conversations/1", "GET, HEAD, PATCH"),
         ("/api/conversations/1/other_participant", "GET, HEAD"),
         ("/api/conversations/1/messages", "GET, HEAD, POST"),
         ("/api/conversations/1/read_messages", "POST"),

@@ -1,4 +1,4 @@
--- depends: 0010.settings
+-- depends: 0011.made_as
 
 -- The fields of a message that most messages do not have, as the API shows them to `viewer`. A
 -- function, because a statement prepares all its subqueries each time, even if it runs none of them.
