@@ -27,6 +27,10 @@ class Pruned(Exception):
     """Pruning has removed the next event from the feed."""
 
 
+class LeftOut(Exception):
+    """The user has left a conversation since the stream opened, and the feed hides its events."""
+
+
 class Piece(NamedTuple):
     data: bytes
     seq: int  # of its last event
@@ -43,12 +47,20 @@ class Page(NamedTuple):
 
 
 async def read_page(
-    feeds: FeedReader, user_id: int, after: int, limit: int, epoch: str | None = None
+    feeds: FeedReader,
+    user_id: int,
+    after: int,
+    limit: int,
+    *,
+    opened_at: int,
+    epoch: str | None = None,
 ) -> Page:
     """Reads up to `limit` events after `after`, and encodes up to `PAGE_BYTES` of them.
 
-    Skips events that the user may no longer see. Raises `Pruned`, `feed.UnknownKind` and
-    `errors.DatabaseError`. Events of another epoch than `epoch` belong to another database.
+    Skips events that the user may no longer see. Raises `LeftOut` for one of those if it is later
+    than `opened_at`, the newest number as the stream opened. Also raises `Pruned`,
+    `feed.UnknownKind` and `errors.DatabaseError`. Events of another epoch than `epoch` belong to
+    another database.
     """
     events, more = await feeds.read(user_id, after, limit)
     pieces: list[Piece] = []
@@ -62,6 +74,8 @@ async def read_page(
         if fact.seq != seq + 1 or epoch not in (None, fact.epoch):
             raise Pruned
         feeds.check(fact)
+        if fact.kind is None and fact.seq > opened_at:
+            raise LeftOut
         seq = fact.seq
         times.append(fact.appended_at)
         if fact.data is not None:

@@ -39,7 +39,7 @@ from db.errors import DatabaseError
 from db.feed import LONGEST_PAGE, UnknownKind
 from db.positions import Position, PositionRequest
 from handlers import resuming
-from handlers.replays import Page, Pruned, read_page
+from handlers.replays import LeftOut, Page, Pruned, read_page
 from handlers.requests import logs, problems
 from handlers.requests.api import ApiHandler
 from handlers.requests.preferences import Preference
@@ -77,6 +77,7 @@ class StreamHandler(ApiHandler):
         self._end_reason: str | None = None  # set if `end` is called while the stream is OPENING
         self._seq = 0  # of the last event written
         self._newest_known = 0  # in the feed
+        self._newest_before = 0  # in the feed as the stream opened: what follows is live
         self._is_catching_up = False  # when it reads: it was live before
         self._backlog: list[tuple[int, Frame]] | None = []  # None: it overflowed
         self._held_bytes = 0
@@ -288,7 +289,7 @@ class StreamHandler(ApiHandler):
             self.write(event.reset(start.reset, event_id).plain)
         self.flush()
         self._seq = start.seq
-        self._newest_known = position.last_seq
+        self._newest_known = self._newest_before = position.last_seq
         self._state = State.READING
         self._take_transport()
         if self._newest_known > self._seq or not self._go_live():
@@ -337,6 +338,8 @@ class StreamHandler(ApiHandler):
             self.unsubscribe()
         except Pruned:
             self.end("slow")  # the client reconnects, and gets a `reset`
+        except LeftOut:
+            self.end("slow")  # the client reconnects: only a replay may leave out numbers
         except UnknownKind as error:
             _log.warning("a stream of user %d is ended: %s", self.user_id, error)
             self.abort()  # the client reconnects, if possible to a newer server
@@ -376,7 +379,12 @@ class StreamHandler(ApiHandler):
             if self._state is not State.READING:
                 return None
             page = await read_page(
-                self.services.feed_reader, self.user_id, self._seq, limit, self.services.db.epoch
+                self.services.feed_reader,
+                self.user_id,
+                self._seq,
+                limit,
+                opened_at=self._newest_before,
+                epoch=self.services.db.epoch,
             )
             turn.size = page.size
         self.services.fair_queue.charge(self.user_id, page.seconds, page.size)

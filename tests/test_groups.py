@@ -1,13 +1,16 @@
 """Groups: who makes and changes them, who comes and goes, and what each of them sees."""
 
 import asyncio
+import contextlib
 import dataclasses
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from config import Config
+from handlers.application import Messenger
 from tests.support.people import Person, Visitor, three, two
 from tests.support.postgres import ask
 from tests.support.rules import rule
@@ -297,6 +300,34 @@ async def test_who_comes_again_comes_as_new(visitor: Visitor) -> None:
     async with jane.stream(f"{gone.id.partition('-')[0]}-0") as whole:  # type: ignore[union-attr]
         assert [await whole.event() for _ in range(3)] == [gone, opened, told]
         assert await whole.silent()
+
+
+@rule("api#replay-after-gone")
+@pytest.mark.gen_test
+async def test_a_stream_that_was_open_before_a_gone_ends_rather_than_leave_out_a_number(
+    app: Messenger, visitor: Visitor
+) -> None:
+    john, jane, _ = await three(visitor)
+    group = await john.group("Team", jane)
+    async with jane.stream() as hers:
+        with nothing_published(app):
+            await john.send(group, "hello")
+            await john.remove(group, jane)
+        app.services.gaps.check_all()
+        assert [event.name for event in await hers.rest()] == ["bye"]
+    async with jane.stream(hers.hello.id) as again:
+        gone = await again.event()
+        assert (gone.name, gone.seq) == ("gone", hers.hello.seq + 2)
+        assert await again.silent()
+
+
+@contextlib.contextmanager
+def nothing_published(app: Messenger) -> Iterator[None]:
+    """Events are stored, but streams do not hear of them."""
+    publish = app.services.bus.publish
+    app.services.bus.publish = lambda *_: None  # type: ignore[method-assign]
+    yield
+    app.services.bus.publish = publish  # type: ignore[method-assign]
 
 
 @rule("api#admins")

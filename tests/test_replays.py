@@ -85,7 +85,9 @@ async def test_pages_of_long_events_have_fewer_events_than_pages_of_short_ones(
     limits, user_id, limit, more = [], int(jane.id), LONGEST_PAGE, True
     seqs: list[int] = []
     while more:
-        page = await read_page(app.services.feed_reader, user_id, after, limit)
+        page = await read_page(
+            app.services.feed_reader, user_id, after, limit, opened_at=after + limit
+        )
         seqs.append(page.seq)
         after, limit, more = page.seq, page.limit, page.more
         limits.append(limit)
