@@ -1,4 +1,4 @@
-"""A storm over three servers: they, their relay and their database break while eight people talk.
+"""A storm over three servers: they, their relay and their database break while people talk.
 
 python -m tests.chaos.prove several
 
@@ -76,6 +76,9 @@ class Figures(NamedTuple):
     broker_freezes: int
     answered: int
     answers_lost_and_told_by_a_repeat: int
+    comings_and_goings: int
+    events_of_changes: int
+    left_out_before_a_gone: int
     events_read: int
     events_of_other_servers: int
     connections: int
@@ -90,6 +93,8 @@ class Figures(NamedTuple):
     out_of_order: int
     gaps: int
     resets: int
+    leaked: int
+    differing: int
     later_than_3_s: int
     faults_logged: int
 
@@ -290,7 +295,7 @@ class Storm:
         asked = {
             client_id: servers
             for sender in self.crowd.senders
-            for client_id, servers in sender.asked.items()
+            for client_id, servers in sender.servers.items()
         }
         for reader in self.crowd.readers:
             for arrival in reader.arrivals:
@@ -312,13 +317,13 @@ class Storm:
 
 
 COMMITTED = """
-    SELECT feed_events.user_id::text, seq,
-        extract(epoch FROM pg_xact_commit_timestamp(feed_events.xmin))::float8,
+    SELECT storm_events.user_id::text, seq,
+        extract(epoch FROM pg_xact_commit_timestamp(storm_events.xmin))::float8,
         client_id::text
-    FROM feed_events
+    FROM storm_events
     LEFT JOIN messages
-        ON messages.conversation_id = feed_events.conversation_id
-        AND messages.id = feed_events.message_id
+        ON messages.conversation_id = storm_events.conversation_id
+        AND messages.id = storm_events.message_id
 """
 
 

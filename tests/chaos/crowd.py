@@ -1,77 +1,90 @@
-"""The people of a storm, and the count of what they were answered and have read."""
+"""The people of a storm: who talks with whom, and who comes into which group."""
 
 import asyncio
 import random
 import re
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from itertools import pairwise
-from typing import NamedTuple
 
 from tornado.httpclient import AsyncHTTPClient
 
-from tests.chaos.people import Address, FeedWriter, Reader
-from tests.support.people import Visitor, eventually
+from tests.chaos import counts
+from tests.chaos.counts import Counts
+from tests.chaos.people import Address, Host, Reader, Sender
+from tests.support import law
+from tests.support.people import Person, Visitor, eventually
 from tests.support.postgres import ask
 
 PEOPLE = 8
+MEMBERS = 50  # of the large group; eight of them send
+READERS = 38  # of them have streams
+VISITORS = 10  # of them come and go
+ADDED_AT_ONCE = 20  # a notice names as many
 PATIENCE_SECONDS = 10.0  # for the answer to a send
 SETTLED_SECONDS = 60.0
 FAULT = re.compile(r" (?:ERROR|CRITICAL) |Traceback|Unclosed connection|never retrieved")
 
 
-class Counts(NamedTuple):
-    """Each must be 0, from `lost` on."""
-
-    answered: int
-    answers_lost_and_told_by_a_repeat: int
-    events_read: int
-    connections: int
-    lost: int
-    doubled: int
-    out_of_order: int
-    gaps: int
-    resets: int
-
-
 class Crowd:
-    """Eight people. Each talks to two others, and has one stream.
+    """Eight people, and those who only read.
 
+    Each of the eight talks to two others, in three groups of up to three, and in one of fifty.
     `address` returns the server for the next request or stream.
     """
 
     def __init__(
         self, dsn: str, chance: random.Random, address: Address, patience: float = PATIENCE_SECONDS
     ) -> None:
-        self.senders: list[FeedWriter] = []
+        self.senders: list[Sender] = []
         self.readers: list[Reader] = []
+        self._hosts: list[Host] = []
         self._dsn = dsn
         self._chance = chance
         self._address = address
         self._patience = patience
-        self._sending: list[asyncio.Task[None]] = []
+        self._acting: list[asyncio.Task[None]] = []
+        self._differing = 0
 
     @asynccontextmanager
     async def talking(self) -> AsyncIterator[None]:
-        client = AsyncHTTPClient(force_instance=True, max_clients=4 * PEOPLE)
+        client = AsyncHTTPClient(force_instance=True, max_clients=4 * MEMBERS)
         visitor = Visitor(client, self._address())
-        people = [await visitor.sign_in(f"person{n}") for n in range(PEOPLE)]
-        talks = [await people[n].talk_to(people[n - 1]) for n in range(PEOPLE)]
-        for n, person in enumerate(people):
-            answer = await person.get("/api/conversations")
-            own = [talks[n], talks[(n + 1) % PEOPLE]]
-            self.senders.append(FeedWriter(person, own, self._address, self._patience))
-            self.readers.append(Reader(person, answer.headers["Last-Event-ID"], self._address))
-        self._sending = [asyncio.create_task(sender.run()) for sender in self.senders]
+        everyone = [await visitor.sign_in(f"person{n}") for n in range(MEMBERS)]
+        await self._gather(everyone)
+        ask(self._dsn, counts.KEPT)
+        actors: list[Sender | Host] = [*self.senders, *self._hosts]
+        self._acting = [asyncio.create_task(actor.run()) for actor in actors]
         reading = [asyncio.create_task(reader.run()) for reader in self.readers]
         try:
             yield
         finally:
-            for task in [*self._sending, *reading]:
+            for task in [*self._acting, *reading]:
                 task.cancel()
-            await asyncio.gather(*self._sending, *reading, return_exceptions=True)
+            await asyncio.gather(*self._acting, *reading, return_exceptions=True)
             client.close()
+
+    async def _gather(self, everyone: Sequence[Person]) -> None:
+        """Makes the conversations. Half of what is sent goes to groups."""
+        people = everyone[:PEOPLE]
+        pairs = [await people[n].talk_to(people[n - 1]) for n in range(PEOPLE)]
+        small = [await people[n].group(f"Small {n}", people[n - 1]) for n in range(PEOPLE)]
+        large = await people[0].group("Large", *people[1:])
+        residents = everyone[PEOPLE : MEMBERS - VISITORS]
+        for first in range(0, len(residents), ADDED_AT_ONCE):
+            await people[0].add(large, *residents[first : first + ADDED_AT_ONCE])
+        for person in [*people, *everyone[PEOPLE - READERS :]]:
+            self.readers.append(Reader(person, await law.snapshot(person), self._address))
+        options = self._address, self._patience, self._chance
+        for n, reader in enumerate(self.readers[:PEOPLE]):
+            own = [pairs[n], pairs[(n + 1) % PEOPLE]]
+            visit = small[(n + PEOPLE // 2) % PEOPLE]
+            groups = [small[n], visit, small[(n + 1) % PEOPLE], large]
+            turns = [*own, *groups[:2], *own, *groups[2:]]
+            self.senders.append(Sender(reader, turns, [visit], *options))
+        for n, group in enumerate(small):
+            visitor = people[(n + PEOPLE // 2) % PEOPLE]
+            self._hosts.append(Host(people[n], group, [visitor], *options))
+        self._hosts.append(Host(people[0], large, everyone[-VISITORS:], *options))
 
     @property
     def answered(self) -> int:
@@ -89,7 +102,7 @@ class Crowd:
 
     async def until(self, true: Callable[[], bool]) -> None:
         def holds() -> bool:
-            for task in self._sending:
+            for task in self._acting:
                 if task.done():
                     task.result()
             return true()
@@ -97,10 +110,10 @@ class Crowd:
         await eventually(holds, SETTLED_SECONDS)
 
     async def settle(self) -> None:
-        """Waits until all sends are answered and read."""
-        for sender in self.senders:
-            sender.stop()
-        await asyncio.wait(self._sending, timeout=SETTLED_SECONDS)
+        """Waits until all is answered and read, and compares what each client has."""
+        for actor in (*self.senders, *self._hosts):
+            actor.stop()
+        await asyncio.wait(self._acting, timeout=SETTLED_SECONDS)
         sql = """
             SELECT user_id::text, epoch || '-' || last_seq
             FROM feeds, meta
@@ -112,57 +125,10 @@ class Crowd:
             ),
             SETTLED_SECONDS,
         )
+        self._differing = sum([await counts.differences(reader) for reader in self.readers])
 
     def count(self) -> Counts:
-        stored: Counter[tuple[str, str]] = Counter(
-            ask(self._dsn, "SELECT id::text, client_id::text FROM messages")
-        )
-        client_ids = Counter(client_id for _, client_id in stored.elements())
-        answered = [message for sender in self.senders for message in sender.answered]
-        lost = [m["id"] for m in answered if (m["id"], m["clientId"]) not in stored]
-        doubled = sum(count - 1 for count in client_ids.values())
-        out_of_order = gaps = resets = 0
-        for reader in self.readers:
-            seqs = [event.seq for event in reader.events]
-            gaps += sum(b - a > 1 for a, b in pairwise(seqs))
-            doubled += len(seqs) - len(set(seqs))
-            out_of_order += sum(b < a for a, b in pairwise(seqs))
-            resets += sum(event.name == "reset" for event in reader.events)
-            out_of_order += misplaced(reader)
-            told = {event.data["id"] for event in reader.events if event.name == "message"}
-            mine = ask(self._dsn, TAKES_PART, (int(reader.person.id),))
-            lost += [message_id for (message_id,) in mine if message_id not in told]
-        return Counts(
-            answered=len(answered),
-            answers_lost_and_told_by_a_repeat=sum(s.first_told_by_a_repeat for s in self.senders),
-            events_read=sum(len(reader.arrivals) for reader in self.readers),
-            connections=sum(reader.connections for reader in self.readers),
-            lost=len(lost),
-            doubled=doubled,
-            out_of_order=out_of_order,
-            gaps=gaps,
-            resets=resets,
-        )
-
-
-TAKES_PART = """
-    SELECT id::text
-    FROM messages
-    JOIN participants USING (conversation_id)
-    WHERE participants.user_id = %s
-"""
-
-
-def misplaced(reader: Reader) -> int:
-    """Messages that arrived before an older one of the same conversation."""
-    newest: dict[str, int] = {}
-    found = 0
-    for event in reader.events:
-        if event.name == "message":
-            conversation, number = event.data["conversationId"], int(event.data["id"])
-            found += number <= newest.get(conversation, 0)
-            newest[conversation] = number
-    return found
+        return counts.count(self._dsn, self.senders, self.readers, self._differing)
 
 
 def faults(output: Iterable[str]) -> int:

@@ -1,4 +1,4 @@
-"""A storm: eight people talk while their server and its database are killed, and all is counted.
+"""A storm: people talk while their server and its database are killed, and all is counted.
 
 python -m tests.chaos.run [--tcp] (--tcp: the server reaches its database over TCP)
 """
@@ -36,6 +36,9 @@ class Figures(NamedTuple):
     crashes: int
     answered: int
     answers_lost_and_told_by_a_repeat: int
+    comings_and_goings: int
+    events_of_changes: int
+    left_out_before_a_gone: int
     events_read: int
     connections: int
     lost: int
@@ -43,6 +46,8 @@ class Figures(NamedTuple):
     out_of_order: int
     gaps: int
     resets: int
+    leaked: int
+    differing: int
     faults_logged: int
 
 
