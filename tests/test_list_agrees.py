@@ -79,6 +79,7 @@ async def test_the_list_has_the_order_of_the_api_after_any_sequence_of_events(
             await sent
             if is_away:
                 await page.context.set_offline(False)
+            await expect(page.locator(".message").last).to_contain_text(f"from here, {n}")
             await expect(page.locator(".message.sending")).to_have_count(
                 0, timeout=RECOVERY_SECONDS * 1000
             )
