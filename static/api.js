@@ -3,6 +3,8 @@
 import { words } from "./words.js";
 
 /** @typedef {import("./types.js").Conversation} Conversation */
+/** @typedef {import("./types.js").History} History */
+/** @typedef {import("./types.js").Member} Member */
 /** @typedef {import("./types.js").Message} Message */
 /** @typedef {import("./types.js").Session} Session */
 /** @typedef {import("./types.js").SignInMethods} SignInMethods */
@@ -90,12 +92,13 @@ export const endSession = (id) => ask(`/api/sessions/${id}`, { method: "DELETE" 
 export const endOtherSessions = () => ask("/api/sessions", { method: "DELETE" });
 
 /**
+ * People by the beginning of their user name, or of a word of their display name.
  * @param {string} search
  * @param {AbortSignal} signal
- * @returns {Promise<string[]>}
+ * @returns {Promise<User[]>}
  */
-export async function usernames(search, signal) {
-  const answer = await get(`/api/usernames?search=${encodeURIComponent(search)}`, signal);
+export async function users(search, signal) {
+  const answer = await get(`/api/users?search=${encodeURIComponent(search)}`, signal);
   return json(answer);
 }
 
@@ -119,6 +122,62 @@ export async function openConversation(username) {
   const answer = await post("/api/conversations", { username });
   return json(answer);
 }
+
+/**
+ * Makes a group. A repeat with the same `clientId` and fields answers with the same group.
+ * @param {{name: string, usernames: string[], history: History, clientId: string}} fields
+ * @returns {Promise<Conversation>}
+ */
+export async function makeGroup(fields) {
+  const answer = await post("/api/conversations", fields);
+  return json(answer);
+}
+
+/**
+ * @param {string} id
+ * @param {{name?: string, history?: History}} fields
+ */
+export const changeGroup = (id, fields) => withFields("PATCH", `/api/conversations/${id}`, fields);
+
+/**
+ * The members of a group, latest first.
+ * @param {string} id
+ * @param {string | null} link the `next` of the page before
+ * @returns {Promise<Snapshot<Member[]>>}
+ */
+export const members = (id, link = null) => snapshot(link ?? `/api/conversations/${id}/members`);
+
+/**
+ * At most ten members whose name begins with `search`, by name.
+ * @param {string} id
+ * @param {string} search
+ * @param {AbortSignal} signal
+ * @returns {Promise<Member[]>}
+ */
+export async function membersNamed(id, search, signal) {
+  const answer = await get(`/api/conversations/${id}/members?search=${encodeURIComponent(search)}`, signal);
+  return json(answer);
+}
+
+/**
+ * @param {string} id
+ * @param {string[]} usernames
+ */
+export const addMembers = (id, usernames) => post(`/api/conversations/${id}/members`, { usernames });
+
+/**
+ * @param {string} id
+ * @param {string} userId
+ * @param {import("./types.js").Role} role
+ */
+export const giveRole = (id, userId, role) => withFields("PATCH", `/api/conversations/${id}/members/${userId}`, { role });
+
+/**
+ * Removes a member, or leaves the group.
+ * @param {string} id
+ * @param {string} userId
+ */
+export const removeMember = (id, userId) => ask(`/api/conversations/${id}/members/${userId}`, { method: "DELETE" });
 
 /**
  * @param {string} conversationId
@@ -194,9 +253,18 @@ function get(path, signal) {
  * @param {RequestInit} [more] `signal`, or `keepalive`: the request continues if the page is closed
  */
 function post(path, fields, more = {}) {
-  if (fields === undefined) return ask(path, { ...more, method: "POST" });
+  return fields === undefined ? ask(path, { ...more, method: "POST" }) : withFields("POST", path, fields, more);
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {object} fields
+ * @param {RequestInit} [more]
+ */
+function withFields(method, path, fields, more = {}) {
   const headers = { "Content-Type": "application/json" };
-  return ask(path, { ...more, method: "POST", headers, body: JSON.stringify(fields) });
+  return ask(path, { ...more, method, headers, body: JSON.stringify(fields) });
 }
 
 /**

@@ -18,7 +18,7 @@ import { words } from "./words.js";
 /** @typedef {import("./types.js").State} State */
 
 /** Views beside the list, which later.js defines. @type {Record<string, string>} */
-const VIEWS = { "/settings": "settings-view", "/sessions": "sessions-view", "/access": "failed-sign-in" };
+const VIEWS = { "/settings": "settings-view", "/sessions": "sessions-view", "/groups/new": "new-group", "/access": "failed-sign-in" };
 const AWAY_MILLISECONDS = 1500; // without an answer: then the page shows what was seen last
 const CLEAR_MILLISECONDS = 1000; // a sign-out waits no longer for the browser's storage
 const RECOUNT_PAUSE_MILLISECONDS = 2000;
@@ -179,7 +179,7 @@ class MessengerApp extends HTMLElement {
     const notifications = new Notifications(userId, {
       store: this.#store,
       navigate: this.#context.navigate,
-      here: () => placeAt(location.pathname).conversationId,
+      here,
       leads: () => this.#stream?.leads ?? true,
       signal: this.#ended.signal,
     });
@@ -197,7 +197,7 @@ class MessengerApp extends HTMLElement {
     this.#ended.signal.addEventListener("abort", () => this.#signingOut || notifications.closeOwn());
     this.#notifications.resolve(notifications);
     const { refused } = this.#context;
-    pollWhileNotLive({ store: this.#store, here: () => placeAt(location.pathname).conversationId, refused, signal: this.#ended.signal });
+    pollWhileNotLive({ store: this.#store, here, refused, signal: this.#ended.signal });
   }
 
   /**
@@ -400,14 +400,15 @@ class MessengerApp extends HTMLElement {
 
   /** Replaces the view beside the list, unless it is there already. */
   #drawPlace() {
-    const { conversationId: id } = placeAt(location.pathname);
+    const { conversationId: id, details } = placeAt(location.pathname);
+    const view = details ? "group-details" : "conversation-view";
     const home = location.pathname === "/";
     const layout = this.querySelector(".layout") ?? el("div", {}, this.#side(), nothingChosen());
     layout.className = home ? "layout at-home" : "layout";
     if (!layout.isConnected) this.replaceChildren(layout);
     const shown = layout.children[1];
-    if (id && shown.getAttribute("data-conversation") === id) return;
-    shown.replaceWith(id ? this.#conversation(id) : this.#otherPlace());
+    if (id && shown.localName === view && shown.getAttribute("data-conversation") === id) return;
+    shown.replaceWith(id ? this.#conversation(id, view) : this.#otherPlace());
   }
 
   #otherPlace() {
@@ -425,13 +426,22 @@ class MessengerApp extends HTMLElement {
     return el("div", { class: "sidebar" }, head, ...parts);
   }
 
-  /** @param {string} id */
-  #conversation(id) {
-    const view = make("conversation-view", { context: this.#context, conversationId: id });
+  /**
+   * @param {string} id
+   * @param {string} name of the element
+   */
+  #conversation(id, name) {
+    const view = make(name, { context: this.#context, conversationId: id });
     view.setAttribute("data-conversation", id);
     return view;
   }
 }
+
+/** The conversation whose messages are on the screen. */
+const here = () => {
+  const { conversationId, details } = placeAt(location.pathname);
+  return details ? undefined : conversationId;
+};
 
 /** The places visited before, latest last. @returns {string[]} */
 const trail = () => history.state?.trail ?? [];

@@ -8,14 +8,18 @@ import "./components/account-bar.js";
 import "./components/connection-line.js";
 import "./components/emoji-picker.js"; // imported by <message-composer>
 import "./components/failed-sign-in.js";
+import "./components/gone.js"; // imported by <conversation-view>
+import "./components/group-details.js";
 import "./components/jump-button.js";
 import "./components/new-conversation.js";
+import "./components/new-group.js";
 import "./components/notification-bell.js";
 import "./components/notification-offer.js"; // imported by notifications.js
 import "./components/read-marker.js"; // imported by <conversation-view>
 import "./components/release-offer.js";
 import "./components/sessions-view.js";
 import "./components/settings-view.js";
+import "./components/unsent-texts.js";
 import "./lib/text.js"; // imported for messages with links
 import "./dropped.js";
 import "./notifications.js"; // app.js imports this and the next two when it knows the position

@@ -7,13 +7,14 @@
  */
 
 import { avatarPath } from "./components/avatar.js";
+import { isCountable, mentions } from "./state/conversations.js";
 import { isLookedAt, whilePresent } from "./lib/presence.js";
 import { compareIds } from "./lib/ids.js";
 import { read, write } from "./lib/storage.js";
-import { beginning } from "./lib/graphemes.js";
+import { beginning } from "./lib/pieces.js";
 import { Notified } from "./notified.js";
 import { words } from "./words.js";
-import { nameOf } from "./lib/names.js";
+import { authorOf, nameOfConversation } from "./lib/names.js";
 
 /** @typedef {import("./types.js").FeedEvent} FeedEvent */
 /** @typedef {import("./types.js").Message} Message */
@@ -122,13 +123,20 @@ export class Notifications {
 
   /** @param {FeedEvent} event after the store has been told */
   hear(event) {
-    if (event.name === "read" && event.data.userId === this.#store.state.me?.id) this.#close(event.data);
-    if (event.name !== "message" || event.data.mine) return;
+    this.#closeAfter(event);
+    if (event.name !== "message" || !this.#isTold(event.data)) return;
     if (this.status === "ask" && !isLookedAt() && !this.offered) this.#offer();
     if (this.status !== "on") return;
     this.#heard.push(event);
     if (this.#leads()) this.#work();
     else this.#timer ||= setTimeout(() => this.#work(), FOLLOWING_MILLISECONDS);
+  }
+
+  /** Whether a message has a notification, by its kind and the setting of its conversation. @param {Message} message */
+  #isTold(message) {
+    const { notify = "all" } = this.#entry(message.conversationId) ?? {};
+    if (!isCountable(message) || notify === "none") return false;
+    return notify === "all" || mentions(message, this.#userId);
   }
 
   /** Removes all notifications at a sign-out. */
@@ -184,15 +192,17 @@ export class Notifications {
    * @param {number} [count] the number of messages that the last one stands for
    */
   async #show(messages, conversationId, count) {
-    const other = this.#entry(conversationId)?.otherParticipant;
-    const name = other ? nameOf(other) : words.name;
-    const icon = avatarPath(other) ?? ICON;
-    for (const { id, content } of messages) {
+    const conversation = this.#entry(conversationId);
+    const name = conversation ? nameOfConversation(conversation) : words.name;
+    const icon = avatarPath(conversation?.otherParticipant) ?? ICON;
+    for (const message of messages) {
+      const { id } = message;
       /** @type {Place} */
       const data = { userId: this.#userId, conversationId, messageId: id, path: `/conversations/${conversationId}` };
       const tag = count ? `messenger conversation ${conversationId}` : `messenger message ${id}`;
       const title = count ? words.notifications.many(name, count) : name;
-      const body = beginning(content, LONGEST_BODY);
+      const author = message.author ? words.conversations.by(authorOf(message, conversation)) : "";
+      const body = author + beginning(message.content, LONGEST_BODY);
       await this.#notify(title, { body, tag, icon, dir: "auto", data });
     }
   }
@@ -215,13 +225,28 @@ export class Notifications {
     });
   }
 
-  /** Closes notifications of messages that were read, here or on another device. @param {import("./types.js").Read} read */
-  async #close({ conversationId, lastReadMessageId }) {
+  /**
+   * Closes notifications of messages that were read or deleted, here or on another device, and of a group that the user
+   * has left.
+   * @param {FeedEvent} event
+   */
+  #closeAfter({ name, data }) {
+    if (name === "gone") this.#close(data.conversationId, () => true);
+    else if (name === "change" && data.message.deletedAt) this.#close(data.message.conversationId, (id) => id === data.message.id);
+    else if (name === "read" && data.userId === this.#store.state.me?.id) {
+      this.#close(data.conversationId, (id) => compareIds(id, data.lastReadMessageId) <= 0);
+    }
+  }
+
+  /**
+   * @param {string} conversationId
+   * @param {(messageId: string) => boolean} isOver
+   */
+  async #close(conversationId, isOver) {
     if (this.status !== "on") return;
     for (const notification of await this.#open()) {
       const { data } = notification;
-      const isRead = compareIds(data.messageId, lastReadMessageId) <= 0;
-      if (data.conversationId === conversationId && isRead) notification.close();
+      if (data.conversationId === conversationId && isOver(data.messageId)) notification.close();
     }
   }
 

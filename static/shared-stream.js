@@ -2,8 +2,8 @@
  * One event stream for all tabs of a browser, because a browser opens only six connections to a server.
  *
  * The tab that holds the lock leads: it keeps the stream open, and passes events to its followers. Each follower
- * knows its position, and accepts only the next event. A follower that misses events announces its position, and the
- * leader's stream goes back to it. So no event is lost when a leader ends.
+ * knows its position, and accepts only an event that follows it. A follower that misses events announces its position,
+ * and the leader's stream goes back to it. So no event is lost when a leader ends.
  */
 
 import { RETRY } from "./lib/backoff.js";
@@ -18,7 +18,8 @@ import { Stream } from "./stream.js";
 
 /**
  * Messages between tabs. The leader sends events, resets and its status. A follower sends its position, or that its user is waiting.
- * @typedef {{type: "event", event: FeedEvent}
+ * `after` is the position that the event follows: a replay may leave out numbers.
+ * @typedef {{type: "event", event: FeedEvent, after: string}
  *   | {type: "reset", position: string}
  *   | {type: "leading", status: Connection, version?: string, position: string}
  *   | {type: "here", position: string}
@@ -124,7 +125,7 @@ export class SharedStream {
     this.#trust();
     this.#connection("connecting"); // which also tells the others that there is a leader
     this.#stream = new Stream(this.position, {
-      event: (event) => this.#pass({ type: "event", event }, () => this.#take(event)),
+      event: (event, after) => this.#pass({ type: "event", event, after }, () => this.#take(event, after)),
       reset: (position) => this.#pass({ type: "reset", position }, () => this.#reset(position)),
       connection: (status, version) => this.#connection(status, version),
       isStill: () => this.listener.isStill(),
@@ -173,7 +174,7 @@ export class SharedStream {
     if (word.type === "hurry") return this.#stream?.hurry();
     this.#trust();
     if (this.#stream) return; // a message from a former leader
-    if (word.type === "event") this.#take(word.event);
+    if (word.type === "event") this.#take(word.event, word.after);
     else if (word.type === "reset") this.#reset(word.position);
     else this.#follow(word);
   }
@@ -198,13 +199,17 @@ export class SharedStream {
     else if (Number.isNaN(missing)) this.#reset(position);
   }
 
-  /** @param {FeedEvent} event */
-  #take(event) {
+  /**
+   * @param {FeedEvent} event
+   * @param {string} [after] a leader of an earlier release does not tell
+   */
+  #take(event, after = "") {
     const ahead = steps(this.position, event.id);
-    if (ahead > 1) this.#behind();
-    if (ahead !== 1) return;
+    if (!(ahead > 0)) return; // known already
+    const isNext = ahead === 1 || steps(this.position, after) <= 0;
+    if (!isNext) return this.#behind();
     this.position = event.id;
-    this.listener.event(event);
+    this.listener.event(event, after);
   }
 
   /** @param {string} position */

@@ -4,6 +4,7 @@
  */
 
 import { backoff, RETRY } from "./lib/backoff.js";
+import { steps } from "./lib/ids.js";
 import { EVENT_NAMES } from "./store.js";
 
 /** @typedef {import("./types.js").FeedEvent} FeedEvent */
@@ -17,7 +18,7 @@ const DRAINING_FAILURES = 2; // counts as this many failures: all clients return
 
 /**
  * @typedef {object} Listener
- * @property {(event: FeedEvent) => void} event
+ * @property {(event: FeedEvent, after: string) => void} event with the position that it follows
  * @property {(position: string) => void} reset the feed does not reach back: fetch new snapshots
  * @property {(status: import("./types.js").Connection, version?: string) => void} connection with the server's version when it is live
  * @property {() => boolean} isStill whether a request would still belong to the same user
@@ -34,6 +35,7 @@ export class Stream {
   /** @type {{timer: number, begun: Moment, milliseconds: number, refused: boolean} | null} set until the next attempt */
   #pause = null;
   #ended = new AbortController();
+  #doubted = ""; // the position after which numbers are missing
 
   /**
    * Opens at `position`, and stays until `close`.
@@ -125,14 +127,21 @@ export class Stream {
   }
 
   /**
-   * Stores the position first, so that an event that fails is not sent again for ever.
+   * Stores the position first, so that an event that fails is not sent again for ever. If numbers are missing before
+   * it, asks once more: either an event was lost, or the server leaves out what the user may not see any more.
    * @param {MessageEvent} event
    * @param {FeedEvent["name"]} name
    */
   #take(event, name) {
     this.#alive();
+    const after = this.position;
+    const isGap = steps(after, event.lastEventId) > 1;
+    if (isGap && this.#doubted !== after) {
+      this.#doubted = after;
+      return this.#open();
+    }
     this.position = event.lastEventId;
-    this.listener.event({ type: "event", id: event.lastEventId, name, data: JSON.parse(event.data) });
+    this.listener.event({ type: "event", id: event.lastEventId, name, data: JSON.parse(event.data) }, after);
   }
 
   /** @param {MessageEvent} event */

@@ -1,7 +1,24 @@
 /**
- * The types of the API, and of the page's state.
+ * The types of the API, and of the page's state. A field that may be absent has its default then.
  *
  * @typedef {{id: string, username: string, avatarURL: string | null, displayName?: string}} User
+ *
+ * @typedef {"admin" | "member"} Role
+ * @typedef {"joined" | "all"} History what those who join a group see: all from then on, or all
+ * @typedef {{user: User, role: Role, joinedAt: string}} Member
+ * @typedef {{userId: string, username: string}} Mention a name as it stands in the content
+ * @typedef {{emoji: string, count: number, mine: boolean}} Reaction
+ *
+ * @typedef {"created" | "added" | "joined" | "removed" | "left" | "renamed" | "promoted" | "demoted" | "history"} NoticeKind
+ *
+ * What happened to a group. The name, the history and the number of members are those after it.
+ * @typedef {object} Notice
+ * @property {NoticeKind} kind
+ * @property {User[]} users the first of those concerned
+ * @property {number} count the number of all of them
+ * @property {string} name
+ * @property {History} history
+ * @property {number} memberCount
  *
  * @typedef {object} Message
  * @property {string} id
@@ -11,27 +28,43 @@
  * @property {string} createdAt RFC 3339, in UTC
  * @property {boolean} mine
  * @property {string | null} clientId
- * @property {number} [version] 1 if it is absent
+ * @property {User} [author] in groups
+ * @property {number} [version] of two states of a message, the one with the higher version holds; 1
+ * @property {string | null} [editedAt]
+ * @property {string | null} [deletedAt]
+ * @property {string | null} [deletedBy]
+ * @property {string | null} [replyToId]
+ * @property {Mention[]} [mentions]
  * @property {Reaction[]} [reactions]
+ * @property {Notice | null} [notice]
  *
- * @typedef {{emoji: string, count: number, mine: boolean}} Reaction
- * @typedef {{conversationId: string, messageId: string, reactions: Reaction[]}} Reactions
+ * @typedef {{name: string, memberCount: number, role: Role, history: History}} Group
  *
  * @typedef {object} Conversation
  * @property {string} id
- * @property {User} otherParticipant
+ * @property {User | null} otherParticipant null in groups
+ * @property {Group | null} [group]
  * @property {Message | null} lastMessage
  * @property {number} unreadCount 1000 means 1000 or more
  * @property {boolean} hasUnreadMessages
+ * @property {number} [unreadMentionCount] 100 means 100 or more
  * @property {string | null} lastReadMessageId
  * @property {string | null} otherLastReadMessageId
  * @property {Notify} [notify]
  *
- * @typedef {"all" | "mentions" | "none"} Notify
- * @typedef {{conversationId: string, notify: Notify}} Setting
+ * @typedef {"all" | "mentions" | "none"} Notify which messages have notifications
  *
- * @typedef {{conversationId: string, userId: string, lastReadMessageId: string, unreadCount?: number}} Read
- * @typedef {{message: Message, unreadCount?: number, unreadMentionCount?: number}} Change
+ * @typedef {object} Read
+ * @property {string} conversationId
+ * @property {string} userId
+ * @property {string} lastReadMessageId
+ * @property {number} [unreadCount] in the reader's own copy
+ * @property {number} [unreadMentionCount] in the reader's own copy
+ *
+ * @typedef {{message: Message, unreadCount?: number, unreadMentionCount?: number}} Change has both counts or neither
+ * @typedef {{conversationId: string, messageId: string, reactions: Reaction[]}} Reactions
+ * @typedef {{conversationId: string, reason: "left" | "removed"}} Gone
+ * @typedef {{conversationId: string, notify: Notify}} Setting
  * @typedef {{dev: boolean, github: boolean}} SignInMethods
  *
  * @typedef {object} Session
@@ -49,16 +82,14 @@
  */
 
 /**
- * @typedef {{conversationId: string, reason: "left" | "removed"}} Gone
- *
  * @typedef {{type: "event", id: string, name: "message", data: Message}
- *   | {type: "event", id: string, name: "reactions", data: Reactions}
  *   | {type: "event", id: string, name: "conversation", data: Conversation}
+ *   | {type: "event", id: string, name: "change", data: Change}
+ *   | {type: "event", id: string, name: "reactions", data: Reactions}
+ *   | {type: "event", id: string, name: "gone", data: Gone}
  *   | {type: "event", id: string, name: "setting", data: Setting}
  *   | {type: "event", id: string, name: "user", data: User}
- *   | {type: "event", id: string, name: "gone", data: Gone}
- *   | {type: "event", id: string, name: "read", data: Read}
- *   | {type: "event", id: string, name: "change", data: Change}} FeedEvent
+ *   | {type: "event", id: string, name: "read", data: Read}} FeedEvent
  *
  * @typedef {"connecting" | "live" | "offline"} Connection
  *
@@ -74,6 +105,7 @@
  *   | {type: "conversation", snapshot: Snapshot<Conversation>}
  *   | {type: "unread total", snapshot: Snapshot<Conversation[]>}
  *   | {type: "messages", conversationId: string, snapshot: Snapshot<Message[]>, older: boolean}
+ *   | {type: "members", conversationId: string, snapshot: Snapshot<Member[]>, older: boolean}
  *   | {type: "drafts", drafts: Draft[]}
  *   | {type: "sending", draft: Draft}
  *   | {type: "sent", message: Message}
@@ -87,6 +119,9 @@
  * @typedef {{conversation: Conversation, position: string}} Entry
  * @typedef {{messages: Message[], position: string, older: string | null}} Thread oldest message first
  *
+ * The members of a group, latest first. `isPartial`: some that have joined since are missing; fetch them again.
+ * @typedef {{members: Member[], position: string, more: string | null, isPartial: boolean}} Membership
+ *
  * @typedef {object} State
  * @property {User | null | undefined} me undefined: not known yet
  * @property {Connection} connection
@@ -97,6 +132,8 @@
  * @property {number} unreadElsewhere in conversations beyond `entries`
  * @property {boolean} recount whether `unreadElsewhere` must be fetched again
  * @property {Record<string, Thread>} threads by conversation id
+ * @property {Record<string, Membership>} memberships by conversation id
+ * @property {Record<string, Gone["reason"]>} gone why the user is no member any more, by conversation id
  * @property {Draft[]} drafts in the order of sending
  * @property {string[]} unknown conversations that events mention and the list lacks
  * @property {FeedEvent[]} recent the last events, for snapshots that arrive late

@@ -5,7 +5,7 @@
 
 import { placeAt } from "./lib/ids.js";
 import { words } from "./words.js";
-import { nameOf } from "./lib/names.js";
+import { nameOfConversation } from "./lib/names.js";
 
 /** @typedef {import("./types.js").State} State */
 
@@ -30,7 +30,7 @@ export function titleOf(state, path) {
   const unread = unreadIn(state);
   const { conversationId } = placeAt(path);
   const open = state.me && state.entries?.find((entry) => entry.conversation.id === conversationId);
-  const place = open ? `${nameOf(open.conversation.otherParticipant)} · ${words.name}` : words.name;
+  const place = open ? `${nameOfConversation(open.conversation)} · ${words.name}` : words.name;
   if (unread === 0) return place;
   return `(${unread < MOST ? unread : `${MOST - 1}+`}) ${place}`;
 }

@@ -79,7 +79,11 @@ export const words = {
     more: "Show more",
     noMessages: "No messages yet",
     you: "You: ",
+    by: (/** @type {string} */ name) => `${name}: `,
     unread: " unread",
+    mentioned: "Mentions you",
+    mentionedToo: ", mentions you",
+    unlisted: "Unsent messages",
   },
 
   search: {
@@ -89,6 +93,72 @@ export const words = {
     found: (/** @type {number} */ count) => `${counted(count, "person", "people")} found`,
     yourself: "You can't start a conversation with yourself.",
     nobody: (/** @type {string} */ name) => `There's no one called ${name} here.`,
+  },
+
+  newGroup: {
+    title: "New group",
+    way: "New group",
+    people: "Add people",
+    chosen: "People in the group",
+    remove: (/** @type {string} */ name) => `Remove ${name}`,
+    added: (/** @type {string} */ name) => `${name} is added.`,
+    removed: (/** @type {string} */ name) => `${name} is removed.`,
+    name: "Name of the group",
+    history: "New members see earlier messages",
+    make: "Create group",
+    nameless: "A group needs a name.",
+    made: "This group was created before your last change. You'll find it among your conversations.",
+  },
+
+  group: {
+    title: "Group details",
+    back: "Back to the group",
+    members: (/** @type {number} */ count) => counted(count, "member", "members"),
+    details: " group details",
+    rename: "Rename",
+    save: "Save",
+    cancel: "Cancel",
+    historyAll: "New members see earlier messages.",
+    historyJoined: "New members see only what is written after they join.",
+    add: "Add",
+    addPeople: "Add people",
+    added: (/** @type {string} */ names) => `${names} added.`,
+    search: "Search members",
+    none: (/** @type {string} */ search) => `No member found for “${search}”.`,
+    more: "Show more members",
+    you: "You",
+    admin: "Admin",
+    options: (/** @type {string} */ name) => `Options for ${name}`,
+    makeAdmin: "Make admin",
+    makeMember: "Make member",
+    stepDown: "Step down as admin",
+    remove: "Remove from group",
+    removeAsked: (/** @type {string} */ name) => `Remove ${name}? They can't read or write here any more.`,
+    removed: (/** @type {string} */ name) => `${name} is removed.`,
+    promoted: (/** @type {string} */ name) => `${name} is an admin now.`,
+    demoted: (/** @type {string} */ name) => `${name} is a member now.`,
+    leave: "Leave group",
+    leaveAsked: "Leave this group? You can't come back on your own.",
+    lastLeaves: "Leave this group? You're the last member, so it is deleted with all its messages.",
+    refusals: {
+      not_admin: "Only admins can do this.",
+      last_admin: "A group needs an admin. Make someone else an admin first.",
+      group_full: "The group would have too many members.",
+      not_found: "This person is no longer in the group.",
+    },
+    gone: {
+      title: "You're no longer in this group",
+      left: "You left it.",
+      removed: "An admin removed you.",
+    },
+  },
+
+  unsent: {
+    title: "Not sent",
+    lead: "What you wrote here can't be sent. It's kept in this browser until you discard it.",
+    copy: "Copy",
+    copied: "Copied.",
+    discard: "Discard",
   },
 
   conversation: {
@@ -107,8 +177,46 @@ export const words = {
     toNewest: "Jump to the latest messages",
   },
 
+  /** What happened to a group. `who` and `whom` are names or "You", "you". */
+  notices: {
+    you: "You",
+    toYou: "you",
+    /** @param {string[]} names @param {number} others */
+    list: (names, others) => {
+      const all = others > 0 ? [...names, counted(others, "other", "others")] : names;
+      return all.length > 1 ? `${all.slice(0, -1).join(", ")} and ${all.at(-1)}` : all.join("");
+    },
+    created: (/** @type {string} */ who, /** @type {string} */ whom) => (whom ? `${who} created the group with ${whom}` : `${who} created the group`),
+    added: (/** @type {string} */ who, /** @type {string} */ whom) => `${who} added ${whom}`,
+    joined: (/** @type {string} */ who) => `${who} joined by an invitation link`,
+    removed: (/** @type {string} */ who, /** @type {string} */ whom) => `${who} removed ${whom}`,
+    left: (/** @type {string} */ who) => `${who} left`,
+    renamed: (/** @type {string} */ who, /** @type {string} */ name) => `${who} renamed the group to “${name}”`,
+    promoted: (/** @type {string} */ who, /** @type {string} */ whom) => `${who} made ${whom} an admin`,
+    demoted: (/** @type {string} */ who, /** @type {string} */ whom) => `${who} made ${whom} a member`,
+    steppedDown: (/** @type {string} */ who) => `${who} stepped down as admin`,
+    historyAll: (/** @type {string} */ who) => `${who} let new members see earlier messages`,
+    historyJoined: (/** @type {string} */ who) => `${who} hid earlier messages from new members`,
+    /** A run of notices, folded. @param {number} joined @param {number} left @param {number} others */
+    folded: (joined, left, others) =>
+      [
+        joined > 0 && `${counted(joined, "person", "people")} joined`,
+        left > 0 && `${joined > 0 ? left : counted(left, "person", "people")} left`,
+        others > 0 && (joined + left > 0 ? counted(others, "other change", "other changes") : counted(others, "change", "changes")),
+      ]
+        .filter(Boolean)
+        .join(", "),
+  },
+
   message: {
     you: "You: ",
+    deleted: "Message deleted",
+    edited: "edited",
+    reactions: "Reactions",
+    yoursToo: ", yours too",
+    yourself: "You",
+    says: ": ",
+    repliedTo: "In reply to ",
     by: (/** @type {string} */ name) => (name ? `${name}: ` : ""),
     showAll: "Show all",
     showLess: "Show less",

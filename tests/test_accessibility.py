@@ -49,9 +49,10 @@ UNREACHABLE = """
     }).map((element) => element.outerHTML.slice(0, 100))
 """
 ZOOMED: ViewportSize = {"width": 320, "height": 256}  # 1280 by 1024 pixels at 400 %
-PRESSED = ["access", "home", "conversation", "failed", "devices"]
+PRESSED = ["access", "home", "conversation", "failed", "devices", "group", "group-details"]
 FOCUSABLE = """
-  [...document.querySelectorAll("a[href], button, input, textarea, select, [tabindex='0']")]
+  [...document.querySelectorAll(
+    "a[href], button, input, textarea, select, summary, [tabindex='0']")]
     .filter((element) => element.checkVisibility({ visibilityProperty: true }) && !element.disabled)
     .filter((element) => element.tabIndex >= 0).length
 """
@@ -103,6 +104,9 @@ class Found:
         for scheme, rules in THEMES:
             await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             self.by_axe[f"{name}, {scheme}"] = await found_by_axe(page, rules)
+        # The colours are back before motion is, or the next state would begin amid a transition.
+        await page.emulate_media(color_scheme="light", reduced_motion="reduce")
+        await page.evaluate("getComputedStyle(document.body).color")
         await page.emulate_media(color_scheme="light", reduced_motion="no-preference")
 
     async def find_outside(self, name: str, page: Page) -> None:

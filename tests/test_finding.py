@@ -95,7 +95,7 @@ async def test_a_name_typed_out_starts_the_conversation_by_enter_without_a_sugge
 ) -> None:
     async with browser(base_url) as tabs:
         page = await somebody(tabs, visitor)
-        await page.route("**/api/usernames*", lambda route: route.abort())
+        await page.route("**/api/users*", lambda route: route.abort())
         await field(page).fill("MARY")
         await page.keyboard.press("Enter")
         await expect(page.locator("conversation-view h1")).to_have_text("mary")
@@ -112,7 +112,7 @@ async def test_quick_typing_asks_once_and_a_late_answer_is_dropped(
         held = asyncio.Event()
 
         def note(request: Request) -> None:
-            if "/api/usernames" in request.url:
+            if "/api/users" in request.url:
                 asked.append(request.url.partition("search=")[2])
 
         async def first_last(route: Route) -> None:
@@ -121,17 +121,17 @@ async def test_quick_typing_asks_once_and_a_late_answer_is_dropped(
             await route.continue_()
 
         page.on("request", note)
-        await page.route("**/api/usernames*", first_last)
+        await page.route("**/api/users*", first_last)
         await field(page).press_sequentially("m")
         await expect(options(page)).to_have_text(["mary"])
         await field(page).fill("j")
-        async with page.expect_request("**/api/usernames?search=j"):
+        async with page.expect_request("**/api/users?search=j"):
             pass
         await field(page).focus()
         await page.evaluate(TYPE_AN)
         await expect(options(page)).to_have_text(["jane"])
         held.set()
-        await page.evaluate("fetch('/api/usernames?search=j').then((answer) => answer.text())")
+        await page.evaluate("fetch('/api/users?search=j').then((answer) => answer.text())")
         await expect(options(page)).to_have_text(["jane"])
         assert "ja" not in asked  # the user typed past it
         tabs.complaints.clear()

@@ -166,7 +166,10 @@ async def test_as_names_and_avatars_they_are_text_in_every_place(
         kinds = await watched(page, f"{base_url}/conversations/{conversation}")
         await page.route("**/api/conversations", lambda route: answer(route, people))
         await page.route("**/messages", lambda route: route.fulfill(json=[]))
-        await page.route("**/api/usernames*", lambda route: route.fulfill(body=json.dumps(ALL)))
+        named = [
+            {"id": str(n), "username": text, "avatarURL": None} for n, text in enumerate(ALL, 1)
+        ]
+        await page.route("**/api/users*", lambda route: route.fulfill(body=json.dumps(named)))
         await page.goto(base_url)
         await expect(page.locator(".conversations a")).to_have_count(len(ALL))
         assert await texts_of(page, ".conversations .name") == ALL

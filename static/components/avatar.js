@@ -7,6 +7,14 @@ import { nameOf } from "../lib/names.js";
 
 const COLOURS = 16; // as in tokens.css
 
+/**
+ * The picture of the other participant; a tile with the letters of its name for a group.
+ * @param {import("../types.js").Conversation} conversation
+ */
+export function pictureOf({ id, group, otherParticipant }) {
+  return otherParticipant ? avatar(otherParticipant) : tile(id, group?.name ?? "");
+}
+
 /** @param {User} user */
 export function avatar(user) {
   const src = avatarPath(user);
@@ -19,7 +27,7 @@ export function avatar(user) {
 /**
  * The path of a user's picture, if this server has it. Loading a picture from elsewhere would tell that host who looks
  * at it.
- * @param {User | undefined} user
+ * @param {User | null | undefined} user
  */
 export function avatarPath(user) {
   const path = user?.avatarURL ?? "";
@@ -29,9 +37,23 @@ export function avatarPath(user) {
 
 /** The colour stays with the user name when a display name changes. @param {User} user */
 function initials(user) {
-  const name = user.username.normalize("NFC").toLowerCase();
-  return el("span", { class: "avatar", "data-colour": `${hashOf(name) % COLOURS}`, "aria-hidden": "true" }, lettersOf(nameOf(user)));
+  return letters("avatar", user.username.normalize("NFC").toLowerCase(), nameOf(user));
 }
+
+/**
+ * A tile, because only people are round. Its colour stays with the id when the group is renamed.
+ * @param {string} id
+ * @param {string} name
+ */
+const tile = (id, name) => letters("avatar tile", `group ${id}`, name);
+
+/**
+ * @param {string} look
+ * @param {string} seed of the colour
+ * @param {string} name
+ */
+const letters = (look, seed, name) =>
+  el("span", { class: look, "data-colour": `${hashOf(seed) % COLOURS}`, "aria-hidden": "true" }, lettersOf(name));
 
 /**
  * The first letter, and the first of the second part of the name if there is one: "JA" for jane, "MO" for max-of-the-sea.

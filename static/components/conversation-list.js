@@ -5,14 +5,18 @@
 
 import * as api from "../api.js";
 import { el, onceAFrame, onceAtATime, reconcile } from "../lib/dom.js";
-import { placeAt } from "../lib/ids.js";
-import { presentTime, whenTimesChange } from "../lib/time.js";
-import { listed } from "../store.js";
-import { Component } from "./context.js";
-import { drawRow } from "./conversation-row.js";
+import { beginning } from "../lib/pieces.js";
+import { pathOfConversation, placeAt } from "../lib/ids.js";
+import { authorOf, nameOfConversation, sentenceOf } from "../lib/names.js";
+import { fullTime, presentTime, shortTime, whenTimesChange } from "../lib/time.js";
+import { listed } from "../state/lists.js";
 import { words } from "../words.js";
+import { pictureOf } from "./avatar.js";
+import { Component } from "./context.js";
 
+/** @typedef {import("../types.js").Conversation} Conversation */
 /** @typedef {import("../types.js").Entry} Entry */
+/** @typedef {import("../types.js").Message} Message */
 
 const SETTLE_MILLISECONDS = 350; // a click follows a little after the finger is lifted
 
@@ -77,7 +81,7 @@ class ConversationList extends Component {
       this.#list,
       this.#rests ? this.#asTheyStand(entries ?? []) : (entries ?? []),
       ({ conversation }) => conversation.id,
-      ({ conversation }, item) => drawRow(item, { conversation, current: conversation.id === conversationId, times, now }),
+      ({ conversation }, item) => drawRow(item, { conversation, current: conversation.id === conversationId, times, now, me: state.me?.id }),
     );
   }
 
@@ -107,6 +111,136 @@ class ConversationList extends Component {
     this.#draw();
     if (isHere && this.#more.hidden) this.#list.children[known]?.querySelector("a")?.focus({ preventScroll: true });
   }
+}
+
+/**
+ * The data of a row. A change of any field but `now` draws it again; `times` changes with the day.
+ * @typedef {{conversation: Conversation, current: boolean, times: string, now: Date, me: string | undefined}} Row
+ */
+
+const LONGEST_PREVIEW = 200; // characters, more than one line shows
+const ALIKE = /** @type {const} */ (["conversation", "current", "times"]);
+
+/** One row, updated in place, so that a pressed element stays until it is released. */
+class RowParts {
+  link = el("a");
+  #name = el("bdi", { class: "name" });
+  #time = el("time");
+  #prefix = document.createTextNode("");
+  #text = el("bdi");
+  #preview = el("span", { class: "preview" }, this.#prefix, this.#text);
+  #badge = el("span", { class: "badge" });
+  #unread = el("span", { class: "visually-hidden" }, words.conversations.unread);
+  #mentioned = el(
+    "span",
+    { class: "calls", title: words.conversations.mentioned },
+    el("span", { "aria-hidden": "true" }, "@"),
+    el("span", { class: "visually-hidden" }, words.conversations.mentionedToo),
+  );
+  #badges = el("span", { class: "badges" });
+  /** @type {Row | null} */
+  #drawn = null;
+
+  /** @param {Row} row */
+  draw(row) {
+    const before = this.#drawn;
+    if (before && ALIKE.every((name) => before[name] === row[name])) return;
+    const { hasUnreadMessages, unreadMentionCount = 0 } = row.conversation;
+    if (!before || isNamedAnew(before.conversation, row.conversation)) this.#drawName(row.conversation);
+    this.link.setAttribute("href", pathOfConversation(row.conversation.id));
+    this.link.classList.toggle("unread", hasUnreadMessages);
+    if (row.current) this.link.setAttribute("aria-current", "page");
+    else this.link.removeAttribute("aria-current");
+    this.#drawLast(row);
+    this.#drawCount(row.conversation.unreadCount, unreadMentionCount > 0);
+    this.#drawn = row;
+  }
+
+  /** @param {Conversation} conversation */
+  #drawName(conversation) {
+    this.link.querySelector(".avatar")?.remove();
+    setText(this.#name, nameOfConversation(conversation));
+    this.link.prepend(pictureOf(conversation), this.#name);
+  }
+
+  /** Puts the prefix into a separate element, so that it does not affect the direction of the text. @param {Row} row */
+  #drawLast({ conversation, now, me }) {
+    const { lastMessage } = conversation;
+    if (!this.#preview.parentNode) this.link.append(this.#preview);
+    setText(this.#prefix, lastMessage ? prefixOf(lastMessage, conversation) : words.conversations.noMessages);
+    setText(this.#text, lastMessage ? textOf(lastMessage, me) : "");
+    this.#preview.classList.toggle("told", isTold(lastMessage));
+    if (!lastMessage) return this.#time.remove();
+    const at = lastMessage.createdAt;
+    this.#time.dateTime = at;
+    this.#time.title = fullTime(at);
+    setText(this.#time, shortTime(at, now));
+    if (!this.#time.parentNode) this.#preview.before(this.#time);
+  }
+
+  /**
+   * @param {number} count
+   * @param {boolean} isMentioned
+   */
+  #drawCount(count, isMentioned) {
+    setText(this.#badge, count > 999 ? "999+" : `${count}`);
+    if (count === 0) return this.#badges.remove();
+    if (!this.#badge.parentNode) this.#badges.append(this.#badge, this.#unread);
+    if (!isMentioned) this.#mentioned.remove();
+    else if (!this.#mentioned.parentNode) this.#badges.append(this.#mentioned);
+    if (!this.#badges.parentNode) this.link.append(this.#badges);
+  }
+}
+
+/**
+ * @param {Conversation} before
+ * @param {Conversation} now
+ */
+const isNamedAnew = (before, now) => before.otherParticipant !== now.otherParticipant || before.group?.name !== now.group?.name;
+
+/** Whether the page's own words are shown in place of someone's. @param {Message | null} message */
+const isTold = (message) => Boolean(message?.notice || message?.deletedAt);
+
+/**
+ * @param {Message} message
+ * @param {Conversation} conversation
+ */
+function prefixOf(message, conversation) {
+  if (message.notice) return "";
+  if (message.mine) return words.conversations.you;
+  return conversation.group ? words.conversations.by(authorOf(message, conversation)) : "";
+}
+
+/**
+ * @param {Message} message
+ * @param {string | undefined} me
+ */
+function textOf(message, me) {
+  const { notice } = message;
+  if (notice) return sentenceOf({ ...message, notice }, me);
+  return message.deletedAt ? words.message.deleted : beginning(message.content, LONGEST_PREVIEW);
+}
+
+/** @type {WeakMap<HTMLElement, RowParts>} */
+const rows = new WeakMap();
+
+/**
+ * @param {HTMLElement} item
+ * @param {Row} row
+ */
+export function drawRow(item, row) {
+  const parts = rows.get(item) ?? new RowParts();
+  rows.set(item, parts);
+  parts.draw(row);
+  if (parts.link.parentNode !== item) item.replaceChildren(parts.link);
+}
+
+/**
+ * @param {Node} node
+ * @param {string} text
+ */
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
 }
 
 customElements.define("conversation-list", ConversationList);

@@ -7,13 +7,13 @@ import * as api from "../api.js";
 import { backoff, pause, retryNow } from "../lib/backoff.js";
 import { isLookedAt, whenLookedAt } from "../lib/presence.js";
 import { el } from "../lib/dom.js";
-import { compareIds } from "../lib/ids.js";
-import { avatar } from "./avatar.js";
+import { compareIds, pathOfDetails } from "../lib/ids.js";
+import { nameOfConversation } from "../lib/names.js";
+import { pictureOf } from "./avatar.js";
 import { Component, make } from "./context.js";
 import "./message-list.js";
-import { action, nothingHere, notice } from "./notice.js";
+import { action, notice } from "./notice.js";
 import { words } from "../words.js";
-import { nameOf } from "../lib/names.js";
 
 /** @typedef {import("../types.js").State} State */
 
@@ -24,6 +24,8 @@ const STALE_PAUSE_MILLISECONDS = 500; // before fetching again after an answer o
 class ConversationView extends Component {
   conversationId = "";
   #title = el("h1", { tabindex: "-1", dir: "auto" });
+  #count = document.createTextNode("");
+  #about = el("a", { class: "about", hidden: true }, this.#count, el("span", { class: "visually-hidden" }, words.group.details));
   #with = el("div", { class: "who" }, this.#title);
   #header = el(
     "header",
@@ -32,11 +34,13 @@ class ConversationView extends Component {
     el("span", { class: "avatar", "aria-hidden": "true" }), // until the participant is known
     this.#with,
   );
-  /** @type {import("../types.js").User | null} */
+  /** @type {import("../types.js").Conversation | null} */
   #drawn = null;
   #main = el("main", { class: "conversation" });
-  /** @type {"loading" | "loaded" | "failed" | "not found"} */
+  /** @type {"loading" | "loaded" | "failed" | "not found" | "gone"} */
   #status = "loaded";
+  /** @type {import("../types.js").Entry | undefined} the entry for which the server has no messages */
+  #refused;
   #failures = 0;
   #isWaiting = false; // for the next attempt
   #wasLive = false;
@@ -64,7 +68,7 @@ class ConversationView extends Component {
   #show() {
     const given = { context: this.context, conversationId: this.conversationId };
     const parts = ["message-list", "message-composer"].map((name) => make(name, given));
-    this.#with.replaceChildren(this.#title, make("connection-line", given));
+    this.#with.replaceChildren(this.#title, this.#about, make("connection-line", given));
     this.#main.replaceChildren(this.#header, this.#stale, ...parts);
     this.replaceChildren(this.#main);
   }
@@ -73,7 +77,7 @@ class ConversationView extends Component {
   async #load() {
     const { entry, thread, isComplete } = this.#known(this.context.store.state);
     if (isComplete) return this.#complete();
-    if (this.#status === "loading" || this.#status === "not found") return;
+    if (["loading", "not found", "gone"].includes(this.#status)) return;
     this.#status = "loading";
     try {
       await Promise.all([thread ?? this.#loadMessages(), entry ?? this.#loadConversation()]);
@@ -127,8 +131,10 @@ class ConversationView extends Component {
   /** @param {State} state */
   #draw(state) {
     const { entry, isComplete } = this.#known(state);
-    const other = entry?.conversation.otherParticipant;
-    if (other && other !== this.#drawn) this.#drawTitle(other);
+    if (entry && entry.conversation !== this.#drawn) this.#drawTitle(entry.conversation);
+    const reason = state.gone[this.conversationId];
+    if (reason) return this.#end(reason);
+    if (entry && entry !== this.#refused && ["gone", "not found"].includes(this.#status)) this.#status = "loaded"; // a member again
     const isLive = state.connection === "live";
     const isBack = isLive && !this.#wasLive;
     this.#wasLive = isLive;
@@ -136,11 +142,42 @@ class ConversationView extends Component {
     else if (isBack || (isLive && this.#status !== "failed")) this.#load(); // a reset dropped the data, or it could not be fetched before
   }
 
-  /** @param {import("../types.js").User} other */
-  #drawTitle(other) {
-    this.#drawn = other;
-    this.#header.querySelector(".avatar")?.replaceWith(avatar(other));
-    this.#title.textContent = nameOf(other);
+  /** @param {import("../types.js").Conversation} conversation */
+  #drawTitle(conversation) {
+    const { id, group, otherParticipant } = conversation;
+    const name = nameOfConversation(conversation);
+    if (otherParticipant !== this.#drawn?.otherParticipant || name !== this.#title.textContent) {
+      this.#header.querySelector(".avatar")?.replaceWith(pictureOf(conversation));
+      this.#title.textContent = name;
+    }
+    this.#drawn = conversation;
+    this.#about.hidden = !group;
+    if (group) this.#count.data = words.group.members(group.memberCount);
+    this.#about.setAttribute("href", pathOfDetails(id));
+  }
+
+  /**
+   * Ends the view of a group that the user has left, and shows what is unsent.
+   * @param {import("../types.js").Gone["reason"]} reason
+   */
+  #end(reason) {
+    if (this.#status === "gone") return;
+    this.#status = "gone";
+    this.#isShown = false;
+    this.#replace(({ noLongerMember }) => noLongerMember(this.context, this.conversationId, reason));
+  }
+
+  /**
+   * Shows a notice in place of the conversation.
+   * @param {(module: typeof import("./gone.js")) => HTMLElement} place
+   */
+  async #replace(place) {
+    const status = this.#status;
+    const module = await import("./gone.js"); // few see it
+    if (this.gone.aborted || this.#status !== status) return;
+    const hadFocus = this.contains(document.activeElement);
+    this.replaceChildren(place(module));
+    if (hadFocus) this.querySelector("h1")?.focus({ preventScroll: true });
   }
 
   /** @param {Event} event of message-list */
@@ -169,10 +206,12 @@ class ConversationView extends Component {
   /** @param {unknown} error */
   #fail(error) {
     const problem = error instanceof api.ApiProblem ? error : null;
+    if (this.#status === "gone" || this.gone.aborted) return;
     this.#status = problem?.code === "not_found" ? "not found" : "failed"; // a 404 of a proxy has no such code
     if (this.#known(this.context.store.state).isComplete) return this.#complete();
     if (this.#status === "not found") {
-      this.replaceChildren(nothingHere(words.noSuchConversation));
+      this.#refused = this.#known(this.context.store.state).entry;
+      this.#replace(({ noSuchConversation }) => noSuchConversation(this.context, this.conversationId));
       return;
     }
     this.#failures += 1;

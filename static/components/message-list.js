@@ -13,12 +13,13 @@ import { whenTimesChange } from "../lib/time.js";
 import { Component } from "./context.js";
 import { countAfter, firstUnread, linesOf, unreadAfter } from "./rows.js";
 import { copyWhole } from "./message-text.js";
-import { drawDay, drawDraft, drawMessage, drawUnread } from "./message.js";
+import { drawDay, drawDraft, drawMessage, drawNotices, drawUnread } from "./message.js";
 import * as range from "./visible-range.js";
 import { words } from "../words.js";
-import { nameOf } from "../lib/names.js";
+import { authorOf, nameOf } from "../lib/names.js";
 
 /** @typedef {import("./rows.js").Line} Line */
+/** @typedef {import("../types.js").Message} Message */
 /** @typedef {import("../types.js").State} State */
 /** @typedef {import("../types.js").Thread} Thread */
 /**
@@ -257,7 +258,8 @@ class MessageList extends Component {
 
   /** Draws the author again quietly when the name arrives or changes. */
   #noteAuthor() {
-    const author = this.#conversation ? nameOf(this.#conversation.otherParticipant) : "";
+    const other = this.#conversation?.otherParticipant;
+    const author = other ? nameOf(other) : "";
     if (author !== this.#author) this.#quietly();
     this.#author = author;
   }
@@ -269,11 +271,17 @@ class MessageList extends Component {
   #line(line, item) {
     if (line.kind === "day") drawDay(item, line);
     else if (line.kind === "unread") drawUnread(item);
-    else if (line.kind === "message") drawMessage(item, line, this.#author);
+    else if (line.kind === "message") drawMessage(item, line, this.#reader);
+    else if (line.kind === "notices") drawNotices(item, line, this.#state.me?.id);
     else drawDraft(item, line, this.context.outbox);
-    const isLinked = line.kind === "message" && line.message.id === this.#linked;
+    const isLinked = this.#linked !== undefined && idsIn(line).includes(this.#linked);
     if (isLinked) item.setAttribute("aria-current", "true");
     else item.removeAttribute("aria-current");
+  }
+
+  get #reader() {
+    const { me } = this.#state;
+    return { me: me?.id, nameOf: (/** @type {Message} */ message) => authorOf(message, this.#conversation) };
   }
 
   /** Marks all lines to be drawn again. */
@@ -613,7 +621,7 @@ class MessageList extends Component {
    * @param {Sought} found
    */
   #bringToSight({ id, unread, above }) {
-    const index = this.#lines.findIndex((line) => (unread ? line.kind === "unread" : line.kind === "message" && line.message.id === id));
+    const index = this.#lines.findIndex((line) => (unread ? line.kind === "unread" : idsIn(line).includes(id)));
     const item = this.#list.children[index];
     if (!item) return;
     const frame = this.#scroller.getBoundingClientRect();
@@ -657,6 +665,12 @@ class MessageList extends Component {
     times[at + step]?.focus();
     this.#placeTabStop();
   }
+}
+
+/** The messages of a line. @param {Line} line */
+function idsIn(line) {
+  if (line.kind === "notices") return line.notices.map(({ id }) => id);
+  return line.kind === "message" ? [line.message.id] : [];
 }
 
 /** Part of later.js. @param {"up" | "down"} way */

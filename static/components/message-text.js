@@ -1,8 +1,7 @@
 /** Draws the text of a message, with links and code. Folds a very tall text. */
 
 import { el } from "../lib/dom.js";
-import { foldAt } from "../lib/graphemes.js";
-import { isEmojiOnly, mayHaveLinks, pieces } from "../lib/pieces.js";
+import { callsOf, foldAt, isEmojiOnly, mayHaveLinks, pieces } from "../lib/pieces.js";
 import { words } from "../words.js";
 
 /** @typedef {import("../lib/pieces.js").Piece} Piece */
@@ -22,13 +21,14 @@ const waiting = new Set();
  * A paragraph, and for a folded text a button below it.
  * @param {string} text
  * @param {string | null} title
+ * @param {string} [call] the user's own name, which is marked where the text calls it
  * @returns {HTMLElement[]}
  */
-export function messageText(text, title) {
+export function messageText(text, title, call) {
   const paragraph = el("p", { class: isEmojiOnly(text) ? "content emoji" : "content", dir: "auto", title });
   const fold = foldAt(text, matchMedia(NARROW).matches ? COLUMNS.narrow : COLUMNS.wide);
   let isFolded = fold !== null;
-  const draw = () => paragraph.replaceChildren(isFolded ? folded(drawn(text), fold ?? 0) : drawn(text));
+  const draw = () => paragraph.replaceChildren(isFolded ? folded(drawn(text, call), fold ?? 0) : drawn(text, call));
   draw();
   if (mayHaveLinks(text)) whenLinksAreFound(draw);
   if (fold === null) return [paragraph];
@@ -60,11 +60,28 @@ async function load() {
   waiting.clear();
 }
 
-/** @param {string} text */
-function drawn(text) {
+/**
+ * @param {string} text
+ * @param {string | undefined} call
+ */
+function drawn(text, call) {
   const fragment = document.createDocumentFragment();
-  fragment.append(...piecesOf(text).map((piece) => drawPiece(piece)));
+  fragment.append(...piecesOf(text).flatMap((piece) => (piece.kind === "plain" && call ? called(piece.text, call) : [drawPiece(piece)])));
   return fragment;
+}
+
+/**
+ * @param {string} text
+ * @param {string} call
+ */
+function called(text, call) {
+  let end = 0;
+  const parts = callsOf(text, call).flatMap(({ from, to }) => {
+    const before = text.slice(end, from);
+    end = to;
+    return [before, el("mark", {}, text.slice(from, to))];
+  });
+  return [...parts, text.slice(end)];
 }
 
 /**

@@ -1,13 +1,25 @@
 /** Draws one line of a conversation into its list item. */
 
 import { el } from "../lib/dom.js";
+import { beginning } from "../lib/pieces.js";
 import { icon } from "../lib/icon.js";
 import { pathOfMessage } from "../lib/ids.js";
+import { nameOf, sentenceOf, summaryOf } from "../lib/names.js";
 import { clockTime, fullTime } from "../lib/time.js";
 import { words } from "../words.js";
+import { avatar } from "./avatar.js";
 import { messageText } from "./message-text.js";
 
+/** @typedef {import("../types.js").Message} Message */
+/** @typedef {import("../types.js").Reaction} Reaction */
+/** @typedef {import("../types.js").User} User */
 /** @typedef {import("./context.js").Context["outbox"]} Outbox */
+
+/**
+ * @typedef {object} Reader who reads, and in which conversation
+ * @property {string | undefined} me the user's id
+ * @property {(message: Message) => string} nameOf the author's name
+ */
 
 /**
  * @param {HTMLElement} item
@@ -28,19 +40,51 @@ export function drawUnread(item) {
 /**
  * @param {HTMLElement} item
  * @param {import("./rows.js").MessageLine} line
- * @param {string} name of the author, for screen readers
+ * @param {Reader} reader
  */
-export function drawMessage(item, { message, first, last, seen }, name) {
-  const state = `${message.id} ${first} ${last} ${seen} ${name}`;
+export function drawMessage(item, { message, first, last, seen, repliedTo }, reader) {
+  const { id, version = 1, mine, author, deletedAt } = message;
+  const name = reader.nameOf(message);
+  const isHead = first && !mine && author !== undefined;
+  const quoted = repliedTo && { message: repliedTo, name: repliedTo.mine ? words.message.yourself : reader.nameOf(repliedTo) };
+  const text = `${id} ${version} `;
+  const state = text + JSON.stringify([first, last, seen, name, isHead && author.avatarURL, message.reactions, quoted]);
   if (item.dataset.state === state) return;
-  const isThere = item.dataset.state?.startsWith(`${message.id} `);
-  item.className = classes("message", message.mine ? "mine" : "theirs", first && "first", last && "last");
-  if (!isThere) fill(item, message, fullTime(message.createdAt), el("span", { class: "state" }, timeOf(message)));
-  drawAuthor(item, message.mine ? words.message.you : words.message.by(name));
-  const corner = /** @type {Element} */ (item.lastElementChild);
+  const isThere = item.dataset.state?.startsWith(text);
+  item.className = classes("message", mine ? "mine" : "theirs", first && "first", last && "last", author !== undefined && !mine && "named");
+  if (!isThere) fill(item, shownOf(message, reader.me), fullTime(message.createdAt), cornerOf(message));
+  item.querySelector(".content")?.classList.toggle("deleted", Boolean(deletedAt));
+  if (isHead) drawHead(authorIn(item), author);
+  else drawAuthor(item, mine ? words.message.you : words.message.by(name));
+  drawQuote(item, quoted);
+  drawReactions(item, message.reactions ?? []);
+  const corner = /** @type {Element} */ (item.querySelector(":scope > .state"));
   corner.querySelector(".seen")?.remove();
   if (seen) corner.append(sign("seen", words.message.seen));
   item.dataset.state = state;
+}
+
+/**
+ * What is shown of a message: its text, and the time in its corner. `call` is the user's name, as the text has it.
+ * @typedef {{content: string, corner: string, call?: string}} Shown
+ */
+
+/**
+ * @param {Message} message
+ * @param {string | undefined} me
+ * @returns {Shown}
+ */
+function shownOf({ content, createdAt, deletedAt, editedAt, mentions = [] }, me) {
+  const time = clockTime(createdAt);
+  if (deletedAt) return { content: words.message.deleted, corner: time };
+  const call = mentions.find(({ userId }) => userId === me)?.username;
+  return { content, corner: editedAt ? `${words.message.edited} ${time}` : time, call };
+}
+
+/** @param {Message} message */
+function cornerOf(message) {
+  const edited = message.editedAt ? el("span", { title: fullTime(message.editedAt) }, words.message.edited) : null;
+  return el("span", { class: "state" }, edited, timeOf(message));
 }
 
 /**
@@ -53,7 +97,7 @@ export function drawDraft(item, { draft, first, last }, outbox) {
   if (item.dataset.state === state) return;
   const isSending = draft.failure === null;
   item.className = classes("message mine", first && "first", last && "last", isSending ? "sending" : "failed");
-  fill(item, draft, null, isSending ? sending(draft) : failure(draft, outbox));
+  fill(item, { content: draft.content, corner: clockTime(draft.createdAt) }, null, isSending ? sending(draft) : failure(draft, outbox));
   drawAuthor(item, words.message.you);
   item.dataset.state = state;
 }
@@ -61,20 +105,20 @@ export function drawDraft(item, { draft, first, last }, outbox) {
 /**
  * Fills an item. Keeps an unchanged text, because a screen reader reads a replaced one again.
  * @param {HTMLElement} item
- * @param {{content: string, createdAt: string}} message
+ * @param {Shown} shown
  * @param {string | null} title
  * @param {Element} corner for the corner of the bubble
  */
-function fill(item, { content, createdAt }, title, corner) {
+function fill(item, { content, corner: time, call }, title, corner) {
   const there = item.querySelector(".content");
-  if (there instanceof HTMLElement && there.textContent === content) {
+  if (there instanceof HTMLElement && there.textContent === content && call === undefined) {
     if (title !== null) there.setAttribute("title", title);
-    there.dataset.time = clockTime(createdAt);
-    item.lastElementChild?.replaceWith(corner);
+    there.dataset.time = time;
+    item.querySelector(":scope > .state")?.replaceWith(corner);
   } else {
-    const [bubble, ...below] = messageText(content, title);
+    const [bubble, ...below] = messageText(content, title, call);
     bubble.classList.toggle("wide", RIGHT_TO_LEFT.test(content));
-    bubble.dataset.time = clockTime(createdAt);
+    bubble.dataset.time = time;
     item.replaceChildren(el("span", { class: "visually-hidden author" }), bubble, ...below, corner);
   }
 }
@@ -92,13 +136,18 @@ const sending = ({ createdAt }) => el("span", { class: "state" }, clockTime(crea
  */
 const sign = (name, word) => el("span", { class: name === "seen" ? "seen" : "pending", title: word }, icon(name), el("span", { class: "visually-hidden" }, ` ${word}`));
 
+/** @param {HTMLElement} item */
+const authorIn = (item) => /** @type {HTMLElement} */ (item.querySelector(":scope > .author"));
+
 /**
+ * Names the author for screen readers.
  * @param {HTMLElement} item
  * @param {string} author
  */
 function drawAuthor(item, author) {
-  const place = item.querySelector(".author");
-  if (place && place.textContent !== author) place.textContent = author;
+  const place = authorIn(item);
+  place.className = "visually-hidden author";
+  if (place.textContent !== author) place.textContent = author;
 }
 
 /**
@@ -125,3 +174,69 @@ function failure(draft, outbox) {
 
 /** @param {...(string | false)} names */
 const classes = (...names) => names.filter(Boolean).join(" ");
+
+const LONGEST_QUOTE = 200; // characters, more than one line shows
+
+/**
+ * Shows the author above the first message of a run.
+ * @param {HTMLElement} place
+ * @param {User} author
+ */
+function drawHead(place, author) {
+  place.className = "author head";
+  place.replaceChildren(avatar(author), el("bdi", { class: "name" }, nameOf(author)), el("span", { class: "visually-hidden" }, words.message.says));
+}
+
+/**
+ * @param {HTMLElement} item
+ * @param {{message: Message, name: string} | undefined} quoted
+ */
+function drawQuote(item, quoted) {
+  item.querySelector(":scope > .quote")?.remove();
+  if (!quoted) return;
+  const { id, conversationId, content, deletedAt } = quoted.message;
+  const quote = el(
+    "a",
+    { class: "quote", href: pathOfMessage(conversationId, id) },
+    el("span", { class: "visually-hidden" }, words.message.repliedTo),
+    el("bdi", { class: "name" }, quoted.name),
+    " ",
+    el("bdi", { class: deletedAt ? "deleted" : null }, deletedAt ? words.message.deleted : beginning(content, LONGEST_QUOTE)),
+  );
+  item.querySelector(":scope > .author")?.after(quote);
+}
+
+/**
+ * @param {HTMLElement} item
+ * @param {Reaction[]} reactions
+ */
+function drawReactions(item, reactions) {
+  item.querySelector(":scope > .reactions")?.remove();
+  if (reactions.length > 0) item.append(el("ul", { class: "reactions", "aria-label": words.message.reactions }, ...reactions.map(chip)));
+}
+
+/** @param {Reaction} reaction */
+function chip({ emoji, count, mine }) {
+  const face = el("span", { class: "emoji" }, emoji);
+  const also = mine ? el("span", { class: "visually-hidden" }, words.message.yoursToo) : null;
+  return el("li", { class: mine ? "own" : null }, face, ` ${count}`, also);
+}
+
+/**
+ * Draws what happened to a group: one notice, or several that are folded into a line.
+ * @param {HTMLElement} item
+ * @param {import("./rows.js").NoticesLine} line
+ * @param {string | undefined} me the user's id
+ */
+export function drawNotices(item, { notices }, me) {
+  const sentences = notices.map((message) => sentenceOf(message, me));
+  const state = JSON.stringify(sentences);
+  if (item.dataset.state === state) return;
+  item.dataset.state = state;
+  item.className = "notices";
+  const told = notices.map(({ createdAt }, n) => el("p", { dir: "auto", title: fullTime(createdAt) }, sentences[n]));
+  if (told.length === 1) return item.replaceChildren(...told);
+  const isOpen = item.querySelector("details")?.open ?? false;
+  const summary = el("summary", {}, summaryOf(notices.map(({ notice }) => notice)));
+  item.replaceChildren(el("details", { open: isOpen }, summary, ...told));
+}

@@ -1,6 +1,7 @@
-/** The lines of a conversation: days, messages in groups, and unsent messages. Pure. */
+/** The lines of a conversation: days, runs of messages, notices, and unsent messages. Pure. */
 
-import { compareIds, countUpTo } from "../lib/ids.js";
+import { compareIds, countBefore, countUpTo } from "../lib/ids.js";
+import { isCountable } from "../state/conversations.js";
 import { dayName, dayNumber, presentTime } from "../lib/time.js";
 
 /** @typedef {import("../types.js").Conversation} Conversation */
@@ -9,12 +10,15 @@ import { dayName, dayNumber, presentTime } from "../lib/time.js";
 /** @typedef {import("../types.js").State} State */
 
 /**
- * Messages of one user within minutes are drawn as a group; `first` and `last` mark its ends.
+ * Messages of one user within minutes are drawn as a run; `first` and `last` mark its ends. Notices that follow each
+ * other are one line. `repliedTo` is the message that a reply answers, if it is loaded.
  * @typedef {{kind: "day", key: string, day: string}} DayLine
  * @typedef {{kind: "unread", key: string}} UnreadLine above the first unread message
- * @typedef {{kind: "message", key: string, message: Message, first: boolean, last: boolean, seen: boolean}} MessageLine
+ * @typedef {{kind: "message", key: string, message: Message, first: boolean, last: boolean, seen: boolean, repliedTo?: Message}} MessageLine
+ * @typedef {{kind: "notices", key: string, notices: NoticeMessage[]}} NoticesLine
+ * @typedef {Message & {notice: import("../types.js").Notice}} NoticeMessage
  * @typedef {{kind: "draft", key: string, draft: Draft, first: boolean, last: boolean}} DraftLine
- * @typedef {DayLine | UnreadLine | MessageLine | DraftLine} Line
+ * @typedef {DayLine | UnreadLine | MessageLine | NoticesLine | DraftLine} Line
  */
 
 /**
@@ -57,14 +61,41 @@ export function linesOf(state, conversationId, view = {}, now = undefined) {
     if (newDay[n]) lines.push({ kind: "day", key: `day ${key}`, day: dayName(one.createdAt, now) });
     if (one.id === unread) lines.push({ kind: "unread", key: "unread" });
     const message = messages[n];
-    if (message) lines.push({ kind: "message", ...grouped, message, seen: message.id === seen });
-    else lines.push({ kind: "draft", ...grouped, draft: own[n - messages.length] });
+    if (!message) lines.push({ kind: "draft", ...grouped, draft: own[n - messages.length] });
+    else if (isNotice(message)) addNotice(lines, message);
+    else lines.push({ kind: "message", ...grouped, message, seen: message.id === seen, ...repliedTo(message, all) });
   });
   return lines;
 }
 
 /**
- * The first message of the other participant after `unreadAfter`; none if it may be older than the known messages.
+ * Adds a notice, to the line of those right before it if there is one.
+ * @param {Line[]} lines
+ * @param {NoticeMessage} notice
+ */
+function addNotice(lines, notice) {
+  const last = lines.at(-1);
+  if (last?.kind === "notices") last.notices.push(notice);
+  else lines.push({ kind: "notices", key: `notices ${notice.id}`, notices: [notice] });
+}
+
+/**
+ * @param {Message} message
+ * @returns {message is NoticeMessage}
+ */
+const isNotice = (message) => Boolean(message.notice);
+
+/**
+ * @param {Message} message
+ * @param {Message[]} known
+ */
+function repliedTo({ replyToId }, known) {
+  const found = replyToId ? known[countBefore(known, replyToId)] : undefined;
+  return found && found.id === replyToId ? { repliedTo: found } : {};
+}
+
+/**
+ * The first message of another participant after `unreadAfter`; none if it may be older than the known messages.
  * @param {Message[]} messages oldest first
  * @param {boolean} complete whether they begin with the first message of the conversation
  * @param {string | null} unreadAfter
@@ -72,7 +103,7 @@ export function linesOf(state, conversationId, view = {}, now = undefined) {
 export function firstUnread(messages, complete, unreadAfter) {
   if (unreadAfter === null) return undefined;
   const begin = countUpTo(messages, unreadAfter);
-  return begin > 0 || complete ? messages.slice(begin).find((message) => !message.mine) : undefined;
+  return begin > 0 || complete ? messages.slice(begin).find(isCountable) : undefined;
 }
 
 /**
@@ -88,12 +119,12 @@ export function unreadAfter(before, conversation, looking) {
 }
 
 /**
- * The number of messages of the other participant after `id`.
+ * The number of messages of other participants after `id`.
  * @param {Message[]} messages oldest first
  * @param {string} id
  */
 export function countAfter(messages, id) {
-  return messages.slice(countUpTo(messages, id)).filter((message) => !message.mine).length;
+  return messages.slice(countUpTo(messages, id)).filter(isCountable).length;
 }
 
 /**
@@ -126,5 +157,5 @@ function lastSeen(state, conversationId, messages) {
  */
 function follows(before, message) {
   const apart = Date.parse(message.createdAt) - Date.parse(before.createdAt);
-  return before.userId === message.userId && apart < TOGETHER_MILLISECONDS;
+  return before.userId === message.userId && apart < TOGETHER_MILLISECONDS && !before.notice && !message.notice;
 }

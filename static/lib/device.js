@@ -1,6 +1,6 @@
 /** Names a browser and its system from the `User-Agent`. */
 
-import { beginning } from "./graphemes.js";
+import { beginning } from "./pieces.js";
 import { words } from "../words.js";
 
 /** The first match counts, because each `User-Agent` also names browsers below. @type {[RegExp, string][]} */

@@ -50,13 +50,17 @@ export const pathOfConversation = (conversationId) => `/conversations/${conversa
 export const pathOfMessage = (conversationId, messageId) =>
   `${pathOfConversation(conversationId)}/messages/${messageId}`;
 
+/** The page about a group. @param {string} conversationId */
+export const pathOfDetails = (conversationId) => `${pathOfConversation(conversationId)}/details`;
+
 /**
- * The conversation and the message in a path; undefined if it has none.
+ * The conversation and the message in a path; undefined if it has none. `details`: it leads to the page about the group.
  * @param {string} path
  */
 export function placeAt(path) {
-  const [, conversationId, messageId] = path.match(/^\/conversations\/([1-9]\d*)(?:\/messages\/([1-9]\d*))?$/) ?? [];
-  return { conversationId, messageId };
+  const [, conversationId, messageId, details] =
+    path.match(/^\/conversations\/([1-9]\d*)(?:\/messages\/([1-9]\d*)|\/(details))?$/) ?? [];
+  return { conversationId, messageId, details: details !== undefined };
 }
 
 /**

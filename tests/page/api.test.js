@@ -32,8 +32,8 @@ test("a snapshot has its position and the link to the next page", async (t) => {
 
 test("a search is sent exactly as typed", async (t) => {
   const asked = answering(t, Response.json([]));
-  await api.usernames("a&b=%c", new AbortController().signal);
-  assert.deepEqual(asked, [["GET", "/api/usernames?search=a%26b%3D%25c", undefined]]);
+  await api.users("a&b=%c", new AbortController().signal);
+  assert.deepEqual(asked, [["GET", "/api/users?search=a%26b%3D%25c", undefined]]);
 });
 
 test("a refusal is a problem with its code, sentences and waiting time", async (t) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { foldAt } from "../../static/lib/graphemes.js";
+import { foldAt } from "../../static/lib/pieces.js";
 
 test("a text of two screens is shown whole, and one line more folds it", () => {
   assert.equal(foldAt("\n".repeat(69), 64), null);

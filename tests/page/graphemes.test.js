@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { beginning } from "../../static/lib/graphemes.js";
+import { beginning } from "../../static/lib/pieces.js";
 
 test("the beginning of a text ends between two graphemes", () => {
   const family = "👩‍👩‍👧‍👦";

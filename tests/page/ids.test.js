@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { compareIds, countBefore, countUpTo, pathOfConversation, pathOfMessage, placeAt } from "../../static/lib/ids.js";
+import { compareIds, countBefore, countUpTo, pathOfConversation, pathOfDetails, pathOfMessage, placeAt } from "../../static/lib/ids.js";
 
 test("ids are compared as numbers of any length", () => {
   const sorted = ["1", "9", "10", "9007199254740993", "9007199254740994"];
@@ -19,10 +19,11 @@ test("messages are counted up to an id, even one that is missing", () => {
   assert.equal(countBefore([], "1"), 0);
 });
 
-test("a path leads to a conversation, and to a message in it", () => {
-  assert.deepEqual(placeAt(pathOfConversation("12")), { conversationId: "12", messageId: undefined });
-  assert.deepEqual(placeAt(pathOfMessage("12", "345")), { conversationId: "12", messageId: "345" });
-  for (const path of ["/", "/conversations", "/conversations/0", "/conversations/1/", "/conversations/1/messages", "/conversations/1/messages/x", "/x/conversations/1"]) {
-    assert.deepEqual(placeAt(path), { conversationId: undefined, messageId: undefined }, path);
+test("a path leads to a conversation, to a message in it, and to the page about it", () => {
+  assert.deepEqual(placeAt(pathOfConversation("12")), { conversationId: "12", messageId: undefined, details: false });
+  assert.deepEqual(placeAt(pathOfMessage("12", "345")), { conversationId: "12", messageId: "345", details: false });
+  assert.deepEqual(placeAt(pathOfDetails("12")), { conversationId: "12", messageId: undefined, details: true });
+  for (const path of ["/", "/conversations/1/members", "/conversations/1/details/", "/conversations", "/conversations/0", "/conversations/1/", "/conversations/1/messages", "/conversations/1/messages/x", "/x/conversations/1"]) {
+    assert.deepEqual(placeAt(path), { conversationId: undefined, messageId: undefined, details: false }, path);
   }
 });

@@ -131,3 +131,33 @@ test("only the other user's messages after a message count", () => {
   const messages = [message(1, at), mine(2, at), message(3, at), message(4, at)];
   assert.deepEqual(["0", "1", "3", "4"].map((id) => countAfter(messages, id)), [3, 2, 1, 0]);
 });
+
+const notice = (id, at, kind) => message(id, at, { notice: { kind, users: [], count: 0, name: "x", history: "all", memberCount: 2 } });
+const kinds = (drawn) => drawn.map((line) => line.notices?.map(({ id }) => id) ?? line.key);
+
+test("notices that follow each other are one line, on each day and between messages", () => {
+  const at = "2026-01-03T09:00:00";
+  const messages = [notice(1, "2026-01-02T09:00:00", "created"), notice(2, at, "added"), notice(3, at, "left"), message(4, at), notice(5, at, "left")];
+  const drawn = lines(stateOf(messages));
+  assert.deepEqual(kinds(drawn), ["day 1", ["1"], "day 2", ["2", "3"], "4", ["5"]]);
+  assert.equal(new Set(drawn.map(({ key }) => key)).size, drawn.length);
+});
+
+test("a notice ends a run of messages, also of its own author", () => {
+  const at = "2026-01-03T09:00:00";
+  const drawn = lines(stateOf([message(1, at), notice(2, at, "renamed"), message(3, at)])).filter(({ kind }) => kind === "message");
+  assert.deepEqual(drawn.map(({ first, last }) => [first, last]), [[true, true], [true, true]]);
+});
+
+test("neither notices nor deleted messages are the first unread one, and none of them counts", () => {
+  const at = "2026-01-03T09:00:00";
+  const messages = [message(1, at), notice(2, at, "left"), message(3, at, { deletedAt: at }), message(4, at)];
+  assert.equal(firstUnread(messages, true, "1")?.id, "4");
+  assert.equal(countAfter(messages, "1"), 1);
+});
+
+test("a reply has the message that it answers, if that is loaded", () => {
+  const at = "2026-01-03T09:00:00";
+  const drawn = lines(stateOf([message(2, at), message(3, at, { replyToId: "2" }), message(4, at, { replyToId: "1" })]));
+  assert.deepEqual(drawn.slice(1).map(({ repliedTo }) => repliedTo?.id), [undefined, "2", undefined]);
+});

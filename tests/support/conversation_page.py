@@ -12,7 +12,7 @@ async def at(
     """Opens the page at the conversation."""
     page = await tabs.sign_in(name, f"/conversations/{conversation}", width=width, scheme=scheme)
     await expect(page.locator("conversation-view h1")).to_be_visible()
-    await expect(page.locator(".message, .empty:visible").first).to_be_visible()
+    await expect(page.locator(".message, .notices, .empty:visible").first).to_be_visible()
     return page
 
 

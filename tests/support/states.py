@@ -6,6 +6,7 @@ from datetime import datetime
 
 from playwright.async_api import Page, Route, expect
 
+from tests.support import group_states
 from tests.support.browser import Tabs, talk, write
 from tests.support.people import Person, Visitor
 from tests.support.postgres import ask
@@ -49,24 +50,27 @@ TWO_DAYS = """
 
 
 class Cast:
-    """John's conversations: with Jane one over two days, and an unread message of Ann's."""
+    """John's conversations: with Jane one over two days, an unread message of Ann's, a group."""
 
     def __init__(self, visitor: Visitor, dsn: str) -> None:
-        self._visitor = visitor
+        self.visitor = visitor
         self._dsn = dsn
         self.jane: Person
         self.conversation = ""
+        self.group = ""
 
     async def prepare(self, now: datetime | None = None) -> None:
         """Stores all messages, over two days that end at `now`, by default the present."""
-        john, self.jane = await self._visitor.sign_in("john"), await self._visitor.sign_in("jane")
+        john, self.jane = await self.visitor.sign_in("john"), await self.visitor.sign_in("jane")
         for name in reversed(OTHERS):
-            other = await self._visitor.sign_in(name)
+            other = await self.visitor.sign_in(name)
             conversation = await john.talk_to(other)
             await john.send(conversation, f"Hello {name}, are you coming on Sunday?")
             await other.send(conversation, OTHERS[name])
             if name != "ann":
                 await john.read(conversation)
+        self.group = await group_states.prepare(self.visitor, john, self.jane)
+        await john.read(self.group)
         self.conversation = await john.talk_to(self.jane)
         people = {"john": john, "jane": self.jane}
         for line in (
@@ -189,6 +193,9 @@ async def states(tabs: Tabs, cast: Cast, width: int) -> AsyncIterator[tuple[str,
     yield "unreachable", page
     await page.unroute_all(behavior="ignoreErrors")  # the page goes on asking
     await page.close()
+
+    async for state in group_states.group_states(tabs, cast.visitor, cast.group, width):
+        yield state
 
 
 # As in a browser on its first visit.
