@@ -10,17 +10,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jwt
+import msgspec
 import pytest
 
 from bus import connection as stream_connection
 from bus.event import Frame
-from db import connection
+from db import connection, feed_append, jobs, unread
 from db.changes import edits
-from db.changes.change import Told
+from db.changes.change import Change, Told, _Changed
+from db.changes.reactions import Reactions, _Counted
 from db.connection import Connection, Row
 from db.feed import Event
 from db.feed_writer import FeedWriter
-from db.message import Message
+from db.kind import FeedRow
+from db.message import SENT, Message
 from db.server.contact import Contact
 from db.sessions import Sessions
 from db.write_result import Appended
@@ -189,6 +192,113 @@ def versions_that_are_not_compared() -> None:
     edits._parameters = lambda edit: parameters(edit._replace(version=None))
 
 
+def _rewrite(old: str, new: str, where: str = "") -> None:
+    """Replaces a part of all statements, or of those that contain `where`."""
+    original = Connection.rows
+
+    async def rows(
+        self: Connection, sql: str, params: Mapping[str, Any], seconds: float
+    ) -> list[Row]:
+        rewritten = sql.replace(old, new) if where in sql else sql
+        return await original(self, rewritten, params, seconds)
+
+    Connection.rows = rows  # type: ignore[method-assign]
+
+
+def recipients_read_before_the_lock() -> None:
+    """Sends a message to those who were members as its transaction began."""
+    there = """
+        SELECT set_config('tests.there', array_agg(user_id)::text, true)
+        FROM participants
+        WHERE conversation_id = ANY (%(conversation_ids)s::bigint[]);
+    """
+    _rewrite(feed_append.LOCK_FEEDS, there + feed_append.LOCK_FEEDS, where="stored AS (")
+    _rewrite(
+        "JOIN participants ON participants.conversation_id = stored.conversation_id",
+        "JOIN unnest(current_setting('tests.there')::bigint[]) AS participants (user_id) ON true",
+    )
+
+
+def no_lock_of_the_group() -> None:
+    """Changes groups and their members with nothing locked but feeds."""
+    _rewrite(feed_append.LOCK_GROUPS, "", where="coming AS (")
+
+
+def members_see_what_was_before_them() -> None:
+    _rewrite("AND id >= me.sees_from", "")
+
+
+def replays_of_what_was_before_one_came_again() -> None:
+    _rewrite("e.seq >= p.came_at_seq", "p.user_id IS NOT NULL")
+
+
+def live_streams_leave_out_numbers() -> None:
+    read_page = replays.read_page
+
+    async def read_leniently(*args: Any, **options: Any) -> replays.Page:
+        return await read_page(*args, **{**options, "opened_at": 2**62})
+
+    streams.read_page = read_leniently  # type: ignore[attr-defined]
+
+
+def deleted_messages_left_out_of_replays() -> None:
+    of = Message.from_row
+
+    def from_row(row: FeedRow) -> Message | None:
+        message = of(row)
+        return None if message is None or message.deleted_at else message
+
+    Message.from_row = from_row  # type: ignore[method-assign]
+    object.__setattr__(SENT, "from_row", from_row)
+
+
+def counts_of_today_in_replays() -> None:
+    """Replays a change with the counts that are there now."""
+    today = f"""
+        CASE
+            WHEN e.kind = 'change' AND e.payload IS NOT NULL
+            THEN (
+                SELECT jsonb_build_object(
+                    'unread_count', ({unread.unread()}),
+                    'unread_mention_count', ({unread.unread_mentions()})
+                )
+                FROM participants mine
+                WHERE mine.user_id = e.user_id
+                    AND mine.conversation_id = e.conversation_id
+            )
+            ELSE e.payload
+        END,
+    """
+    _rewrite("e.payload,", today)
+
+
+def reactions_without_those_before() -> None:
+    """Tells of the latest kind of reaction only, in place of all that are there."""
+    seen_by = _Counted.seen_by
+
+    def seen_without(self: _Counted, user_id: int) -> Reactions:
+        seen = seen_by(self, user_id)
+        return msgspec.structs.replace(seen, reactions=seen.reactions[-1:])
+
+    _Counted.seen_by = seen_without  # type: ignore[method-assign]
+
+
+def no_zero_in_a_change() -> None:
+    """Leaves out a count of 0, as in a conversation."""
+    seen_by = _Changed.seen_by
+
+    def seen_without(self: _Changed, user_id: int) -> Change:
+        seen = seen_by(self, user_id)
+        counts = seen.unread_count or None, seen.unread_mention_count or None
+        return Change(seen.message, *counts)
+
+    _Changed.seen_by = seen_without  # type: ignore[method-assign]
+
+
+def batches_without_a_bound_of_rows() -> None:
+    jobs.MAX_ROWS = jobs.MAX_SHARED_ROWS = 2**40
+
+
 MUTATIONS: dict[str, Callable[[], None]] = {
     mutate.__name__: mutate
     for mutate in (
@@ -209,6 +319,16 @@ MUTATIONS: dict[str, Callable[[], None]] = {
         a_look_that_failed_is_not_repeated,
         no_counts_in_changes,
         versions_that_are_not_compared,
+        recipients_read_before_the_lock,
+        no_lock_of_the_group,
+        members_see_what_was_before_them,
+        replays_of_what_was_before_one_came_again,
+        live_streams_leave_out_numbers,
+        deleted_messages_left_out_of_replays,
+        counts_of_today_in_replays,
+        reactions_without_those_before,
+        no_zero_in_a_change,
+        batches_without_a_bound_of_rows,
     )
 }
 

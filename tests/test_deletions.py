@@ -214,6 +214,21 @@ async def test_a_deleted_message_is_replayed_deleted(visitor: Visitor) -> None:
     ]
 
 
+@rule("api#replayed-now")
+@pytest.mark.gen_test
+async def test_counts_in_a_replayed_change_are_those_of_its_time(visitor: Visitor) -> None:
+    john, jane, talk = await two(visitor)
+    sent = await john.send(talk, "one")
+    await john.send(talk, "two")
+    async with jane.stream() as stream:
+        await delete(john, sent)
+        live = await stream.event()
+        assert live.data["unreadCount"] == 1
+    await jane.read(talk)
+    async with jane.stream(stream.hello.id) as again:
+        assert await again.event() == live
+
+
 @rule("api#change-counts", "api#unread-count")
 @pytest.mark.gen_test
 async def test_counts_after_a_deletion_are_those_of_a_fresh_snapshot(visitor: Visitor) -> None:

@@ -39,6 +39,25 @@ NOTICED_BY = {
     "events_passed_on_without_contact": f"{_CUT_OFF}[database-hang]",
     "no_counts_in_changes": "test_deletions.py::test_of_a_deleted_message_an_empty_one_remains",
     "versions_that_are_not_compared": "test_edits.py::test_an_edit_of_another_version_is_refused",
+    "recipients_read_before_the_lock": "test_group_order.py::"
+    "test_a_message_reaches_those_who_are_members_when_it_is_stored",
+    "no_lock_of_the_group": "test_group_order.py::"
+    "test_a_change_locks_its_group_before_the_feeds_of_those_who_are_in_it",
+    "members_see_what_was_before_them": "test_groups.py::"
+    "test_people_who_are_added_see_what_follows_and_are_told_in_one_notice",
+    "replays_of_what_was_before_one_came_again": "test_groups.py::"
+    "test_who_comes_again_comes_as_new",
+    "live_streams_leave_out_numbers": "test_groups.py::"
+    "test_a_stream_that_was_open_before_a_gone_ends_rather_than_leave_out_a_number",
+    "deleted_messages_left_out_of_replays": "test_deletions.py::"
+    "test_a_deleted_message_is_replayed_deleted",
+    "counts_of_today_in_replays": "test_deletions.py::"
+    "test_counts_in_a_replayed_change_are_those_of_its_time",
+    "reactions_without_those_before": "test_reactions.py::"
+    "test_a_replayed_event_shows_the_reactions_that_are_there_now",
+    "no_zero_in_a_change": "test_deletions.py::test_of_a_deleted_message_an_empty_one_remains",
+    "batches_without_a_bound_of_rows": "test_jobs.py::"
+    "test_a_storm_in_a_large_group_is_stored_in_batches_of_bounded_rows",
     "a_look_that_failed_is_not_repeated": "test_cluster.py::test_a_look_that_fails_is_repeated",
 }
 
