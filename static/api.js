@@ -14,7 +14,7 @@ import { words } from "./words.js";
  * @typedef {import("./types.js").Snapshot<T>} Snapshot
  */
 
-export const LARGEST_PAGE = 100; // messages in the server's largest page
+export const LARGEST_PAGE = 100; // messages or members in the server's largest page
 
 const PATIENCE_MILLISECONDS = 15_000; // longer than the server's deadline of 5 s, on a slow network
 const SHORTEST_RETRY_SECONDS = 1;
@@ -145,7 +145,8 @@ export const changeGroup = (id, fields) => withFields("PATCH", `/api/conversatio
  * @param {string | null} link the `next` of the page before
  * @returns {Promise<Snapshot<Member[]>>}
  */
-export const members = (id, link = null) => snapshot(link ?? `/api/conversations/${id}/members`);
+export const members = (id, link = null) =>
+  snapshot(link === null ? `/api/conversations/${id}/members` : withLimit(link, LARGEST_PAGE));
 
 /**
  * At most ten members whose name begins with `search`, by name.
@@ -192,10 +193,16 @@ export const messages = (conversationId, limit = null) =>
  * @param {number} limit
  * @returns {Promise<Snapshot<Message[]>>}
  */
-export function olderMessages(link, limit) {
+export const olderMessages = (link, limit) => snapshot(withLimit(link, limit));
+
+/**
+ * @param {string} link
+ * @param {number} limit
+ */
+function withLimit(link, limit) {
   const url = new URL(link, "http://here");
   url.searchParams.set("limit", `${limit}`);
-  return snapshot(url.pathname + url.search);
+  return url.pathname + url.search;
 }
 
 /**

@@ -48,7 +48,8 @@ export function drawMessage(item, { message, first, last, seen, repliedTo }, rea
   const isHead = first && !mine && author !== undefined;
   const quoted = repliedTo && { message: repliedTo, name: repliedTo.mine ? words.message.yourself : reader.nameOf(repliedTo) };
   const text = `${id} ${version} `;
-  const state = text + JSON.stringify([first, last, seen, name, isHead && author.avatarURL, message.reactions, quoted]);
+  const rare = message.reactions || quoted ? JSON.stringify([message.reactions, quoted]) : "";
+  const state = `${text}${first} ${last} ${seen} ${isHead && author.avatarURL} ${name} ${rare}`;
   if (item.dataset.state === state) return;
   const isThere = item.dataset.state?.startsWith(text);
   item.className = classes("message", mine ? "mine" : "theirs", first && "first", last && "last", author !== undefined && !mine && "named");
