@@ -63,17 +63,17 @@ class Groups(Pairs):
     @precondition(lambda self: self.groups)
     @rule(group=choices, by=choices, member=people)
     def remove(self, group: int, by: int, member: int) -> None:
-        self.do(self._remove(*self._admin(group, by), member))
-
-    @precondition(lambda self: self.groups)
-    @rule(group=choices, by=choices)
-    def leave(self, group: int, by: int) -> None:
-        who, where = self._member(group, by)
-        self.do(self._remove(who, where, who))
+        """Removes somebody else. An admin who is drawn gives up the role."""
+        admin, where = self._admin(group, by)
+        if admin == member:
+            self.do(self._turn(admin, where, member, "member"))
+        else:
+            self.do(self._remove(admin, where, member))
 
     @precondition(lambda self: self.groups)
     @rule(group=choices, by=choices, again=choices)
     def leave_and_come_again(self, group: int, by: int, again: int) -> None:
+        """Leaves a group, and is added by one of its admins if there is still one."""
         who, where = self._member(group, by)
         self.do(self._remove(who, where, who))
         self.do(self._add(self._one_of(where, ["admin"], again), where, {who}))
