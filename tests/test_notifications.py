@@ -7,6 +7,7 @@ from playwright.async_api import Page, expect
 
 from handlers.application import Messenger
 from tests.support.browser import Tabs, browser, browser_here  # noqa: F401  # the fixture is autouse
+from tests.support.changes import delete
 from tests.support.notifications import (
     ON_SCREEN,
     at,
@@ -16,7 +17,7 @@ from tests.support.notifications import (
     told,
     until,
 )
-from tests.support.people import Visitor, two
+from tests.support.people import Visitor, three, two
 
 
 async def another_tab(page: Page, url: str) -> Page:
@@ -258,3 +259,28 @@ async def test_a_late_message_that_was_read_elsewhere_makes_no_notification(
         await asyncio.sleep(1)  # time for another one to arrive
         assert [one["body"] for one in await told(page)] == ["not read anywhere"], found
         tabs.complaints.clear()
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_group_tells_of_messages_alone_and_as_its_setting_says(
+    base_url: str, visitor: Visitor
+) -> None:
+    john, jane, mary = await three(visitor)
+    async with browser(base_url, service_workers=True, windows=True) as tabs:
+        page = await somebody(tabs, "jane")
+        await elsewhere(page)
+        group = await john.group("Sunday", jane)
+        await john.add(group, mary)
+        hello = await john.send(group, "Who comes along?")
+        [one] = await expect_told(1, page)  # and no notice
+        assert (one["title"], one["body"]) == ("Sunday", "john: Who comes along?")
+        await delete(john, hello)
+        await page.wait_for_function(ON_SCREEN.format(0))
+        path = f"/api/conversations/{group}/notify"
+        await jane.ask("PUT", path, {"notify": "mentions"})
+        await john.send(group, "I do")
+        await mary.send(group, "And you, @jane?")
+        _, other = await expect_told(2, page)
+        assert (other["title"], other["body"]) == ("Sunday", "mary: And you, @jane?")
+        await john.remove(group, jane)
+        await page.wait_for_function(ON_SCREEN.format(0))
