@@ -152,7 +152,8 @@ class Run:
         }
         out.mkdir(parents=True, exist_ok=True)
         (out / "figures.json").write_text(json.dumps(told, indent=1))
-        parts = table.beside_peers(medians), table.of_several(medians)
+        parts = [table.beside_peers(medians)]
+        parts += [table.alone(medians, figure) for figure in table.OWN_TABLES]
         text = "\n".join(table.text(part) for part in parts if part)
         (out / "table.md").write_text(text)
         table.plot(medians, out / "figures.png", self.caption())
@@ -169,7 +170,7 @@ class Run:
     def write_documents(self, rounds: int) -> None:
         """Writes the plot, and the tables between two comments in README.md and performance.md.
 
-        Leaves the figures as they are that this run has not taken: several servers, or all others.
+        Leaves the tables as they are whose figures this run has not taken.
         """
         medians = self.medians()
         command = f"python -m bench --rounds {rounds}"
@@ -186,8 +187,9 @@ class Run:
             table.plot(medians, ROOT / "docs" / "figures.png", self.caption())
             replace_figures(readme, f"{taken}.", table.text(table.few(medians)))
             replace_figures(performance, f"{taken} {where}.", plot + table.text(alone))
-        if several := table.of_several(medians):
-            replace_figures(performance, f"{taken} {where}.", table.text(several), "several")
+        for figure in table.OWN_TABLES:
+            if own := table.alone(medians, figure):
+                replace_figures(performance, f"{taken} {where}.", table.text(own), figure)
 
 
 def replace_figures(document: Path, sentence: str, figures: str, name: str = "figures") -> None:

@@ -16,6 +16,8 @@ from db.server.embedded import EmbeddedPostgres
 
 PEOPLE = 10_000  # user n, in a session n; 2n - 1 and 2n talk in conversation n
 SECRET = "a secret of the benchmarks, which is long enough"
+# Groups by their number of members, which are the first users, and the ids of their conversations.
+GROUPS = {10: PEOPLE // 2 + 1, 100: PEOPLE // 2 + 2, 1000: PEOPLE // 2 + 3}
 HISTORY = 1_000_000  # messages in conversation 1, for the figure `history`
 
 FILL = f"""
@@ -27,6 +29,19 @@ FILL = f"""
     SELECT unnest(ARRAY[low_user_id, high_user_id]), id FROM conversations;
     INSERT INTO feeds (user_id) SELECT id FROM users;
 """
+
+FILL_GROUPS = "".join(
+    f"""
+    WITH made AS (
+        INSERT INTO conversations (name, history, member_count)
+        VALUES ('Group of {members}', 'all', {members})
+        RETURNING id
+    )
+    INSERT INTO participants (user_id, conversation_id, role, joined_at)
+    SELECT n, id, 'member', now() FROM made, generate_series(1, {members}) n;
+    """
+    for members in GROUPS
+)
 
 FILLED = "users, sessions, conversations, participants, feeds, meta"
 
@@ -83,8 +98,9 @@ class Postgres:
         return str(ask(self._admin, "SHOW server_version"))
 
     @contextmanager
-    def database(self, *, people: bool = False, history: bool = False) -> Iterator[str]:
-        template = self._template(history=history) if people else "template1"
+    def database(self, *, people: bool = False, filled_with: str = "") -> Iterator[str]:
+        """Makes a database. `filled_with`, for people: `history` or `groups`."""
+        template = self._template(filled_with) if people else "template1"
         with self.copy(template) as dsn:
             yield dsn
 
@@ -106,18 +122,20 @@ class Postgres:
         finally:
             ask(self._admin, f"DROP DATABASE {name} WITH (FORCE)")
 
-    def _template(self, *, history: bool) -> str:
+    def _template(self, filled_with: str) -> str:
         """Returns a database that is filled once in a run, and copied for each server."""
-        name = "filled_with_history" if history else "filled"
+        name = f"filled_with_{filled_with}" if filled_with else "filled"
         if name not in self._templates:
             dsn = self.create(name)
             startup._prepare(dsn, new_epoch=False)
             ask(dsn, FILL)
-            if history:
+            if filled_with == "history":
                 ask(dsn, TELL, (HISTORY,))
+            if filled_with == "groups":
+                ask(dsn, FILL_GROUPS)
             # Without the empty tables: PostgreSQL assumes a few pages for a table without
             # statistics, and uses indexes. A table that is known to be empty gets a full scan.
-            ask(dsn, f"VACUUM ANALYZE {FILLED}{', messages' if history else ''}")
+            ask(dsn, f"VACUUM ANALYZE {FILLED}{', messages' * (filled_with == 'history')}")
             self._templates.add(name)
         return name
 

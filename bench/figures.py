@@ -9,12 +9,28 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bench.cluster import CLUSTERS, Cluster
-from bench.database import PEOPLE, ask
-from bench.servers import ALL, Go, GoSql, Kind, Messenger, Server, Spent
-from bench.table import SEVERAL
+from bench.database import GROUPS, PEOPLE, ask
+from bench.servers import (
+    ALL,
+    Centrifugo,
+    Go,
+    GoFeeds,
+    GoFeedsBatched,
+    GoSql,
+    Kind,
+    Mercure,
+    Messenger,
+    Nchan,
+    Server,
+    Spent,
+)
+from bench.table import GROUPED, SEVERAL
 
 SENDERS = (1, 8, 32, 128)
 CLUSTER_SENDERS = (32, 99)
+GROUP_SENDERS = 32
+BUSY_SENDERS = 64  # into the largest group, beside a pair
+PAIR_PER_SECOND = 50  # messages, beside them
 PER_SECOND = 300  # messages, in latency
 MISSED = 3  # messages, by each stream of a restart
 AT_ONCE = 256  # streams that open at the same time
@@ -34,6 +50,8 @@ class Sizes:
     send_seconds: float = 4
     latency_seconds: float = 15
     leave_seconds: float = 2.5  # until the server has closed all streams
+    group_messages: int = 200  # into each group, one at a time
+    group_seconds: float = 3
 
 
 Numbers = dict[str, float]
@@ -139,7 +157,7 @@ def latency(server: Server, sizes: Sizes) -> Taken:
 def history(server: Server, sizes: Sizes) -> Taken:
     """Reads pages of 25 from a million messages."""
     assert isinstance(server, Messenger)
-    server.history = True
+    server.filled_with = "history"
     with server.running():
         found = load(server, "requests", requests=[server.page()], clients=8, seconds=5)
         numbers = {
@@ -289,6 +307,86 @@ def _named(name: str, stored: Stored) -> Numbers:
     return numbers
 
 
+def groups(server: Server, sizes: Sizes) -> Taken:
+    """Sends messages to groups whose members all have a stream: one at a time, then many at once.
+
+    Servers that store nothing have a topic with as many subscribers. Of those that store, it also
+    measures the CPU of messages to members without streams, and how long two others, who talk,
+    wait beside many senders.
+    """
+    found: Numbers = {}
+    load_shares: list[float] = []
+    if isinstance(server, Messenger):
+        server.filled_with = "groups"
+    with server.running():
+        for members in GROUPS:
+            told = load(
+                server,
+                "group",
+                open=[server.member(user) for user in range(1, 1 + members)],
+                streams=members,
+                atOnce=AT_ONCE,
+                requests=_to_group(server, members, GROUP_SENDERS),
+                clients=GROUP_SENDERS,
+                times=sizes.group_messages,
+                seconds=sizes.group_seconds,
+            )
+            found.update(_of_group(f"{members:,}", told))
+            load_shares.append(told["loadShare"])
+        if isinstance(server, Messenger | GoFeeds):
+            found.update(_none_online(server, max(GROUPS), sizes))
+            found.update(_beside(server, max(GROUPS), sizes))
+        return {GROUPED: {**found, LOAD: max(load_shares), **holds(server)}}
+
+
+def _to_group(server: Server, members: int, senders: int) -> list[str]:
+    return [server.to_group(members, user) for user in range(1, 1 + min(members, senders))]
+
+
+def _of_group(name: str, told: dict[str, Any]) -> Numbers:
+    return {
+        f"{name}, answered, p50 ms": told["answered50Ms"],
+        f"{name}, answered, p99 ms": told["answered99Ms"],
+        f"{name}, first has it, p50 ms": told["first50Ms"],
+        f"{name}, first has it, p99 ms": told["first99Ms"],
+        f"{name}, last has it, p50 ms": told["last50Ms"],
+        f"{name}, last has it, p99 ms": told["last99Ms"],
+        f"{name}, {GROUP_SENDERS} senders, messages/s": told["perSecond"],
+        f"{name}, {GROUP_SENDERS} senders, deliveries/s": told["deliveredPerSecond"],
+        f"{name}, {GROUP_SENDERS} senders, {SERVER}": told["serverShare"],
+        f"{name}, never delivered": told["neverDelivered"],
+    }
+
+
+def _none_online(server: Messenger | GoFeeds, members: int, sizes: Sizes) -> Numbers:
+    requests = _to_group(server, members, 1)
+    with Spent(server) as spent:
+        told = load(server, "requests", requests=requests, clients=1, seconds=sizes.group_seconds)
+    sent = told["perSecond"] * sizes.group_seconds * 1.2  # includes the load's warm-up, a fifth
+    return {
+        f"{members:,}, none online, p50 ms": told["p50Ms"],
+        f"{members:,}, none online, server's CPU, ms a message": spent.server / sent * 1e3,
+        f"{members:,}, none online, database's CPU, ms a message": spent.database / sent * 1e3,
+    }
+
+
+def _beside(server: Messenger | GoFeeds, members: int, sizes: Sizes) -> Numbers:
+    told = load(
+        server,
+        "beside",
+        requests=_to_group(server, members, BUSY_SENDERS),
+        clients=BUSY_SENDERS,
+        paced=[server.send(talk, 2 * talk) for talk in range(members, members + 100)],
+        perSecond=PAIR_PER_SECOND,
+        seconds=2 * sizes.group_seconds,
+    )
+    return {
+        "a pair alone, p99 ms": told["alone99Ms"],
+        f"a pair beside {BUSY_SENDERS} senders into {members:,}, p99 ms": told["beside99Ms"],
+        f"{members:,}, {BUSY_SENDERS} senders, none online, messages/s": told["perSecond"],
+    }
+
+
 def holds(server: Server, until: float = math.inf) -> Numbers:
     if not isinstance(server, Messenger):
         return {}
@@ -297,7 +395,7 @@ def holds(server: Server, until: float = math.inf) -> Numbers:
 
 # The figures, and their servers. A peer that stores nothing cannot take part in `sending`. Peers
 # that differ only in how they store share the figures of streams.
-HOLD_STREAMS = [kind for kind in ALL if kind is not GoSql]
+HOLD_STREAMS = [kind for kind in ALL if kind not in (GoSql, GoFeeds, GoFeedsBatched)]
 FIGURES: dict[str, tuple[Figure, Sequence[Kind]]] = {
     "memory": (opening, HOLD_STREAMS),
     "opening": (opening, HOLD_STREAMS),
@@ -305,5 +403,6 @@ FIGURES: dict[str, tuple[Figure, Sequence[Kind]]] = {
     "latency": (latency, [Messenger, Go]),
     "history": (history, [Messenger]),
     "restart": (restart, [Messenger]),
+    GROUPED: (groups, [Messenger, GoFeeds, GoFeedsBatched, Mercure, Centrifugo, Nchan]),
     SEVERAL: (several, CLUSTERS),
 }

@@ -15,9 +15,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import jwt
 import psutil
 
-from bench.database import SECRET, Postgres, processor_seconds, token
+from bench.database import GROUPS, SECRET, Postgres, processor_seconds, token
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -61,6 +62,14 @@ class Server:
 
     def stream(self, user: int = 2, last_event_id: str = "") -> str:
         """Returns a request that opens a stream of the user."""
+        raise NotImplementedError
+
+    def member(self, user: int) -> str:
+        """Returns a request that opens a stream of a group's member. The rest have one topic."""
+        return self.stream(user if self.stores else 2)
+
+    def to_group(self, members: int, user: int) -> str:
+        """Returns a request that sends a message to all members of a group."""
         raise NotImplementedError
 
     # The same for all servers.
@@ -142,10 +151,11 @@ class Messenger(Server):
     name = "Messenger"
     hello = "event: hello"
     stores = True
-    history = False
+    filled_with = ""  # the database; see `Postgres.database`
 
     def command(self, stack: ExitStack) -> list[str]:
-        dsn = stack.enter_context(self.postgres.database(people=True, history=self.history))
+        filled_with = self.filled_with
+        dsn = stack.enter_context(self.postgres.database(people=True, filled_with=filled_with))
         flags = {
             "--port": self.port,
             "--database-url": dsn,
@@ -168,6 +178,9 @@ class Messenger(Server):
     def publish(self) -> str:
         """Returns a request that sends a message to all streams of user 2."""
         return self.send(1, 1)
+
+    def to_group(self, members: int, user: int) -> str:
+        return self.send(GROUPS[members], user)
 
     def page(self, talk: int = 1, user: int = 1) -> str:
         line = f"GET /api/conversations/{talk}/messages?limit=25"
@@ -196,11 +209,13 @@ class Go(Server):
     # Of 2, 4, 8, 16 and 32 connections, 16 and 32 store most: 3,000 messages a second with 32
     # senders. With 4, the default of pgx, it stores 1,950.
     pool: tuple[str, ...] = ("-connections", "16")
+    dsn = ""
 
     def command(self, stack: ExitStack) -> list[str]:
         program = self.tools.built("peers/goserver")
-        dsn = stack.enter_context(self.postgres.database())
-        return [program, "-port", str(self.port), "-secret", SECRET, "-database", dsn, *self.pool]
+        self.dsn = stack.enter_context(self.postgres.database())
+        where = ["-port", str(self.port), "-secret", SECRET, "-database", self.dsn]
+        return [program, *where, *self.pool]
 
     def stream(self, user: int = 2, last_event_id: str = "") -> str:
         return self.request("GET /stream", None, self._as(user))
@@ -220,6 +235,24 @@ class GoSql(Go):
     pool = ()
 
 
+class GoFeeds(Go):
+    """The Go server, which stores a row in the feed of each member: one transaction a message."""
+
+    name = "Go, a transaction each"
+    # Of 2, 4, 8, 16 and 32 connections, 4 store most with 32 senders: more wait for the same feeds.
+    pool = ("-connections", "4", "-feeds", "single")
+
+    def to_group(self, members: int, user: int) -> str:
+        return self.send(GROUPS[members], user)
+
+
+class GoFeedsBatched(GoFeeds):
+    """The same with group commit: one transaction for all messages that wait."""
+
+    name = "Go, group commit"
+    pool = ("-connections", "4", "-feeds", "batched")
+
+
 class Mercure(Server):
     name = "Mercure"
     hello = "\r\n\r\n"
@@ -230,6 +263,15 @@ class Mercure(Server):
 
     def stream(self, user: int = 2, last_event_id: str = "") -> str:
         return self.request(f"GET /.well-known/mercure?topic=user/{user}")
+
+    def to_group(self, members: int, user: int) -> str:
+        form = urllib.parse.urlencode({"topic": "user/2", "data": CONTENT}, safe="~")
+        may = jwt.encode({"mercure": {"publish": ["*"]}}, SECRET, "HS256")
+        headers = (
+            f"Authorization: Bearer {may}",
+            "Content-Type: application/x-www-form-urlencoded",
+        )
+        return self.request("POST /.well-known/mercure", form, *headers)
 
 
 class Centrifugo(Server):
@@ -246,6 +288,10 @@ class Centrifugo(Server):
         wanted = compact({"subs": {f"user{user}": {}}})
         return self.request(f"GET /connection/uni_sse?cf_connect={urllib.parse.quote(wanted)}")
 
+    def to_group(self, members: int, user: int) -> str:
+        body = {"channel": "user2", "data": {"content": CONTENT}}
+        return self.request("POST /api/publish", body, "X-API-Key: benchmarks")
+
 
 class Nchan(Server):
     name = "nginx + nchan"
@@ -261,6 +307,9 @@ class Nchan(Server):
 
     def stream(self, user: int = 2, last_event_id: str = "") -> str:
         return self.request(f"GET /stream/{user}")
+
+    def to_group(self, members: int, user: int) -> str:
+        return self.request("POST /publish/2", {"content": CONTENT})
 
 
 class Python(Server):
@@ -295,6 +344,8 @@ ALL: list[Kind] = [
     Messenger,
     Go,
     GoSql,
+    GoFeeds,
+    GoFeedsBatched,
     Mercure,
     Centrifugo,
     Nchan,

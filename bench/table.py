@@ -8,7 +8,9 @@ Medians = dict[str, dict[str, dict[str, float]]]  # figure → number → server
 
 OURS = "Messenger"
 SEVERAL = "several"  # the figure of several servers: its columns are not the peers
+GROUPED = "groups"  # the figure of groups, with peers of its own
 ALONE = "one server"  # its first column
+OWN_TABLES = (GROUPED, SEVERAL)
 # The panels of the plot, and whether more is better. A figure with many peers has its own panel.
 # Figures with only the Go server as a peer share one.
 MANY = {
@@ -50,13 +52,13 @@ def few(medians: Medians) -> Medians:
 
 
 def beside_peers(medians: Medians) -> Medians:
-    """Returns the figures of one server and of its peers."""
-    return {figure: numbers for figure, numbers in medians.items() if figure != SEVERAL}
+    """Returns the figures of one server and of its peers, but for those with their own table."""
+    return {figure: found for figure, found in medians.items() if figure not in OWN_TABLES}
 
 
-def of_several(medians: Medians) -> Medians:
-    """Returns the figure of several servers, if it was taken."""
-    return {figure: numbers for figure, numbers in medians.items() if figure == SEVERAL}
+def alone(medians: Medians, figure: str) -> Medians:
+    """Returns that figure, if it was taken."""
+    return {figure: medians[figure]} if figure in medians else {}
 
 
 def text(medians: Medians) -> str:

@@ -7,12 +7,21 @@ import pytest
 from bench import compare, floods, table
 from bench.__main__ import Run
 from bench.cluster import OneNotifying, TwoNotifying
+from bench.database import ask
 from bench.figures import FIGURES, PER_SECOND, Sizes, deliver, store
-from bench.servers import Messenger, equipment, find_go
+from bench.servers import GoFeeds, GoFeedsBatched, Messenger, equipment, find_go
 
 SENT = 'messenger_requests_total{method="POST",status="201"}'
 TOLD = "messenger_relay_delay_seconds_count"  # events of another server
-TINY = Sizes(streams=20, most_streams=40, send_seconds=0.2, latency_seconds=0.5, leave_seconds=0.2)
+TINY = Sizes(
+    streams=20,
+    most_streams=40,
+    send_seconds=0.2,
+    latency_seconds=0.5,
+    leave_seconds=0.2,
+    group_messages=3,
+    group_seconds=0.2,
+)
 
 
 class TwoOverNats(TwoNotifying):
@@ -33,6 +42,7 @@ def test_each_figure_is_taken_of_this_server() -> None:
     assert medians["latency"]["never arrived"] == {"Messenger": 0}
     assert medians["several"]["never delivered"] == {"one, NOTIFY": 0}
     assert medians["several"]["99 senders, stored/s"]["one, NOTIFY"] > 0
+    assert medians["groups"]["1,000, never delivered"] == {"Messenger": 0}
     for figure, number in [
         ("opening", "opened/s"),
         ("opening", "resumed/s"),
@@ -40,8 +50,40 @@ def test_each_figure_is_taken_of_this_server() -> None:
         ("sending", "32 in one conversation, stored/s"),
         ("latency", "p99 ms"),
         ("restart", "all caught up after, ms"),
+        ("groups", "10, first has it, p50 ms"),
+        ("groups", "100, 32 senders, deliveries/s"),
+        ("groups", "1,000, none online, database's CPU, ms a message"),
+        ("groups", "a pair beside 64 senders into 1,000, p99 ms"),
     ]:
         assert medians[figure][number]["Messenger"] > 0, (figure, number)
+
+
+@pytest.mark.measure
+@pytest.mark.parametrize("kind", [GoFeeds, GoFeedsBatched])
+@pytest.mark.skipif(not find_go(), reason="there is no Go for the load program: it is optional")
+def test_the_go_server_writes_the_same_rows_for_a_group_and_numbers_them(
+    kind: type[GoFeeds],
+) -> None:
+    with equipment() as (tools, postgres), kind(tools, postgres).running() as server:
+        requests = [server.to_group(100, user) for user in range(1, 9)]
+        spec = server.spec(requests=requests, clients=8, seconds=0.2)
+        tools.load("requests", spec)
+
+        assert isinstance(server, GoFeeds)
+        rows = ask(server.dsn, "SELECT count(*) FROM feed_events")
+        assert rows == ask(server.dsn, "SELECT 100 * count(*) FROM messages") != "0"
+        assert ask(server.dsn, WRONGLY_NUMBERED) == "0"
+
+
+# Feeds of the group's members whose numbers have a gap, or are not in the order of messages.
+WRONGLY_NUMBERED = """
+    SELECT count(*)
+    FROM (
+        SELECT seq, row_number() OVER (PARTITION BY user_id ORDER BY message_id) AS place
+        FROM feed_events
+    ) numbered
+    WHERE seq <> place
+"""
 
 
 @pytest.mark.measure
@@ -98,6 +140,17 @@ def test_the_table_of_several_servers_has_theirs_divided_by_that_of_one() -> Non
     medians = {"several": {"opened/s": {"one server": 90.0, "two, NOTIFY": 120.0}}}
 
     assert table.text(medians).splitlines()[2] == "| several: opened/s |       90.0 |  120 (1.33) |"
+
+
+def test_figures_of_groups_and_of_several_servers_have_tables_of_their_own() -> None:
+    medians = {figure: {"n": {"Messenger": 1.0}} for figure in ("opening", "groups", "several")}
+
+    assert list(table.beside_peers(medians)) == ["opening"]
+    assert [list(table.alone(medians, figure)) for figure in table.OWN_TABLES] == [
+        ["groups"],
+        ["several"],
+    ]
+    assert table.alone({}, "groups") == {}
 
 
 def test_readme_shows_some_figures_of_some_servers() -> None:

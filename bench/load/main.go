@@ -1,6 +1,6 @@
 // Load puts a server under load, and says what came of it. One JSON object in, one out:
 //
-//	load streams|latency|requests|reconnect|flood < spec.json
+//	load streams|latency|requests|reconnect|flood|group|beside < spec.json
 //
 // All sockets are read by one thread on one epoll, requests are made beforehand, and what is due all at once is
 // read in batches, so that the load itself takes little of the machine: `loadShare` in each answer shows how little.
@@ -39,11 +39,15 @@ type Spec struct {
 	Pipelined int  `json:"pipelined"` // requests that a client sends before it waits for answers
 	Fresh     bool `json:"fresh"`     // a connection for each request …
 	HangUp    bool `json:"hangUp"`    // … which is closed as soon as it is sent
+
+	// group: Open, Streams, Requests, Clients, Seconds and Times, of messages one by one
+	// beside: Requests, Clients, Seconds, PerSec and
+	Paced []string `json:"paced"` // requests in turn, at a steady pace
 }
 
 func main() {
 	if len(os.Args) != 2 {
-		fail("usage: load streams|latency|requests|reconnect|flood < spec.json")
+		fail("usage: load streams|latency|requests|reconnect|flood|group|beside < spec.json")
 	}
 	var spec Spec
 	if err := json.NewDecoder(os.Stdin).Decode(&spec); err != nil {
@@ -56,7 +60,7 @@ func main() {
 	debug.SetMemoryLimit(1 << 30)
 	commands := map[string]func(*Spec) map[string]any{
 		"streams": streams, "latency": latency, "requests": requests, "reconnect": reconnect,
-		"flood": floods,
+		"flood": floods, "group": group, "beside": beside,
 	}
 	command, known := commands[os.Args[1]]
 	if !known {

@@ -1,6 +1,6 @@
 // Goserver is the messenger that a Go programmer writes: net/http, a channel for each client, and for sending the usual
 // separate statements in a transaction, on a pool whose statements are prepared (pgx does both by itself). Without -connections
-// the same goes through database/sql, whose pool is left as it comes: see sql.go.
+// the same goes through database/sql, whose pool is left as it comes: see sql.go. With -feeds it stores as Messenger does: see groups.go.
 //
 // A send: the token is verified (JWT, HS256), then seven round trips: BEGIN, is the user a participant, the message
 // (once for each client_id of its sender), the conversation's last message, the sender's read marker, who the participants
@@ -16,7 +16,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log"
 	"net/http"
 	"strconv"
@@ -52,6 +51,12 @@ func (h *hub) remove(user string, client chan []byte) {
 	}
 }
 
+func (h *hub) has(user string) bool {
+	h.lock.RLock()
+	defer h.lock.RUnlock()
+	return len(h.clients[user]) > 0
+}
+
 func (h *hub) publish(user string, frame []byte) {
 	h.lock.RLock()
 	defer h.lock.RUnlock()
@@ -65,6 +70,7 @@ func (h *hub) publish(user string, frame []byte) {
 
 type server struct {
 	hub    hub
+	behind int // events that a client may be
 	store  func(context.Context, *message) (participants []string, isNew bool, err error)
 	secret []byte
 	parser *jwt.Parser
@@ -87,7 +93,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	if !known {
 		return
 	}
-	client := make(chan []byte, 16)
+	client := make(chan []byte, s.behind)
 	s.hub.add(user, client)
 	defer s.hub.remove(user, client)
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -119,6 +125,22 @@ type message struct {
 	Content        string    `json:"content"`
 	CreatedAt      time.Time `json:"createdAt"`
 	ClientID       string    `json:"clientId"`
+	members        int       // of the conversation
+}
+
+// publish to each recipient's streams an event with its own id, and otherwise the same bytes.
+func (s *server) publish(m *message, to recipients) {
+	body, _ := json.Marshal(m)
+	shared := append(append([]byte("\ndata: "), body...), "\n\n"...)
+	for i, user := range to.users {
+		id := strconv.FormatInt(user, 10)
+		if !s.hub.has(id) {
+			continue
+		}
+		frame := make([]byte, 0, len(shared)+24)
+		frame = strconv.AppendInt(append(frame, "id: "...), to.seqs[i], 10)
+		s.hub.publish(id, append(frame, shared...))
+	}
 }
 
 func (s *server) send(w http.ResponseWriter, r *http.Request) {
@@ -277,14 +299,19 @@ func main() {
 	secret := flag.String("secret", "", "of the tokens (HS256)")
 	database := flag.String("database", "", "an empty one; without it nothing can be sent")
 	connections := flag.Int("connections", 0, "of the pool (pgx); 0: through database/sql, its pool as it comes")
+	feeds := flag.String("feeds", "", "single or batched: keep a feed for each user, and have groups; with pgx alone")
 	flag.Parse()
 	s := &server{
 		hub:    hub{clients: map[string]map[chan []byte]struct{}{}},
+		behind: 16,
 		secret: []byte(*secret),
 		parser: jwt.NewParser(jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired()),
 	}
 	if *database != "" {
-		if *connections > 0 {
+		if *feeds != "" {
+			s.behind = patience
+			s.store = openFeeds(*database, *connections, *feeds == "batched", s.publish).store
+		} else if *connections > 0 {
 			s.store = openPool(*database, *connections).store
 		} else {
 			s.store = openSQL(*database).store
