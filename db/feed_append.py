@@ -12,27 +12,19 @@ _WRITERS = """
         AS writer (conversation_id, user_id)
 """
 
-LOCK_GROUPS = f"""
+# Also locks groups that a writer is not in: somebody may be adding them. It ends when they are in.
+LOCK_GROUPS = """
     SELECT id
     FROM conversations
-    WHERE name IS NOT NULL
-        AND id IN (
-            SELECT conversation_id
-            FROM {_WRITERS}
-            JOIN participants me USING (conversation_id, user_id)
-            WHERE me.role IS NOT NULL
-        )
+    WHERE id = ANY (%(conversation_ids)s::bigint[])
+        AND name IS NOT NULL
     ORDER BY id
     FOR NO KEY UPDATE;
 """
 
 # Locks the feeds of all participants of the conversations that (conversation_ids, user_ids) write
 # to, pairwise. A user outside of a conversation locks none of its feeds.
-#
-# Without `LOCK_GROUPS`, people may come into a group meanwhile, and their feeds are locked later.
-# So a deadlock is possible, which ends in another attempt, and a count of theirs may be old. This
-# is only for messages, which are frequent and have no counts.
-LOCK_FEEDS = f"""
+_LOCK_FEEDS = f"""
     SELECT user_id
     FROM feeds
     WHERE user_id IN (
@@ -48,9 +40,9 @@ LOCK_FEEDS = f"""
     FOR NO KEY UPDATE;
 """
 
-LOCK = LOCK_GROUPS + LOCK_FEEDS
+LOCK = LOCK_GROUPS + _LOCK_FEEDS
 
-# Like `LOCK_FEEDS`, for writes that only their users hear of if the conversation is a group.
+# Like `LOCK`, for writes that only their users hear of if the conversation is a group.
 LOCK_OWN = f"""
     SELECT user_id
     FROM feeds

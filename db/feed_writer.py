@@ -184,7 +184,7 @@ class FeedWriter:
                     lane.met_a_lock = True
                     return self._block(batch)
             except errors.Deadlock:
-                _log.warning("a deadlock, as somebody came into a group; trying again")
+                _log.warning("a deadlock, which should be impossible; trying again")
             except errors.Declined as error:
                 if error.is_damage and len(batch) > 1:
                     return await self._store_singly(batch, lane)

@@ -273,7 +273,7 @@ def _storing(parts: _Parts) -> str:
         "earlier", viewer="drafts.user_id", is_group="allowed.role IS NOT NULL"
     )
     return f"""
-        {feed_append.LOCK_FEEDS}
+        {feed_append.LOCK}
 
         WITH drafts AS (
             SELECT *

@@ -212,7 +212,7 @@ def recipients_read_before_the_lock() -> None:
         FROM participants
         WHERE conversation_id = ANY (%(conversation_ids)s::bigint[]);
     """
-    _rewrite(feed_append.LOCK_FEEDS, there + feed_append.LOCK_FEEDS, where="stored AS (")
+    _rewrite(feed_append.LOCK, there + feed_append.LOCK, where="stored AS (")
     _rewrite(
         "JOIN participants ON participants.conversation_id = stored.conversation_id",
         "JOIN unnest(current_setting('tests.there')::bigint[]) AS participants (user_id) ON true",
