@@ -5,6 +5,7 @@ data, because parsers disagree on blocks without data.
 """
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -104,6 +105,11 @@ def numbered(event_id: str, shared: bytes) -> Frame:
 def unnumbered(shared: bytes) -> Frame:
     """Returns an event that is in no feed, from its `body`."""
     return Frame(b"", shared)
+
+
+def joined(frames: Iterable[Frame]) -> Frame:
+    """Returns several frames as one, to write them at once."""
+    return Frame(b"", b"".join(frame.plain for frame in frames))
 
 
 def chunk(plain: bytes) -> bytes:

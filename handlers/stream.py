@@ -25,6 +25,7 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Sequence
 from enum import Enum
 from operator import itemgetter
 from typing import TYPE_CHECKING, NoReturn, cast
@@ -150,6 +151,15 @@ class StreamHandler(ApiHandler):
             self._read_soon()
         elif seq == UNNUMBERED:
             self._write_unnumbered(frame)
+
+    def deliver_all(self, events: Sequence[tuple[int, Frame]], joined: Frame) -> None:
+        is_next = all(seq == n for n, (seq, _) in enumerate(events, self._seq + 1))
+        if is_next and self._state is State.LIVE and not self._backlog:
+            self._seq += len(events)
+            self._write(joined)
+        else:
+            for seq, frame in events:
+                self.deliver(seq, frame)
 
     def catch_up(self, seq: int) -> None:
         if self._state is State.OPENING:

@@ -2,12 +2,12 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from bus import event
-from bus.bus import SLICE_SECONDS, Bus
+from bus.bus import JOINED_BYTES, SLICE_SECONDS, Bus
 from bus.event import Frame
 from bus.heartbeat import Heartbeat
 from tests.support.people import eventually
@@ -34,11 +34,17 @@ class Recorder:
         self.expires_at = float("inf")
         self.closed = False
         self.seqs: list[int] = []
+        self.writes: list[bytes] = []
         self.pings = 0
         self.ended: list[str] = []
 
     def deliver(self, seq: int, frame: Frame) -> None:
         self.seqs.append(seq)
+        self.writes.append(frame.plain)
+
+    def deliver_all(self, events: Sequence[tuple[int, Frame]], joined: Frame) -> None:
+        self.seqs += [seq for seq, _ in events]
+        self.writes.append(joined.plain)
 
     def catch_up(self, seq: int) -> None:
         pass
@@ -103,7 +109,7 @@ async def test_a_fan_out_to_many_is_cut_into_slices_and_keeps_the_order() -> Non
     for seq in (1, 2, 3):
         bus.publish(1, seq, FRAME)
     await asyncio.sleep(0)
-    assert sum(len(stream.seqs) for stream in streams) == SLICE  # others wait for the next slice
+    assert sum(len(stream.writes) for stream in streams) == SLICE  # others wait for the next slice
     await eventually(lambda: all(len(stream.seqs) == 3 for stream in streams))
     assert all(stream.seqs == [1, 2, 3] for stream in streams)
 
@@ -111,7 +117,7 @@ async def test_a_fan_out_to_many_is_cut_into_slices_and_keeps_the_order() -> Non
 @pytest.mark.gen_test
 async def test_many_streams_of_one_user_do_not_delay_the_events_of_others() -> None:
     bus, jane, john = slow_bus(), Recorder(user_id=2), Recorder(user_id=3)
-    crowd = [Recorder() for _ in range(3 * SLICE)]
+    crowd = [Recorder() for _ in range(6 * SLICE)]
     for stream in (jane, john, *crowd):
         bus.subscribe(stream)
     for seq in range(1, 11):
@@ -125,7 +131,7 @@ async def test_many_streams_of_one_user_do_not_delay_the_events_of_others() -> N
     for _ in range(4):
         await asyncio.sleep(0)
     assert john.seqs == [1]  # users with many streams take turns
-    assert len(crowd[-1].seqs) + len(crowd[0].seqs) < 20
+    assert sum(len(stream.writes) for stream in crowd) < len(crowd)
     await eventually(lambda: all(len(stream.seqs) == 10 for stream in crowd))
     assert not bus._queues
 
@@ -143,6 +149,48 @@ async def test_a_batch_for_many_users_is_cut_into_slices_and_keeps_the_order() -
     await eventually(lambda: all(stream.seqs == [1, 2] for stream in streams))
     bus.publish(1, 3, FRAME)
     assert streams[1].seqs == [1, 2, 3]  # at once: the next iteration has its own time
+
+
+@pytest.mark.gen_test
+async def test_the_events_of_a_batch_for_a_user_are_joined_behind_the_first_up_to_a_size() -> None:
+    bus, one, other = Bus(), Recorder(), Recorder(user_id=2)
+    bus.subscribe(one)
+    bus.subscribe(other)
+    frame = Frame(b"", b"x" * (JOINED_BYTES // 3))
+    for seq in range(1, 7):
+        bus.publish(1, seq, frame)
+    bus.publish(2, 1, FRAME)
+    assert (one.seqs, other.seqs) == ([1], [1])
+    await eventually(lambda: len(one.seqs) == 6)
+    assert one.seqs == [1, 2, 3, 4, 5, 6]
+    assert one.writes == [frame.plain, 3 * frame.plain, 2 * frame.plain]
+    bus.publish(1, 7, frame)
+    assert one.seqs[-1] == 7  # at once: the next iteration has a first one of its own
+
+
+@pytest.mark.gen_test
+async def test_a_stream_that_comes_between_two_events_gets_the_second_alone() -> None:
+    bus, one, late = Bus(), Recorder(), Recorder()
+    bus.subscribe(one)
+    for seq in (1, 2):
+        bus.publish(1, seq, FRAME)
+    bus.subscribe(late)
+    for seq in (3, 4):
+        bus.publish(1, seq, FRAME)
+    await eventually(lambda: len(late.seqs) == 2)
+    assert (one.seqs, late.seqs) == ([1, 2, 3, 4], [3, 4])
+
+
+@pytest.mark.expects_errors
+@pytest.mark.gen_test
+async def test_a_stream_that_fails_at_joined_events_is_aborted_and_the_next_has_them() -> None:
+    bus, streams = Bus(), [Recorder(), Broken(), Recorder()]
+    for stream in streams:
+        bus.subscribe(stream)
+    for seq in (1, 2, 3):
+        bus.publish(1, seq, FRAME)
+    await eventually(lambda: not bus._queues)
+    assert [stream.seqs for stream in streams] == [[1, 2, 3], [], [1, 2, 3]]
 
 
 @pytest.mark.gen_test

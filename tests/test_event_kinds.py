@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -97,6 +97,9 @@ class Listener:
 
     def deliver(self, seq: int, frame: Frame) -> None:
         self.told.append((seq, frame))
+
+    def deliver_all(self, events: Sequence[tuple[int, Frame]], joined: Frame) -> None:
+        self.told += events
 
     def catch_up(self, seq: int) -> None: ...
 

@@ -432,6 +432,9 @@ class Listener:
     def deliver(self, seq: int, frame: event.Frame) -> None:
         self.told.append((seq, frame))
 
+    def deliver_all(self, events: Sequence[tuple[int, event.Frame]], joined: event.Frame) -> None:
+        self.told += events
+
     def catch_up(self, seq: int) -> None: ...
 
     def ping(self) -> None: ...
