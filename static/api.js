@@ -3,10 +3,7 @@
 import { words } from "./words.js";
 
 /** @typedef {import("./types.js").Conversation} Conversation */
-/** @typedef {import("./types.js").History} History */
-/** @typedef {import("./types.js").Member} Member */
 /** @typedef {import("./types.js").Message} Message */
-/** @typedef {import("./types.js").Session} Session */
 /** @typedef {import("./types.js").SignInMethods} SignInMethods */
 /** @typedef {import("./types.js").User} User */
 /**
@@ -83,14 +80,6 @@ export async function login(username) {
 export const logout = () => post("/api/logout");
 export const refreshToken = () => post("/api/refresh_token");
 
-/** @returns {Promise<Session[]>} latest seen first */
-export const sessions = () => get("/api/sessions").then(json);
-
-/** @param {string} id */
-export const endSession = (id) => ask(`/api/sessions/${id}`, { method: "DELETE" });
-
-export const endOtherSessions = () => ask("/api/sessions", { method: "DELETE" });
-
 /**
  * People by the beginning of their user name, or of a word of their display name.
  * @param {string} search
@@ -124,63 +113,6 @@ export async function openConversation(username) {
 }
 
 /**
- * Makes a group. A repeat with the same `clientId` and fields answers with the same group.
- * @param {{name: string, usernames: string[], history: History, clientId: string}} fields
- * @returns {Promise<Conversation>}
- */
-export async function makeGroup(fields) {
-  const answer = await post("/api/conversations", fields);
-  return json(answer);
-}
-
-/**
- * @param {string} id
- * @param {{name?: string, history?: History}} fields
- */
-export const changeGroup = (id, fields) => withFields("PATCH", `/api/conversations/${id}`, fields);
-
-/**
- * The members of a group, latest first.
- * @param {string} id
- * @param {string | null} link the `next` of the page before
- * @returns {Promise<Snapshot<Member[]>>}
- */
-export const members = (id, link = null) =>
-  snapshot(link === null ? `/api/conversations/${id}/members` : withLimit(link, LARGEST_PAGE));
-
-/**
- * At most ten members whose name begins with `search`, by name.
- * @param {string} id
- * @param {string} search
- * @param {AbortSignal} signal
- * @returns {Promise<Member[]>}
- */
-export async function membersNamed(id, search, signal) {
-  const answer = await get(`/api/conversations/${id}/members?search=${encodeURIComponent(search)}`, signal);
-  return json(answer);
-}
-
-/**
- * @param {string} id
- * @param {string[]} usernames
- */
-export const addMembers = (id, usernames) => post(`/api/conversations/${id}/members`, { usernames });
-
-/**
- * @param {string} id
- * @param {string} userId
- * @param {import("./types.js").Role} role
- */
-export const giveRole = (id, userId, role) => withFields("PATCH", `/api/conversations/${id}/members/${userId}`, { role });
-
-/**
- * Removes a member, or leaves the group.
- * @param {string} id
- * @param {string} userId
- */
-export const removeMember = (id, userId) => ask(`/api/conversations/${id}/members/${userId}`, { method: "DELETE" });
-
-/**
  * @param {string} conversationId
  * @param {number | null} [limit] null: the server's default
  * @returns {Promise<Snapshot<Message[]>>}
@@ -189,7 +121,7 @@ export const messages = (conversationId, limit = null) =>
   snapshot(`/api/conversations/${conversationId}/messages${limit === null ? "" : `?limit=${limit}`}`);
 
 /**
- * @param {string} link the `next` of the page before
+ * @param {string} link the `next` or `prev` of the page before
  * @param {number} limit
  * @returns {Promise<Snapshot<Message[]>>}
  */
@@ -199,23 +131,47 @@ export const olderMessages = (link, limit) => snapshot(withLimit(link, limit));
  * @param {string} link
  * @param {number} limit
  */
-function withLimit(link, limit) {
+export function withLimit(link, limit) {
   const url = new URL(link, "http://here");
   url.searchParams.set("limit", `${limit}`);
   return url.pathname + url.search;
 }
 
 /**
+ * Messages around one, newest first, with links both ways.
+ * @param {string} conversationId
+ * @param {string} messageId
+ * @returns {Promise<Snapshot<Message[]>>}
+ */
+export const messagesAround = (conversationId, messageId) =>
+  snapshot(`/api/conversations/${conversationId}/messages?around=${messageId}&limit=${LARGEST_PAGE}`);
+
+/**
+ * @param {string} conversationId
+ * @param {string} messageId
+ * @returns {Promise<Message>}
+ */
+export const message = (conversationId, messageId) => get(pathOf(conversationId, messageId)).then(json);
+
+/**
  * @param {string} conversationId
  * @param {string} content
  * @param {string} clientId
  * @param {AbortSignal} [signal]
+ * @param {string} [replyToId]
  * @returns {Promise<Message>}
  */
-export async function send(conversationId, content, clientId, signal) {
-  const answer = await post(`/api/conversations/${conversationId}/messages`, { content, clientId }, { signal });
+export async function send(conversationId, content, clientId, signal, replyToId) {
+  const fields = replyToId ? { content, clientId, replyToId } : { content, clientId };
+  const answer = await post(`/api/conversations/${conversationId}/messages`, fields, { signal });
   return json(answer);
 }
+
+/**
+ * @param {string} conversationId
+ * @param {string} messageId
+ */
+export const pathOf = (conversationId, messageId) => `/api/conversations/${conversationId}/messages/${messageId}`;
 
 /**
  * @param {string} conversationId
@@ -228,11 +184,11 @@ export const markRead = (conversationId, lastReadMessageId) =>
  * @param {string} path
  * @returns {Promise<Snapshot<any>>}
  */
-async function snapshot(path) {
+export async function snapshot(path) {
   const answer = await get(path);
   return {
     position: answer.headers.get("Last-Event-ID") ?? "",
-    next: nextLink(answer.headers.get("Link")),
+    ...linksIn(answer.headers.get("Link")),
     ...totalIn(answer.headers.get("Unread-Total")),
     body: await json(answer),
   };
@@ -241,16 +197,17 @@ async function snapshot(path) {
 /** Only the first page of the list has this header. @param {string | null} header */
 const totalIn = (header) => (/^\d+$/.test(header ?? "") ? { unreadTotal: Number(header) } : {});
 
-/** @param {string | null} header */
-function nextLink(header) {
-  return header?.match(/<([^>]*)>; *rel="next"/)?.[1] ?? null;
+/** The links to the next page, and to the one before if there is one. @param {string | null} header */
+function linksIn(header) {
+  const [next, prev] = ["next", "prev"].map((rel) => header?.match(`<([^>]*)>; *rel="${rel}"`)?.[1] ?? null);
+  return prev === null ? { next } : { next, prev };
 }
 
 /**
  * @param {string} path
  * @param {AbortSignal} [signal]
  */
-function get(path, signal) {
+export function get(path, signal) {
   return ask(path, { signal });
 }
 
@@ -259,7 +216,7 @@ function get(path, signal) {
  * @param {object} [fields]
  * @param {RequestInit} [more] `signal`, or `keepalive`: the request continues if the page is closed
  */
-function post(path, fields, more = {}) {
+export function post(path, fields, more = {}) {
   return fields === undefined ? ask(path, { ...more, method: "POST" }) : withFields("POST", path, fields, more);
 }
 
@@ -269,7 +226,7 @@ function post(path, fields, more = {}) {
  * @param {object} fields
  * @param {RequestInit} [more]
  */
-function withFields(method, path, fields, more = {}) {
+export function withFields(method, path, fields, more = {}) {
   const headers = { "Content-Type": "application/json" };
   return ask(path, { ...more, method, headers, body: JSON.stringify(fields) });
 }
@@ -278,7 +235,7 @@ function withFields(method, path, fields, more = {}) {
  * @param {string} path
  * @param {RequestInit} init
  */
-async function ask(path, init) {
+export async function ask(path, init) {
   const patience = AbortSignal.timeout(PATIENCE_MILLISECONDS);
   const signal = init.signal ? AbortSignal.any([init.signal, patience]) : patience;
   let answer;
@@ -302,7 +259,7 @@ function headersFor({ method = "GET", headers = {} }) {
  * @param {Response} answer
  * @returns {Promise<any>}
  */
-const json = (answer) =>
+export const json = (answer) =>
   answer.json().catch(() => {
     throw unreachable();
   });

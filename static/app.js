@@ -23,6 +23,7 @@ const AWAY_MILLISECONDS = 1500; // without an answer: then the page shows what w
 const CLEAR_MILLISECONDS = 1000; // a sign-out waits no longer for the browser's storage
 const RECOUNT_PAUSE_MILLISECONDS = 2000;
 const UNKNOWN_PAUSE_MILLISECONDS = 3000; // before fetching a conversation again after a failure
+const TYPING_MILLISECONDS = 6000; // someone counts as typing for so long
 const LONGEST_TRAIL = 50; // places in the history state
 
 class MessengerApp extends HTMLElement {
@@ -45,9 +46,10 @@ class MessengerApp extends HTMLElement {
   /** @type {Context} */
   #context = {
     store: this.#store,
-    drafts: /** @type {any} */ (null), // these three belong to the signed-in user
+    drafts: /** @type {any} */ (null), // these four belong to the signed-in user
     writing: /** @type {any} */ (null),
     outbox: /** @type {any} */ (null),
+    intents: null,
     notifications: this.#notifications.promise,
     navigate: (path) => this.#navigate(path),
     signedIn: (user) => this.#signedIn(user),
@@ -154,12 +156,15 @@ class MessengerApp extends HTMLElement {
     this.#context.drafts = drafts;
     const writing = await this.#later(import("./writing.js"));
     if (!writing) return null;
-    const { Outbox, session } = writing;
+    const { Intents, Outbox, session } = writing;
     const { refused } = this.#context;
     session.keep(user, refused, this.#ended.signal);
     const outbox = new Outbox(user.id, this.#store, refused, this.#ended.signal);
     this.#kept.push(outbox);
     this.#context.outbox = outbox;
+    const intents = new Intents(user.id, this.#store, refused, this.#ended.signal);
+    this.#kept.push(intents);
+    this.#context.intents = intents;
     return session;
   }
 
@@ -189,6 +194,7 @@ class MessengerApp extends HTMLElement {
         notifications.hear(event);
       },
       connection: (status, version) => this.#store.dispatch({ type: "connection", status, version }),
+      typing: (typing) => this.#store.dispatch({ type: "typing", typing, until: Date.now() + TYPING_MILLISECONDS }),
       reset: (position) => this.#reset(position),
       isStill: () => session.isStill(userId) || this.#leave(),
       mayGoOn: () => this.#mayGoOn(),

@@ -8,9 +8,11 @@
 import { keysWith, read, remove, write } from "./lib/storage.js";
 
 const PREFIX = "messenger.unsent.";
+const REPLIES = "messenger.replying."; // the ids of the messages that drafts answer
 
 export class Drafts {
   #prefix;
+  #replies;
   #signal;
   /** @type {Map<string, string>} typed in this tab, by conversation; empty: the user deleted it */
   #own = new Map();
@@ -23,6 +25,7 @@ export class Drafts {
    */
   constructor(userId, signal) {
     this.#prefix = `${PREFIX}${userId}.`;
+    this.#replies = `${REPLIES}${userId}.`;
     this.#signal = signal;
     for (const [key, text] of ownWith(this.#prefix)) this.#own.set(key.slice(this.#prefix.length), text);
   }
@@ -30,6 +33,30 @@ export class Drafts {
   /** @param {string} conversationId */
   get(conversationId) {
     return this.#own.get(conversationId) ?? this.#shared(conversationId);
+  }
+
+  /** The id of the message that the draft answers. @param {string} conversationId */
+  replyTo(conversationId) {
+    return read(this.#replies + conversationId);
+  }
+
+  /**
+   * @param {string} conversationId
+   * @param {string | null} messageId null: the draft is no reply
+   */
+  setReplyTo(conversationId, messageId) {
+    if (messageId === null) remove(this.#replies + conversationId);
+    else write(this.#replies + conversationId, messageId);
+  }
+
+  /**
+   * Calls `show` when another tab has changed whether the draft is a reply.
+   * @param {string} conversationId
+   * @param {() => void} show
+   * @param {AbortSignal} signal
+   */
+  followReply(conversationId, show, signal) {
+    addEventListener("storage", ({ key }) => key === this.#replies + conversationId && show(), { signal });
   }
 
   /**
@@ -96,7 +123,7 @@ export class Drafts {
 
   async clear() {
     this.forget();
-    for (const key of keysWith(this.#prefix)) remove(key);
+    for (const key of [...keysWith(this.#prefix), ...keysWith(this.#replies)]) remove(key);
   }
 
   /** Removes the drafts of this tab. */

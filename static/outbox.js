@@ -65,11 +65,12 @@ export class Outbox {
    * Sends a message. Returns true if it is on the disk already; else a promise that settles when it is, or cannot be.
    * @param {string} conversationId
    * @param {string} content
+   * @param {string} [replyToId]
    * @returns {true | Promise<void>}
    */
-  send(conversationId, content) {
+  send(conversationId, content, replyToId) {
     const createdAt = new Date().toISOString();
-    const draft = { conversationId, clientId: uuid(), content, createdAt, failure: null };
+    const draft = { conversationId, clientId: uuid(), content, createdAt, failure: null, ...(replyToId && { replyToId }) };
     const isSafe = this.#hold(draft);
     this.store.dispatch({ type: "sending", draft });
     const kept = this.#keepInTurn(draft);
@@ -353,7 +354,7 @@ export class Outbox {
     const signal = AbortSignal.any([turn, this.#hurry.signal]);
     let message;
     try {
-      message = await api.send(draft.conversationId, draft.content, draft.clientId, signal);
+      message = await api.send(draft.conversationId, draft.content, draft.clientId, signal, draft.replyToId);
     } catch (error) {
       if (signal.aborted) return null;
       this.refused(error);

@@ -37,6 +37,8 @@ export class SharedStream {
   #stream = null;
   /** @type {BroadcastChannel | null} */
   #channel = null;
+  /** Tabs of earlier releases do not listen to this one. @type {BroadcastChannel | null} */
+  #typing = null;
   #waiting = new AbortController(); // waits for the lock
   #release = () => {};
   /** @type {Connection} */
@@ -77,6 +79,8 @@ export class SharedStream {
     }
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.addEventListener("message", ({ data }) => this.#hear(data));
+    this.#typing = new BroadcastChannel(`${this.#name}.typing`);
+    this.#typing.addEventListener("message", ({ data }) => this.listener.typing(data));
     this.#join();
     const timers = [setInterval(() => this.#ask(), ASK_MILLISECONDS), setInterval(() => this.#hurry(), HURRY_MILLISECONDS)];
     present.addEventListener("abort", () => timers.forEach((timer) => clearInterval(timer)));
@@ -90,7 +94,8 @@ export class SharedStream {
     this.#retire();
     this.#release();
     this.#channel?.close();
-    this.#channel = null;
+    this.#typing?.close();
+    this.#channel = this.#typing = null;
   }
 
   #join() {
@@ -126,6 +131,10 @@ export class SharedStream {
     this.#connection("connecting"); // which also tells the others that there is a leader
     this.#stream = new Stream(this.position, {
       event: (event, after) => this.#pass({ type: "event", event, after }, () => this.#take(event, after)),
+      typing: (typing) => {
+        this.#typing?.postMessage(typing);
+        this.listener.typing(typing);
+      },
       reset: (position) => this.#pass({ type: "reset", position }, () => this.#reset(position)),
       connection: (status, version) => this.#connection(status, version),
       isStill: () => this.listener.isStill(),

@@ -7,7 +7,8 @@
  */
 
 import { compareIds, countUpTo, reflects, steps } from "./lib/ids.js";
-import { answered, counted, failed, isCountable, isStored, mentions, threadAfter, withAnswer, withNewest, without, withOlder } from "./state/conversations.js";
+import { answered, counted, failed, isCountable, isStored, joined, laterState, mentions, messageAfter, messagesAfter, threadAfter, withAnswer, withNewest, without, withOlder, withWindowPage } from "./state/conversations.js";
+import { fulfilled } from "./state/intents.js";
 import * as lists from "./state/lists.js";
 
 /** @typedef {import("./types.js").Action} Action */
@@ -36,6 +37,11 @@ export const EMPTY = {
   threads: {},
   memberships: {},
   gone: {},
+  windows: {},
+  targets: {},
+  typing: {},
+  intents: {},
+  refusal: null,
   drafts: [],
   unknown: [],
   recent: [],
@@ -74,6 +80,25 @@ export function apply(state, action) {
     case "messages":
       if (isStale(state, action.snapshot)) return state;
       return withMessages(state, action.conversationId, action.snapshot, action.older);
+    case "window":
+      if (isStale(state, action.snapshot)) return state;
+      return withWindow(state, action.conversationId, action.snapshot, action.way);
+    case "window closed":
+      return { ...state, windows: withValue(state.windows, action.conversationId, null) };
+    case "target":
+      return { ...state, targets: { ...state.targets, [action.id]: action.message } };
+    case "message":
+      return withMessage(state, action.message);
+    case "typing":
+      return withTyping(state, action.typing, action.until);
+    case "intents":
+      return withIntents(state, action.intents);
+    case "wanted":
+      return { ...state, intents: { ...state.intents, [action.intent.messageId]: action.intent } };
+    case "fulfilled":
+      return withIntents(withFulfilled(state, action), action.intents);
+    case "refused":
+      return { ...withIntents(state, action.intents), refusal: action.refusal };
     case "members":
       if (isStale(state, action.snapshot)) return state;
       return withMembers(state, action.conversationId, action.snapshot, action.older);
@@ -170,7 +195,8 @@ function listening(state, position) {
   const next = { ...state, since: position, recent: [] };
   const threads = mapValues(state.threads, (thread) => (isStale(next, thread) ? null : thread));
   const memberships = mapValues(state.memberships, (membership) => (isStale(next, membership) ? null : membership));
-  return { ...next, threads, memberships };
+  const windows = mapValues(state.windows, (window) => (isStale(next, window) ? null : window));
+  return { ...next, threads, memberships, windows, targets: {} };
 }
 
 /**
@@ -185,13 +211,29 @@ function withEvent(state, event) {
   if (event.name === "message") {
     next = noteUnknown(next, event.data.conversationId);
     if (event.data.clientId) next.drafts = without(next.drafts, event.data.clientId);
+    next.typing = untyped(next.typing, event.data);
   }
   if (event.name === "user" && event.data.id === state.me?.id) next.me = event.data;
   next.entries = next.entries && lists.entriesAfter(next.entries, event, state.me?.id);
   if (event.name === "gone") next = withGone(next, event.data);
   next.threads = mapValues(next.threads, (thread, id) => threadAfter(thread, id, event));
   next.memberships = mapValues(next.memberships, (membership, id) => lists.membershipAfter(membership, id, event));
+  next.windows = mapValues(next.windows, (window, id) => windowAfter(window, id, event));
+  next.targets = changedValues(next.targets, (message) => messageAfter(message, event));
   return next;
+}
+
+/**
+ * A window gets no new messages, because others are missing between.
+ * @param {import("./types.js").Window} window
+ * @param {string} id
+ * @param {FeedEvent} event
+ */
+function windowAfter(window, id, event) {
+  if (event.name === "gone") return event.data.conversationId === id ? null : window;
+  if (reflects(window.position, event.id)) return window;
+  const messages = messagesAfter(window.messages, event);
+  return messages === window.messages ? window : { ...window, messages };
 }
 
 /**
@@ -287,6 +329,97 @@ function withMessages(state, id, snapshot, older) {
 /**
  * @param {State} state
  * @param {string} id
+ * @param {import("./types.js").Snapshot<Message[]>} snapshot newest first
+ * @param {"around" | "older" | "newer"} way
+ * @returns {State}
+ */
+function withWindow(state, id, snapshot, way) {
+  const thread = state.threads[id];
+  if (!thread || (way !== "around" && !state.windows[id])) return state; // what it continues was dropped
+  const window = withWindowPage(state.windows[id], id, snapshot, way, state.recent);
+  const whole = joined(thread, window);
+  if (!whole) return { ...state, windows: { ...state.windows, [id]: window } };
+  return { ...state, threads: { ...state.threads, [id]: whole }, windows: withValue(state.windows, id, null) };
+}
+
+/**
+ * A message that was fetched alone.
+ * @param {State} state
+ * @param {Message} message
+ * @returns {State}
+ */
+function withMessage(state, message) {
+  return changedMessage(state, message.conversationId, message.id, (known) => laterState(known, message));
+}
+
+/**
+ * Changes a message wherever it stands.
+ * @param {State} state
+ * @param {string} conversationId
+ * @param {string} id
+ * @param {(known: Message) => Message} change
+ * @returns {State}
+ */
+function changedMessage(state, conversationId, id, change) {
+  const one = (/** @type {Message} */ message) => (message.id === id ? change(message) : message);
+  /** @template {{messages: Message[]}} T @param {T} stretch @param {string} key */
+  const among = (stretch, key) => (key === conversationId ? { ...stretch, messages: stretch.messages.map(one) } : stretch);
+  const entries = (state.entries ?? []).map((entry) => {
+    const { lastMessage } = entry.conversation;
+    return lastMessage?.id === id ? { ...entry, conversation: { ...entry.conversation, lastMessage: change(lastMessage) } } : entry;
+  });
+  return {
+    ...state,
+    entries: state.entries && entries,
+    threads: mapValues(state.threads, among),
+    windows: mapValues(state.windows, among),
+    targets: changedValues(state.targets, (message) => message && one(message)),
+  };
+}
+
+/**
+ * @param {State} state
+ * @param {import("./types.js").Typing} typing
+ * @param {number} until
+ * @returns {State}
+ */
+function withTyping(state, { conversationId, userId }, until) {
+  return { ...state, typing: { ...state.typing, [conversationId]: { ...state.typing[conversationId], [userId]: until } } };
+}
+
+/**
+ * @param {State["typing"]} typing
+ * @param {Message} message of someone who counts no longer as typing
+ */
+function untyped(typing, { conversationId, userId }) {
+  const known = typing[conversationId];
+  return known && userId in known ? { ...typing, [conversationId]: withValue(known, userId, null) } : typing;
+}
+
+/**
+ * @param {State} state
+ * @param {import("./types.js").Intent[]} [intents]
+ * @returns {State}
+ */
+function withIntents(state, intents) {
+  if (!intents) return state;
+  if (intents.length === 0 && Object.keys(state.intents).length === 0) return state;
+  return { ...state, intents: Object.fromEntries(intents.map((intent) => [intent.messageId, intent])) };
+}
+
+/**
+ * @param {State} state
+ * @param {Extract<Action, {type: "fulfilled"}>} action
+ * @returns {State}
+ */
+function withFulfilled(state, { conversationId, messageId, wish, message }) {
+  const change = (/** @type {Message} */ known) => (message ? answered(known, message) : fulfilled(known, wish, state.me?.id));
+  return changedMessage(state, conversationId, messageId, change);
+}
+
+/**
+ * @param {State} state
+ * @param {string} id
  * @param {import("./types.js").Snapshot<import("./types.js").Member[]>} snapshot
  * @param {boolean} older
  * @returns {State}
@@ -336,6 +469,18 @@ function withValue(record, key, value) {
   const others = { ...record };
   delete others[key];
   return others;
+}
+
+/**
+ * Changes each value, which may be null.
+ * @template T
+ * @param {Record<string, T>} record
+ * @param {(value: T) => T} change
+ * @returns {Record<string, T>} the same object if nothing has changed
+ */
+function changedValues(record, change) {
+  const entries = Object.entries(record).map(([key, value]) => /** @type {const} */ ([key, change(value)]));
+  return entries.some(([key, value]) => value !== record[key]) ? Object.fromEntries(entries) : record;
 }
 
 /**

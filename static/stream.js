@@ -19,6 +19,7 @@ const DRAINING_FAILURES = 2; // counts as this many failures: all clients return
 /**
  * @typedef {object} Listener
  * @property {(event: FeedEvent, after: string) => void} event with the position that it follows
+ * @property {(typing: import("./types.js").Typing) => void} typing someone is typing now; such an event has no position
  * @property {(position: string) => void} reset the feed does not reach back: fetch new snapshots
  * @property {(status: import("./types.js").Connection, version?: string) => void} connection with the server's version when it is live
  * @property {() => boolean} isStill whether a request would still belong to the same user
@@ -101,6 +102,7 @@ export class Stream {
     source.addEventListener("hello", (event) => this.#hello(event));
     source.addEventListener("ping", () => this.#alive());
     source.addEventListener("reset", (event) => this.#reset(event));
+    source.addEventListener("typing", (event) => this.#typing(event));
     source.addEventListener("bye", (event) => this.#bye(event));
     for (const name of EVENT_NAMES) source.addEventListener(name, (event) => this.#take(event, name));
     const probes = this.#silences > 0 && this.#silences <= PROBES;
@@ -142,6 +144,12 @@ export class Stream {
     }
     this.position = event.lastEventId;
     this.listener.event({ type: "event", id: event.lastEventId, name, data: JSON.parse(event.data) }, after);
+  }
+
+  /** @param {MessageEvent} event */
+  #typing(event) {
+    this.#alive();
+    this.listener.typing(JSON.parse(event.data));
   }
 
   /** @param {MessageEvent} event */

@@ -61,6 +61,8 @@
  * @property {number} [unreadCount] in the reader's own copy
  * @property {number} [unreadMentionCount] in the reader's own copy
  *
+ * @typedef {{conversationId: string, userId: string}} Typing
+ * @typedef {{receipts: boolean, typing: boolean}} Settings what others learn of the user
  * @typedef {{message: Message, unreadCount?: number, unreadMentionCount?: number}} Change has both counts or neither
  * @typedef {{conversationId: string, messageId: string, reactions: Reaction[]}} Reactions
  * @typedef {{conversationId: string, reason: "left" | "removed"}} Gone
@@ -76,9 +78,10 @@
  */
 
 /**
- * A snapshot: facts, and the position in the feed that they reflect (`<epoch>-<seq>`).
+ * A snapshot: facts, and the position in the feed that they reflect (`<epoch>-<seq>`). `prev` leads to newer
+ * messages, where a page begins in the middle.
  * @template T
- * @typedef {{position: string, body: T, next: string | null, unreadTotal?: number}} Snapshot
+ * @typedef {{position: string, body: T, next: string | null, prev?: string | null, unreadTotal?: number}} Snapshot
  */
 
 /**
@@ -105,6 +108,15 @@
  *   | {type: "conversation", snapshot: Snapshot<Conversation>}
  *   | {type: "unread total", snapshot: Snapshot<Conversation[]>}
  *   | {type: "messages", conversationId: string, snapshot: Snapshot<Message[]>, older: boolean}
+ *   | {type: "window", conversationId: string, snapshot: Snapshot<Message[]>, way: "around" | "older" | "newer"}
+ *   | {type: "window closed", conversationId: string}
+ *   | {type: "target", id: string, message: Message | null}
+ *   | {type: "message", message: Message}
+ *   | {type: "typing", typing: Typing, until: number}
+ *   | {type: "intents", intents: Intent[]}
+ *   | {type: "wanted", intent: Intent}
+ *   | {type: "fulfilled", conversationId: string, messageId: string, wish: Wish, message: Message | null, intents: Intent[]}
+ *   | {type: "refused", refusal: Refusal | null, intents?: Intent[]}
  *   | {type: "members", conversationId: string, snapshot: Snapshot<Member[]>, older: boolean}
  *   | {type: "drafts", drafts: Draft[]}
  *   | {type: "sending", draft: Draft}
@@ -114,10 +126,31 @@
  *   | {type: "reading", conversationId: string, messageId: string}} Action
  *
  * An unsent message. Its client id identifies it until the server has given it an id.
- * @typedef {{conversationId: string, clientId: string, content: string, createdAt: string, failure: string | null}} Draft
+ * @typedef {{conversationId: string, clientId: string, content: string, createdAt: string, failure: string | null, replyToId?: string}} Draft
+ *
+ * One thing that the user wants of a message.
+ * @typedef {{kind: "edit", content: string, version: number}
+ *   | {kind: "delete"}
+ *   | {kind: "react", emoji: string, isWanted: boolean}} Wish
+ *
+ * All that the user wants of a message, and the server has not confirmed.
+ * @typedef {object} Intent
+ * @property {string} messageId
+ * @property {string} conversationId
+ * @property {string} wantedAt when the last wish was made
+ * @property {string} [content] the new text
+ * @property {number} [version] the version that it replaces
+ * @property {boolean} [isDeleted]
+ * @property {Record<string, boolean>} [reactions] whether each is wanted, by emoji
+ *
+ * Why something that the user wanted of a message was undone. `content`: a text that is not saved.
+ * @typedef {{conversationId: string, messageId: string, sentence: string, content?: string}} Refusal
  *
  * @typedef {{conversation: Conversation, position: string}} Entry
  * @typedef {{messages: Message[], position: string, older: string | null}} Thread oldest message first
+ *
+ * Older messages around one that the user looks at, apart from the newest. Both links are null at an end.
+ * @typedef {{messages: Message[], position: string, older: string | null, newer: string | null}} Window
  *
  * The members of a group, latest first. `isPartial`: some that have joined since are missing; fetch them again.
  * @typedef {{members: Member[], position: string, more: string | null, isPartial: boolean}} Membership
@@ -134,6 +167,11 @@
  * @property {Record<string, Thread>} threads by conversation id
  * @property {Record<string, Membership>} memberships by conversation id
  * @property {Record<string, Gone["reason"]>} gone why the user is no member any more, by conversation id
+ * @property {Record<string, Window>} windows by conversation id
+ * @property {Record<string, Message | null>} targets messages that replies answer, by id; null: the user can't see it
+ * @property {Record<string, Record<string, number>>} typing until when each user counts as typing, by conversation and user id
+ * @property {Record<string, Intent>} intents by message id
+ * @property {Refusal | null} refusal the latest
  * @property {Draft[]} drafts in the order of sending
  * @property {string[]} unknown conversations that events mention and the list lacks
  * @property {FeedEvent[]} recent the last events, for snapshots that arrive late

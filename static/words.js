@@ -213,8 +213,14 @@ export const words = {
     deleted: "Message deleted",
     edited: "edited",
     reactions: "Reactions",
-    yoursToo: ", yours too",
+    /** @param {string} emoji @param {number} count @param {boolean} mine */
+    reaction: (emoji, count, mine) => {
+      if (!mine) return `${emoji} ${count}`;
+      return count === 1 ? `${emoji} 1, you` : `${emoji} ${count}, you and ${counted(count - 1, "other", "others")}`;
+    },
     yourself: "You",
+    hidden: "A message that you can't see",
+    earlier: "An earlier message",
     says: ": ",
     repliedTo: "In reply to ",
     by: (/** @type {string} */ name) => (name ? `${name}: ` : ""),

@@ -96,22 +96,20 @@ async def test_a_link_to_a_missing_message_says_so_and_shows_the_conversation(
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_one_tab_stop_reaches_the_times_and_arrows_move_between_them(
+async def test_one_tab_stop_reaches_the_messages_and_arrows_move_between_them(
     base_url: str, visitor: Visitor
 ) -> None:
     john, _, conversation = await two(visitor)
-    sent = [await john.send(conversation, f"number {n}") for n in range(3)]
+    for n in range(3):
+        await john.send(conversation, f"number {n}")
     async with browser(base_url) as tabs:
         page = await at(tabs, "jane", conversation)
-        await expect(page.locator("a.time[tabindex='0']")).to_have_count(1)
+        await expect(page.locator(".message[tabindex='0']")).to_have_count(1)
         await page.locator(".scroller").focus()
         await page.keyboard.press("Tab")
         for n in (2, 1, 0):
             line = page.locator(".message", has_text=f"number {n}")
-            await expect(line.locator("a.time")).to_be_focused()
-            await expect(line.locator("time")).to_be_visible()
+            await expect(line).to_be_focused()
             await page.keyboard.press("ArrowUp")
-        await page.keyboard.press("Enter")
-        await expect(page).to_have_url(re.compile(f"/messages/{sent[0]['id']}$"))
         await page.keyboard.press("Tab")
         await expect(page.get_by_role("textbox", name="Message")).to_be_focused()

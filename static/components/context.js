@@ -5,7 +5,8 @@
  * @property {import("../store.js").Store} store
  * @property {import("../drafts.js").Drafts} drafts
  * @property {Promise<unknown>} writing resolves when the outbox is there; the page reloads if that fails
- * @property {{send: (conversationId: string, content: string) => true | Promise<void>, retry: (draft: Draft) => void, discard: (draft: Draft) => void, count: () => Promise<number>}} outbox set when `writing` has resolved
+ * @property {Pick<import("../intents.js").Intents, "want" | "dismiss"> | null} intents what the user wants of messages; set when `writing` has resolved
+ * @property {{send: (conversationId: string, content: string, replyToId?: string) => true | Promise<void>, retry: (draft: Draft) => void, discard: (draft: Draft) => void, count: () => Promise<number>}} outbox set when `writing` has resolved
  * @property {Promise<Pick<import("../notifications.js").Notifications, "status" | "offered" | "turnOn" | "turnOff" | "subscribe">>} notifications
  * @property {(path: string) => void} navigate
  * @property {(user: import("../types.js").User) => void} signedIn

@@ -59,6 +59,7 @@ class ConversationView extends Component {
 
   connected() {
     this.addEventListener("looked", (event) => this.#look(event), { signal: this.gone });
+    this.addEventListener("compose", (event) => this.#compose(event), { signal: this.gone });
     this.#show();
     this.context.store.subscribe((state) => this.#draw(state), this.gone);
     whenLookedAt(() => this.#markRead(), this.gone);
@@ -67,8 +68,10 @@ class ConversationView extends Component {
 
   #show() {
     const given = { context: this.context, conversationId: this.conversationId };
-    const parts = ["message-list", "message-composer"].map((name) => make(name, given));
+    const parts = ["message-list", "typing-line", "refusal-line", "message-composer"].map((name) => make(name, given));
     this.#with.replaceChildren(this.#title, this.#about, make("connection-line", given));
+    this.#header.querySelector("conversation-menu")?.remove();
+    this.#header.append(make("conversation-menu", given));
     this.#main.replaceChildren(this.#header, this.#stale, ...parts);
     this.replaceChildren(this.#main);
   }
@@ -178,6 +181,12 @@ class ConversationView extends Component {
     const hadFocus = this.contains(document.activeElement);
     this.replaceChildren(place(module));
     if (hadFocus) this.querySelector("h1")?.focus({ preventScroll: true });
+  }
+
+  /** Begins a reply or an edit. @param {Event} event of message-list */
+  #compose(event) {
+    const { detail } = /** @type {CustomEvent} */ (event);
+    /** @type {import("./message-composer.js").MessageComposer | null} */ (this.querySelector("message-composer"))?.begin?.(detail);
   }
 
   /** @param {Event} event of message-list */

@@ -1,5 +1,6 @@
 /** <failed-sign-in></failed-sign-in>: why a sign-in at another site failed, for a user who is signed in already. */
 
+import "../late-styles.js";
 import { el } from "../lib/dom.js";
 import { failure } from "../lib/sign-in-failure.js";
 import { Component } from "./context.js";

@@ -1,6 +1,6 @@
 /** <group-adding></group-adding> with `conversationId`: adds people to a group, if the user is its admin. */
 
-import * as api from "../api.js";
+import * as later from "../later-api.js";
 import { el, onceAtATime } from "../lib/dom.js";
 import { nameOf } from "../lib/names.js";
 import { words } from "../words.js";
@@ -50,7 +50,7 @@ class GroupAdding extends Component {
     const { people, usernames } = this.#picker;
     this.#said.textContent = this.#error.textContent = "";
     try {
-      await api.addMembers(this.conversationId, usernames);
+      await later.addMembers(this.conversationId, usernames);
       const [first, ...others] = people.map(nameOf);
       this.#picker.clear();
       this.#picker.focus(); // the button disappears

@@ -1,5 +1,7 @@
 /** <group-details></group-details> with `conversationId`: a group's name, its members, and the ways to change them. */
 
+import "../late-styles.js";
+import * as later from "../later-api.js";
 import * as api from "../api.js";
 import { backoff, pause, retryNow } from "../lib/backoff.js";
 import { el, onceAtATime } from "../lib/dom.js";
@@ -100,7 +102,7 @@ class GroupDetails extends Component {
     this.#error.textContent = "";
     this.#isLeaving = true;
     try {
-      await api.removeMember(this.conversationId, me);
+      await later.removeMember(this.conversationId, me);
       this.context.navigate("/");
     } catch (error) {
       this.#isLeaving = false;

@@ -1,5 +1,6 @@
 /** <group-members></group-members> with `conversationId`: the members of a group, latest first, with their roles. */
 
+import * as later from "../later-api.js";
 import * as api from "../api.js";
 import { backoff, pause } from "../lib/backoff.js";
 import { el, onceAtATime, reconcile } from "../lib/dom.js";
@@ -77,7 +78,7 @@ class GroupMembers extends Component {
     const label = role === "member" ? words.group.makeAdmin : isMe ? words.group.stepDown : words.group.makeMember;
     const said = turned === "admin" ? words.group.promoted(nameOf(user)) : words.group.demoted(nameOf(user));
     /** @type {import("./member-row.js").Way} */
-    const turn = { label, act: (button) => this.#act(button, () => api.giveRole(this.conversationId, user.id, turned), said, { ...member, role: turned }) };
+    const turn = { label, act: (button) => this.#act(button, () => later.giveRole(this.conversationId, user.id, turned), said, { ...member, role: turned }) };
     if (isMe) return [turn];
     return [turn, { label: words.group.remove, act: (button) => this.#remove(button, member), isDanger: true }];
   }
@@ -95,7 +96,7 @@ class GroupMembers extends Component {
   async #remove(button, { user }) {
     const name = nameOf(user);
     if (!(await asked(button, words.group.removeAsked(name), words.group.remove))) return;
-    await this.#act(button, () => api.removeMember(this.conversationId, user.id), words.group.removed(name), null);
+    await this.#act(button, () => later.removeMember(this.conversationId, user.id), words.group.removed(name), null);
   }
 
   /**
@@ -130,7 +131,7 @@ class GroupMembers extends Component {
     this.#isLoading = true;
     for (let failures = 1; !this.gone.aborted; failures += 1) {
       try {
-        const snapshot = await api.members(this.conversationId);
+        const snapshot = await later.members(this.conversationId);
         this.#error.textContent = "";
         this.#isLoading = false;
         return this.context.store.dispatch({ type: "members", conversationId: this.conversationId, snapshot, older: false });
@@ -149,7 +150,7 @@ class GroupMembers extends Component {
     const known = this.#list.children.length;
     this.#error.textContent = "";
     try {
-      const snapshot = await api.members(this.conversationId, link);
+      const snapshot = await later.members(this.conversationId, link);
       this.context.store.dispatch({ type: "members", conversationId: this.conversationId, snapshot, older: true });
     } catch (error) {
       this.context.refused(error);
@@ -171,7 +172,7 @@ class GroupMembers extends Component {
   async #find(search) {
     const { signal } = (this.#asked = new AbortController());
     try {
-      const found = await api.membersNamed(this.conversationId, search, signal);
+      const found = await later.membersNamed(this.conversationId, search, signal);
       if (!signal.aborted) this.#showFound(found, found.length === 0 ? words.group.none(search) : words.search.found(found.length));
     } catch (error) {
       if (signal.aborted) return;

@@ -1,6 +1,6 @@
 /** <group-profile></group-profile> with `conversationId`: a group's name, and what new members see of it. */
 
-import * as api from "../api.js";
+import * as later from "../later-api.js";
 import { el, onceAtATime } from "../lib/dom.js";
 import { belongsToComposition } from "../lib/keys.js";
 import { words } from "../words.js";
@@ -89,7 +89,7 @@ class GroupProfile extends Component {
   async #change(fields) {
     this.#error.textContent = "";
     try {
-      await api.changeGroup(this.conversationId, fields);
+      await later.changeGroup(this.conversationId, fields);
       return true;
     } catch (error) {
       this.context.refused(error);

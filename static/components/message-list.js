@@ -90,8 +90,11 @@ class MessageList extends Component {
   /** @type {Sought | null} a drawn message to scroll to */
   #found = null;
   #frameTop = 0; // the last known top of the scroller
-  /** @type {HTMLElement | null} the only time that is a tab stop */
+  /** @type {HTMLElement | null} the only message that is a tab stop */
   #stop = null;
+  #isFinding = false; // the messages around the sought one
+  /** Part of later.js. @type {Promise<import("./message-acts.js").MessageActs | null>} */
+  #acts = Promise.resolve(null);
   #isPrinted = false;
   #isSettling = false;
   #loudSoon = onceAFrame(() => this.#becomeLoud());
@@ -106,6 +109,7 @@ class MessageList extends Component {
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), options);
     this.#scroller.addEventListener("keydown", (event) => this.#key(event), options);
     addEventListener("popstate", () => this.#goToLinked(), options);
+    this.#list.addEventListener("focusin", () => this.#placeTabStop(), options);
     copyWhole(this, this.gone);
     const resizes = new ResizeObserver(() => this.#resized());
     resizes.observe(this.#scroller);
@@ -116,6 +120,7 @@ class MessageList extends Component {
     whilePrinted((isPrinted) => this.#drawForPrint(isPrinted), this.gone);
     whenLookedAt(() => this.#lookAgain(), this.gone);
     this.gone.addEventListener("abort", () => this.#keepPlace());
+    this.#acts = this.#loadActs();
     this.#goToLinked();
     this.context.store.subscribe(() => this.#changed(), this.gone);
   }
@@ -131,9 +136,18 @@ class MessageList extends Component {
     return this.context.store.state;
   }
 
-  /** @returns {Thread | undefined} */
+  /** The shown stretch of messages: the newest, or those around an older one. @returns {Thread | undefined} */
   get #thread() {
-    return this.#state.threads[this.conversationId];
+    return this.#window ?? this.#state.threads[this.conversationId];
+  }
+
+  get #window() {
+    return this.#state.windows[this.conversationId];
+  }
+
+  /** The newest messages, which may be other than the shown ones. */
+  get #newest() {
+    return this.#state.threads[this.conversationId]?.messages ?? [];
   }
 
   get #conversation() {
@@ -160,11 +174,12 @@ class MessageList extends Component {
 
   /** Returns whether it has drawn. */
   #drawThread() {
-    const thread = this.#thread;
-    if (!thread || this.gone.aborted || this.#isPrinted) return false;
+    const known = this.#thread;
+    if (!known || this.gone.aborted || this.#isPrinted) return false;
     if (!this.#range && !this.#conversation) return false; // it has the read marker, which tells where the unread messages begin
-    this.#begin(thread);
+    this.#begin(known);
     this.#followOwn();
+    const thread = this.#thread ?? known; // the user may have left the older messages
     this.#noteReset(thread);
     this.#found = this.#find(thread) ?? this.#found;
     if (!this.#range && this.#sought?.unread && this.#missed <= api.LARGEST_PAGE) return false; // one more page has the first unread message
@@ -240,20 +255,23 @@ class MessageList extends Component {
   /** @param {Thread} thread */
   #drawLines(thread) {
     const { from, to } = range.bounds(thread.messages, this.#range ?? range.ALL);
-    const { drafts } = this.#state;
-    const drawnFrom = [thread, drafts, this.#conversation?.otherLastReadMessageId, this.#conversation?.otherParticipant, from, to, this.#unreadAfter, this.#linked];
+    const { drafts, intents, targets } = this.#state;
+    const drawnFrom = [thread, drafts, intents, targets, this.#conversation?.otherLastReadMessageId, this.#conversation?.otherParticipant, from, to, this.#unreadAfter, this.#linked];
     if (drawnFrom.every((value, n) => value === this.#drawnFrom[n])) return;
     this.#drawnFrom = drawnFrom;
+    const before = this.#lines;
     this.#lines = linesOf(this.#state, this.conversationId, { from, to, unreadAfter: this.#unreadAfter ?? null });
     this.#older.hidden = thread.older === null && from === 0;
     this.#empty.hidden = this.#lines.length > 0;
+    if (isEdited(before, this.#lines)) this.#quietly();
     const focused = this.#list.contains(document.activeElement) && document.activeElement?.closest("li");
     reconcile(this.#list, this.#lines, ({ key }) => key, (line, item) => this.#line(line, item));
     if (focused && !focused.contains(document.activeElement)) {
-      const time = focused.isConnected ? timeIn(focused) : null;
-      (time ?? this.#scroller).focus({ preventScroll: true }); // the element with the focus was removed
+      const place = focused.isConnected && isMessage(focused) ? focused : this.#scroller;
+      place.focus({ preventScroll: true }); // the element with the focus was removed
     }
     this.#placeTabStop();
+    this.#acts.then((acts) => acts?.drawn(this.#lines));
   }
 
   /** Draws the author again quietly when the name arrives or changes. */
@@ -273,7 +291,7 @@ class MessageList extends Component {
     else if (line.kind === "unread") drawUnread(item);
     else if (line.kind === "message") drawMessage(item, line, this.#reader);
     else if (line.kind === "notices") drawNotices(item, line, this.#state.me?.id);
-    else drawDraft(item, line, this.context.outbox);
+    else drawDraft(item, line, this.context.outbox, this.#reader);
     const isLinked = this.#linked !== undefined && idsIn(line).includes(this.#linked);
     if (isLinked) item.setAttribute("aria-current", "true");
     else item.removeAttribute("aria-current");
@@ -361,7 +379,7 @@ class MessageList extends Component {
 
   /** Whether an unread message is here. The count, from the list, may be known before. */
   get #hasUnread() {
-    return compareIds(this.#thread?.messages.at(-1)?.id ?? "0", this.#unreadAfter ?? "0") > 0;
+    return compareIds(this.#newest.at(-1)?.id ?? "0", this.#unreadAfter ?? "0") > 0;
   }
 
   get #isFindable() {
@@ -401,7 +419,7 @@ class MessageList extends Component {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     const isNear = scrollHeight - scrollTop - clientHeight < NEAR_PIXELS;
     const stayed = this.#following && scrollTop >= this.#top;
-    this.#following = this.#range?.last === null && (isNear || stayed);
+    this.#following = !this.#window && this.#range?.last === null && (isNear || stayed);
     this.#top = scrollTop;
   }
 
@@ -419,7 +437,7 @@ class MessageList extends Component {
     if (followed && !this.#following && this.#sought?.unread) this.#stopSeeking();
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     if (!this.#following && scrollTop < clientHeight) this.#reachUp();
-    else if (this.#range.last && scrollHeight - scrollTop - clientHeight < clientHeight) this.#reachDown();
+    else if (!this.#following && scrollHeight - scrollTop - clientHeight < clientHeight) this.#reachDown();
     if (!this.#isSettling) this.#look(); // positions are known after the layout
   }
 
@@ -433,7 +451,23 @@ class MessageList extends Component {
   }
 
   #reachDown() {
-    if (this.#thread && this.#range) this.#move(range.later(this.#thread.messages, this.#range));
+    if (this.#thread && this.#range?.last) this.#move(range.later(this.#thread.messages, this.#range));
+    if (this.#range?.last === null) this.#loadNewer();
+  }
+
+  /** Continues the messages around an older one, until they join the newest. */
+  async #loadNewer() {
+    const link = this.#window?.newer;
+    if (!link || this.#isFinding) return;
+    this.#isFinding = true;
+    try {
+      const snapshot = await api.olderMessages(link, range.STEP);
+      this.context.store.dispatch({ type: "window", conversationId: this.conversationId, snapshot, way: "newer" });
+    } catch (error) {
+      this.context.refused(error);
+    } finally {
+      this.#isFinding = false;
+    }
   }
 
   /** @param {range.VisibleRange} to */
@@ -473,7 +507,9 @@ class MessageList extends Component {
     if (!link) return false;
     try {
       const snapshot = await api.olderMessages(link, this.#sought ? api.LARGEST_PAGE : range.STEP);
-      this.context.store.dispatch({ type: "messages", conversationId: this.conversationId, snapshot, older: true });
+      const { conversationId } = this;
+      const isWindow = this.#window?.older === link;
+      this.context.store.dispatch(isWindow ? { type: "window", conversationId, snapshot, way: "older" } : { type: "messages", conversationId, snapshot, older: true });
       this.#older.textContent = words.conversation.older;
       this.#again.remove();
       return true;
@@ -530,9 +566,9 @@ class MessageList extends Component {
   #drawJumps() {
     const marker = this.#conversation?.lastReadMessageId ?? "0";
     const from = compareIds(marker, this.#looked) > 0 ? marker : this.#looked;
-    const fresh = this.#following ? 0 : countAfter(this.#thread?.messages ?? [], from);
+    const fresh = this.#following ? 0 : countAfter(this.#newest, from);
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    const isFar = this.#range?.last !== null || scrollHeight - scrollTop > 2 * clientHeight;
+    const isFar = Boolean(this.#window) || this.#range?.last !== null || scrollHeight - scrollTop > 2 * clientHeight;
     this.#down.hidden = fresh === 0 && !isFar;
     this.#down.dataset.count = `${fresh}`;
     this.#up.hidden = this.#missed === 0 || this.#sought !== null;
@@ -540,9 +576,14 @@ class MessageList extends Component {
   }
 
   #goToEnd() {
-    const { messages } = this.#thread ?? { messages: [] };
-    this.#range = range.newest(messages);
+    this.#closeWindow();
+    this.#range = range.newest(this.#newest);
     this.#following = true;
+  }
+
+  /** Goes back to the newest messages. */
+  #closeWindow() {
+    if (this.#window) this.context.store.dispatch({ type: "window closed", conversationId: this.conversationId });
   }
 
   #toEnd() {
@@ -556,6 +597,7 @@ class MessageList extends Component {
   }
 
   #toUnread() {
+    if (this.#window) this.#goToEnd();
     this.#seek(this.#firstUnread);
     this.#scroller.focus({ preventScroll: true }); // the button disappears
   }
@@ -598,10 +640,10 @@ class MessageList extends Component {
     const { id, unread, above } = this.#sought;
     const there = messages[countBefore(messages, id)];
     const found = unread ? firstUnread(messages, older === null, id) : there?.id === id ? there : undefined;
-    const isPast = messages.length > 0 && compareIds(messages[0].id, id) < 0;
-    if (!found && older !== null && !isPast) {
+    const isPast = !this.#window && messages.length > 0 && compareIds(messages[0].id, id) < 0;
+    if (!found && !isPast && (older !== null || this.#window)) {
       this.#status.textContent = unread ? words.conversation.findingUnread : words.conversation.finding;
-      queueMicrotask(() => this.#loadOlder());
+      queueMicrotask(() => (unread ? this.#loadOlder() : this.#loadAround(id)));
       return null;
     }
     this.#sought = null;
@@ -609,11 +651,48 @@ class MessageList extends Component {
     if (unread) this.#looked = id; // messages below that were shown meanwhile still count as new
     if (unread && !found) this.#missed = 0;
     if (!found) return null;
-    this.#range = above === undefined || !this.#range ? range.around(messages, found.id, unread ? READ_ON : range.STEP) : this.#range;
+    if (above === undefined || !this.#isInRange(messages, found.id)) this.#range = range.around(messages, found.id, unread ? READ_ON : range.STEP);
     this.#following = false;
     this.#sight = [];
     this.#quietly();
     return { id: found.id, unread, above };
+  }
+
+  /**
+   * @param {Message[]} messages
+   * @param {string} id
+   */
+  #isInRange(messages, id) {
+    if (!this.#range) return false;
+    const { from, to } = range.bounds(messages, this.#range);
+    const at = countBefore(messages, id);
+    return from <= at && at < to;
+  }
+
+  /**
+   * Opens a window of messages around one that is not loaded.
+   * @param {string} id
+   */
+  async #loadAround(id) {
+    if (this.#isFinding || this.#sought?.id !== id) return;
+    this.#isFinding = true;
+    const { conversationId } = this;
+    try {
+      const snapshot = await api.messagesAround(conversationId, id);
+      this.#isFinding = false;
+      this.context.store.dispatch({ type: "window", conversationId, snapshot, way: "around" });
+    } catch (error) {
+      this.#isFinding = false;
+      this.context.refused(error);
+      if (isMissing(error) && this.#sought?.id === id) this.#notFound();
+      else this.#giveUpSeeking();
+    }
+  }
+
+  #notFound() {
+    this.#sought = null;
+    this.#status.textContent = words.conversation.noSuchMessage;
+    this.#drawSoon();
   }
 
   /**
@@ -629,41 +708,57 @@ class MessageList extends Component {
     above ??= unread ? MARGIN_PIXELS : Math.max(MARGIN_PIXELS, (frame.height - box.height) / 2);
     this.#scroller.scrollTop += box.top - frame.top - above;
     this.#notePlace();
-    if (id === this.#linked) timeIn(item)?.focus({ preventScroll: true }); // a screen reader continues from there
+    if (id === this.#linked && item instanceof HTMLElement && isMessage(item)) item.focus({ preventScroll: true }); // a screen reader continues from there
   }
 
-  /** Makes only the latest message's time a tab stop. Arrow keys move to the others. */
+  /** Makes only one message a tab stop, with the buttons in it: the one with the focus, or the latest. */
   #placeTabStop() {
-    const active = document.activeElement?.closest("a.time");
-    const stop = active instanceof HTMLElement && this.#list.contains(active) ? active : this.#latestTime;
-    if (stop === this.#stop) return;
-    if (this.#stop) this.#stop.tabIndex = -1;
-    if (stop) stop.tabIndex = 0;
+    const { activeElement } = document;
+    const active = activeElement?.matches("li, li > .quote, .reactions button") ? activeElement.closest(".messages > li") : null; // links in texts are stops of their own
+    const stop = active instanceof HTMLElement && this.#list.contains(active) && isMessage(active) ? active : this.#latest;
+    if (stop !== this.#stop && this.#stop) makeStop(this.#stop, -1);
+    if (stop) makeStop(stop, 0);
     this.#stop = stop;
   }
 
-  get #latestTime() {
+  get #latest() {
     for (let item = this.#list.lastElementChild; item; item = item.previousElementSibling) {
-      const time = timeIn(item);
-      if (time) return time;
+      if (item instanceof HTMLElement && isMessage(item)) return item;
     }
     return null;
   }
 
-  get #times() {
-    return [.../** @type {NodeListOf<HTMLElement>} */ (this.#list.querySelectorAll("a.time"))];
-  }
-
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (event.key === "End" && this.#range?.last !== null) this.#toEnd();
+    if (event.key === "End" && (this.#window || this.#range?.last !== null)) this.#toEnd();
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    const times = this.#times;
-    const at = times.findIndex((time) => time === event.target);
-    if (!step || at < 0) return;
+    const item = event.target instanceof Element ? event.target.closest("li") : null;
+    if (!step || !item || !isMessage(item) || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    times[at + step]?.focus();
-    this.#placeTabStop();
+    const messages = [.../** @type {NodeListOf<HTMLElement>} */ (this.#list.querySelectorAll(":scope > [tabindex]"))];
+    messages[messages.indexOf(item) + step]?.focus();
+  }
+
+  /** The message that a list item shows. @param {Element} item */
+  #messageOf(item) {
+    const line = this.#lines[[...this.#list.children].indexOf(item)];
+    return line?.kind === "message" ? line.message : null;
+  }
+
+  /** What users can do with messages. Resolves with null if it could not be loaded; then app.js reloads the page. */
+  async #loadActs() {
+    const { gone } = this;
+    const module = await import("./message-acts.js").catch(() => null);
+    if (!module || gone.aborted) return null;
+    return new module.MessageActs({
+      place: this,
+      scroller: this.#scroller,
+      items: this.#list,
+      conversationId: this.conversationId,
+      context: this.context,
+      messageOf: (item) => this.#messageOf(item),
+      gone,
+    });
   }
 }
 
@@ -681,7 +776,29 @@ function jumpButton(way) {
   return button;
 }
 
-/** @param {Element} item */
-const timeIn = (item) => /** @type {HTMLElement | null} */ (item.querySelector("a.time"));
+/**
+ * Whether a message has another text than before. Screen readers announce only new messages.
+ * @param {Line[]} before
+ * @param {Line[]} after
+ */
+function isEdited(before, after) {
+  const texts = new Map(before.flatMap((line) => (line.kind === "message" ? [[line.key, line.message.content]] : [])));
+  return after.some((line) => line.kind === "message" && (texts.get(line.key) ?? line.message.content) !== line.message.content);
+}
+
+/** Whether a list item shows a message that is sent. @param {Element} item */
+const isMessage = (item) => item.hasAttribute("tabindex");
+
+/**
+ * @param {HTMLElement} item
+ * @param {0 | -1} tabIndex
+ */
+function makeStop(item, tabIndex) {
+  const parts = /** @type {NodeListOf<HTMLElement>} */ (item.querySelectorAll(".quote[href], .reactions button"));
+  for (const part of [item, ...parts]) if (part.tabIndex !== tabIndex) part.tabIndex = tabIndex;
+}
+
+/** @param {unknown} error */
+const isMissing = (error) => error instanceof api.ApiProblem && error.code === "not_found";
 
 customElements.define("message-list", MessageList);

@@ -1,6 +1,6 @@
 /** Draws one line of a conversation into its list item. */
 
-import { el } from "../lib/dom.js";
+import { el, reconcile } from "../lib/dom.js";
 import { beginning } from "../lib/pieces.js";
 import { icon } from "../lib/icon.js";
 import { pathOfMessage } from "../lib/ids.js";
@@ -42,26 +42,27 @@ export function drawUnread(item) {
  * @param {import("./rows.js").MessageLine} line
  * @param {Reader} reader
  */
-export function drawMessage(item, { message, first, last, seen, repliedTo }, reader) {
-  const { id, version = 1, mine, author, deletedAt } = message;
+export function drawMessage(item, { message, first, last, seen, isPending, repliedTo }, reader) {
+  const { id, version = 1, mine, author, deletedAt, content } = message;
   const name = reader.nameOf(message);
   const isHead = first && !mine && author !== undefined;
-  const quoted = repliedTo && { message: repliedTo, name: repliedTo.mine ? words.message.yourself : reader.nameOf(repliedTo) };
-  const text = `${id} ${version} `;
-  const rare = message.reactions || quoted ? JSON.stringify([message.reactions, quoted]) : "";
-  const state = `${text}${first} ${last} ${seen} ${isHead && author.avatarURL} ${name} ${rare}`;
+  const text = `${id} ${version} ${Boolean(deletedAt)} ${isPending ? content : ""} `;
+  const rare = message.reactions || message.replyToId ? JSON.stringify([message.reactions, repliedTo !== undefined, repliedTo]) : "";
+  const state = `${text}${first} ${last} ${seen} ${isPending} ${isHead && author.avatarURL} ${name} ${rare}`;
   if (item.dataset.state === state) return;
   const isThere = item.dataset.state?.startsWith(text);
   item.className = classes("message", mine ? "mine" : "theirs", first && "first", last && "last", author !== undefined && !mine && "named");
   if (!isThere) fill(item, shownOf(message, reader.me), fullTime(message.createdAt), cornerOf(message));
+  if (!item.hasAttribute("tabindex")) item.tabIndex = -1; // see message-list.js
   item.querySelector(".content")?.classList.toggle("deleted", Boolean(deletedAt));
   if (isHead) drawHead(authorIn(item), author);
   else drawAuthor(item, mine ? words.message.you : words.message.by(name));
-  drawQuote(item, quoted);
+  drawQuote(item, message, repliedTo, reader);
   drawReactions(item, message.reactions ?? []);
   const corner = /** @type {Element} */ (item.querySelector(":scope > .state"));
-  corner.querySelector(".seen")?.remove();
-  if (seen) corner.append(sign("seen", words.message.seen));
+  for (const old of corner.querySelectorAll(".seen, .pending")) old.remove();
+  if (isPending) corner.append(sign("clock", words.message.sending));
+  else if (seen) corner.append(sign("seen", words.message.seen));
   item.dataset.state = state;
 }
 
@@ -92,14 +93,16 @@ function cornerOf(message) {
  * @param {HTMLElement} item
  * @param {import("./rows.js").DraftLine} line
  * @param {Outbox} outbox
+ * @param {Reader} reader
  */
-export function drawDraft(item, { draft, first, last }, outbox) {
-  const state = `draft ${draft.failure} ${first} ${last}`;
+export function drawDraft(item, { draft, first, last, repliedTo }, outbox, reader) {
+  const state = `draft ${draft.failure} ${first} ${last} ${repliedTo?.id}`;
   if (item.dataset.state === state) return;
   const isSending = draft.failure === null;
   item.className = classes("message mine", first && "first", last && "last", isSending ? "sending" : "failed");
   fill(item, { content: draft.content, corner: clockTime(draft.createdAt) }, null, isSending ? sending(draft) : failure(draft, outbox));
   drawAuthor(item, words.message.you);
+  drawQuote(item, draft, repliedTo, reader);
   item.dataset.state = state;
 }
 
@@ -189,38 +192,61 @@ function drawHead(place, author) {
 }
 
 /**
+ * Shows the message that a reply answers, on one line. It keeps its place while the message loads.
  * @param {HTMLElement} item
- * @param {{message: Message, name: string} | undefined} quoted
+ * @param {{conversationId: string, replyToId?: string | null, deletedAt?: string | null}} reply
+ * @param {Message | null | undefined} repliedTo null: the user can't see it; undefined: not known
+ * @param {Reader} reader
  */
-function drawQuote(item, quoted) {
-  item.querySelector(":scope > .quote")?.remove();
-  if (!quoted) return;
-  const { id, conversationId, content, deletedAt } = quoted.message;
-  const quote = el(
-    "a",
-    { class: "quote", href: pathOfMessage(conversationId, id) },
-    el("span", { class: "visually-hidden" }, words.message.repliedTo),
-    el("bdi", { class: "name" }, quoted.name),
-    " ",
-    el("bdi", { class: deletedAt ? "deleted" : null }, deletedAt ? words.message.deleted : beginning(content, LONGEST_QUOTE)),
-  );
-  item.querySelector(":scope > .author")?.after(quote);
+function drawQuote(item, { conversationId, replyToId, deletedAt }, repliedTo, reader) {
+  const there = item.querySelector(":scope > .quote");
+  if (!replyToId || deletedAt) return there?.remove();
+  const said = el("span", { class: "visually-hidden" }, words.message.repliedTo);
+  const quote =
+    repliedTo === null
+      ? el("span", { class: "quote" }, said, el("span", { class: "deleted" }, words.message.hidden))
+      : el("a", { class: "quote", href: pathOfMessage(conversationId, replyToId), tabindex: "-1" }, said, ...quoted(repliedTo, reader));
+  if (there) there.replaceWith(quote);
+  else item.querySelector(":scope > .author")?.after(quote);
 }
 
 /**
+ * @param {Message | undefined} message
+ * @param {Reader} reader
+ */
+function quoted(message, reader) {
+  if (!message) return [words.message.earlier];
+  const name = message.mine ? words.message.yourself : reader.nameOf(message);
+  const isDeleted = Boolean(message.deletedAt);
+  const text = isDeleted ? words.message.deleted : beginning(message.content, LONGEST_QUOTE);
+  return [el("bdi", { class: "name" }, name), " ", el("bdi", { class: isDeleted ? "deleted" : null }, text)];
+}
+
+/**
+ * Shows reactions as buttons, which stay while their numbers change. Screen readers do not announce changes.
  * @param {HTMLElement} item
  * @param {Reaction[]} reactions
  */
 function drawReactions(item, reactions) {
-  item.querySelector(":scope > .reactions")?.remove();
-  if (reactions.length > 0) item.append(el("ul", { class: "reactions", "aria-label": words.message.reactions }, ...reactions.map(chip)));
+  const there = item.querySelector(":scope > .reactions");
+  if (reactions.length === 0) return there?.remove();
+  const list = there ?? el("ul", { class: "reactions", "aria-label": words.message.reactions, "aria-live": "off" });
+  if (!there) item.append(list);
+  reconcile(list, reactions, ({ emoji }) => emoji, drawChip);
 }
 
-/** @param {Reaction} reaction */
-function chip({ emoji, count, mine }) {
-  const face = el("span", { class: "emoji" }, emoji);
-  const also = mine ? el("span", { class: "visually-hidden" }, words.message.yoursToo) : null;
-  return el("li", { class: mine ? "own" : null }, face, ` ${count}`, also);
+/**
+ * @param {Reaction} reaction
+ * @param {HTMLElement} item
+ */
+function drawChip({ emoji, count, mine }, item) {
+  const button = item.querySelector("button") ?? el("button", { type: "button", tabindex: "-1" }, el("span", { class: "emoji" }, emoji), " ", el("span", {}));
+  const number = /** @type {Element} */ (button.lastElementChild);
+  button.dataset.emoji = emoji;
+  button.setAttribute("aria-pressed", `${mine}`);
+  button.setAttribute("aria-label", words.message.reaction(emoji, count, mine));
+  if (number.textContent !== `${count}`) number.textContent = `${count}`;
+  if (!button.parentNode) item.append(button);
 }
 
 /**

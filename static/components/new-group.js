@@ -1,5 +1,7 @@
 /** <new-group></new-group>: makes a group of people, with a name. */
 
+import "../late-styles.js";
+import * as later from "../later-api.js";
 import * as api from "../api.js";
 import { el, onceAtATime } from "../lib/dom.js";
 import { pathOfConversation } from "../lib/ids.js";
@@ -64,7 +66,7 @@ class NewGroup extends Component {
     if (name === "") return this.#refuse(words.newGroup.nameless);
     const history = this.#history.checked ? "all" : "joined";
     try {
-      const { id } = await api.makeGroup({ name, usernames: this.#picker.usernames, history, clientId: this.#clientId });
+      const { id } = await later.makeGroup({ name, usernames: this.#picker.usernames, history, clientId: this.#clientId });
       if (!this.gone.aborted) this.context.navigate(pathOfConversation(id));
     } catch (error) {
       this.context.refused(error);

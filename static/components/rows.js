@@ -2,6 +2,7 @@
 
 import { compareIds, countBefore, countUpTo } from "../lib/ids.js";
 import { isCountable } from "../state/conversations.js";
+import { shownAs } from "../state/intents.js";
 import { dayName, dayNumber, presentTime } from "../lib/time.js";
 
 /** @typedef {import("../types.js").Conversation} Conversation */
@@ -11,13 +12,14 @@ import { dayName, dayNumber, presentTime } from "../lib/time.js";
 
 /**
  * Messages of one user within minutes are drawn as a run; `first` and `last` mark its ends. Notices that follow each
- * other are one line. `repliedTo` is the message that a reply answers, if it is loaded.
+ * other are one line. `repliedTo` is the message that a reply answers: null if the user can't see it, and absent until it
+ * is loaded. `isPending`: the server has not confirmed what the user wants of the message.
  * @typedef {{kind: "day", key: string, day: string}} DayLine
  * @typedef {{kind: "unread", key: string}} UnreadLine above the first unread message
- * @typedef {{kind: "message", key: string, message: Message, first: boolean, last: boolean, seen: boolean, repliedTo?: Message}} MessageLine
+ * @typedef {{kind: "message", key: string, message: Message, first: boolean, last: boolean, seen: boolean, isPending: boolean, repliedTo?: Message | null}} MessageLine
  * @typedef {{kind: "notices", key: string, notices: NoticeMessage[]}} NoticesLine
  * @typedef {Message & {notice: import("../types.js").Notice}} NoticeMessage
- * @typedef {{kind: "draft", key: string, draft: Draft, first: boolean, last: boolean}} DraftLine
+ * @typedef {{kind: "draft", key: string, draft: Draft, first: boolean, last: boolean, repliedTo?: Message | null}} DraftLine
  * @typedef {DayLine | UnreadLine | MessageLine | NoticesLine | DraftLine} Line
  */
 
@@ -39,13 +41,13 @@ const TOGETHER_MILLISECONDS = 5 * 60 * 1000;
  * @returns {Line[]}
  */
 export function linesOf(state, conversationId, view = {}, now = undefined) {
-  const { messages: all, older } = state.threads[conversationId] ?? { messages: [], older: null };
+  const { messages: all, older, isNewest } = stretchOf(state, conversationId);
   now ??= presentTime(all.slice(-1).map(({ createdAt }) => createdAt));
   const { from = 0, to = all.length, unreadAfter = null } = view;
   const messages = all.slice(from, to);
   const seen = lastSeen(state, conversationId, all);
   const unread = firstUnread(all, older === null, unreadAfter)?.id;
-  const own = to === all.length ? state.drafts.filter((draft) => draft.conversationId === conversationId) : [];
+  const own = isNewest && to === all.length ? state.drafts.filter((draft) => draft.conversationId === conversationId) : [];
   const said = [...messages, ...asMessages(own, all, state)];
   const days = said.map(({ createdAt }) => dayNumber(createdAt));
   const newDay = days.map((day, n) => (n === 0 || !Object.is(day, days[n - 1])) && (n < messages.length || !Number.isNaN(day)));
@@ -61,9 +63,13 @@ export function linesOf(state, conversationId, view = {}, now = undefined) {
     if (newDay[n]) lines.push({ kind: "day", key: `day ${key}`, day: dayName(one.createdAt, now) });
     if (one.id === unread) lines.push({ kind: "unread", key: "unread" });
     const message = messages[n];
-    if (!message) lines.push({ kind: "draft", ...grouped, draft: own[n - messages.length] });
+    const answered = repliedTo(one, all, state);
+    if (!message) lines.push({ kind: "draft", ...grouped, draft: own[n - messages.length], ...answered });
     else if (isNotice(message)) addNotice(lines, message);
-    else lines.push({ kind: "message", ...grouped, message, seen: message.id === seen, ...repliedTo(message, all) });
+    else {
+      const intent = state.intents[message.id];
+      lines.push({ kind: "message", ...grouped, message: shownAs(message, intent, state.me?.id), seen: message.id === seen, isPending: Boolean(intent), ...answered });
+    }
   });
   return lines;
 }
@@ -86,12 +92,28 @@ function addNotice(lines, notice) {
 const isNotice = (message) => Boolean(message.notice);
 
 /**
+ * The messages that are shown of a conversation: those around an older one, else the newest.
+ * @param {State} state
+ * @param {string} conversationId
+ */
+export function stretchOf({ windows, threads }, conversationId) {
+  const window = windows[conversationId];
+  if (window) return { ...window, isNewest: false };
+  return { ...(threads[conversationId] ?? { messages: [], older: null }), isNewest: true };
+}
+
+/**
  * @param {Message} message
  * @param {Message[]} known
+ * @param {State} state
+ * @returns {{repliedTo?: Message | null}}
  */
-function repliedTo({ replyToId }, known) {
-  const found = replyToId ? known[countBefore(known, replyToId)] : undefined;
-  return found && found.id === replyToId ? { repliedTo: found } : {};
+function repliedTo({ replyToId, deletedAt }, known, { targets, intents, me }) {
+  if (!replyToId || deletedAt) return {};
+  const near = known[countBefore(known, replyToId)];
+  const found = near?.id === replyToId ? near : targets[replyToId];
+  if (found === undefined) return {};
+  return { repliedTo: found && shownAs(found, intents[found.id], me?.id) };
 }
 
 /**

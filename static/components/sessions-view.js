@@ -1,6 +1,8 @@
 /** <sessions-view></sessions-view>: the user's sessions, with buttons to end them. */
 
+import "../late-styles.js";
 import * as api from "../api.js";
+import * as later from "../later-api.js";
 import { backoff, pause, retryNow } from "../lib/backoff.js";
 import { deviceName } from "../lib/device.js";
 import { el, onceAtATime } from "../lib/dom.js";
@@ -26,7 +28,7 @@ class SessionsView extends Component {
 
   async #load() {
     try {
-      const sessions = await api.sessions();
+      const sessions = await later.sessions();
       if (this.gone.aborted) return;
       if (!this.#list.isConnected) this.#show();
       this.#draw(sessions);
@@ -77,11 +79,11 @@ class SessionsView extends Component {
    * @param {HTMLButtonElement} button
    */
   async #end(session, button) {
-    await this.#act(button, () => api.endSession(session.id), words.devices.ended(deviceName(session.userAgent)));
+    await this.#act(button, () => later.endSession(session.id), words.devices.ended(deviceName(session.userAgent)));
   }
 
   async #endOthers() {
-    await this.#act(this.#others, api.endOtherSessions, words.devices.othersEnded);
+    await this.#act(this.#others, later.endOtherSessions, words.devices.othersEnded);
   }
 
   /**

@@ -1,10 +1,13 @@
 /** <settings-view></settings-view>: the name, the theme, the devices, and the sign-out. */
 
+import "../late-styles.js";
 import { el } from "../lib/dom.js";
 import { icon } from "../lib/icon.js";
 import { words } from "../words.js";
 import { avatar } from "./avatar.js";
 import { Component, make } from "./context.js";
+import "./display-name.js";
+import "./privacy-switches.js";
 import "./sign-out.js";
 import "./theme-switch.js";
 import { nameOf } from "../lib/names.js";
@@ -21,7 +24,9 @@ class SettingsView extends Component {
       "div",
       { class: "settings" },
       this.#profile,
+      make("display-name", { context: this.context }),
       document.createElement("theme-switch"),
+      make("privacy-switches", { context: this.context }),
       el("a", { href: "/sessions", class: "row" }, icon("devices"), el("span", {}, words.devices.title), el("span", { class: "more", "aria-hidden": "true" }, "›")),
       make("sign-out", { context: this.context }),
     );

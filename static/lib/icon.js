@@ -19,13 +19,16 @@ const PATHS = {
 };
 
 /** @param {keyof typeof PATHS} name */
-export function icon(name) {
+export const icon = (name) => drawn(PATHS[name]);
+
+/** @param {string} shape of the icon */
+export function drawn(shape) {
   const svg = document.createElementNS(SVG, "svg");
   const path = document.createElementNS(SVG, "path");
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
-  path.setAttribute("d", PATHS[name]);
+  path.setAttribute("d", shape);
   svg.append(path);
   return svg;
 }

@@ -206,6 +206,38 @@ export function withAnswer(thread, answer) {
   return { ...thread, messages: merged(thread.messages, [answered(known, answer)]) };
 }
 
+/**
+ * A window after a page of its messages.
+ * @param {import("../types.js").Window | undefined} known undefined: the page begins it
+ * @param {string} conversationId
+ * @param {Page} page
+ * @param {"around" | "older" | "newer"} way
+ * @param {FeedEvent[]} recent
+ * @returns {import("../types.js").Window}
+ */
+export function withWindowPage(known, conversationId, page, way, recent) {
+  const since = recent.filter((event) => !reflects(page.position, event.id) && (event.name === "user" || conversationOf(event) === conversationId));
+  const messages = since.reduce(messagesAfter, page.body.toReversed());
+  const [older, newer] = [page.next, page.prev ?? null];
+  if (!known || way === "around") return { messages, position: page.position, older, newer };
+  const links = way === "older" ? { older } : { newer };
+  return { ...known, ...links, messages: merged(known.messages, messages) };
+}
+
+/**
+ * The thread with a window that has reached it; null while there is a gap between them.
+ * @param {Thread} thread
+ * @param {import("../types.js").Window} window
+ * @returns {Thread | null}
+ */
+export function joined(thread, window) {
+  const [first, last] = [thread.messages[0], window.messages.at(-1)];
+  const touches = window.newer === null || (first && last && compareIds(first.id, last.id) <= 0);
+  if (!touches) return null;
+  const isLonger = Boolean(first && window.messages[0]) && compareIds(window.messages[0].id, first.id) < 0;
+  return { ...thread, messages: merged(window.messages, thread.messages), older: isLonger ? window.older : thread.older };
+}
+
 export const MOST_UNREAD = 1000; // the server counts no further
 const MOST_MENTIONS = 100; // the same
 

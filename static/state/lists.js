@@ -4,6 +4,7 @@
  */
 
 import { compareIds, reflects, steps } from "../lib/ids.js";
+import { shownAs } from "./intents.js";
 import { conversationAfter, conversationOf, MOST_UNREAD } from "./conversations.js";
 
 /** @typedef {import("../types.js").Conversation} Conversation */
@@ -155,11 +156,13 @@ export function placed(entries, entry, isOlder = () => false) {
 
 /**
  * The list for display: an unsent message counts as the last message of its conversation. A message that could not be
- * sent to a conversation that is not in the list has a row of its own, so that it is not lost.
- * @param {{entries: Entry[] | null, drafts: Draft[]}} state
+ * sent to a conversation that is not in the list has a row of its own, so that it is not lost. Last messages are as the
+ * user wants them.
+ * @param {Pick<State, "entries" | "drafts"> & Partial<Pick<State, "intents" | "me">>} state
  * @returns {Entry[] | null}
  */
-export function listed({ entries, drafts }) {
+export function listed({ entries: known, drafts, intents = {}, me }) {
+  const entries = known?.map((entry) => wanted(entry, intents, me?.id)) ?? null;
   if (!entries || drafts.length === 0) return entries;
   return drafts.reduce((list, { conversationId, content, createdAt, clientId, failure }) => {
     const entry = list.find(({ conversation }) => conversation.id === conversationId);
@@ -167,6 +170,18 @@ export function listed({ entries, drafts }) {
     if (entry) return toTop(list, { ...entry, conversation: { ...entry.conversation, lastMessage } });
     return failure === null ? list : toTop(list, { position: "", conversation: unlisted(conversationId, lastMessage) });
   }, entries);
+}
+
+/**
+ * @param {Entry} entry
+ * @param {State["intents"]} intents
+ * @param {string | undefined} me
+ * @returns {Entry} the same object without an intent
+ */
+function wanted(entry, intents, me) {
+  const { lastMessage } = entry.conversation;
+  const intent = lastMessage && intents[lastMessage.id];
+  return intent ? { ...entry, conversation: { ...entry.conversation, lastMessage: shownAs(lastMessage, intent, me) } } : entry;
 }
 
 /**

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
+import { words as actWords } from "../../static/act-words.js";
 import { words } from "../../static/words.js";
 
 /** @returns {string[]} */
@@ -27,7 +28,7 @@ test("the manifest has the name and the tagline of words.js", () => {
 });
 
 test("no text of words.js has straight quotation marks, or needless white space at its end", () => {
-  for (const text of KNOWN) assert.doesNotMatch(text, /"|\s\s|\.\.\./, text);
+  for (const text of [...KNOWN, ...texts(actWords)]) assert.doesNotMatch(text, /"|\s\s|\.\.\./, text);
 });
 
 test("counts have a singular and a plural", () => {

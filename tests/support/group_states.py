@@ -44,7 +44,7 @@ async def group_states(
     """Yields the names of states, and pages that are in them until the next step."""
     page = await tabs.sign_in("john", width=width)
     await page.get_by_role("link", name=NAME).click()
-    await expect(page.locator(".reactions .own")).to_be_visible()
+    await expect(page.locator(".reactions [aria-pressed=true]")).to_be_visible()
     yield "group", page
     await page.locator(".notices summary").click()
     yield "group-notices", page

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from playwright.async_api import Page, Route, expect
 
-from tests.support import group_states
+from tests.support import act_states, group_states
 from tests.support.browser import Tabs, talk, write
 from tests.support.people import Person, Visitor
 from tests.support.postgres import ask
@@ -194,6 +194,8 @@ async def states(tabs: Tabs, cast: Cast, width: int) -> AsyncIterator[tuple[str,
     await page.unroute_all(behavior="ignoreErrors")  # the page goes on asking
     await page.close()
 
+    async for state in act_states.act_states(tabs, cast.jane, cast.group, width):
+        yield state
     async for state in group_states.group_states(tabs, cast.visitor, cast.group, width):
         yield state
 
