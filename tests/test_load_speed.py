@@ -13,7 +13,7 @@ from tests.support.signed_in import signed_in
 from tests.support.tabs import without
 
 PAGE = STATIC_DIR / "index.html"
-PAINTED_MILLISECONDS = 1400
+PAINTED_MILLISECONDS = 1500
 FIRST_REQUESTS = 36  # six rounds of six connections, of 0.15 s each
 TRIES = 5  # the machine may be busy with something else; a slow page is slow in each try
 SLOW = {  # CDP's factor, for a phone
@@ -67,7 +67,7 @@ async def painted(page: Page) -> float:
 
 @pytest.mark.measure
 @pytest.mark.gen_test(timeout=120)
-async def test_a_conversation_is_painted_within_1_4_seconds_of_a_cold_load(
+async def test_a_conversation_is_painted_within_a_second_and_a_half_of_a_cold_load(
     base_url: str, visitor: Visitor, figures: Figures
 ) -> None:
     john, _, conversation = await two(visitor)
