@@ -1,15 +1,12 @@
 """Groups: POST /api/conversations with a name, PATCH /api/conversations/{id}, and the members."""
 
 import functools
-import re
-import unicodedata
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Concatenate, TypeVar
 
 import msgspec
 
-from db import users
 from db.conversations import Role
 from db.groups import listing, making, members, rights
 from db.groups.changing import Changing
@@ -24,11 +21,10 @@ from db.schema_types import Username, Uuid
 from db.snapshot import NotFound
 from handlers import names
 from handlers.requests import limits, problems
-from handlers.requests.api import ApiHandler, ConversationHandler, id_of, of_conversation
+from handlers.requests.api import UUID, ApiHandler, ConversationHandler, id_of, of_conversation
 
 MOST_NAMED = 999  # when a group is made
 MOST_ADDED = 100  # at once
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 GroupName = Annotated[
     str,
@@ -112,13 +108,16 @@ def of_group(method: Method[Handlers]) -> Method[Handlers]:
             except problems.Invalid:
                 await rights.check(self.services.db, self.me.user_id, *ids)
                 raise
-        except Exception as refusal:
+        except _REFUSALS as refusal:
             raise _problem(refusal) from None
 
     return answer
 
 
-def _problem(refusal: Exception) -> Exception:
+_REFUSALS = (NotFound, NotAGroup, NotAdmin, UnknownNames, GroupFull, LastAdmin, ClientIdReused)
+
+
+def _problem(refusal: Exception) -> problems.Problem:
     match refusal:
         case NotFound():
             return problems.NotFound()
@@ -137,20 +136,20 @@ def _problem(refusal: Exception) -> Exception:
             return problems.Conflict(
                 "client_id_reused", "This clientId already belongs to a different group."
             )
-    return refusal
+    raise AssertionError(refusal)
 
 
 class GroupHandler(ConversationHandler):
     """Stores changes of a group, which count as sends."""
 
     async def stored(
-        self, store: "Store[Any, Any]", write: Any, *, needs_room: bool = True, added: int = 0
+        self, store: "Store[Any, Any]", write: Any, *, stores: bool = True, added: int = 0
     ) -> Any:
         """Stores the write. Above a limit, only answers if there is nothing to do.
 
         The result of `store` is whether there was something to do, or has that as `is_new`.
         """
-        refusal = self._refusal(needs_room, added)
+        refusal = self._refusal(stores, added)
         if refusal is None:
             return await self.services.writer.write(store, write, unbatched=True)
         only_checks = write._replace(only_checks=True)
@@ -159,11 +158,12 @@ class GroupHandler(ConversationHandler):
             raise refusal
         return result
 
-    def _refusal(self, needs_room: bool, added: int) -> problems.Problem | None:
-        if needs_room and self.services.disk.is_low:
-            return problems.StorageFull()
-        kept = self.services.limits
-        wait = kept.sends.take(self.me.user_id) or kept.members.take(self.me.user_id, added)
+    def _refusal(self, stores: bool, added: int) -> problems.Problem | None:
+        """Like `refusal`. Also counts the people who are added."""
+        refusal = self.refusal(stores=stores)
+        if refusal is not None:
+            return refusal
+        wait = self.services.limits.members.take(self.me.user_id, added)
         return limits.too_many(wait) if wait else None
 
 
@@ -194,7 +194,7 @@ def making_of(handler: ApiHandler) -> Making:
     except problems.Invalid as problem:
         errors.update(problem.errors or {})
     client_id = str(uuid.uuid4()) if fields.client_id is None else fields.client_id
-    if not _UUID.fullmatch(client_id):
+    if not UUID.fullmatch(client_id):
         errors["clientId"] = "This must be a UUID."
     if errors:
         raise problems.Invalid(errors)
@@ -220,8 +220,8 @@ async def make(handler: ApiHandler, wanted: Making) -> Made:
     write = wanted if refusal is None else wanted._replace(only_checks=True)
     try:
         made = await services.writer.write(making.make_all, write, unbatched=True)
-    except Exception as error:
-        raise _problem(error) from None
+    except _REFUSALS as refused:
+        raise _problem(refused) from None
     if made.conversation_id is None:
         assert refusal is not None
         raise refusal
@@ -246,13 +246,9 @@ class MembersHandler(GroupHandler):
         self.reply_page(of, page, limit=limit)
 
     async def _search(self, conversation_id: int) -> None:
-        text = unicodedata.normalize("NFKC", self.query_argument("search") or "")
-        text = text.strip().removeprefix("@")
-        if not text:
-            raise problems.Invalid({"search": "Enter at least one character."})
+        prefix = names.searched(self.query_argument("search") or "")
         self.services.limits.check(self.services.limits.searches, self.me.user_id)
-        prefix = users.folded(text)
-        if not prefix or "\0" in prefix:  # accents alone; PostgreSQL's `text` cannot hold NUL
+        if prefix is None:
             await self.check_member(conversation_id)
             return self.reply([])
         found = await listing.search(self.services.db, self.me.user_id, conversation_id, prefix)
@@ -279,7 +275,7 @@ class MemberHandler(GroupHandler):
     @of_group
     async def delete(self, conversation_id: int, member_id: int) -> None:
         removing = Removing(conversation_id, self.me.user_id, member_id)
-        await self.stored(members.remove_all, removing, needs_room=False)
+        await self.stored(members.remove_all, removing, stores=False)
         self.set_status(204)
 
 

@@ -13,9 +13,8 @@ from db.schema_types import Id, Uuid
 from db.windows import Anchor, Side
 from handlers import content, mentions
 from handlers.requests import problems
-from handlers.requests.api import LARGEST_ID, ConversationHandler, id_of, of_conversation
+from handlers.requests.api import LARGEST_ID, UUID, ConversationHandler, id_of, of_conversation
 
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _ID = re.compile(r"[1-9][0-9]*")
 _ID_OR_ZERO = re.compile(r"0|[1-9][0-9]{0,18}")
 
@@ -123,7 +122,7 @@ class MessagesHandler(ConversationHandler):
         text = content.normalised(fields.content)
         if (wrong := content.error(text)) is not None:
             errors["content"] = wrong
-        if fields.client_id is not None and not _UUID.fullmatch(fields.client_id):
+        if fields.client_id is not None and not UUID.fullmatch(fields.client_id):
             errors["clientId"] = "This must be a UUID."
         if fields.reply_to_id is not None and not _ID.fullmatch(fields.reply_to_id):
             errors["replyToId"] = "This must be a message id."

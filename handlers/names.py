@@ -1,7 +1,9 @@
-"""Checks user names and display names, and derives user names from those of other sites."""
+"""Checks names, prepares searches for them, and derives user names from those of other sites."""
 
 import re
+import unicodedata
 
+from db import users
 from handlers import content
 from handlers.requests import problems
 
@@ -48,32 +50,41 @@ def checked_new(username: str) -> str:
 
 def checked_display_name(name: str) -> str:
     """Returns the name without white space at its ends, or raises `problems.Invalid`."""
-    name = name.strip()
-    sentence = None
-    if len(name) > LONGEST_DISPLAY_NAME:
-        sentence = f"Names can have at most {LONGEST_DISPLAY_NAME} characters."
-    elif _NOT_SHOWN.search(name):
-        sentence = "Names can't contain line breaks or invisible control characters."
-    elif not content.shows(name):
-        sentence = "Names can't be empty."
-    if sentence is not None:
-        raise problems.Invalid({"displayName": sentence})
-    return name
+    return _checked_line(name, "displayName", "Names", LONGEST_DISPLAY_NAME, _NOT_SHOWN)
 
 
 def checked_group_name(name: str) -> str:
     """Returns the name without white space at its ends, or raises `problems.Invalid`."""
-    name = name.strip()
+    return _checked_line(name, "name", "Group names", LONGEST_GROUP_NAME, _IN_NO_LINE)
+
+
+def _checked_line(
+    text: str, field: str, called: str, longest: int, refused: re.Pattern[str]
+) -> str:
+    text = text.strip()
     sentence = None
-    if len(name) > LONGEST_GROUP_NAME:
-        sentence = f"Group names can have at most {LONGEST_GROUP_NAME} characters."
-    elif _IN_NO_LINE.search(name):
-        sentence = "Group names can't contain line breaks or invisible control characters."
-    elif not content.shows(name):
-        sentence = "Group names can't be empty."
+    if len(text) > longest:
+        sentence = f"{called} can have at most {longest} characters."
+    elif refused.search(text):
+        sentence = f"{called} can't contain line breaks or invisible control characters."
+    elif not content.shows(text):
+        sentence = f"{called} can't be empty."
     if sentence is not None:
-        raise problems.Invalid({"name": sentence})
-    return name
+        raise problems.Invalid({field: sentence})
+    return text
+
+
+def searched(text: str) -> str | None:
+    """Returns the beginning of a name to look for, as `users.folded` has it.
+
+    None: nobody has such a name. Raises `problems.Invalid` for an empty search.
+    """
+    text = unicodedata.normalize("NFKC", text).strip().removeprefix("@")
+    if not text:
+        raise problems.Invalid({"search": "Enter at least one character."})
+    prefix = users.folded(text)
+    # Empty: accents alone. PostgreSQL's `text` cannot hold NUL.
+    return prefix if prefix and "\0" not in prefix else None
 
 
 def derive_username(login: str, number: int) -> str:

@@ -1,20 +1,14 @@
 """GET /api/users: finds people by the beginning of a name."""
 
-import unicodedata
-
 from db import users
-from handlers.requests import problems
+from handlers import names
 from handlers.requests.api import ApiHandler
 
 
 class UsersHandler(ApiHandler):
     async def get(self) -> None:
-        text = self.get_query_argument("search", "", strip=False)
-        text = unicodedata.normalize("NFKC", text).strip().removeprefix("@")
-        if not text:
-            raise problems.Invalid({"search": "Enter at least one character."})
+        prefix = names.searched(self.get_query_argument("search", "", strip=False))
         self.services.limits.check(self.services.limits.searches, self.me.user_id)
-        prefix = users.folded(text)
-        if not prefix or "\0" in prefix:
-            return self.reply([])  # accents alone; and PostgreSQL's `text` cannot hold NUL
+        if prefix is None:
+            return self.reply([])
         self.reply(await users.search(self.services.db, self.me.user_id, prefix))

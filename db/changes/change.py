@@ -1,7 +1,7 @@
 """The event that a message was edited or deleted, and what both changes have in common."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -61,13 +61,19 @@ class NotYours(Exception):
 
 
 class Told(NamedTuple):
-    """The columns of `TOLD`."""
+    """The columns of `TOLD`, which a statement has after those of the message."""
 
     epoch: str
     user_ids: list[int] | None  # None: nothing has changed
     seqs: list[int]
     reactions: Mapping[str, int] | None  # by user who reacted, a bit for each emoji
     counts: Mapping[str, tuple[int, int]] | None  # by user, if they changed
+
+    @classmethod
+    def split(cls, columns: Sequence[Any]) -> "tuple[Sequence[Any], Told]":
+        """Returns the columns for `Message.of`, and those of `TOLD`."""
+        shown = len(columns) - len(cls._fields)
+        return columns[:shown], cls(*columns[shown:])
 
     def appended(self, message: Message) -> list[Appended]:
         """Returns the event. `message` is as its author sees it."""

@@ -203,7 +203,7 @@ async def _store(db: Database, deletion: Deletion) -> WriteResult[None]:
         return WriteResult(_REFUSALS[verdict]())
     if verdict == "done":
         return WriteResult(None)
-    shown, told = columns[: -len(Told._fields)], Told(*columns[-len(Told._fields) :])
+    shown, told = Told.split(columns)
     return WriteResult(None, told.appended(Message.of(shown)))
 
 

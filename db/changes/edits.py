@@ -194,7 +194,7 @@ async def _store(db: Database, edit: Edit) -> WriteResult[Message]:
     ((verdict, *columns),) = rows
     if verdict in _REFUSALS:
         return WriteResult(_REFUSALS[verdict]())
-    shown, told = columns[: -len(Told._fields)], Told(*columns[-len(Told._fields) :])
+    shown, told = Told.split(columns)
     edited = Message.of(shown)
     return WriteResult(edited, told.appended(edited))
 

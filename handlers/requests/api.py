@@ -18,6 +18,7 @@ from handlers.requests.tokens import Claims
 DEFAULT_LIMIT = 25
 LARGEST_LIMIT = 100
 LARGEST_ID = 2**63 - 1
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 Fields = TypeVar("Fields", bound=msgspec.Struct)
 Handlers = TypeVar("Handlers", bound="ConversationHandler")
